@@ -60,8 +60,8 @@ export async function blur(photo, options, key, hooks) {
   try {
     return await blurOnce(photo, options, key, hooks);
   } catch (failure) {
-    // The last response can be free although the photo was charged, if the response of the charged
-    // call was lost.
+    // If the response of the charged call was lost, the photo was charged, even if the last
+    // response was free.
     if (photo.attempts.get(attemptName(key, options))?.isUnsure) failure.isFree = false;
     throw failure;
   }
@@ -169,7 +169,7 @@ export function send(method, path, { headers = {}, body = null, onUpload, onBlur
       else parseFailure(response).then(reject);
     };
     const abort = () => call.abort();
-    call.onloadend = () => signal?.removeEventListener("abort", abort); // it would keep the response
+    call.onloadend = () => signal?.removeEventListener("abort", abort); // the listener would keep the response in memory
     signal?.addEventListener("abort", abort);
     call.send(body);
   });

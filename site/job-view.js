@@ -41,7 +41,7 @@ export function showJob(state, isInterrupted) {
   show(byId("job-id-line"), Boolean(job) && !draft);
   byId("job-id").textContent = job?.job_id ?? "";
   showFailures(state);
-  if (focused?.hidden && byId("job").contains(focused)) byId("job-title").focus(); // not lost with its button
+  if (focused?.hidden && byId("job").contains(focused)) byId("job-title").focus(); // keep the focus when the button is hidden
 }
 
 const isEnded = ({ state }) => state === "done" || state === "cancelled";

@@ -64,7 +64,7 @@ export async function startJob(options) {
   const { name, photos } = state.draft;
   const job = await createJob(options, currentKey());
   const saved = { id: job.job_id, name, total: photos.length, sent: 0, last: null };
-  await storeJob(saved, "strict"); // before the first photo is sent, and charged
+  await storeJob(saved, "strict"); // stored before the first photo is sent and charged
   Object.assign(state, { draft: null, saved, job, ...EMPTY });
   upload(photos, job);
 }
@@ -162,7 +162,7 @@ async function showMore() {
   state.hasMore = true;
   try {
     const { failures, next } = await readJob(state.saved.id, currentKey(), cursor);
-    if (cursor !== state.cursor) return; // a second click has shown this page
+    if (cursor !== state.cursor) return; // a second click has already shown this page of failures
     Object.assign(state, { failures: [...state.failures, ...failures], cursor: next });
     update();
   } catch (failure) {

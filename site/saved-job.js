@@ -9,7 +9,7 @@ let opening = null;
 /** Return the stored job, or null. */
 export const loadJob = () => inStore("readonly", (store) => store.get(KEY)).then((saved) => saved ?? null);
 
-/** Store a job. With the durability "strict", it is on the disk when the promise resolves. */
+/** Store a job. With the durability "strict", the job is on the disk when the promise resolves. */
 export const storeJob = (saved, durability) => inStore("readwrite", (store) => store.put(saved, KEY), durability);
 
 export const removeJob = () => inStore("readwrite", (store) => store.delete(KEY));

@@ -8,7 +8,7 @@ from blur.errors import ApiError
 from blur.parameter_errors import InvalidParameterError
 
 RETRY_AFTER_S = 60
-"""When to create a job again after `TooManyJobsError`: some have ended by then."""
+"""The time to wait after `TooManyJobsError`; some jobs have probably ended by then."""
 
 
 class JobNotFoundError(ApiError):
@@ -47,8 +47,10 @@ class TooManyJobsError(ApiError):
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_jobs"
 
     def __init__(self) -> None:
-        """Name what to do."""
-        message = "The account has too many jobs that have not ended. Close or cancel some of them."
+        """Set the message, which names a remedy."""
+        message = (
+            "The account has too many jobs that have not ended. Close or cancel some of these jobs."
+        )
         super().__init__(message, retry_after_s=RETRY_AFTER_S)
 
 

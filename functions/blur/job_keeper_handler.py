@@ -32,7 +32,8 @@ RETRY_S = 900
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
-"""Less than the function's time-out: the step of a large job, and notifications, come after it."""
+"""Less than the function's time-out, because the step of a large job, and notifications, can
+follow."""
 
 
 def handler(event: object, context: object) -> None:

@@ -1,7 +1,7 @@
 """Lambda's entry point.
 
-Importing this module is the cold start; importing other modules has no effect. Lambda imports this
-module in the INIT phase, with full CPU, before the first event:
+When this module is imported, it prepares everything for the first event; other modules do nothing
+when they are imported. Lambda imports this module in the INIT phase, with full CPU:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 

@@ -122,8 +122,8 @@ class Settings:
     """Workers of the embedded server that can process photos of jobs at the same time; 0 stands for
     all workers except one, but at least one."""
     job_free_bytes: int = 1_000_000_000
-    """Free space that photos of jobs leave on the disk of the embedded server; their results leave
-    half of it."""
+    """Free space that must remain on the disk of the embedded server after an upload to a job;
+    after a result, half of this."""
     rate_per_minute: int = 100
     """Requests per minute, for keys without their own limit."""
     rate_burst: int = 100

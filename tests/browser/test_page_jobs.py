@@ -129,7 +129,7 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
 
 
 def test_requests_and_pauses_that_have_ended_leave_no_listeners(visit: Visit, album: Path) -> None:
-    """A listener keeps its request, and so a whole result; a job can have 50,000 of them."""
+    """A listener keeps a whole result in memory, and a job can have 50,000 results."""
     visit.page.evaluate(COUNT_LISTENERS)
     choose(visit, album)
     visit.page.click("#go")
@@ -203,7 +203,7 @@ def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
     visit: Visit, album: Path
 ) -> None:
     # The page uploads three photos at a time: the fourth upload starts after another one has ended.
-    # Its failure interrupts the other two, which can have arrived by then.
+    # The failure of one upload interrupts the other two, which can have arrived by then.
     visit.page.route(UPLOADS, partial(answered, status=403, json={}))
     visit.page.route(UPLOADS, lambda route: route.continue_(), times=3)
     choose(visit, album)

@@ -41,7 +41,7 @@ INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
 
 @contextmanager
 def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
-    """Open a browser with a profile, which keeps its storage for a later one."""
+    """Open a browser with a profile, in which the storage is kept for the next browser."""
     context = chromium.browser_type.launch_persistent_context(
         profile, executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
     )
@@ -68,7 +68,7 @@ def kill_browser(profile: Path) -> None:
 def complete_folder(
     chromium: Browser, folder: Path, api: ServedApi, *, kill_one: Callable[[], None]
 ) -> Visit:
-    """Send a folder with the page, with kills in the middle, and compare all that it can save."""
+    """Send a folder with the page, kill processes, and compare all that the page saves."""
     numbers = fill_album(folder / "album", PHOTOS)
     buyer, profile = api.issue(), folder / "profile"
     with browser(chromium, profile) as context:
@@ -115,7 +115,7 @@ def choose(visit: Visit, album: Path, button: str = "#choose-folder") -> None:
 
 
 def wait_until_sent(visit: Visit, count: int) -> None:
-    """Wait until so many photos are uploaded."""
+    """Wait until this number of photos is uploaded."""
     visit.page.wait_for_function(
         """(count) => {
           const title = document.getElementById("job-title").textContent;
@@ -127,7 +127,7 @@ def wait_until_sent(visit: Visit, count: int) -> None:
 
 
 def wait_for_end(visit: Visit) -> None:
-    """Wait until the job is done; if it is not, the error has the text of the page."""
+    """Wait until the job is done; otherwise the error has the text of the page."""
     try:
         visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
     except Error as error:

@@ -119,7 +119,7 @@ def test_an_error_is_described_once(code: str, visit: Visit) -> None:
     assert visit.page.locator("#failure-text p:not(.trace)").count() == 2
 
 
-def test_an_invalid_key_is_described_once(visit: Visit) -> None:
+def test_the_page_shows_only_one_error_for_an_invalid_key(visit: Visit) -> None:
     visit.use_key("bb_live_wrong")
     text = visit.key_error()
     assert text.count("not valid") == 1

@@ -34,7 +34,7 @@ def require_protected(response: ApiResponse) -> None:
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
-def test_api_responses_have_their_type_and_no_cache(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
+def test_api_responses_have_a_type_and_cannot_be_cached(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
     response = call(json.loads(file.read_text()))
     assert response.status == int(file.stem[:3])
     require_protected(response)

@@ -106,7 +106,7 @@ def slow(request: Request, forward: Forward, *, arrives: bool) -> None:
 
 
 def silent(request: Request, forward: Forward) -> None:
-    """Do not respond within any timeout."""
+    """Send no response before the client's timeout."""
     del request, forward
     time.sleep(SILENCE_S)
 

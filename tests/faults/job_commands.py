@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A folder with `album`, and the commands of a customer in it."""
+    """A customer's working folder, which contains `album`, and the commands that run in it."""
 
     folder: Path
     api: ServedApi
@@ -76,7 +76,7 @@ class Shop:
         raise AssertionError(errors)
 
     def create_and_kill(self, sent: int) -> str:
-        """Start an upload, kill it when so many photos are sent, and return the job's id."""
+        """Start an upload, kill it after this number of photos, and return the job's id."""
         process = self.start("submit", "album", *OPTIONS, "--parallel", "2")
         assert process.stderr
         job_id = process.stderr.readline().split()[1]
@@ -84,20 +84,20 @@ class Shop:
         return job_id
 
     def kill_when(self, process: subprocess.Popen[str], holds: Callable[[], bool]) -> None:
-        """Kill a command that is still running when this becomes true."""
+        """Kill a command when the condition becomes true; the command must still be running."""
         wait_for(holds)
         process.kill()
         _, errors = process.communicate()
-        assert process.returncode == -9, f"it ended before: {errors}"
+        assert process.returncode == -9, f"the command ended before: {errors}"
 
     def results(self) -> dict[str, Path]:
-        """Return the results in the folder by their paths; no hidden file is among them."""
+        """Return the results in the folder by their paths, without hidden files."""
         folder = self.folder / RESULTS
         found = [path for path in folder.rglob("[!.]*") if path.suffix == ".jpg"]
         return {path.relative_to(folder).as_posix(): path for path in found}
 
     def leftovers(self) -> list[Path]:
-        """Return files of a download that was not completed."""
+        """Return the files of incomplete downloads."""
         return list((self.folder / RESULTS).rglob(".*.part"))
 
     def manifest(self) -> list[Document]:
@@ -107,14 +107,14 @@ class Shop:
 
 
 def uploaded(job_id: str) -> int:
-    """Return how many photos the commands have recorded as sent."""
+    """Return the number of photos that the commands have recorded as sent."""
     path = journal_path(job_id)
     lines = path.read_bytes().splitlines() if path.exists() else []
     return len([line for line in lines if line])
 
 
 def wait_for(holds: Callable[[], object]) -> None:
-    """Wait until this is true."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + WAIT_S
     while not holds():
         assert time.monotonic() < deadline

@@ -1,7 +1,8 @@
-"""kill -9 of `bgblur jobs`, of the server and of workers, while a folder becomes results.
+"""kill -9 of `bgblur jobs`, of the server and of workers, while a folder is processed.
 
 The same commands are started again. Afterwards each photo has one result, one row and one charge,
-and the manifest, the balance, the audit and the usage agree. Both engines pass the same trial.
+and the manifest, the balance, the audit and the usage agree. The same trial runs on one machine and
+on the emulated AWS services.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
 
 
 def record_trial(engine: str, kills: str) -> None:
-    """Record the trial with this engine, which has succeeded."""
+    """Record the successful trial for this engine."""
     record(
         Part.FAULTS,
         f"kill -9 of bgblur jobs submit and fetch {engine}, which are then started again",

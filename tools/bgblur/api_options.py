@@ -15,8 +15,7 @@ api_key_option = click.option(
 def require_api_key(key: str | None) -> str:
     """Return the key.
 
-    Raises:
-        click.UsageError: it is missing.
+    Raises: click.UsageError: the key is missing.
 
     """
     if not key:

@@ -1,4 +1,4 @@
-"""Bars of progress on a terminal; elsewhere, only the lines above them are printed."""
+"""Progress bars on a terminal, with lines above them; only the lines without a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a request, and a multipart form with a photo, streamed, with its progress."""
+"""The fields of a request, and a multipart form that streams a photo and reports the progress."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class JobUploads:
 
 
 def _empty() -> InvalidImageError:
-    """Return the error of a photo without bytes, without sending it."""
+    """Return the error for an empty photo, which is not sent."""
     return InvalidImageError("invalid_image", "The file is empty.", status=HTTPStatus.BAD_REQUEST)
 
 

@@ -171,7 +171,7 @@ class AccountWithLedger:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """The first call under one `Idempotency-Key`, scoped to one API key."""
+    """The first call with an `Idempotency-Key`, among the calls of one API key."""
 
     account_id: str
     scope: str

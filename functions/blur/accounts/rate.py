@@ -79,7 +79,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 
 
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
-    """Return the bucket after an accepted request counts as `requests` more.
+    """Return the bucket after an accepted request gets a weight of `requests` more.
 
     TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """

@@ -55,7 +55,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     """Return the size of the largest image whose proxy response has at most this many bytes.
 
     A proxy response is JSON with the image as base64. The calculation uses the longest possible
-    headers, so a response never exceeds the limit; it can be a few hundred bytes below it.
+    headers, so a response never exceeds the limit. The result can be a few hundred bytes too small.
     """
     rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)

@@ -33,7 +33,7 @@ class ResponseRecord:
     account: str | None = None
     """The account's id, if the key is valid."""
     key_prefix: str | None = None
-    """The first part of a valid key, by which people identify it."""
+    """The first part of a valid key, by which people identify the key."""
     credits: Credits | None = None
     """The credits charged; None without a valid key, and if the charge was not confirmed."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)

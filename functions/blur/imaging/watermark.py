@@ -37,7 +37,7 @@ HUE_PERIOD = 128.0
 MEAN_SIGMA = 1 / 24
 """The standard deviation of the mean around a pixel, as a fraction of the shorter side."""
 LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
-"""The levels of letters and outline, before mixing with the mean around them."""
+"""The brightness of letters and outline, before it is mixed with the mean around them."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
 """The minimum share by which alpha moves towards `MID_LEVEL`, and the maximum additional share."""

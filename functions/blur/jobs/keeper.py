@@ -27,11 +27,13 @@ OPEN_DAYS = 7
 EMPTY_DAYS = 1
 """The same for a job without photos, so that the number of forgotten jobs does not grow."""
 MOST_CANCELLED = 5_000
-"""The photos that one run cancels: each is a write, and all other jobs wait meanwhile."""
+"""The maximum number of photos that one run cancels: each needs a write, and all other jobs wait.
+"""
 
 SPARE = 100
-"""The photos that a paused job gets in addition to those that its account can pay for: some fail,
-and cost nothing. Each additional photo would be parked again, which costs a message and a write."""
+"""The additional photos that a paused job gets, more than its account can pay for, because some
+fail and cost nothing. Each additional photo would be parked again, which costs a message and a
+write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -44,8 +46,8 @@ class JobKeeper:
     jobs: JobStore
     files: JobFiles
     payable: Callable[[Job], int | None]
-    """Return for how many photos the account can pay; None if no photo will be charged, because it
-    is free, or fails without a valid key."""
+    """Return the number of photos that the account can pay for. Return None if no photo will be
+    charged, because the key is a test key, or because it is not valid and so all photos fail."""
     enqueue: Enqueue
     announce: Callable[[Job], None]
     """Announce a job that has ended to the operator's systems."""
@@ -60,10 +62,10 @@ class JobKeeper:
     worker_s: int
     """The longest time that a worker can have for an object."""
     run_s: int
-    """After this time, a run begins with no other job. The stores list jobs in random order, so
+    """After this time, a run starts with no further job. The stores list jobs in random order, so
     that the next runs reach the others."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty: then, objects of a job without progress are lost."""
+    """Return whether the queue is empty. If it is, objects of a job without progress are lost."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -154,7 +156,7 @@ class JobKeeper:
     def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
         """Cancel the photos of a cancelled job, once its running objects have ended.
 
-        Return whether the job has ended. If the allowance is too small, the next run goes on.
+        Return whether the job has ended. If the allowance is too small, the next run continues.
         """
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
         if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
@@ -173,10 +175,10 @@ class JobKeeper:
     def _resume(self, job: Job) -> None:
         """Let a paused job go on if the account can pay for a photo.
 
-        If the account cannot pay for all objects, only some are delivered. All others would be
-        parked again, and delivered and parked again after each photo that fails and is refunded.
-        If the objects cannot be delivered, the job is paused again, so that the next run repeats
-        this step.
+        If the account cannot pay for all objects, only some are delivered. All other photos would
+        be parked again, and after each photo that fails and is refunded, they would be delivered
+        and parked once more. If the objects cannot be delivered, the job is paused again, so that
+        the next run repeats this step.
         """
         payable = self.payable(job)
         if payable == 0:
@@ -210,11 +212,11 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether this time has passed since the last progress, or a multiple of it."""
+        """Return whether this time, or a multiple of it, has passed since the last progress."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 
 
 def with_spare(payable: int | None) -> int | None:
-    """Return how many waiting objects are delivered at once; None for all."""
+    """Return the number of waiting objects that are delivered together; None for all."""
     return None if payable is None else payable + SPARE

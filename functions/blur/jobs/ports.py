@@ -125,7 +125,7 @@ class JobStore(Protocol):
         ...
 
     def count_active(self, account_id: str, *, most: int) -> int:
-        """Return how many jobs of the account `list_active` yields; stop at `most`."""
+        """Return the number of active jobs of the account; stop counting at `most`."""
         ...
 
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:

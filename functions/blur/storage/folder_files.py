@@ -70,11 +70,12 @@ def changed_us(path: Path) -> int:
 
 
 def remove_each(paths: Iterable[Path]) -> None:
-    """Remove files and folders, as many as possible; others can remove them at the same time.
+    """Remove files and folders, as many as possible.
+
+    Other processes can remove them at the same time.
 
     Raises:
-        OSError: one of them cannot be removed.
-
+        OSError: a file or folder cannot be removed.
     """
     failure: OSError | None = None
     for path in paths:

@@ -7,7 +7,7 @@ runs:
 - `send`, `receive`: exceptions of the server's next messages to and from a worker.
 - `accept`, `reply`: a name in `WORKER_FAULTS`; that fault happens instead of the worker's message.
 
-With INJECTED_ABSENCE=1, functions that some systems lack are missing.
+With INJECTED_ABSENCE=1, functions are removed that some systems do not have.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def inject() -> None:
 
 
 def remove_names() -> None:
-    """Remove the functions that Windows, and macOS before Python 3.13, lack."""
+    """Remove the functions that do not exist on Windows, or on macOS before Python 3.13."""
     # The standard library kills by this name on Linux; on Windows it calls TerminateProcess.
     popen_fork.Popen.kill = lambda self: self._send_signal(SIGKILL)  # type: ignore[method-assign,attr-defined]
     for name in ("waitid", "P_PID", "WEXITED", "WNOWAIT", "nice", "sched_getaffinity"):

@@ -377,7 +377,7 @@ def test_an_uncharged_call_with_a_key_adds_its_weight(
 
 
 class LateRecord:
-    """A store whose first look-up finds no record yet."""
+    """A store that finds no record at the first look-up."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store

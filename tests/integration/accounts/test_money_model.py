@@ -76,7 +76,7 @@ class Ledger(TwoClocks):
     opened: tuple[AccountStore, AccountStore]
 
     def __init__(self) -> None:
-        """Start without an account: `begin` creates it."""
+        """Start without an account: `begin` creates the account."""
         super().__init__()
         self.known: list[Call] = []
         self.credits_in = 0

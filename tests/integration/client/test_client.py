@@ -106,7 +106,7 @@ def test_each_error_is_raised_as_its_own_class(
     assert (error.value.request_id or "").startswith("req_")
 
 
-def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
+def test_a_wrong_key_and_a_wrong_address_raise_different_errors(api: Api) -> None:
     with Client(api.server.url, "nonsense") as client, pytest.raises(InvalidApiKeyError):
         client.account()
     with Client(f"{api.server.url}/prod", api.key) as client, pytest.raises(NotFoundError):

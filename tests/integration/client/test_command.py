@@ -145,7 +145,7 @@ def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -
     assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
 
-def test_large_photos_and_linked_results_need_no_option(
+def test_large_photos_and_results_behind_links_need_no_option(
     run: Run, api_settings: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
     arguments = (large_photo.name, "-o", "-", "--format", "png")

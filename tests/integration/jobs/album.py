@@ -16,7 +16,8 @@ SIDE = 160
 CORNER = 32
 """The side of the two corners with the digits of the number."""
 STEP = 16
-"""The difference in brightness of two digits; blurring and JPEG change less than half of it."""
+"""The difference in brightness between two digits; blurring and JPEG change the brightness by less
+than half of this."""
 IN_FOLDER = 50
 
 
@@ -37,7 +38,7 @@ def fill_album(folder: Path, count: int) -> dict[str, int]:
 
 
 def number_of(result: bytes) -> int:
-    """Return the number of the photo that this is a result of."""
+    """Return the number of the photo from which this result was made."""
     with Image.open(io.BytesIO(result)) as image:
         assert image.size == (SIDE, SIDE)
         pixels = np.asarray(image.convert("L"), np.float64)

@@ -85,7 +85,7 @@ class Engine:
         wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
 
     def run_keeper(self, *, tolerated: Collection[str] = ()) -> None:
-        """Run the keeper once, as its schedule does; it can fail with these errors."""
+        """Run the keeper once, as its schedule does, and ignore these errors."""
         name = self.stack.functions["JobKeeperFunction"]
         response = self.stack.emulator.client("lambda").invoke(FunctionName=name, Payload=b"{}")
         if "FunctionError" in response:

@@ -1,4 +1,4 @@
-"""A network that finds a disc in every photo at once, for trials with many photos."""
+"""A network that quickly finds a disc in every photo, for trials with many photos."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FREQUENT = ("--rate", "60000", "--burst", "10000")
 
 @dataclass
 class ServedApi:
-    """A server in its own processes. Start it, kill it with -9, and start it again."""
+    """A server in separate processes. Start a server, kill it with -9, and start it again."""
 
     folder: Path
     env: Mapping[str, str]
@@ -52,7 +52,7 @@ class ServedApi:
         self._server = self._open.enter_context(started)
 
     def kill(self) -> None:
-        """Kill the server, whose workers then end by themselves."""
+        """Kill the server; its workers end when they lose their connection."""
         pid = self.server.process.pid
         members = descendants(pid)
         os.kill(pid, signal.SIGKILL)
@@ -103,7 +103,7 @@ def served(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[Serv
 def require_bill(api: ServedApi, buyer: Buyer, rows: Iterable[Mapping[str, Any]]) -> None:
     """Require that audit, balance and usage agree with the rows of a manifest.
 
-    The key has made no calls except those of the manifest's job.
+    The key must have been used only for the manifest's job.
     """
     credit = [row["credits"] for row in rows]
     calls, charged = sum(each > 0 for each in credit), sum(credit)

@@ -326,9 +326,7 @@ def test_the_reason_of_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) 
     assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
 
 
-def test_a_job_that_does_not_proceed_is_shown_with_the_reason(
-    api: ScriptedApi, tmp_path: Path
-) -> None:
+def test_for_a_job_without_progress_the_reason_is_shown(api: ScriptedApi, tmp_path: Path) -> None:
     api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)))
     api.on("DELETE", ROUTE, json_reply(job(state="cancelled", ended_at=None)))
     assert "goes on after a top-up" in run(api, tmp_path, "status", JOB_ID).stdout
@@ -387,7 +385,7 @@ def test_an_interrupted_fetch_keeps_the_manifest_of_an_earlier_run(
 def test_a_full_disk_stops_a_fetch(
     api: ScriptedApi, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other results would be downloaded without being saved."""
+    """Otherwise all other results would be downloaded but not saved."""
     count = 0
 
     def fail(*_: object) -> None:
@@ -424,7 +422,7 @@ def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: 
     [
         (("status", "../secret"), 2, "is not the id of a job"),
         (("status", "unknown"), 1, "[not_found, request req_1]"),
-        (("submit", "."), 2, "There is no photo in .. -R searches its subfolders too."),
+        (("submit", "."), 2, "There is no photo in .. Use -R to search its subfolders, too."),
         (("submit", "empty", "-R"), 2, "There is no photo in empty.\n"),
         (("submit", "album"), 2, "Missing option '-r'"),
         (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),

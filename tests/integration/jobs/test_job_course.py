@@ -227,7 +227,7 @@ def receiver() -> Iterator[Receiver]:
         server.shutdown()
 
 
-def test_notification_is_repeated_until_it_is_accepted_and_its_signature_is_valid(
+def test_notification_is_signed_and_is_repeated_until_it_is_accepted(
     store: AccountStore, jobs: JobStore, owner: JobOwner, receiver: Receiver, tmp_path: Path
 ) -> None:
     del store

@@ -104,7 +104,7 @@ class Bulk(TwoClocks):
     owner: JobOwner
 
     def __init__(self) -> None:
-        """Start without an account: `begin` opens it."""
+        """Start without an account: `begin` creates the account."""
         super().__init__()
         self.job = ExpectedJob()
         self.key_is_valid = True

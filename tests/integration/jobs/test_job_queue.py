@@ -141,10 +141,10 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(6)) is None
 
 
-def test_a_lease_from_before_the_clock_was_set_back_ends_at_once(
+def test_a_lease_from_before_the_clock_was_set_back_ends_immediately(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    """Its server was killed, so nothing else ends it, and it would last until the old time."""
+    """The server with the lease was killed, so the lease would last until the old time."""
     queue.add_object(owner.job_id, "a", now_us=START)
     day_s = 86_400
     assert claim(queue, after(day_s))
@@ -159,7 +159,7 @@ def test_a_lease_from_before_the_clock_was_set_back_ends_at_once(
 def test_workers_that_read_the_clock_before_others_do_not_claim_the_same_object(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    """They wait for the file in any order, and each claim counts as an attempt."""
+    """Workers wait for the file in any order, and each claim counts as an attempt."""
     for source in "abc":
         queue.add_object(owner.job_id, source, now_us=START)
     claimed = [claim(queue, after(10 - number / 2)) for number in range(4)]
@@ -266,7 +266,7 @@ def test_a_new_job_deletes_an_expired_one_with_its_rows(
 def test_a_large_expired_job_is_deleted_in_parts(
     queue: SqliteJobStore, owner: JobOwner, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise a new job would block the file of all calls for seconds."""
+    """Otherwise the deletion would block the file for all calls for seconds."""
     monkeypatch.setattr("blur.jobs.sqlite.job_store.DELETED_BY_JOB", 3)
     for number in range(10):
         queue.add_object(owner.job_id, f"{number}", now_us=START)

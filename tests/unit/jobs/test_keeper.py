@@ -233,7 +233,7 @@ def test_photos_whose_events_were_lost_are_delivered_again_after_the_retry_time(
     assert len(around.delivered) == 2
 
 
-def test_lost_photos_are_delivered_again_each_day_although_other_jobs_fill_the_queue(
+def test_lost_photos_are_delivered_again_each_day_even_if_other_jobs_fill_the_queue(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     put(files, "a", photo())
@@ -268,7 +268,7 @@ def test_paused_job_goes_on_when_the_account_can_pay(
 def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly_fail(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """With all photos, each credit that a failed photo gives back would deliver all others."""
+    """Otherwise, each refund of a failed photo would deliver all other photos again."""
     opened(store)
     for number in range(2 * SPARE):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
@@ -281,17 +281,17 @@ def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly
     store.before = lambda _: None
     ((_, first),) = around.delivered
     assert len(set(first)) == SPARE + 3
-    for source in first:  # all of them fail, and the job has not been paused again
+    for source in first:  # all photos fail, and the job has not been paused again
         end(store, source, clock, ObjectState.FAILED)
     later(clock, RETRY_S)
     replace(keeper, is_idle=lambda: False).run()
-    assert len(around.delivered) == 1  # the others can be in the queue
+    assert len(around.delivered) == 1  # the other photos can be in the queue
     keeper.run()
     assert len(around.delivered) == 2
     assert not set(around.delivered[1][1]) & set(first)
 
 
-def test_photos_that_a_resume_has_left_out_are_delivered_even_if_the_queue_is_not_empty(
+def test_photos_left_out_by_a_resume_are_delivered_even_if_the_queue_is_not_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -417,7 +417,7 @@ def test_run_without_time_for_all_jobs_announces_those_that_have_ended(
     assert {job.job_id for job in around.notified} == set(names)
 
 
-def test_jobs_are_announced_although_the_list_of_jobs_breaks_off(
+def test_jobs_are_announced_even_if_the_list_of_jobs_ends_with_an_error(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     ended_jobs(store, clock, ["a"])
@@ -433,7 +433,7 @@ def test_jobs_are_announced_although_the_list_of_jobs_breaks_off(
     assert [job.job_id for job in around.notified] == ["job_000"]
 
 
-def test_job_ends_and_is_announced_although_the_clock_was_set_back(
+def test_job_ends_and_is_announced_even_if_the_clock_was_set_back(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.park_object(opened(store, notify=True), "a", now_us=clock())

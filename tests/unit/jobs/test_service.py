@@ -1,4 +1,4 @@
-"""The use cases of clients that the routes' tests, which have a folder, do not cover."""
+"""Use cases of clients that the tests of the routes, with a folder, do not cover."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def service(store: FakeJobStore, clock: Clock, tmp_path: Path) -> JobService:
 def test_link_of_a_result_is_returned_only_while_the_bucket_has_the_result(
     service: JobService, store: FakeJobStore, clock: Clock
 ) -> None:
-    """A link is signed without a request, so it would lead to an error of the bucket."""
+    """A link is signed without a request, so it could lead to an error of the bucket."""
     job = new_job()
     store.create_job(job)
     row = JobObject(job_id=JOB_ID, source="a", state=ObjectState.DONE, content_type="image/png")

@@ -241,7 +241,7 @@ def test_a_sweep_removes_a_job_some_days_after_its_last_file(
         folder.read_result(JOB, object_id("a"))
 
 
-def test_a_job_that_cannot_be_removed_does_not_keep_the_others_on_the_disk(
+def test_if_a_job_cannot_be_removed_the_other_expired_jobs_are_removed(
     folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for job_id in ("job_1", "job_2", "job_3"):

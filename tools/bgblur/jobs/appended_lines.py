@@ -65,7 +65,7 @@ class AppendedLines:
     def share(self, clean_up: Callable[[], None]) -> None:
         """Call `clean_up` if no other process shares the file; then share it until it is closed.
 
-        A system without locks of files never calls it.
+        On a system without file locks, `clean_up` is never called.
         """
         try:
             import fcntl  # noqa: PLC0415 - not on Windows

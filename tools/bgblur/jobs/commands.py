@@ -138,7 +138,7 @@ def _check(photos: Folder, options: Mapping[str, Any], job_id: str | None) -> No
 
     """
     if next(photos.photos(), None) is None:
-        hint = "" if photos.recursive else " -R searches its subfolders too."
+        hint = "" if photos.recursive else " Use -R to search its subfolders, too."
         message = f"There is no photo in {photos.path}.{hint}"
         raise click.UsageError(message)
     if job_id is None and options["radius"] is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.jsonl"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""Errors of the disk that all other results would have too."""
+"""Errors of the disk that would also occur for all other results."""
 RESULT_STATUSES = frozenset({404, 410})
 """Errors that concern one result, for example because it has expired; others can still be fetched.
 """
@@ -63,7 +63,7 @@ class Fetch:
     def run(self, threads: int) -> None:
         """Fetch all results that exist now, and write a manifest that names their files.
 
-        If `stop` was set, the manifest of an earlier run stays.
+        If `stop` was set, the manifest of an earlier run is kept.
 
         Raises:
             BlurClientError: an error that would also occur for all other results.
@@ -147,7 +147,7 @@ def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
 
 @contextmanager
 def _replacing(path: Path, *, is_complete: Callable[[], bool]) -> Iterator[TextIO]:
-    """Write a temporary file, and rename it to the path if it is complete at the end."""
+    """Write a temporary file, and rename it if it is complete at the end."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:

@@ -53,7 +53,7 @@ class ResultNames:
         self._folders.update(_folders(name))
 
     def _is_free(self, name: str) -> bool:
-        """Return whether no other file has this name, and none is a folder of the other."""
+        """Return whether no file or folder has the name, and no folder on its path is a file."""
         folded = _folded(name)
         is_used = folded in self._files or folded in self._folders
         return not is_used and self._files.isdisjoint(_folders(name))

@@ -65,7 +65,10 @@ class JobDisplay:
         )
 
     def show_job(self, job: Job) -> None:
-        """Show how many photos of the job have ended. Without a bar, print only a new pause."""
+        """Show how many photos of the job have ended.
+
+        Without a bar, print a line only when the job is paused.
+        """
         self.update("Processing", job.ended, job.received, progress_text(job))
         was_paused, self._is_paused = self._is_paused, job.state == "paused"
         if self._is_paused and not was_paused and not self._progress.is_live:

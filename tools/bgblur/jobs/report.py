@@ -46,7 +46,7 @@ def record(job: Job) -> dict[str, Any]:
 
 
 def reason_to_wait(job: Job) -> str | None:
-    """Return why a job does not proceed, or has not ended yet, for people."""
+    """Return the reason, as text for people, if a job has no progress or has not ended yet."""
     if job.state == "paused":
         return NO_CREDITS
     if job.state == "cancelled" and not job.has_ended:

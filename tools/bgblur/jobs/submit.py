@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur_client.jobs import Jobs
 
 LONG_WAIT_S = 5.0
-"""A wait whose reason is shown; shorter ones are usual."""
+"""The shortest wait whose reason is shown; shorter waits are normal."""
 POLL_S = 2.0
 """The time between two requests for the state of a job, which every key's rate limit allows."""
 

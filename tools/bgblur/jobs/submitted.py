@@ -11,7 +11,7 @@ from bgblur.jobs.appended_lines import AppendedLines
 
 
 class SubmittedJob(NamedTuple):
-    """A job, and where it came from and went to."""
+    """A job, with its folder and its API."""
 
     job: str
     """Its id."""

@@ -78,7 +78,7 @@ class BodyLimit:
     """The number of bodies that the server receives from one account at the same time."""
 
     def __init__(self, each: int) -> None:
-        """Start with none; an account can have `each`."""
+        """Start without any bodies; an account can have up to `each`."""
         self._each = each
         self._receiving: Counter[str] = Counter()
 

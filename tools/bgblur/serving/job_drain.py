@@ -99,7 +99,7 @@ class JobDrain:
                 if is_available:
                     LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
                 is_available = False
-            except Exception:  # otherwise no photo of a job starts any more
+            except Exception:  # otherwise no photo of a job would start again
                 if is_available:
                     LOGGER.exception("the jobs cannot be read")
                 is_available = False

@@ -12,7 +12,7 @@ from blur.errors import UnavailableError
 KEEP_EVERY_S = 2
 """The time between two runs."""
 KEEP_RUN_S = 10
-"""After this time, a run begins with no other job, and sends the notifications that are due."""
+"""After this time, a run starts with no further job, and sends the due notifications."""
 LOGGER = logging.getLogger(__name__)
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 RESULTS_SHARE = 2
-"""Results leave `BLUR_JOB_FREE_BYTES` / 2 of the disk free. Photos leave all of it, so that the
-results of the last photos have space."""
+"""Results must leave `BLUR_JOB_FREE_BYTES` / 2 of the disk free. Uploads must leave all of
+`BLUR_JOB_FREE_BYTES` free, so that the results of the last photos have space."""
 
 
 @dataclass(frozen=True, slots=True)

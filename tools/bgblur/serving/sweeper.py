@@ -44,6 +44,6 @@ def _sweep(folders: Sequence[Swept], stopped: threading.Event, every_s: float) -
                 folder.sweep(now_us=now())
             except UnavailableError as error:
                 LOGGER.warning("expired files cannot be removed: %s", error.__cause__)
-            except Exception:  # otherwise no file is removed until the next start
+            except Exception:  # otherwise no file would be removed before the next start
                 LOGGER.exception("expired files cannot be removed")
         stopped.wait(every_s)

@@ -76,7 +76,7 @@ class JobUploads:
             self._require_open(job_id)
             photos.append((job_id, source))
             file = self.folder.writing_source(job_id, source, leave_bytes=self.leave_bytes)
-            # Many uploads can begin while there is enough space for one.
+            # Many uploads can start while there is space for only one of them.
             require_space = partial(self.folder.require_space, self.leave_bytes)
             return Target(token.max_bytes, file, require_space)
 
@@ -109,8 +109,8 @@ def _source(fields: Fields, prefix: str) -> str:
     """Return the name of a photo from the form's key.
 
     Raises:
-        InvalidRequestError: there is no key before the file, it does not begin with the prefix, or
-            the name is not valid.
+        InvalidRequestError: no key precedes the file, the key does not begin with the prefix, or
+        the name is not valid.
 
     """
     if KEY_FIELD not in fields:

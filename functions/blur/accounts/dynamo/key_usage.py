@@ -36,8 +36,7 @@ LETTERS = ("c", "q", "p", "f")
 DIGEST_LENGTH = 12
 """48 bits, which differ between the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
-"""The time after the end of a month before its counters are moved, so that no running call still
-counts in the month."""
+"""The counters of a month are moved this long after it ends, when none of its calls still runs."""
 BATCH = 60
 """The maximum number of counters that one transaction moves: an expression has at most 300
 operators."""

@@ -101,7 +101,7 @@ class DynamoTable:
     def put(self, item: Item, condition: Expressions) -> None:
         """Put an item, if the stored item meets the condition.
 
-        The condition can require that it is missing.
+        The condition can require that the item is missing.
         """
         self._send("put_item", self._conditional({"Item": marshal_item(item)}, condition))
 

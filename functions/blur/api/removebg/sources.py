@@ -124,7 +124,7 @@ def _bounded(data: bytes) -> bytes:
 
 
 def _decode_base64(text: str) -> bytes:
-    """Return the bytes of base64 text; it can be a data URL (RFC 2397) and have white space."""
+    """Decode base64 text, which can be a data URL (RFC 2397) and contain white space."""
     if text[:5].lower() == "data:":
         text = text.partition(",")[2]
     encoded = text.encode(errors="replace").translate(None, _WHITE_SPACE).rstrip(b"=")

@@ -1,8 +1,8 @@
 """The kernels of the blur: a Gaussian, or a disc like a lens's.
 
-A wide kernel is smooth, so it is computed on a coarser grid of cells. Averaging a cell is itself a
-blur, with the variance (cell_px**2 - 1) / 12. So is upscaling by a quadratic B-spline, with the
-variance (cell_px**2 - 1) / 4. The kernel is narrower by both, so that the total blur is the
+A wide kernel is smooth, so it is computed on a coarser grid of cells. The grid itself blurs:
+averaging a cell has the variance (cell_px**2 - 1) / 12, and upscaling by a quadratic B-spline has
+the variance (cell_px**2 - 1) / 4. The kernel is narrower by both, so that the total blur is the
 requested one.
 """
 

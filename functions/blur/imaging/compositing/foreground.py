@@ -95,7 +95,7 @@ def blur_fusion(photo: RgbF32, alpha: AlphaF32, estimate: LayerColours) -> Layer
 
 
 class UnmixedPixels(NamedTuple):
-    """The pixels of an image that show both layers, and the layers' colours there."""
+    """The pixels of an image that show both layers, and the colours that each layer has there."""
 
     pixels: SparsePixels
     alpha: AlphaF32

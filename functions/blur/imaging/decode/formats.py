@@ -1,7 +1,7 @@
 """Detect the format of a file by its content, never by its name, and open it.
 
-Pillow's plugins are called directly: `Image.open` uses a module global and a warning against
-decompression bombs, and accepts formats that we do not support.
+Pillow's plugins are called directly: `Image.open` checks for decompression bombs only with a global
+limit and a warning, and accepts formats that we do not support.
 """
 
 from __future__ import annotations

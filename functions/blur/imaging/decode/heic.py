@@ -1,7 +1,7 @@
 """Decode HEIC, after its metadata is removed.
 
-libheif copies the metadata for each image in a file: a file of 3 MB whose 300 images shared one
-block of EXIF data made it allocate 1.8 GB. The orientation is a property (ISO/IEC 23008-12,
+libheif copies the metadata for each image in a file. For a file of 3 MB with 300 images that share
+one block of EXIF data, libheif allocated 1.8 GB. The orientation is a property (ISO/IEC 23008-12,
 6.5.10), so the EXIF data is never needed.
 """
 

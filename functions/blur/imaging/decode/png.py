@@ -98,7 +98,7 @@ class PngSource(Source):
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's type and the start and end of its data; the last can be truncated."""
+    """Yield each chunk's type, and the start and end of its data. The last can be truncated."""
     offset = len(SIGNATURE)
     while offset + 8 <= len(data):
         end = offset + 8 + int.from_bytes(data[offset : offset + 4])

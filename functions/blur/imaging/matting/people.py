@@ -42,8 +42,8 @@ With a larger share, only the outlines differ, and the saliency map's outline is
 PORTRAIT_BORDER = 0.5
 """The least share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""The least mean of the people's map on a portrait, in the photo and in the mirrored photo; the
-lower value counts. For a camel in front of a pyramid, the value is 0.41."""
+"""The least mean of the people's map on a portrait. The mean is measured in the photo and in the
+mirrored photo, and the lower value counts. For a camel in front of a pyramid, it is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:

@@ -67,13 +67,13 @@ def row_key(job_id: str, object_id: str, prefix: str = ROW) -> Item:
 
 
 def active_items(job: Job) -> list[Item]:
-    """Return the entries of a job in the lists of active jobs: of all, and of its account."""
+    """Return a job's entries in the list of all active jobs and in the list of its account."""
     keys = active_keys(job.account_id, job.job_id)
     return [{**key, TTL_ATTRIBUTE: _ttl(job.created_us)} for key in keys]
 
 
 def active_keys(account_id: str, job_id: str) -> list[Item]:
-    """Return the primary keys of these entries."""
+    """Return the primary keys of the job's entries in the lists of active jobs."""
     lists = (ACTIVE, active_of(account_id))
     return [{PARTITION_KEY: each, SORT_KEY: job_id} for each in lists]
 

@@ -14,7 +14,8 @@ from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
 
 ACTIVE_AT_ONCE = 2_000
-"""The jobs that a keeper reads at once: fewer than a client can create in a day."""
+"""The maximum number of jobs that a keeper reads together, which is less than a client can create
+in a day."""
 _COUNTERS = {
     ObjectState.DONE: "done",
     ObjectState.FAILED: "failed",
@@ -49,8 +50,8 @@ def create(db: sqlite3.Connection, job: Job) -> None:
 def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> None:
     """Delete up to `rows` rows of an expired job, and the job after its last row.
 
-    A job with a million rows would block the file for seconds. So each new job deletes some, and
-    each new row more than one.
+    Deleting a million rows together would block the file for seconds. So each new job deletes some
+    rows, and each new row deletes more than one.
     """
     expired = db.execute(
         "SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1", (now_us - KEPT_S * SECOND_US,)
@@ -193,7 +194,7 @@ def list_active(db: sqlite3.Connection) -> list[Job]:
 
 
 def count_active(db: sqlite3.Connection, account_id: str, most: int) -> int:
-    """Return how many jobs of an account are active; stop at `most`."""
+    """Return the number of active jobs of an account; stop counting at `most`."""
     (count,) = db.execute(
         "SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE account_id = ? AND active LIMIT ?)",
         (account_id, most),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 DELETED_BY_JOB, DELETED_BY_ROW = 1_000, 2
-"""The rows of expired jobs that a new job, and a new row, deletes."""
+"""The number of rows of expired jobs that a new job or a new row deletes."""
 
 
 class SqliteJobStore:

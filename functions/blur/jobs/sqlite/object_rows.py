@@ -86,9 +86,9 @@ def page(
 _CAN_START = """
     job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :latest)
 """
-"""No lease ends later than one that begins now, unless the clock was set back. A worker that waits
-for the file has read the clock before the worker that has the file, so a small difference is not
-that."""
+"""No lease ends later than one that begins now, unless the clock was set back. A small difference
+is normal: a worker that waits for the file has read the clock earlier than the worker that has the
+file."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """

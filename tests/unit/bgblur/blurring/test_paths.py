@@ -69,7 +69,7 @@ def test_a_recursive_search_keeps_the_folder_structure() -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise its photos would be left out without a message."""
+    """Otherwise the photos of this folder would be left out without a message."""
     scan = os.scandir
 
     def denied(path: str) -> object:

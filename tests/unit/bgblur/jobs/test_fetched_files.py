@@ -95,7 +95,7 @@ def test_a_record_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
         assert files.has("c.jpg", "c.png")
 
 
-def test_the_half_of_a_file_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+def test_an_incomplete_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "sub").iterdir())) == 1
@@ -105,7 +105,7 @@ def test_the_half_of_a_file_that_a_killed_run_left_is_removed(tmp_path: Path) ->
         assert list((tmp_path / "sub").iterdir()) == []
 
 
-def test_a_run_does_not_remove_the_files_of_one_that_is_still_running(tmp_path: Path) -> None:
+def test_a_run_does_not_remove_the_files_of_another_run_that_has_not_ended(tmp_path: Path) -> None:
     with opened(tmp_path) as first:
 
         def others(target: BinaryIO) -> None:

@@ -81,7 +81,7 @@ def test_if_names_differ_only_by_extension_later_results_keep_the_extension_in_t
 
 
 @pytest.mark.parametrize("sources", [("a.png", "a.png/b.jpg"), ("a.png/b.jpg", "A.png")])
-def test_no_result_is_named_like_the_folder_of_another(
+def test_no_result_has_the_name_of_the_folder_of_another_result(
     sources: tuple[str, str], tmp_path: Path
 ) -> None:
     given_names = names(tmp_path)

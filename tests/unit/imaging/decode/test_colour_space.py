@@ -220,7 +220,7 @@ def test_pq_and_its_inverse_match_the_standard() -> None:
     )
 
 
-def test_the_roll_off_keeps_shadows_and_is_monotonic_and_ends_at_white() -> None:
+def test_the_roll_off_does_not_change_shadows_and_is_monotonic_and_ends_at_white() -> None:
     nits = np.linspace(0, 1000, 2001)
     rolled = roll_off(nits, 1000)
     np.testing.assert_allclose(rolled[nits < 60], nits[nits < 60], rtol=1e-6)

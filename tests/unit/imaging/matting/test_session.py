@@ -86,6 +86,6 @@ def test_a_black_image_gives_a_finite_tensor() -> None:
     assert np.isfinite(to_tensor(flat(9, 9, (0, 0, 0)), U2NETP)).all()
 
 
-def test_the_longest_allowed_side_is_resized() -> None:
+def test_a_photo_with_the_longest_allowed_side_is_resized() -> None:
     line = np.full((50_000_000, 1, 3), 200, np.uint8)
     assert to_tensor(line, U2NETP).shape == (1, 3, 320, 320)
