@@ -42,6 +42,7 @@ STOP_S = 60
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.timeout(900)
 def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.timeout(900)
 def test_a_killed_worker_loses_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -93,6 +95,7 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
     require_exact(document, lines, balances, done=photos)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.timeout(900)
 def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
     tmp_path: Path, env: dict[str, str], balances: Balances
@@ -112,6 +115,7 @@ def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
     require_exact(document, lines, balances, done=0)
 
 
+@pytest.mark.timeout(900)
 def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_close(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -130,6 +134,7 @@ def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_clo
     require_exact(document, lines, balances, done=2)
 
 
+@pytest.mark.timeout(900)
 def test_a_stopping_server_finishes_running_photos_and_continues_after_its_next_start(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -156,6 +161,7 @@ def test_a_stopping_server_finishes_running_photos_and_continues_after_its_next_
     require_exact(document, lines, balances, done=photos)
 
 
+@pytest.mark.timeout(900)
 def test_a_stopping_server_releases_a_photo_that_does_not_end_in_time(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
