@@ -42,7 +42,6 @@ STOP_S = 60
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.timeout(900)
 def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -77,7 +76,6 @@ def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.timeout(900)
 def test_a_killed_worker_loses_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -95,7 +93,6 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
     require_exact(document, lines, balances, done=photos)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.timeout(900)
 def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
     tmp_path: Path, env: dict[str, str], balances: Balances
