@@ -1,4 +1,4 @@
-"""The time that the handler adds to the pipeline: event, base64, multipart, accounts, response."""
+"""The time of a call without its image: event, base64, multipart, accounts and response."""
 
 from __future__ import annotations
 

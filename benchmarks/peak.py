@@ -13,7 +13,7 @@ from subjects import Naive, photo
 
 
 def main(who: str, width: int, height: int) -> None:
-    """Make the photo in a child process, so that its memory is not counted."""
+    """Print the peak memory of one call; the memory for making its photo is not counted."""
     data = photo_of_child(width, height)
     if who == "naive":
         Naive.open()(data, 10)

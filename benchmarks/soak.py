@@ -83,7 +83,7 @@ def main() -> None:
     marks = [EARLY, 500, 1000, 1500, REQUESTS]
     growth = 100 * (mean_at(sizes, REQUESTS) / mean_at(sizes, EARLY) - 1)
     rows = [(mark, f"{mean_at(sizes, mark):.0f}") for mark in marks]
-    table = report.table(("after request", "front and two workers, MB"), rows)
+    table = report.table(("after request", "memory of the front process and two workers, MB"), rows)
     report.publish(
         "Soak", f"{table}\n\nGrowth {growth:+.1f} %; {threads} threads, {files} files at the end."
     )

@@ -86,7 +86,7 @@ def _rated(
     right = len(set(found) & set(labels))
     precision = (people + right) / max(1, people + len(found) + animals)
     return [
-        (f"{len(labels)} of them of people (recall)", f"{right / len(labels):.2f}", ""),
+        (f"{len(labels)} photos of people in ECSSD (recall)", f"{right / len(labels):.2f}", ""),
         ("precision on ECSSD", f"{right} of {len(found)} = {right / max(1, len(found)):.2f}", ""),
         ("precision on all photos", f"{precision:.3f}", f"at least {PRECISION}"),
     ]

@@ -26,8 +26,8 @@ mean."""
 class Samples:
     """Return, for each convolution, the positions to sample and the metric for errors there.
 
-    Random signs are propagated back through the network. The mean square of the result is the mean
-    square of the Jacobian's columns (Hutchinson 1990).
+    A random +1 or -1 for each pixel of the map is propagated back through the network. The mean
+    square of the result is the mean square of the Jacobian's columns (Hutchinson 1990).
     """
 
     def __init__(self, network: Network, names: Sequence[str], pictures: Sequence[Floats]) -> None:

@@ -1,8 +1,8 @@
 // The texts for each error: on the page, and in the reference for developers.
 
 /**
- * The page's text for each error: the problem and the remedy. Without a remedy, the API's message
- * follows. An empty remedy means that a countdown or a button follows.
+ * The page's text for each error: the problem and the remedy. If an entry has no remedy, the page
+ * shows the API's message after the problem; if the remedy is empty, a countdown or a button.
  */
 const MESSAGES = {
   invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],

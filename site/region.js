@@ -19,7 +19,7 @@ export function openRegion(onChange) {
     photo.region ??= { ...FIRST };
     setDrawing(!("drawing" in frame.dataset));
     onChange();
-    if ("drawing" in frame.dataset) announce("Draw a box around the subject, or move it with the arrow keys.");
+    if ("drawing" in frame.dataset) announce("Draw a box around the subject, or move the box with the arrow keys.");
   });
   byId("clear-region").addEventListener("click", () => {
     photo.region = null;

@@ -31,7 +31,7 @@ export function openSettings(onChange) {
   }).observe(byId("go-bar"));
 }
 
-/** Return the blur options for a photo; without a photo, the options for the example. */
+/** Return the form's blur options for a photo. Without a photo, they have no `roi`. */
 export function optionsFor(photo) {
   const { radius, blur: kernel, depth, subject, mode, format: chosen, quality } = Object.fromEntries(new FormData(form));
   const format = chosen === "auto" ? autoFormat(photo, mode) : chosen;

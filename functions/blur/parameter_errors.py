@@ -24,7 +24,7 @@ class InvalidDepthError(InvalidParameterError):
 
 
 class InvalidRoiError(InvalidParameterError):
-    """`roi` is not four lengths."""
+    """`roi` is not four values in pixels or percent."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_roi"
 

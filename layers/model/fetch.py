@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     models = read_pins(options.pins)
     if options.model not in models:
-        parser.error(f"no model {options.model!r}; there is {', '.join(models)}")
+        parser.error(f"unknown model {options.model!r}; choose one of {', '.join(models)}")
     model = models[options.model]
     target: Path = options.into / model.file
     if is_there(model, target):

@@ -87,7 +87,7 @@ def last_convolutions(graph: onnx.GraphProto) -> list[str]:
 
 
 def split_taps(graph: onnx.GraphProto, name: str) -> None:
-    """Compute a 3 x 3 convolution of a + b to one channel as nine shifted 1 x 1 convolutions.
+    """Replace a 3 x 3 convolution of a + b to one channel by nine shifted 1 x 1 convolutions.
 
     The runtime computes output channels in blocks of eight, so one channel takes as long as eight.
     With nine output channels, less time is wasted, and 16 channels are added instead of 64.

@@ -13,7 +13,7 @@ WINDOW = 48
 """The number of bytes of a photo that are searched for at each place; so many do not occur by
 chance."""
 PLACES = 5
-"""The number of windows in each photo, from its first bytes to its last."""
+"""The number of samples of each photo's bytes; the first is at the start, the last at the end."""
 
 BOTH_QUOTES = b"'\""
 """Complete photos contain both kinds of quotes, on which Python's notation depends."""

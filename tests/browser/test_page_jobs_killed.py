@@ -179,4 +179,4 @@ def test_a_killed_browser_and_killed_workers_complete_a_folder_on_aws(
             visit = complete_folder(chromium, tmp_path, api, kill_one=kill_worker_and_server)
     bucket = engine.stack.emulator.url
     sent = [url for url in visit.asked if url.startswith(bucket)]
-    assert len(sent) > PHOTOS  # photos that are sent, and results that are fetched
+    assert len(sent) > PHOTOS  # the page sends photos to the bucket, and fetches results from it

@@ -100,7 +100,9 @@ def test_after_a_permanent_error_the_button_offers_another_photo(code: str, visi
 
 
 @pytest.mark.parametrize("code", BRIEF)
-def test_after_other_errors_the_button_offers_the_same_photo_again(code: str, visit: Visit) -> None:
+def test_after_an_error_that_is_temporary_the_button_blurs_the_same_photo(
+    code: str, visit: Visit
+) -> None:
     visit.begin()
     answer_with(visit, code, 503)
     visit.page.click("#go")

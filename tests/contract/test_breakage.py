@@ -50,7 +50,7 @@ def unreachable(*_: object, **__: object) -> None:
     raise UnavailableError(message, retry_after_s=1)
 
 
-def test_an_unconfirmed_charge_is_in_no_header(
+def test_no_header_has_a_charge_that_is_not_confirmed(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "settle", unreachable)

@@ -51,7 +51,7 @@ def test_the_account_document_has_decimals_only_in_numbers_that_are_not_whole(ca
         assert [type(amount) for amount in amounts] == [type(FUNDS - charged), int, type(charged)]
 
 
-def test_the_error_for_a_too_low_balance_names_the_balance(
+def test_the_error_for_an_insufficient_balance_states_the_balance(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.EMPTY)

@@ -110,7 +110,7 @@ def calls(
     return Calls(broken, folder / "invoke.log")
 
 
-def test_nothing_written_contains_a_key_or_a_photo(
+def test_no_log_item_or_object_metadata_contains_a_key_or_a_photo(
     calls: Calls,
     issued: list[str],
     sent: list[bytes],
@@ -128,8 +128,8 @@ def test_nothing_written_contains_a_key_or_a_photo(
     record(
         Part.SECURITY,
         "Search for keys and photos in everything that a run in containers writes",
-        f"{len(issued)} keys and {len(sent)} photos in {len(forms)} forms; {size_kb} kB of logs "
-        f"and metrics, {len(items)} items, names and metadata of {len(objects)} objects",
+        f"{len(issued)} keys and {len(sent)} photos, as {len(forms)} byte strings; {size_kb} kB of "
+        f"logs and metrics, {len(items)} items, names and metadata of {len(objects)} objects",
         "none found",
         by="tests/e2e/test_traces.py",
     )

@@ -52,7 +52,7 @@ def _printable_errors() -> Iterator[None]:
         with _full_disk_as_error():
             yield
     except click.ClickException as error:
-        error.message = printable(error.message)  # type: ignore[misc] # read when it is shown
+        error.message = printable(error.message)  # type: ignore[misc] # click reads it when it shows the error
         error.show = functools.partial(_show, error.show)  # type: ignore[method-assign]
         raise
 

@@ -128,7 +128,7 @@ class Account:
     name: str
     created_us: Instant
     balance: Credits
-    """Credits that can be spent, without credits on hold."""
+    """Credits that can be spent; credits on hold are not included."""
     held: Credits
     granted: Credits
     """Sum of the ledger's entries; each entry's write updates it."""

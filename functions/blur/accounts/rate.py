@@ -151,7 +151,7 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the time of this request for a bucket, or without one."""
+        """Return the time of this request; with a bucket, not before the bucket's last request."""
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

@@ -1,7 +1,7 @@
 """Traces of each request for AWS X-Ray, without headers, forms, images or responses.
 
-A trace contains those fields of the log line that operators search for. The time of each step is
-metadata.
+A trace contains those fields of the log line that operators search for, as annotations. The time of
+each step and other fields are metadata of X-Ray, by which traces cannot be searched.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_a_terminated_run_stops_its_programs_first(number: signal.Signals, tmp_p
     )
     for moment in ("works", "works-asked", "serves-asked"):
         wait_for(tmp_path / moment)
-        os.killpg(run.pid, number)  # like the terminal after Ctrl-C
+        os.killpg(run.pid, number)  # a terminal signals the whole group on Ctrl-C
     said, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert (tmp_path / "works-ended").exists()

@@ -81,7 +81,7 @@ def test_after_a_second_of_conflicts_a_call_gives_up_and_a_job_continues() -> No
     assert len(table.tokens) == 61
 
 
-def test_only_conflicts_give_a_job_more_time() -> None:
+def test_a_write_of_a_job_is_retried_for_longer_only_after_conflicts() -> None:
     table = BusyTable(failed("ThrottlingException"), conflicts=60)
     with pytest.raises(UnavailableError):
         send(table, conflict_s=CONFLICT_S)

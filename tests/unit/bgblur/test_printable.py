@@ -13,7 +13,7 @@ from bgblur.printable import printable
 RED = "\x1b[31mred\x9b2J\nforged line\u202e"
 
 
-def test_only_control_characters_are_replaced() -> None:
+def test_only_characters_that_are_not_printable_are_replaced() -> None:
     assert printable("Zürich 東京.jpg") == "Zürich 東京.jpg"
     assert printable(RED) == "?[31mred?2J?forged line?"
     assert printable("\udcff.jpg") == "?.jpg"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""A pixel counts as recovered up to this difference in each channel."""
+"""A pixel is recovered if no channel differs from the paid result by more than this."""
 MAX_RECOVERED = 0.01
 """The share of pixels that an attack can recover."""
 SIDE = 256
@@ -46,7 +46,7 @@ def marked(image: RgbU8) -> RgbU8:
 
 
 def crop(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
-    """Send a part of the image; return the result with zeros around it."""
+    """Return a function that sends a part of an image, and returns the result with zeros around."""
 
     def send(call: Call, pixels: RgbU8) -> RgbU8:
         result = np.zeros_like(pixels)

@@ -77,7 +77,7 @@ def test_an_event_can_name_several_photos() -> None:
 
 
 @pytest.mark.parametrize("key", ["uploads/a", "job-sources/a/folder/", "job-sources/a.jpg"])
-def test_an_event_of_another_object_names_no_photo(key: str) -> None:
+def test_an_event_whose_key_is_not_of_a_job_names_no_photo(key: str) -> None:
     assert read_message(s3_event(key)) == []
 
 

@@ -46,4 +46,4 @@ def test_the_layer_contains_the_chosen_model(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode != 0
-    assert "no model 'giant'" in done.stderr
+    assert "unknown model 'giant'" in done.stderr

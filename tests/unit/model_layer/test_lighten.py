@@ -91,7 +91,7 @@ def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> Non
 
 
 def test_the_map_of_another_photo_is_close_to_the_original(model_dir: Path) -> None:
-    # A retina looks different from all photographs; the network finds a bright disc in it.
+    # An image of a retina looks unlike usual photos; the network still finds a bright disc in it.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
         open_model(MODELS[name], model_dir, threads=1).predict(picture)

@@ -40,7 +40,7 @@ SHOWN_FAILURES = 20
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 job_options = functools.partial(
     blur_options,
-    required=False,  # not with --job
+    required=False,  # --radius is required only without --job
     helps={"format": "The format of all results.  [default: png]"},
 )
 parallel_option = click.option(

@@ -211,7 +211,7 @@ class ServerApp:
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
-        """Return the record of a response from this process."""
+        """Return the record of a response that no handler made."""
         key = exchange.key
         return ResponseRecord(
             request_id=f"req_{exchange.request_id}",

@@ -86,7 +86,7 @@ def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Req
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """The parts of Lambda's context object that the handler uses, with the client's state."""
+    """The parts of Lambda's context object that the handler uses, and the state of the client."""
 
     left_ms: int = LONGEST_MS
     is_client_connected: Callable[[], bool] = always_connected

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServedJobs:
-    """The parts of the front process."""
+    """The parts of the front process that serve bulk jobs."""
 
     folder: JobFolder
     store: SqliteJobStore

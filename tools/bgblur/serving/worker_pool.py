@@ -1,7 +1,8 @@
 """The worker processes, and the queue of requests in front of them.
 
 Each worker has a task that gives it one request after another. If the worker fails in any way, the
-task kills it and starts another one. If that fails too, the pauses between the attempts grow.
+task kills it and starts another one. If the new worker fails too, the pauses
+between the attempts grow.
 """
 
 from __future__ import annotations

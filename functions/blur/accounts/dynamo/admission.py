@@ -71,7 +71,7 @@ class RateCheck:
 
 
 Branch = Callable[[Expressions, RateCheck], None]
-"""Adds the conditions and the new state of an idle or a busy bucket to an update."""
+"""Adds to an update the conditions for an idle or a busy bucket, and its values afterwards."""
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:

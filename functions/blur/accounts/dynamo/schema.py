@@ -12,8 +12,9 @@ The items of bulk jobs are in the same table, so that a row and its charge are o
 `blur.jobs.dynamo.items` defines them.
 
 The key of a ledger entry contains only its id, without the instant, so that a repeated entry does
-not become a second one. Readers sort by the instant. Only idempotency records and items of jobs
-have the attribute `ttl`. DynamoDB deletes them after that time, typically within a few days
+not become a second one. `ledger.py` sorts the entries by their instant. Only idempotency
+records and items of jobs have the attribute `ttl`. DynamoDB deletes them after that time, typically
+within a few days
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record's age
 cannot be seen from whether the record exists.
 """

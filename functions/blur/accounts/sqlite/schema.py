@@ -140,7 +140,8 @@ ADDED_COLUMNS = {
 }
 """Columns by table, each with its type and default.
 
-`keys` has the time of each key's last request: `rate` needs it because clocks differ.
+`keys` has the time of each key's last request: `blur/accounts/rate.py` needs this time because the
+clocks of machines differ.
 """
 
 

@@ -53,7 +53,7 @@ ROWS: Mapping[type[ApiError], Row] = {
         HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", "method_not_allowed"
     ),
     errors.IdempotencyConflictError: Row(
-        HTTPStatus.CONFLICT, "Idempotency-Key was used before", "idempotency_conflict"
+        HTTPStatus.CONFLICT, "Idempotency-Key was used for another request", "idempotency_conflict"
     ),
     errors.IdempotencyInProgressError: Row(
         HTTPStatus.TOO_MANY_REQUESTS, "First call still running", "idempotency_in_progress"

@@ -102,7 +102,7 @@ def job_item(job: Job) -> Item:
 
 
 def job_of(item: Item) -> Job:
-    """Read a job's item."""
+    """Return the job that an item describes."""
     notification = None
     if "notify_url" in item:
         notification = Notification(

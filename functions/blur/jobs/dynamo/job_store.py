@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 CONFLICT_S = 5.0
-"""The additional time for which a write is repeated while others write to the same account or job.
-The photo is already computed, so its worker has time."""
+"""If a write conflicts with other writes to the same account or job, it is retried for this much
+longer. The photo is already computed, so its worker has time."""
 
 
 class DynamoJobStore:

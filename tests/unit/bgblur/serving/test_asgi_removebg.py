@@ -29,7 +29,7 @@ ACCOUNT = keys.parse(make.FUNDED).account_id
 
 
 def errors_of(client: Client) -> dict[str, Any]:
-    """Return the only error in remove.bg's format."""
+    """Check that the response is one error in remove.bg's format, and return the error."""
     document = json.loads(client.content)
     assert set(document) == {"errors"}
     (error,) = document["errors"]

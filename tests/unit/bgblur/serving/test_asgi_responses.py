@@ -141,7 +141,7 @@ def test_ready_gives_the_reason_if_a_photo_would_be_rejected(
     assert (json.loads(client.content).get("error") or {}).get("code") == code
 
 
-def test_health_works_while_pool_and_store_are_down() -> None:
+def test_health_returns_200_while_the_pool_is_full_and_the_store_is_down() -> None:
     harness = Harness(Pool(is_full=True), keys=Keys(UnavailableError("The store.")))
     assert harness(Client(), method="GET", path="/health").status == 200
 

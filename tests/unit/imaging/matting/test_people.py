@@ -41,7 +41,7 @@ FACE_ONLY = box(60, 200, 50, 270)
 
 
 def never() -> AlphaF32:
-    pytest.fail("the mirrored photo is not needed")
+    pytest.fail("the mirrored photo was used, although it is not needed")
 
 
 def test_a_portrait_with_only_a_salient_face_is_completed() -> None:

@@ -46,7 +46,9 @@ def opened(image: EncodedImage) -> Image.Image:
 
 
 @pytest.mark.parametrize("output", TYPES)
-def test_each_format_has_its_media_type_and_the_photos_profile(output: str) -> None:
+def test_a_result_in_each_format_has_its_media_type_and_the_profile_of_the_photo(
+    output: str,
+) -> None:
     image = encoded(output)
     assert image.content_type == f"image/{TYPES[output].lower()}"
     assert opened(image).format == TYPES[output]
