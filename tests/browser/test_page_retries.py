@@ -77,7 +77,7 @@ def test_failures_in_a_list_are_counted_once(visit: Visit) -> None:
 def test_the_stage_shows_why_there_is_no_result(visit: Visit) -> None:
     send_four(visit)
     rows = visit.page.locator("#queue-items .state").all_inner_texts()
-    assert rows[1].startswith("No subject was found in this photo. Choose one")
+    assert rows[1].startswith("No subject was found in this photo. Choose a photo")
     assert rows[3].startswith("This file cannot be read as a photo. Choose a complete")
     assert "blur" not in rows[1] + rows[3]
     assert visit.page.inner_text("#placeholder") == (
