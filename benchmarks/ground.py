@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import report
-from ground_scenes import GROUNDS, Rendered, Subject, World, layered_blur, render
+from ground_photo import motorcycle
+from ground_scenes import Rendered, Subject, World, render
+from ground_subjects import GROUNDS
+from layered_blur import layered_blur
 from ours import NO_LIMIT, opened
 from paired import cpu_seconds, milliseconds, paired, ratio, seconds
-from scipy.ndimage import distance_transform_edt
-from skimage import data
 from subjects import photo
 
-from blur.imaging.arrays import OPAQUE, to_alpha_f32
+from blur.imaging.arrays import to_alpha_f32
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
@@ -39,15 +40,12 @@ from blur.settings import usable_cpus
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
+    from blur.imaging.arrays import FloatArray, RgbU8
 
 RADIUS_PX = 12
 BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
 """The targets: the largest error and time relative to `flat`, and the largest additional memory."""
 ROUNDS = 7
-SUBJECT_PERCENTILES = (5, 95)
-"""The share of a subject's measured disparities that is used, without the errors at the subject's
-outline."""
 
 PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)
 
@@ -142,55 +140,14 @@ def _row(name: str, pairs: list[tuple[Errors, Errors]], target: str) -> tuple[st
 
 
 def on_a_photo() -> str:
-    """Compare on the motorcycle of Middlebury's stereo set, whose disparity was measured.
-
-    D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth",
-    GCPR 2014. Disparity is linear in 1 / z; the matte is the model's.
-    """
-    left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - it has no types
-    picture = np.ascontiguousarray(left)
-    matte = find_matte(opened(), picture)
-    known = np.isfinite(disparity)
-    floor = _fit_floor(disparity, known & (matte == 0))
-    confusion = _confusion(_fill(disparity, known), disparity, matte)
-    blurred = layered_blur(picture, confusion, RADIUS_PX, 1 - to_alpha_f32(matte))
-    is_floor = known & (np.abs(disparity - floor) < 1)
-    truth = Rendered(picture, picture, matte, confusion, is_floor)
-    errors = compare(Scene.decompose(picture, matte), truth, composite(picture, blurred, matte))
+    """Compare on the photo with measured disparity, with the model's matte."""
+    photographed = motorcycle(partial(find_matte, opened()))
+    picture, matte = photographed.photo, photographed.alpha
+    background = 1 - to_alpha_f32(matte)
+    blurred = layered_blur(picture, photographed.confusion, RADIUS_PX, background)
+    ideal = composite(picture, blurred, matte)
+    errors = compare(Scene.decompose(picture, matte), photographed, ideal)
     return report.table(HEAD, [_row("motorcycle on a garage floor", [errors], PHOTO_TARGET)])
-
-
-def _fit_floor(disparity: FloatArray, is_background: NDArray[np.bool_]) -> FloatArray:
-    """Return the disparity of the plane that most of the picture's lower half shows, (H, W)."""
-    rows, columns = np.mgrid[: disparity.shape[0], : disparity.shape[1]]
-    terms = np.stack((rows, columns, np.ones_like(rows)), axis=-1).astype(float)
-    inside = is_background & (rows > disparity.shape[0] / 2)
-    for _ in range(5):
-        plane = np.linalg.lstsq(terms[inside], disparity[inside], rcond=None)[0]
-        inside = is_background & (np.abs(disparity - terms @ plane) < 1)
-    fitted: FloatArray = terms @ plane
-    return fitted
-
-
-def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> FloatArray:
-    """Return the circle of confusion of a lens that has the whole subject in focus.
-
-    This circle is 0 between the subject's farthest and nearest points, and the whole radius for the
-    farthest 1 % of the background. `measured` is the disparity without the filled pixels.
-    """
-    subject = measured[(matte == OPAQUE) & np.isfinite(measured)]
-    far, near = np.percentile(subject, SUBJECT_PERCENTILES)
-    farthest = np.percentile(disparity[matte == 0], 1)
-    off = np.maximum(np.maximum(disparity - near, far - disparity), 0)
-    confusion: FloatArray = np.clip(off / (far - farthest), 0, 1).astype(np.float32)
-    return confusion
-
-
-def _fill(disparity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Fill unknown pixels with the nearest known ones."""
-    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    filled: FloatArray = disparity[tuple(nearest)]
-    return filled
 
 
 def cost() -> str:

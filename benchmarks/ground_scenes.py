@@ -10,12 +10,12 @@ sharp subject is composited over their sum.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
-from skimage import data
+from ground_subjects import SHAPES, texture
+from layered_blur import layered_blur
 
 from blur.imaging.compositing.composite import composite
 
@@ -29,18 +29,15 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 480
 FOCAL_PX = 600.0
 CAMERA_M = 1.6
-GROUNDS = ("brick", "grass", "gravel")
 FAR_M = 1e5
 TILE_M = 1.5
 """The side of a texture on the ground."""
 OVERSAMPLING = 2
-LAYERS = 24
 HALF = 0.5
 LEVEL = 1e-4
 """The minimum angle below the horizon of a direction that reaches the ground."""
 STEP_M = 1.2
 """Half the width of a step."""
-"""The number of layers in the ideal blur."""
 
 
 class Subject(NamedTuple):
@@ -90,28 +87,6 @@ class Rendered(NamedTuple):
         """Return the picture of a lens that blurs the farthest points with this radius."""
         blurred = layered_blur(self.background, self.confusion, radius_px)
         return composite(self.photo, blurred, self.alpha)
-
-
-def layered_blur(
-    background: RgbU8, confusion: FloatArray, radius_px: float, weights: FloatArray | None = None
-) -> RgbU8:
-    """Spread each pixel by its own share of the radius."""
-    depths = np.linspace(0, 1, LAYERS + 1, dtype=np.float32)
-    visible = np.ones_like(confusion) if weights is None else weights
-    colours = np.zeros(background.shape, np.float32)
-    total = np.zeros(confusion.shape, np.float32)
-    for depth in depths:
-        share = np.maximum(0, 1 - np.abs(confusion - depth) * LAYERS) * visible
-        if share.any():
-            layer = np.dstack((background * share[..., np.newaxis], share))
-            sigma = float(depth * radius_px)
-            if sigma > 0.2:  # noqa: PLR2004 - a narrower Gaussian is one pixel
-                layer = cv2.GaussianBlur(layer, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-            colours += layer[..., :3]
-            total += layer[..., 3]
-    mean = colours / np.maximum(total, 1e-6)[..., np.newaxis]
-    result: RgbU8 = np.clip(np.rint(mean), 0, 255).astype(np.uint8)
-    return result
 
 
 def render(world: World) -> Rendered:
@@ -198,16 +173,9 @@ def _trace(
     return distance, is_floor, colours
 
 
-@cache
-def _texture(name: str) -> RgbU8:
-    picture: RgbU8 = np.array(getattr(data, name)())
-    is_grey = name in GROUNDS
-    return np.dstack([picture] * 3) if is_grey else picture
-
-
 def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatArray) -> RgbU8:
     """Look up a tiled texture, in copies as coarse as the distance needs."""
-    picture = _texture(name)
+    picture = texture(name)
     texels_per_m = picture.shape[0] / TILE_M
     footprint = np.clip(far, 0.1, 1e4) / FOCAL_PX / OVERSAMPLING * texels_per_m
     level = np.clip(np.rint(np.log2(np.maximum(footprint * 2, 1))), 0, 7)
@@ -225,7 +193,7 @@ def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatAr
 
 def _backdrop_colours(right: FloatArray, down: FloatArray, away: float) -> RgbU8:
     """Put a photo on the wall, mirrored again and again."""
-    picture = _texture("coffee")
+    picture = texture("coffee")
     height_m = away * 0.6
     scale = picture.shape[0] / height_m
     u = (right * scale + picture.shape[1] / 2).astype(np.float32)
@@ -273,62 +241,6 @@ def _project(world: World, point: tuple[float, float, float]) -> tuple[float, fl
     x, y = x / z, y / z
     x, y = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
     return WIDTH / 2 + FOCAL_PX * x, HEIGHT / 2 + FOCAL_PX * y
-
-
-def _person() -> tuple[AlphaU8, RgbU8]:
-    mask = np.zeros((1600, 640), np.uint8)
-    cv2.ellipse(mask, (320, 130), (95, 125), 0, 0, 360, 255, -1)
-    cv2.rectangle(mask, (290, 230), (350, 320), 255, -1)
-    cv2.fillPoly(mask, [np.array([(170, 320), (470, 320), (440, 860), (200, 860)])], 255)
-    cv2.fillPoly(mask, [np.array([(170, 320), (90, 800), (140, 810), (230, 400)])], 255)
-    cv2.fillPoly(mask, [np.array([(470, 320), (550, 800), (500, 810), (410, 400)])], 255)
-    cv2.fillPoly(mask, [np.array([(200, 850), (318, 850), (290, 1600), (200, 1600)])], 255)
-    cv2.fillPoly(mask, [np.array([(322, 850), (440, 850), (450, 1570), (360, 1570)])], 255)
-    return mask, _painted(mask, "astronaut")
-
-
-def _horse() -> tuple[AlphaU8, RgbU8]:
-    shape = 255 * ~_texture("horse")
-    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
-    cut = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
-    large = cv2.resize(cut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    mask = cv2.threshold(cv2.GaussianBlur(large, (0, 0), 3), 127, 255, cv2.THRESH_BINARY)[1]
-    return mask, _painted(mask, "chelsea")
-
-
-def _bicycle() -> tuple[AlphaU8, RgbU8]:
-    mask = np.zeros((1000, 1720), np.uint8)
-    for centre in (360, 1360):
-        cv2.circle(mask, (centre, 640), 340, 255, 40)
-        for angle in np.linspace(0, np.pi, 8, endpoint=False):
-            reach = np.array((np.cos(angle), np.sin(angle))) * 340
-            ends = np.rint(np.array((centre, 640)) + np.array((reach, -reach))).astype(int)
-            cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 255, 8)
-    for one, other in ((360, 640), (700, 180)), ((700, 180), (1180, 180)), ((860, 660), (700, 180)):
-        cv2.line(mask, one, other, 255, 40)
-    for one, other in (
-        ((860, 660), (1180, 180)),
-        ((360, 640), (860, 660)),
-        ((1120, 40), (1360, 640)),
-    ):
-        cv2.line(mask, one, other, 255, 40)
-    cv2.line(mask, (600, 120), (800, 120), 255, 50)
-    cv2.line(mask, (1060, 40), (1240, 40), 255, 40)
-    return mask[: 640 + 340 + 20], _painted(mask, "rocket")
-
-
-def _box() -> tuple[AlphaU8, RgbU8]:
-    mask = np.full((600, 500), 255, np.uint8)
-    return mask, _painted(mask, "astronaut")
-
-
-def _painted(mask: AlphaU8, name: str) -> RgbU8:
-    painted: RgbU8 = cv2.resize(_texture(name), mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return painted
-
-
-SHAPES = {"person": _person, "horse": _horse, "bicycle": _bicycle, "box": _box}
-"""The functions that return a subject's alpha and colours, by name."""
 
 
 def _shrink(picture: NDArray[Sample]) -> NDArray[Sample]:

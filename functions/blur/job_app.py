@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts.connect import open_account_store
 from blur.api.job_request import parse_parameters
-from blur.api.router import logged_exception
+from blur.api.log_values import logged_exception
 from blur.clock import now
 from blur.credits import credits_number
 from blur.engine import new_engine

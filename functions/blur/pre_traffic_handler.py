@@ -25,7 +25,7 @@ from blur.accounts.admin import AccountAdmin
 from blur.accounts.admin_errors import AccountExistsError
 from blur.accounts.connect import open_account_store
 from blur.accounts.model import SECOND_US, KeyKind
-from blur.api.router import logged_exception
+from blur.api.log_values import logged_exception
 from blur.aws import limited, session
 from blur.clock import now
 from blur.settings import Settings, variable_of

@@ -14,8 +14,8 @@ from tests.attack.traces import key_forms, photo_forms
 from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts import keys
 from blur.api.blur_request import parse_blur_request
+from blur.api.log_values import UNROUTED
 from blur.api.request import from_event
-from blur.api.router import UNROUTED
 from blur.app import build_app
 from blur.aws import session
 from blur.imaging.encode.encoder import EncodedImage

@@ -25,7 +25,7 @@ class ResponseRecord:
     request_id: str
     method: str
     path: str
-    """A route, or `router.UNROUTED`."""
+    """A route, or `log_values.UNROUTED`."""
     status: int
     duration_ms: int
     code: str | None = None

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from http import HTTPMethod, HTTPStatus
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import pybase64
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from blur.api import response
+from blur.api.log_values import UNROUTED, logged_exception, logged_method
 from blur.api.request import HttpRequest, always_connected, from_event
 from blur.api.response_record import (
     Observe,
@@ -59,12 +59,6 @@ Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
 """Path without a slash at the end → method → handler; for parameters in a path see `route_paths`.
 """
-UNROUTED = "(no route)"
-"""The log shows this text instead of a path that is not a route."""
-METHODS = frozenset(method.value for method in HTTPMethod)
-UNKNOWN_METHOD = "(unknown)"
-MAX_LOGGED_CHARS = 8000
-"""The maximum length of a log field, because a message can quote the request."""
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -239,17 +233,3 @@ def without_body(reply: Mapping[str, Any]) -> dict[str, Any]:
         size = len(pybase64.b64decode(text) if reply["isBase64Encoded"] else text.encode())
         headers["Content-Length"] = [str(size)]
     return {**reply, "multiValueHeaders": headers, "body": "", "isBase64Encoded": False}
-
-
-def logged_method(method: str) -> str:
-    """Return the method for the log if it is a known one.
-
-    Any other word could contain a key by mistake.
-    """
-    return method if method in METHODS else UNKNOWN_METHOD
-
-
-def logged_exception(error: BaseException) -> dict[str, str]:
-    """Return an exception's name and the end of its traceback, for the log."""
-    text = "".join(traceback.format_exception(error))
-    return {"exception_name": type(error).__name__, "exception": text[-MAX_LOGGED_CHARS:]}

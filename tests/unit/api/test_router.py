@@ -18,7 +18,8 @@ from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.model import Instant
 from blur.api import response
 from blur.api.cloudwatch import cloudwatch_metrics
-from blur.api.router import MAX_LOGGED_CHARS, Router
+from blur.api.log_values import MAX_LOGGED_CHARS
+from blur.api.router import Router
 from blur.errors import InternalError, UnavailableError
 from blur.parameter_errors import InvalidRadiusError
 

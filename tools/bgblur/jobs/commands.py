@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 from collections.abc import Mapping
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgblur.blurring.options import blur_options
 from bgblur.console import json_option, show, show_table
 from bgblur.interrupt import interruptible
 from bgblur.jobs.connection import JOB_ID, Server, connection_options
 from bgblur.jobs.fetched_files import FetchedFiles
 from bgblur.jobs.folder import Folder
+from bgblur.jobs.options import FOLDER, job_options, parallel_option, wait_option
 from bgblur.jobs.progress import JobDisplay
 from bgblur.jobs.report import (
     document,
@@ -37,20 +36,6 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 SHOWN_FAILURES = 20
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-job_options = functools.partial(
-    blur_options,
-    required=False,  # --radius is required only without --job
-    helps={"format": "The format of all results.  [default: png]"},
-)
-parallel_option = click.option(
-    "--parallel",
-    default=4,
-    show_default=True,
-    type=click.IntRange(1, 32),
-    help="Files to transfer at the same time.",
-)
-wait_option = click.option("--wait", is_flag=True, help="Wait until all photos have ended.")
 
 
 @click.group()

@@ -25,10 +25,11 @@ from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
 from blur.accounts import keys
 from blur.api import response
+from blur.api.log_values import UNROUTED, logged_method
 from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
 from blur.api.response_record import ResponseRecord
 from blur.api.route_paths import RoutePaths
-from blur.api.router import UNROUTED, logged_method, with_head
+from blur.api.router import with_head
 from blur.errors import ApiError, InternalError, LostError
 
 if TYPE_CHECKING:

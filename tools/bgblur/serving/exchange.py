@@ -13,10 +13,10 @@ from bgblur.serving.body import Body, header
 from bgblur.serving.budgets import ResultBudget
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState, Reply, to_reply, to_request
 from blur.api import response
+from blur.api.log_values import UNKNOWN_METHOD, UNROUTED
 from blur.api.removebg.errors import error_document
 from blur.api.removebg.paths import key_header
 from blur.api.response_record import ResponseRecord
-from blur.api.router import UNKNOWN_METHOD, UNROUTED
 from blur.clock import now
 
 if TYPE_CHECKING:

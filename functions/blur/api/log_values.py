@@ -1,0 +1,27 @@
+"""Values of the log that cannot contain a secret by mistake, and have a limited length."""
+
+from __future__ import annotations
+
+import traceback
+from http import HTTPMethod
+
+UNROUTED = "(no route)"
+"""The log shows this text instead of a path that is not a route."""
+METHODS = frozenset(method.value for method in HTTPMethod)
+UNKNOWN_METHOD = "(unknown)"
+MAX_LOGGED_CHARS = 8000
+"""The maximum length of a log field, because a message can quote the request."""
+
+
+def logged_method(method: str) -> str:
+    """Return the method for the log if it is a known one.
+
+    Any other word could contain a key by mistake.
+    """
+    return method if method in METHODS else UNKNOWN_METHOD
+
+
+def logged_exception(error: BaseException) -> dict[str, str]:
+    """Return an exception's name and the end of its traceback, for the log."""
+    text = "".join(traceback.format_exception(error))
+    return {"exception_name": type(error).__name__, "exception": text[-MAX_LOGGED_CHARS:]}
