@@ -16,16 +16,9 @@ from bgblur.arguments import (
     REQUIRED_NOTE,
     TOP_UP_CREDITS,
 )
-from bgblur.console import (
-    ACCOUNTS_HELP,
-    accounts_location,
-    json_option,
-    load_settings,
-    open_admin,
-    show,
-    show_table,
-)
+from bgblur.console import ACCOUNTS_HELP, accounts_location, json_option, load_settings, open_admin
 from bgblur.printable import printable
+from bgblur.tables import show, show_table
 from blur.accounts.audit import Audit, audit_account, audit_each
 from blur.accounts.model import Account, EntryKind, usage_month
 from blur.credits import Credits, credits_number, format_credits

@@ -15,15 +15,8 @@ from bgblur.arguments import (
     PER_MINUTE,
     Duration,
 )
-from bgblur.console import (
-    ACCOUNTS_HELP,
-    accounts_location,
-    json_option,
-    load_settings,
-    open_admin,
-    show,
-    show_table,
-)
+from bgblur.console import ACCOUNTS_HELP, accounts_location, json_option, load_settings, open_admin
+from bgblur.tables import show, show_table
 from blur.account_status import RateLimit
 from blur.accounts.model import Instant, KeyKind, KeyRecord
 from blur.bounds import MAX_BURST

@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 
 def printable(text: str) -> str:
@@ -76,6 +74,9 @@ def _full_disk_as_error() -> Iterator[None]:
 
 def _show(show: Callable[..., None], file: IO[Any] | None = None) -> None:
     """Print the output of click's `show`; on a terminal, the error is red."""
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
+    from rich.text import Text  # noqa: PLC0415
+
     shown = io.StringIO()
     show(shown)
     text = Text(shown.getvalue().rstrip("\n"))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgblur.console import ACCOUNTS_HELP, json_option, open_admin, show_table
+from bgblur.console import ACCOUNTS_HELP, json_option, open_admin
 from bgblur.printable import printable
+from bgblur.tables import show_table
 from blur.accounts.model import usage_month
 from blur.accounts.usage import (
     Activity,

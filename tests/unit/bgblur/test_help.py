@@ -11,9 +11,15 @@ from click.testing import CliRunner
 from bgblur.cli import main
 
 
+def subcommands(group: click.Group) -> dict[str, click.Command]:
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
 def commands(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
     yield names
-    for name, command in group.commands.items():
+    for name, command in subcommands(group).items():
         if isinstance(command, click.Group):
             yield from commands(command, *names, name)
         else:
@@ -42,7 +48,7 @@ def required_options() -> list[tuple[tuple[str, ...], str]]:
         command: click.Command = main
         for name in names:
             assert isinstance(command, click.Group)
-            command = command.commands[name]
+            command = subcommands(command)[name]
         found += [
             (names, parameter.opts[0])
             for parameter in command.params

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from bgblur.cli import main
-from bgblur.console import show, show_table
 from bgblur.printable import printable
+from bgblur.tables import show, show_table
 
 RED = "\x1b[31mred\x9b2J\nforged line\u202e"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgblur.console import json_option, show, show_table
+from bgblur.console import json_option
 from bgblur.interrupt import interruptible
 from bgblur.jobs.connection import JOB_ID, Server, connection_options
 from bgblur.jobs.fetched_files import FetchedFiles
@@ -30,6 +30,7 @@ from bgblur.jobs.report import (
 from bgblur.jobs.submit import Submission, create, follow
 from bgblur.jobs.submitted import SubmittedJob, remember, submitted
 from bgblur.printable import printable
+from bgblur.tables import show, show_table
 
 if TYPE_CHECKING:
     from blur_client import Job

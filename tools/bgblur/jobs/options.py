@@ -22,4 +22,4 @@ parallel_option = click.option(
     type=click.IntRange(1, 32),
     help="Files to transfer at the same time.",
 )
-wait_option = click.option("--wait", is_flag=True, help="Wait until all photos have been processed.")
+wait_option = click.option("--wait", is_flag=True, help="Wait until all photos are processed.")

@@ -1,0 +1,84 @@
+"""Print records and tables on the terminal, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bgblur.printable import printable
+
+UNLIMITED_CELLS = 10_000
+"""The width of tables: wide, so that no line is broken. Scripts read lines, and people copy
+keys."""
+
+
+def show(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one record: a line for each field, or a JSON object.
+
+    Long lines are not broken here, so that a whole key can be selected and copied.
+    """
+    if as_json:
+        click.echo(json.dumps(record))
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for name, value in record.items():
+        table.add_row(name, Text(_cell_text(value)))
+    _print(table)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print several records: a table, or a JSON list."""
+    if as_json:
+        click.echo(json.dumps(list(rows)))
+    elif rows:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_cell_text(value)) for value in row.values()))
+        if _fits(table):
+            _print(table)
+        else:
+            _show_records(rows)
+    else:
+        click.echo("none")
+
+
+def _fits(table: Table) -> bool:
+    """Return whether the table fits on the terminal without a line break in a cell."""
+    console = Console(highlight=False)
+    wide = console.options.update(max_width=UNLIMITED_CELLS)
+    return not console.is_terminal or console.measure(table, options=wide).maximum <= console.width
+
+
+def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each field, and an empty line between records."""
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        show(row, as_json=False)
+
+
+def _print(table: Table) -> None:
+    """Print to standard output, in the table's own width."""
+    console = Console(highlight=False, width=UNLIMITED_CELLS)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip(), color=console.is_terminal)
+
+
+def _cell_text(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_cell_text(inner)}" for name, inner in value.items()) or "-"
+    return printable(str(value))
