@@ -1,4 +1,4 @@
-"""Writes the API's description as the JSON that the function serves.
+"""Writes the OpenAPI document, openapi.yaml, as the JSON file that the function serves.
 
 make openapi
 """
@@ -16,7 +16,7 @@ SERVED = SOURCE.with_suffix(".json")
 
 
 def described() -> dict[str, Any]:
-    """Read the description."""
+    """Read openapi.yaml."""
     read: dict[str, Any] = yaml.safe_load(SOURCE.read_text("utf-8"))
     return read
 

@@ -2,7 +2,7 @@
 
 Trials and benchmarks write their measurements into build/results, one JSON file for each. This
 script moves the measurements into docs/reliability.json and benchmarks/baseline.json, and renders
-docs/reliability.md and benchmarks/BASELINE.md from these.
+docs/reliability.md and benchmarks/BASELINE.md from these two files.
 
 make results
 """
@@ -42,7 +42,7 @@ are medians of paired runs; compare ratios, not milliseconds.
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One row of reliability.md. `by` is the file that ran it, relative to the project's root."""
+    """One row of reliability.md; `by` is the path of the test that ran the trial."""
 
     FOLDER: ClassVar = "trials"
     part: str
@@ -93,12 +93,12 @@ def stored(kind: type[Result], folder: Path = RESULTS) -> list[Result]:
 
 
 def published(kind: type[Result], path: Path) -> list[Result]:
-    """Return the results that the documents show."""
+    """Read the results that a document shows."""
     return [kind(**row) for row in json.loads(path.read_text("utf-8"))]
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the published results, updated by new ones with the same name, then the others."""
+    """Return the published results, replaced by new results with the same name; then the rest."""
     by_name: dict[str, Result] = {}
     for result in chain(known, new):
         by_name[result.name] = result
@@ -127,7 +127,7 @@ def render_measurements(measurements: Iterable[Measurement]) -> str:
 
 
 def main() -> None:
-    """Move the results from build/results into the data of the documents, and render these."""
+    """Move the results from build/results into the JSON files, and render both documents."""
     trials = merged(published(Trial, TRIALS), stored(Trial))
     TRIALS.write_text(_json([asdict(each) for each in trials]), "utf-8")
     RELIABILITY.write_text(render_trials(trials), "utf-8")

@@ -1,8 +1,8 @@
 """Writes the proxy events in this folder: one for each response of the contract.
 
-Each file is named after its response, `<status>-<what>.json`, and works with
-`sam local invoke -e`. The keys in them are made from fixed bytes, so that tests and local
-stores can contain their accounts; they are not valid in any other store.
+Each file is named after the response to the event, `<status>-<code or route>.json`, and works with
+`sam local invoke -e`. The API keys in the events are made from fixed bytes, so that tests and
+local stores can contain their accounts. In other stores these keys are not valid.
 
     python events/make.py
 """
@@ -26,7 +26,7 @@ from blur.api.route_paths import JOBS_PATH
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
 HEAD_AND_SHOULDERS = (51, 0, 409, 358)
-"""The part of the photo that is used, in pixels."""
+"""The part of the photo that the events use: left, top, right and bottom in pixels."""
 BOUNDARY = "background-blur-event"
 
 
@@ -51,7 +51,7 @@ def jpeg(side_px: int = 192) -> bytes:
 
 
 def flat() -> bytes:
-    """Return a picture without a subject."""
+    """Return a picture of one colour, in which no subject can be found."""
     return _saved(Image.new("RGB", (64, 64), (90, 120, 150)), "PNG")
 
 
@@ -69,7 +69,7 @@ def event(  # noqa: PLR0913 - the parts of a request
     document: dict[str, Any] | None = None,
     accept: str = "*/*",
 ) -> dict[str, Any]:
-    """Return the event that API Gateway sends for a request with this key and form, or JSON."""
+    """Return the event that API Gateway sends for a request with this key, and a form or JSON."""
     headers = {"Accept": accept, "Host": "api.example.com"}
     body = b""
     if key:
@@ -137,13 +137,13 @@ def job(key: str | None = FUNDED, **fields: str) -> dict[str, Any]:
 
 
 def repeated(sent: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the event of the same request with one of its headers sent twice."""
+    """Repeat the header `name` in an event, and return the event."""
     sent["multiValueHeaders"][name] *= 2
     return sent
 
 
 def all_events() -> dict[str, dict[str, Any]]:
-    """Return every event by its file's name without the ending."""
+    """Return all events; the keys are the names of their files without `.json`."""
     return {
         "200-blur": blur(),
         "200-cutout": blur(mode="cutout"),

@@ -1,9 +1,12 @@
 """Draws the documentation's pictures.
 
-`before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
-enlarged: the photo, a plain blur behind rembg's mask, and our result. `depth-*.jpg`: the photo,
-`depth=flat` and `depth=ground`. `removal.jpg`: a photo, and its subject in three frames. For the
-page, it writes the sample photo and its bokeh into `site/`.
+- `before-after.jpg` shows the sample photo before and after.
+- `gallery-*.jpg` show difficult details of a photo, of a plain blur with rembg's mask, and of our
+  result, enlarged.
+- `depth-*.jpg` show a photo, `depth=flat` and `depth=ground`.
+- `removal.jpg` shows a photo, and its subject in three frames.
+
+The script also writes the sample photo and its blurred result into `site/`, for the page.
 
 The photos are scikit-image's samples: NASA's portrait of Eileen Collins, Stefan van der Walt's cat
 Chelsea, SpaceX's rocket (all public domain), Lav Varshney's man with a camera and Rachel
@@ -63,7 +66,7 @@ class Crop(NamedTuple):
     bottom: int
 
     def of(self, picture: RgbU8) -> RgbU8:
-        """Cut it out and enlarge it."""
+        """Cut this part out of a picture and enlarge it."""
         part = picture[self.top : self.bottom, self.left : self.right]
         size = (ZOOM * part.shape[1], ZOOM * part.shape[0])
         return np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS))
@@ -89,7 +92,7 @@ DEPTH_SCENES = {
 
 
 def main() -> None:
-    """Write every picture."""
+    """Draw all pictures and write their files."""
     model = open_model(MODELS["u2netp-light"], FOLDER, threads=1)
     sample = np.asarray(Image.open(HERE / "astronaut.jpg").convert("RGB"))
     save("before-after", [sample, blurred(model, sample)])
@@ -106,7 +109,7 @@ def main() -> None:
 
 
 def draw_removals(model: Model) -> None:
-    """Write a photo, and its subject in three frames."""
+    """Draw a photo and its subject in three frames, side by side."""
     file, gravel = (png(getattr(data, name)()) for name in ("coffee", "gravel"))
     margin = Length(10, is_percent=True)
     options = (
@@ -126,7 +129,7 @@ def draw_removals(model: Model) -> None:
 
 
 def over_squares(image: Image.Image) -> RgbU8:
-    """Return an image with a height of `REMOVAL_HEIGHT_PX`, over the usual grey squares."""
+    """Resize an image to `REMOVAL_HEIGHT_PX`, and show its transparency with grey squares."""
     size = (round(image.width * REMOVAL_HEIGHT_PX / image.height), REMOVAL_HEIGHT_PX)
     small = image.resize(size, Image.Resampling.LANCZOS)
     rows, columns = np.mgrid[: size[1], : size[0]] // SQUARE_PX
@@ -136,14 +139,14 @@ def over_squares(image: Image.Image) -> RgbU8:
 
 
 def png(photo: RgbU8) -> bytes:
-    """Return a photo as a file."""
+    """Return a photo as a PNG file."""
     file = io.BytesIO()
     Image.fromarray(photo).convert("RGB").save(file, "PNG")
     return file.getvalue()
 
 
 def draw_example(model: Model) -> None:
-    """Write the example of the page."""
+    """Write the example of the page: the sample photo and its blurred result."""
     file = (HERE / "astronaut.jpg").read_bytes()
     result = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
     (SITE / "sample.jpg").write_bytes(file)
@@ -151,14 +154,14 @@ def draw_example(model: Model) -> None:
 
 
 def blurred(model: Model, photo: RgbU8) -> RgbU8:
-    """Blur it as the API does."""
+    """Return the photo with its background blurred, as the API does it."""
     options = BlurOptions(radius_px=RADIUS_PX)
     result = blur_photo(png(photo), options, model=model, max_pixels=photo.size)
     return np.asarray(Image.open(io.BytesIO(result.image.data)))
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
-    """Blur it in the usual simple way: with rembg's mask and a Gaussian blur of the photo."""
+    """Return the photo as most services blur it: with rembg's mask over a Gaussian blur."""
     sharp = Image.fromarray(photo)
     mask = Image.fromarray(stretch(model.predict(photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
