@@ -21,14 +21,14 @@ SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     "tests/integration/jobs/test_aws_",
 )
-"""Where the paths of files begin that use the same servers: one process runs these tests."""
+"""Path prefixes. The files below each prefix share servers, so one process runs their tests."""
 SEPARATE = (
     *("tests/browser/test_page_jobs_killed.py", "tests/browser/test_page_jobs.py"),
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),
 )
-"""Files whose tests wait long and share no server: they start first, in any process."""
+"""Files with slow tests that share no server. These tests start first, each in any process."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
@@ -36,7 +36,7 @@ settings.load_profile("without_deadline")
 
 
 class ScopeScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Runs the tests of a file in one process, except those of `SHARING` and `SEPARATE`."""
+    """Runs the tests of a file in one process, except for `SHARING` and `SEPARATE`."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SEPARATE):
@@ -74,7 +74,7 @@ def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[DynamoDBLocal]:
-    """Start a server for the whole run; the environment gives its address to boto's clients."""
+    """Start DynamoDB Local for the whole run, and set the environment variables of its clients."""
     from tests.integration.accounts.dynamodb_local import shared_dynamodb_local  # noqa: PLC0415 - Java
 
     folder = tmp_path_factory.getbasetemp().parent / f"dynamodb-{testrun_uid}"
@@ -86,16 +86,16 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iter
 
 @pytest.fixture(scope="session")
 def dynamodb_table(dynamodb: DynamoDBLocal, worker_id: str) -> str:
-    """Create one table for all tests of this process, because this is slow.
+    """Create one table for all tests of this process, because creating a table is slow.
 
-    Each test has separate accounts.
+    Each test uses its own accounts.
     """
     return dynamodb.create_table(f"accounts-{worker_id}")
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the location of the accounts, as in the setting; other processes can open it too."""
+    """Return a value of `BLUR_ACCOUNTS`. Other processes can open the same accounts with it."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'accounts.db'}"
     return f"dynamodb:{request.getfixturevalue('dynamodb_table')}"
@@ -103,7 +103,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(location: str) -> Iterator[AccountStore]:
-    """Yield each of the stores in turn."""
+    """Yield a store. Each test runs once with SQLite and once with DynamoDB."""
     from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, only for tests that need it
 
     opened = open_account_store(location)
@@ -113,8 +113,8 @@ def store(location: str) -> Iterator[AccountStore]:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """Start a server with buckets for the whole run."""
-    from tests.integration.storage.s3_server import s3_server  # noqa: PLC0415 - moto takes seconds
+    """Start an S3 server for the whole run."""
+    from tests.integration.storage.s3_server import s3_server  # noqa: PLC0415 - importing moto takes seconds
 
     with s3_server() as server:
         yield server

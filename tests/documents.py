@@ -1,4 +1,4 @@
-"""The documents, and their code blocks."""
+"""The Markdown documents of the project, and their code blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: its lines, and their position in the document."""
+    """A code block: its text, and its position in the document."""
 
     document: str
     line: int

@@ -60,5 +60,5 @@ def open_shared(spec: ModelSpec, folder: Path) -> Model:
 
 
 def open_session(path: str, options: Any, **_: object) -> SharedSession:  # noqa: ANN401 - not typed
-    """Replace `onnxruntime.InferenceSession` in tests with the fixture `shared_networks`."""
+    """Replace `onnxruntime.InferenceSession` in tests that use the fixture `shared_networks`."""
     return shared_session(path, options.intra_op_num_threads)

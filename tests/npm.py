@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One version of a package, whose archive is known."""
+    """One version of an npm package, and the hash of its archive."""
 
     name: str
     version: str
@@ -30,12 +30,12 @@ class Package:
         """Fetch the package into an empty folder and return the folder of its content.
 
         Raises:
-            RuntimeError: npm cannot fetch the package, or has fetched another one.
+            RuntimeError: npm cannot fetch the package, or its archive has another hash.
 
         """
         archive = self._fetched(folder)
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != self.sha512:
-            message = f"{archive.name} is not the file that was tried: its SHA-512 is another one"
+            message = f"{archive.name} is not the expected archive: its SHA-512 differs"
             raise RuntimeError(message)
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")

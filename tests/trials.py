@@ -36,7 +36,7 @@ def size(small: Size, *, full: Size) -> Size:
 def record(part: Part, tried: str, amount: str, happened: str, *, by: str) -> None:
     """Store the result of a trial, in a full run only.
 
-    `by` is the file that tried it, relative to the project's root.
+    `by` is the file of the trial, relative to the project's root.
     """
     if FULL:
         store(Trial(part.value, tried, amount, happened, by))

@@ -1,4 +1,4 @@
-"""The handler as Lambda builds it, with a SQLite store that has the accounts for the events."""
+"""The handler as Lambda builds it, and a SQLite store with the accounts that the events use."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SITE = EVENTS.parent / "site"
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 RARE = RateLimit(per_minute=1, burst=1)
 FUNDS = 3
-"""The credits of each funded account, which a test can spend completely."""
+"""The credits of each funded account: few, so that a test can spend all of them."""
 
 
 @dataclass
 class ApiResponse:
-    """A proxy response, read as by a client."""
+    """A proxy response, with its headers and body as a client sees them."""
 
     raw: dict[str, Any]
     headers: dict[str, str] = field(init=False)
@@ -117,7 +117,7 @@ def networks(shared_networks: None) -> None:
 @pytest.fixture
 def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     """Return the handler as a function from an event to its response."""
-    del store  # the database exists before the handler opens it
+    del store  # the fixture creates the database before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
     return lambda event: ApiResponse(handler(event, InvocationContext()))
 

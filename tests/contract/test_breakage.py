@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def broken(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Return a handler whose model fails, like in a damaged installation."""
+    """Return a handler with a model that raises an error, as in a damaged installation."""
 
     def fail(*_: object) -> None:
         message = "secret inner state"
@@ -35,7 +35,7 @@ def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_internal_details_are_not_shown_and_nothing_is_charged(
+def test_response_to_an_internal_error_has_no_details_and_the_call_is_not_charged(
     broken: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = broken(make.blur())
@@ -50,7 +50,7 @@ def unreachable(*_: object, **__: object) -> None:
     raise UnavailableError(message, retry_after_s=1)
 
 
-def test_no_header_has_a_charge_that_is_not_confirmed(
+def test_response_has_no_charge_header_if_the_charge_could_not_be_stored(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "settle", unreachable)
@@ -63,7 +63,7 @@ def test_no_header_has_a_charge_that_is_not_confirmed(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 1)
 
 
-def test_a_failed_call_costs_nothing_even_if_its_refund_does_not_arrive(
+def test_failed_call_is_not_charged_even_if_its_refund_could_not_be_stored(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "refund", unreachable)
@@ -73,7 +73,7 @@ def test_a_failed_call_costs_nothing_even_if_its_refund_does_not_arrive(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
-def test_the_log_has_the_traceback_under_the_same_request_id(
+def test_traceback_is_logged_with_the_request_id_of_the_response(
     broken: Call, log: io.StringIO
 ) -> None:
     response = broken(make.blur())
@@ -83,21 +83,21 @@ def test_the_log_has_the_traceback_under_the_same_request_id(
     assert "Traceback" in logged[0]["exception"]
 
 
-def test_the_log_has_the_kind_of_error_that_made_a_store_unavailable(
+def test_log_has_the_class_but_not_the_message_of_the_error_of_an_unavailable_store(
     call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        message = "a path of ours"
+        message = "/private/path"
         raise sqlite3.OperationalError(message)
 
     monkeypatch.setattr("blur.accounts.sqlite.file.open_connection", fail)
     assert call(make.blur()).error["code"] == "temporarily_unavailable"
     (line,) = lines_of(log)
     assert (line["code"], line["cause"]) == ("temporarily_unavailable", "OperationalError")
-    assert "a path of ours" not in log.getvalue()
+    assert "/private/path" not in log.getvalue()
 
 
-def test_each_request_is_one_line_without_its_key_or_its_image(
+def test_each_request_writes_one_log_line_without_its_key_or_its_image(
     call: Call, log: io.StringIO
 ) -> None:
     event = make.blur()
@@ -111,7 +111,7 @@ def test_each_request_is_one_line_without_its_key_or_its_image(
     assert event["body"][100:140] not in log.getvalue()
 
 
-def test_metrics_count_responses_and_each_error(
+def test_metrics_count_the_response_and_its_error_code(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(make.blur(radius="51"))

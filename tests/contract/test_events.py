@@ -32,7 +32,7 @@ def response_to(file: Path, call: Call) -> ApiResponse:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_event_gets_the_status_in_its_name(file: Path, call: Call) -> None:
+def test_response_has_the_status_in_the_name_of_its_event(file: Path, call: Call) -> None:
     response = response_to(file, call)
     assert response.status == int(file.stem[:3]), response.raw
     assert response.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
@@ -55,7 +55,7 @@ def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
 
 
 @pytest.mark.parametrize("file", REMOVEBG_FAILURES, ids=lambda file: file.stem)
-def test_an_error_on_remove_bgs_routes_has_their_format_and_charges_nothing(
+def test_error_on_the_routes_of_remove_bg_has_the_fields_of_remove_bg_and_charges_nothing(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)
@@ -68,7 +68,7 @@ def test_an_error_on_remove_bgs_routes_has_their_format_and_charges_nothing(
 
 
 @pytest.mark.parametrize(("stem", "mode"), [("200-blur", "RGB"), ("200-cutout", "RGBA")])
-def test_a_picture_comes_back_as_png_and_costs_one_credit(
+def test_blur_and_cutout_return_a_png_and_cost_one_credit(
     stem: str, mode: str, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(EVENTS / f"{stem}.json", call)
@@ -80,7 +80,7 @@ def test_a_picture_comes_back_as_png_and_costs_one_credit(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_a_test_key_costs_nothing_and_gets_a_watermarked_picture(
+def test_call_with_a_test_key_is_free_and_gets_a_watermarked_image(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     watermarked, live = (
@@ -98,19 +98,19 @@ def test_a_test_key_costs_nothing_and_gets_a_watermarked_picture(
     assert changes.histogram()[0] < 0.02 * 192 * 192
 
 
-def test_a_preflight_allows_the_key_header_for_any_page(call: Call) -> None:
+def test_preflight_response_allows_the_key_header_from_any_origin(call: Call) -> None:
     response = response_to(EVENTS / "204-preflight.json", call)
     assert response.headers["access-control-allow-origin"] == "*"
     assert "ApiKey" in response.headers["access-control-allow-headers"]
     assert response.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
-def test_a_wrong_method_gets_a_list_of_the_allowed_ones(call: Call) -> None:
+def test_response_to_a_wrong_method_lists_the_allowed_methods(call: Call) -> None:
     response = response_to(EVENTS / "405-method_not_allowed.json", call)
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
-def test_a_429_has_the_time_to_wait(call: Call, clock: Clock) -> None:
+def test_call_succeeds_after_the_retry_after_of_a_429(call: Call, clock: Clock) -> None:
     event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
     refused = call(event)
     wait_s = refused.error["retry_after"]
@@ -120,7 +120,9 @@ def test_a_429_has_the_time_to_wait(call: Call, clock: Clock) -> None:
     assert call(event).status == 200
 
 
-def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
+def test_account_document_has_the_balance_the_rate_limit_and_only_a_prefix_of_the_key(
+    call: Call,
+) -> None:
     body = json.loads(response_to(EVENTS / "200-account.json", call).body)
     assert body["balance"] == FUNDS
     assert body["held"] == 0
@@ -130,7 +132,7 @@ def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_make_py_in_the_events_folder_writes_exactly_these_files() -> None:
+def test_files_in_the_events_folder_are_those_of_make_py_except_for_their_bodies() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:
@@ -138,11 +140,12 @@ def test_make_py_in_the_events_folder_writes_exactly_these_files() -> None:
         assert {**event, "body": None} == {**events[file.stem], "body": None}, file.name
 
 
-def test_every_error_that_a_request_can_cause_has_an_event() -> None:
+def test_every_error_code_has_an_event_or_is_listed_here_without_one() -> None:
     with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
     with_event |= {"result_not_found", "job_closed", "too_many_jobs"}  # they need a job
-    with_event |= {"internal_error", "temporarily_unavailable", "overloaded"}  # an unknown request
+    # A request alone does not cause these three.
+    with_event |= {"internal_error", "temporarily_unavailable", "overloaded"}
     assert with_event == codes(ApiError)
 
 

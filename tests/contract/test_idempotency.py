@@ -1,4 +1,4 @@
-"""One `Idempotency-Key` is charged once."""
+"""Calls with the same `Idempotency-Key` are charged once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def keyed(value: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
     return event
 
 
-def test_a_repeated_call_gets_the_response_again_and_is_charged_once(
+def test_repeated_call_gets_a_replay_of_the_response_and_is_not_charged_again(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     first, again = call(keyed("order-1")), call(keyed("order-1"))
@@ -41,7 +41,7 @@ def test_a_repeated_call_gets_the_response_again_and_is_charged_once(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_the_last_credit_also_pays_for_the_repeated_call(
+def test_repeated_call_is_replayed_when_the_account_has_no_credits_left(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     for count in range(FUNDS):
@@ -52,7 +52,7 @@ def test_the_last_credit_also_pays_for_the_repeated_call(
 
 
 @pytest.mark.parametrize("other", [{"radius": "4"}, {"mode": "cutout"}, {"image": make.flat()}])
-def test_the_same_key_with_a_different_request_is_a_conflict(
+def test_different_request_with_the_same_idempotency_key_gets_409(
     other: dict[str, Any], call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     call(keyed("order-1"))
@@ -61,7 +61,7 @@ def test_the_same_key_with_a_different_request_is_a_conflict(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_while_the_first_call_runs_a_repeated_call_gets_409(
+def test_repeated_call_gets_409_until_the_hold_of_the_first_call_expires(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.FUNDED)
@@ -80,7 +80,7 @@ def test_while_the_first_call_runs_a_repeated_call_gets_409(
 
 
 def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) -> str:
-    """Make the call once with another key, and read its fingerprint from the store."""
+    """Make the call with the idempotency key `order-1`, and return its stored fingerprint."""
     key = keys.parse(make.FUNDED)
     call(keyed("order-1"))
     scope = IdempotencyKey("order-1").scope(key.digest)
@@ -89,7 +89,7 @@ def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) ->
     return record.fingerprint
 
 
-def test_a_failed_call_does_not_use_up_its_idempotency_key(
+def test_idempotency_key_of_a_failed_call_can_be_used_again(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     assert call(keyed("order-1", make.blur(image=make.flat()))).status == 422
@@ -97,7 +97,7 @@ def test_a_failed_call_does_not_use_up_its_idempotency_key(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_an_idempotency_key_is_valid_for_a_day(
+def test_repeated_call_is_replayed_for_a_day_and_then_charged_again(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     call(keyed("order-1"))
@@ -109,10 +109,12 @@ def test_an_idempotency_key_is_valid_for_a_day(
 
 
 @pytest.mark.parametrize("value", ["", " ", "two words", "a" * 256, "caf\u00e9", "tab\t"])
-def test_an_idempotency_key_is_visible_ascii(value: str, call: Call) -> None:
+def test_idempotency_key_that_is_empty_too_long_or_not_visible_ascii_gets_400(
+    value: str, call: Call
+) -> None:
     response = call(keyed(value))
     assert (response.status, response.error["code"]) == (400, "invalid_idempotency_key")
 
 
-def test_the_longest_key_is_accepted(call: Call) -> None:
+def test_idempotency_key_of_255_characters_is_accepted(call: Call) -> None:
     assert call(keyed("~" * 255)).status == 200

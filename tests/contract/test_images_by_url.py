@@ -1,4 +1,4 @@
-"""The handler fetches a photo and a background by URL, from a server on loopback."""
+"""The handler fetches a photo and a background by URL, from a test server on this machine."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def call_fetching(
     log: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> CallFetching:
-    """Return a function that builds a handler with access to one server of the test."""
-    del store  # create the database before the handler opens it
+    """Return a function that builds a handler which can fetch from one server of the test."""
+    del store  # the fixture creates the database before the handler opens it
 
     def build(host: ImageHost) -> Call:
         monkeypatch.setattr(app, "open_fetcher", lambda _: fetcher(host))
@@ -58,14 +58,18 @@ def error_of(answer: ApiResponse) -> dict[str, str]:
     return dict(error)
 
 
-def test_a_photo_by_url_has_the_same_result_as_the_file(call_fetching: CallFetching) -> None:
+def test_photo_by_url_gets_the_same_result_as_the_same_photo_as_a_file(
+    call_fetching: CallFetching,
+) -> None:
     with image_host(sends(response(make.jpeg()))) as host:
         call = call_fetching(host)
         by_url, by_file = call(removal_of(host, size="full")), call(make.removal(size="full"))
     assert (by_url.status, by_url.body) == (200, by_file.body)
 
 
-def test_a_background_by_url_is_behind_the_subject(call_fetching: CallFetching) -> None:
+def test_corner_of_the_result_has_the_colour_of_the_background_by_url(
+    call_fetching: CallFetching,
+) -> None:
     background = io.BytesIO()
     Image.new("RGB", (300, 300), (250, 0, 250)).save(background, "PNG")
     with image_host(sends(response(background.getvalue()))) as host:
@@ -89,9 +93,9 @@ def test_a_background_by_url_is_behind_the_subject(call_fetching: CallFetching) 
             ("invalid_image_url", "invalid_bg_image_url"),
         ),
     ],
-    ids=["html", "404", "too large", "redirect inward"],
+    ids=["html", "404", "too large", "redirect to a private address"],
 )
-def test_a_failed_fetch_is_a_400_that_costs_nothing(
+def test_failed_fetch_gets_400_and_is_not_charged(
     sent: bytes,
     codes: tuple[str, str],
     call_fetching: CallFetching,
@@ -115,7 +119,7 @@ def test_a_failed_fetch_is_a_400_that_costs_nothing(
         ({"bg_image_url": "http://\ud800/", "image_file_b64": "AAAA"}, "invalid_bg_image_url"),
     ],
 )
-def test_a_url_with_half_of_a_surrogate_pair_is_not_valid(
+def test_url_with_half_of_a_surrogate_pair_is_rejected(
     call_fetching: CallFetching, fields: dict[str, str], code: str
 ) -> None:
     event = make.event("POST", REMOVEBG_PATH, key=make.FUNDED, document=fields)
@@ -124,7 +128,7 @@ def test_a_url_with_half_of_a_surrogate_pair_is_not_valid(
     assert (answer.status, error_of(answer)["code"]) == (400, code)
 
 
-def test_a_url_is_neither_logged_nor_returned(
+def test_token_in_the_url_of_a_failed_fetch_is_neither_logged_nor_returned(
     call_fetching: CallFetching, log: io.StringIO
 ) -> None:
     with image_host(sends(response(status="404 Not Found"))) as host:
@@ -133,7 +137,9 @@ def test_a_url_is_neither_logged_nor_returned(
     assert "a-secret" not in log.getvalue()
 
 
-def test_no_image_is_fetched_for_a_call_without_credits_or_key(call_fetching: CallFetching) -> None:
+def test_no_image_is_fetched_for_a_call_without_credits_or_without_a_valid_key(
+    call_fetching: CallFetching,
+) -> None:
     with image_host(sends(response(make.jpeg()))) as host:
         call = call_fetching(host)
         for key, status in ((make.EMPTY, 402), (make.UNKNOWN, 403), (None, 403)):

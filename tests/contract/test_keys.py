@@ -1,4 +1,4 @@
-"""Invalid keys are rejected, malformed ones without a request to the store."""
+"""Invalid keys are rejected. A malformed key is rejected without a request to the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KEYS = 1_000
 
 @dataclass
 class Watched:
-    """A store that counts the requests that it gets."""
+    """A store that records the names of the methods that are called."""
 
     store: SqliteAccountStore
     asked: list[str] = field(default_factory=list)
@@ -82,17 +82,17 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
     return lambda event: ApiResponse(app(event, InvocationContext()))
 
 
-def with_a_slip(text: str, chance: random.Random) -> str:
-    """Change, remove, double or swap characters, like typing errors."""
+def with_a_typo(text: str, chance: random.Random) -> str:
+    """Change, remove or double one character, or swap two: the text with a typing error."""
     at = chance.randrange(len(text) - 1)
     other = chance.choice([c for c in keys.ALPHABET if c != text[at]])
-    slips = [
+    variants = [
         text[:at] + other + text[at + 1 :],
         text[:at] + text[at + 1 :],
         text[:at] + text[at] + text[at:],
         text[:at] + text[at + 1] + text[at] + text[at + 2 :],
     ]
-    return chance.choice([slip for slip in slips if slip != text])
+    return chance.choice([each for each in variants if each != text])
 
 
 def account_of(key: str | None) -> dict[str, Any]:
@@ -103,23 +103,25 @@ def test_1000_malformed_keys_are_rejected_without_a_request_to_the_store(
     watched_call: Call, watched: Watched
 ) -> None:
     chance = random.Random(0)
-    typos = [with_a_slip(make.FUNDED, chance) for _ in range(KEYS - 5)]
+    typos = [with_a_typo(make.FUNDED, chance) for _ in range(KEYS - 5)]
     odd = ["x" * 1_000_000, "bb_live_\u0661", make.FUNDED.lower(), f" {make.FUNDED}", "bb_live__"]
     assert {watched_call(account_of(key)).status for key in (*typos, *odd)} == {401}
     assert watched.asked == []
 
 
-def test_no_picture_is_read_for_an_invalid_key(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def looked_at(*_: object, **__: object) -> None:
+def test_no_photo_is_blurred_for_an_unknown_key_or_without_credits_or_above_the_rate_limit(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blur_photo(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("blur.image_requests.blur_photo", looked_at)
+    monkeypatch.setattr("blur.image_requests.blur_photo", blur_photo)
     assert call(make.blur(make.FUNDED)).status == 500
     refused = {make.UNKNOWN: 401, make.EMPTY: 402, make.LIMITED: 429}
     assert {key: call(make.blur(key)).status for key in refused} == refused
 
 
-def test_1000_unknown_keys_get_the_same_response_and_change_nothing(
+def test_1000_unknown_keys_get_the_same_response_and_change_no_account(
     watched_call: Call, watched: Watched, store: SqliteAccountStore, clock: Clock
 ) -> None:
     chance = random.Random(0)

@@ -50,7 +50,7 @@ def test_a_failed_photo_is_logged_with_its_account_and_its_steps_up_to_the_error
     assert tuple(line["steps_ms"]) == ("reserve", "read", "decode", "matte")
 
 
-def test_a_removed_background_is_logged_with_the_steps_of_that_route(
+def test_background_removal_is_logged_with_the_steps_of_a_removal(
     call: Call, log: io.StringIO
 ) -> None:
     assert call(make.removal()).status == 200
@@ -61,7 +61,7 @@ def test_a_removed_background_is_logged_with_the_steps_of_that_route(
 
 
 @pytest.mark.parametrize("key", [make.UNKNOWN, "nonsense"])
-def test_the_account_in_a_rejected_key_is_not_logged(
+def test_log_line_of_a_rejected_key_has_no_account_and_no_key_prefix(
     key: str, call: Call, log: io.StringIO
 ) -> None:
     assert call(make.blur(key)).status == 401

@@ -27,7 +27,7 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, price=parse_credits("0.75"))
 
 
-def test_a_call_costs_three_quarters_of_a_credit(
+def test_headers_and_balance_are_exact_if_a_call_costs_three_quarters_of_a_credit(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     event = json.loads((EVENTS / "200-blur.json").read_text("utf-8"))
@@ -38,7 +38,9 @@ def test_a_call_costs_three_quarters_of_a_credit(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 3, 0)
 
 
-def test_the_account_document_has_decimals_only_in_numbers_that_are_not_whole(call: Call) -> None:
+def test_amounts_in_the_account_document_have_decimals_only_if_they_are_not_whole(
+    call: Call,
+) -> None:
     blur, account = (
         json.loads((EVENTS / f"200-{name}.json").read_text("utf-8")) for name in ("blur", "account")
     )
@@ -51,7 +53,7 @@ def test_the_account_document_has_decimals_only_in_numbers_that_are_not_whole(ca
         assert [type(amount) for amount in amounts] == [type(FUNDS - charged), int, type(charged)]
 
 
-def test_the_error_for_an_insufficient_balance_states_the_balance(
+def test_error_for_an_insufficient_balance_has_the_price_and_the_balance(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.EMPTY)

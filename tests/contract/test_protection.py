@@ -13,10 +13,12 @@ from blur.api.site import ASSETS, FRESH_S, PAGES
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import ApiResponse, Call
 
 CALLS = sorted(EVENTS.glob("*.json"))
-TELLS_OF_THE_INSIDE = {"server", "x-powered-by", "via", "x-aspnet-version"}
+HEADERS_THAT_NAME_SOFTWARE = {"server", "x-powered-by", "via", "x-aspnet-version"}
 
 
 def get(path: str, **headers: str) -> dict[str, Any]:
@@ -29,12 +31,12 @@ def get(path: str, **headers: str) -> dict[str, Any]:
 def require_protected(response: ApiResponse) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"].startswith("req_")
-    assert not TELLS_OF_THE_INSIDE & set(response.headers)
-    assert "set-cookie" not in response.headers  # no page can make calls for a visitor
+    assert not HEADERS_THAT_NAME_SOFTWARE & set(response.headers)
+    assert "set-cookie" not in response.headers  # so other sites cannot make calls for a visitor
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
-def test_api_responses_have_a_type_and_cannot_be_cached(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
+def test_api_responses_have_security_headers_and_cannot_be_cached(file: Path, call: Call) -> None:
     response = call(json.loads(file.read_text()))
     assert response.status == int(file.stem[:3])
     require_protected(response)
@@ -63,13 +65,13 @@ def test_a_page_cannot_be_framed_and_sends_no_referrer(path: str, call: Call) ->
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_a_file_of_the_page_has_its_content_type(name: str, call: Call) -> None:
+def test_files_of_the_page_have_security_headers_and_can_be_cached(name: str, call: Call) -> None:
     response = call(get(f"/{name}"))
     require_protected(response)
     assert response.headers["cache-control"] == f"public, max-age={FRESH_S}"
 
 
-def test_a_redirect_to_a_page_has_the_same_protection(call: Call) -> None:
+def test_redirect_to_a_page_has_security_headers(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     response = call(event)

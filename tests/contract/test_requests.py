@@ -1,4 +1,4 @@
-"""Requests that differ from the events in `events/`, and their responses."""
+"""Requests that are not among the events in `events/`, and their responses."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ def raw_event(body: bytes, content_type: str = "multipart/form-data; boundary=X"
     return event
 
 
-def test_the_path_is_found_without_a_slash_at_the_end(call: Call) -> None:
+def test_blur_path_without_a_slash_at_the_end_is_found(call: Call) -> None:
     assert call({**make.blur(), "path": "/v2/rembg/blur"}).status == 200
 
 
-def test_header_names_can_be_in_any_case(call: Call) -> None:
+def test_header_names_in_upper_case_are_accepted(call: Call) -> None:
     event = make.blur()
     event["headers"] = {name.upper(): value for name, value in event["headers"].items()}
     event["multiValueHeaders"] = None
     assert call(event).status == 200
 
 
-def test_headers_can_arrive_only_as_multi_value_headers(call: Call) -> None:
+def test_event_that_has_only_multi_value_headers_is_accepted(call: Call) -> None:
     assert call({**make.blur(), "headers": None}).status == 200
 
 
-def test_a_binary_body_is_read_without_the_base64_flag(call: Call) -> None:
+def test_body_without_the_base64_flag_can_be_plain_or_base64(call: Call) -> None:
     event = make.blur()
     body = base64.b64decode(event["body"])
     assert call({**event, "body": body.decode("latin-1"), "isBase64Encoded": False}).status == 200
     assert call({**event, "isBase64Encoded": False}).status == 200
 
 
-def test_a_body_with_a_false_base64_flag_is_an_invalid_request(call: Call) -> None:
+def test_body_that_is_not_base64_but_has_the_base64_flag_is_an_invalid_request(call: Call) -> None:
     response = call({**make.blur(), "body": "%%%", "isBase64Encoded": True})
     assert response.error["code"] == "invalid_request"
 
 
-def test_an_event_without_a_gateway_id_gets_a_new_id(call: Call) -> None:
+def test_each_event_without_a_request_id_gets_a_new_request_id(call: Call) -> None:
     event = make.event("GET", "/health")
     event["requestContext"] = {}
     first, second = call(event), call(event)
@@ -71,20 +71,20 @@ def test_an_event_without_a_gateway_id_gets_a_new_id(call: Call) -> None:
 
 
 @pytest.mark.parametrize("radius", ["0", "1", "50", " 7 ", "007"])
-def test_a_whole_radius_up_to_50_is_accepted(radius: str, call: Call) -> None:
+def test_whole_radius_from_0_to_50_is_accepted(radius: str, call: Call) -> None:
     assert call(make.blur(radius=radius)).status == 200
 
 
 @pytest.mark.parametrize(
     "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
 )
-def test_the_error_for_any_other_radius_has_the_allowed_range(radius: str, call: Call) -> None:
+def test_error_for_an_invalid_radius_has_the_allowed_range(radius: str, call: Call) -> None:
     response = call(make.blur(radius=radius))
     assert (response.status, response.error["code"]) == (400, "invalid_radius")
     assert "0 to 50" in response.error["message"]
 
 
-def test_the_error_for_a_missing_radius_names_it_as_missing(call: Call) -> None:
+def test_error_for_a_form_without_radius_contains_the_word_missing(call: Call) -> None:
     response = call(raw_event(raw_form(("image", make.jpeg()))))
     assert response.error["code"] == "invalid_radius"
     assert "missing" in response.error["message"]
@@ -126,16 +126,16 @@ def test_a_repeated_field_is_rejected(call: Call) -> None:
     assert "2 times" in response.error["message"]
 
 
-def test_fields_that_we_do_not_know_are_ignored(call: Call) -> None:
+def test_unknown_fields_are_ignored(call: Call) -> None:
     assert call(make.blur(purpose="portrait")).status == 200
 
 
-def test_an_empty_file_is_not_an_image(call: Call) -> None:
+def test_empty_file_is_an_invalid_image(call: Call) -> None:
     response = call(raw_event(raw_form(("image", b""), ("radius", b"5"))))
     assert response.error["code"] == "invalid_image"
 
 
-def test_the_error_for_an_invalid_key_comes_before_the_error_for_an_invalid_form(
+def test_call_with_an_unknown_key_and_an_invalid_form_gets_401(
     call: Call,
 ) -> None:
     event = {**make.blur(make.UNKNOWN), "body": None, "isBase64Encoded": False}
@@ -147,7 +147,7 @@ def test_the_error_for_an_invalid_key_comes_before_the_error_for_an_invalid_form
     [(make.UNKNOWN, 401), (make.LIMITED, 429), (make.EMPTY, 402), (make.FUNDED, 400)],
 )
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}, {"Idempotency-Key": ""}])
-def test_an_invalid_form_is_the_last_error_that_is_checked(
+def test_form_is_checked_after_the_key_the_rate_limit_and_the_credits(
     key: str, status: int, headers: dict[str, str], call: Call
 ) -> None:
     event = {**make.blur(key), "body": None, "isBase64Encoded": False}
@@ -158,14 +158,14 @@ def test_an_invalid_form_is_the_last_error_that_is_checked(
     assert status != 400 or response.headers["x-credits-remaining"] == str(FUNDS)
 
 
-def test_a_call_without_credits_is_counted(call: Call) -> None:
+def test_calls_without_credits_count_in_the_rate_limit(call: Call) -> None:
     responses = [call(make.blur(make.EMPTY)) for _ in range(3)]
     assert [response.status for response in responses] == [402] * 3
     left = [response.headers["ratelimit"].split(";")[1] for response in responses]
     assert left == ["r=9999", "r=9998", "r=9997"]
 
 
-def test_a_body_that_is_declared_too_large_is_rejected_before_it_is_read(call: Call) -> None:
+def test_content_length_above_the_limit_gets_413_even_if_the_body_is_empty(call: Call) -> None:
     event = make.blur()
     event["headers"]["Content-Length"] = "20000001"
     response = call({**event, "body": None, "isBase64Encoded": False})
@@ -173,25 +173,27 @@ def test_a_body_that_is_declared_too_large_is_rejected_before_it_is_read(call: C
     assert "20000000" in response.error["message"]
 
 
-def test_a_body_that_is_too_large_is_rejected(call: Call) -> None:
+def test_body_above_the_limit_gets_413(call: Call) -> None:
     response = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 
 
-def test_a_rejected_request_has_the_rate_limit_headers_of_its_key(call: Call) -> None:
+def test_response_to_an_invalid_radius_has_the_balance_and_the_rate_limit_of_the_key(
+    call: Call,
+) -> None:
     response = call(make.blur(radius="51"))
     assert response.headers["x-credits-remaining"] == str(FUNDS)
     assert response.headers["ratelimit"].startswith('"requests";r=9999;')
     assert response.headers["ratelimit-policy"] == '"requests";q=10000;w=10'
 
 
-def test_a_response_to_an_unknown_key_has_no_account_headers(call: Call) -> None:
+def test_response_to_an_unknown_key_has_no_balance_and_no_rate_limit(call: Call) -> None:
     response = call(make.blur(make.UNKNOWN))
     assert "x-credits-remaining" not in response.headers
     assert "ratelimit" not in response.headers
 
 
-def test_revoked_expired_and_unknown_keys_get_the_same_response(
+def test_revoked_malformed_and_unknown_keys_get_the_same_response(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     unknown = call(make.blur(make.UNKNOWN))
@@ -203,7 +205,7 @@ def test_revoked_expired_and_unknown_keys_get_the_same_response(
     assert unknown.status == 401
 
 
-def test_credits_run_out_exactly_at_zero(
+def test_calls_succeed_until_the_balance_is_zero(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     for _ in range(FUNDS):
@@ -222,7 +224,7 @@ def test_credits_run_out_exactly_at_zero(
         ("*/*", {}, "image/png"),
     ],
 )
-def test_the_parameter_or_without_it_the_accept_header_chooses_the_format(
+def test_result_has_the_format_of_the_field_or_else_of_the_accept_header_or_else_png(
     accept: str, fields: dict[str, str], content_type: str, call: Call
 ) -> None:
     event = make.blur(make.FUNDED, None, **fields)
@@ -232,7 +234,7 @@ def test_the_parameter_or_without_it_the_accept_header_chooses_the_format(
     assert Image.open(io.BytesIO(response.body)).size == (192, 192)
 
 
-def test_every_response_with_a_picture_has_the_time_of_each_step(call: Call) -> None:
+def test_response_with_an_image_has_the_time_of_each_step(call: Call) -> None:
     timing = call(make.blur()).headers["server-timing"]
     steps = dict(item.split(";dur=") for item in timing.split(", "))
     assert list(steps) == [*STEPS, "total"]

@@ -1,4 +1,4 @@
-"""The handler logs no key and no photo, with any log setting, internal error or unusual request."""
+"""The handler logs neither keys nor photos, even with debug settings or after internal errors."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ PHOTO = make.jpeg()
 
 
 def found_in(text: str) -> set[str]:
-    """Return the forms in which a text contains the funded key or the photo."""
+    """Return the encodings in which a text contains the funded key or the photo."""
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
     return {name for name, form in forms.items() if form in text.encode()}
 
 
 @pytest.mark.filterwarnings("ignore:POWERTOOLS_")
 @pytest.mark.parametrize("switch", ["POWERTOOLS_DEV", "POWERTOOLS_DEBUG"])
-def test_no_switch_of_powertools_prints_the_event(
+def test_debug_settings_of_powertools_print_neither_key_nor_photo(
     switch: str,
     store: SqliteAccountStore,
     settings: Settings,
@@ -75,14 +75,14 @@ def test_an_unknown_path_is_not_logged(path: str, call: Call, log: io.StringIO) 
 
 
 @pytest.mark.parametrize("path", ["/v2/account", "/v2/account/"])
-def test_a_route_is_logged_without_a_slash_at_the_end(
+def test_path_of_a_route_is_logged_without_a_slash_at_its_end(
     path: str, call: Call, log: io.StringIO
 ) -> None:
     call(make.event("GET", path))
     assert json.loads(log.getvalue())["path"] == "/v2/account"
 
 
-def test_a_traceback_shows_lines_of_code_and_no_values(
+def test_traceback_in_the_log_has_file_names_but_neither_key_nor_photo(
     call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -95,7 +95,7 @@ def test_a_traceback_shows_lines_of_code_and_no_values(
     assert found_in(log.getvalue()) == set()
 
 
-def test_objects_with_a_key_a_photo_or_a_link_do_not_show_it_as_text() -> None:
+def test_repr_of_objects_that_hold_a_key_or_a_photo_does_not_contain_it() -> None:
     request = from_event(make.blur(image=PHOTO))
     assert request.headers["apikey"] == make.FUNDED
     carriers = [

@@ -16,6 +16,8 @@ from blur.api.site import ASSETS, PAGES, PLAIN, canonical
 from .conftest import SITE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import Call
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -29,12 +31,12 @@ def get(path: str, accept: str = BROWSER, *, stage: str = "", **headers: str) ->
     return event
 
 
-def test_exactly_the_files_of_the_site_are_served() -> None:
+def test_routes_exist_for_exactly_the_files_in_the_site_folder() -> None:
     assert {file.name for file in SITE.iterdir()} == {*PAGES.values(), PLAIN, *ASSETS}
 
 
 @pytest.mark.parametrize("path", [*PAGES, *(f"/{name}" for name in ASSETS)])
-def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
+def test_browser_gets_each_file_with_its_content_type(path: str, call: Call) -> None:
     name = PAGES.get(path, path[1:])
     response = call(get(path))
     assert response.status == 200
@@ -44,7 +46,7 @@ def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
-def test_a_client_with_a_current_copy_of_a_file_gets_304(path: str, call: Call) -> None:
+def test_request_with_the_current_etag_of_a_file_gets_304(path: str, call: Call) -> None:
     tag = call(get(path)).headers["etag"]
     for known in (tag, f'"other", W/{tag}'):
         again = call(get(path, **{"If-None-Match": known}))
@@ -53,7 +55,9 @@ def test_a_client_with_a_current_copy_of_a_file_gets_304(path: str, call: Call) 
 
 
 @pytest.mark.parametrize("accept", ["*/*", ""])
-def test_curl_gets_the_routes_as_plain_text(accept: str, call: Call) -> None:
+def test_client_that_does_not_ask_for_html_gets_the_routes_as_plain_text(
+    accept: str, call: Call
+) -> None:
     response = call(get("/", accept))
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     assert response.headers["vary"] == "Accept"
@@ -72,14 +76,14 @@ def test_a_page_can_load_and_call_only_this_service(path: str, call: Call) -> No
 
 
 @pytest.mark.parametrize("file", MARKUP, ids=lambda file: file.name)
-def test_no_page_contains_script_or_style_or_names_another_host(file: Any) -> None:  # noqa: ANN401 - a path
+def test_page_has_no_inline_script_or_style_and_no_url_of_another_host(file: Path) -> None:
     text = file.read_text("utf-8")
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|javascript:", text)
     assert not re.search(r"//[a-z]", text)
 
 
 @pytest.mark.parametrize("file", [SITE / name for name in ASSETS if name.endswith(".js")])
-def test_no_script_turns_text_into_markup(file: Any) -> None:  # noqa: ANN401 - a path
+def test_scripts_do_not_insert_html_or_call_eval_or_contain_urls(file: Path) -> None:
     text = file.read_text("utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:", text)
 
@@ -95,7 +99,7 @@ def test_no_script_turns_text_into_markup(file: Any) -> None:  # noqa: ANN401 - 
         ("//elsewhere.example", True, "./elsewhere.example/"),
     ],
 )
-def test_a_page_is_redirected_to_the_url_where_its_links_work(
+def test_only_the_root_of_the_page_has_a_slash_at_the_end_of_its_canonical_path(
     path: str, location: str | None, *, is_root: bool
 ) -> None:
     assert canonical(path, is_root=is_root) == location
@@ -109,19 +113,19 @@ def test_the_root_of_a_stage_is_redirected_to_the_path_with_a_slash(call: Call) 
     assert call(get("/", stage="/prod")).status == 200
 
 
-def test_the_root_has_only_get_and_head(call: Call) -> None:
+def test_post_to_the_root_gets_405(call: Call) -> None:
     response = call(make.event("POST", "/"))
     assert (response.status, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-def test_any_page_can_read_the_description(call: Call) -> None:
+def test_scripts_of_any_origin_can_read_the_openapi_document(call: Call) -> None:
     response = call(get("/openapi.json", "*/*"))
     assert json.loads(response.body)["openapi"] == "3.1.0"
     assert response.headers["content-type"] == "application/json"
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-def test_the_example_is_the_sample_photo() -> None:
+def test_sample_photo_of_the_page_is_the_photo_of_the_events() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 
@@ -133,7 +137,7 @@ def test_the_guides_have_the_text_of_the_documentation() -> None:
     ]
 
 
-def test_the_reference_has_a_remedy_for_each_code() -> None:
+def test_errors_js_has_a_remedy_for_exactly_the_error_codes_of_the_openapi_document() -> None:
     text = (SITE / "errors.js").read_text("utf-8")
     remedies = text[text.index("REMEDIES") :]
     codes = {

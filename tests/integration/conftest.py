@@ -9,9 +9,9 @@ PATIENT_S = 10.0
 
 @pytest.fixture(autouse=True)
 def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give DynamoDB Local more time than DynamoDB: a busy machine is not an outage.
+    """Wait longer for DynamoDB Local than for DynamoDB, because a busy test machine is slow.
 
-    The fault trials test the time limits.
+    The trials in `tests/faults` test the normal time limits.
     """
     for limit in ("CONNECT_S", "READ_S", "LATEST_START_S"):
         monkeypatch.setattr(f"blur.accounts.dynamo.client.{limit}", PATIENT_S)

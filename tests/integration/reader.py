@@ -19,7 +19,7 @@ PATIENCE_S = 60
 
 
 def furnish(folder: Path) -> Path:
-    """Create the files that the commands use; return the folder of `bgblur`."""
+    """Create the photos and programs that the commands use; return the folder of the programs."""
     programs = folder / ".venv" / "bin"
     for path in (*(folder / name for name in PHOTOS), programs / "python"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,13 +35,13 @@ class Reader:
     """Runs commands unchanged, except for words that each user has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
-        """Keep the replacements of words, such as a server's address."""
+        """Store the values that replace words, such as the server's address."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, confirm its questions, and store the account, key or job that it prints.
+        """Run a command, confirm its questions, and return its output.
 
-        Return its output.
+        Later commands use the account, key prefix or job that it prints.
         """
         if command.startswith("export "):
             variables = shlex.split(self.filled_in(command))[1:]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START_S = 60
 LAST_LINE = re.compile(r"^Demo key: .*^Accounts: .*\n|^New key: .*\n", re.MULTILINE | re.DOTALL)
-"""The last line of output while the server starts, with or without a demo key."""
+"""The last line that the server prints when it starts, with or without a demo key."""
 BGBLUR = (sys.executable, "-m", "bgblur")
 
 
@@ -29,7 +29,7 @@ class Running:
     process: subprocess.Popen[bytes]
     url: str
     out: Path
-    """The server's output, while it runs."""
+    """The file with the server's output; it exists while the server runs."""
 
     @property
     def blur_url(self) -> str:
@@ -37,7 +37,7 @@ class Running:
 
 
 def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str]:
-    """Return the environment of a server whose accounts and uploads are in `folder`."""
+    """Return the environment of a server that stores accounts and uploads in `folder`."""
     return {
         **os.environ,
         "BLUR_MODEL_DIR": str(model_dir),

@@ -1,4 +1,4 @@
-"""Charges and rate limits on a real server, for calls that do not end normally."""
+"""On a real server: charges after a client disconnects, and the weight of uncharged calls."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
         assert balance(server, key) == (5 - charged, 0)
 
 
-def test_an_uncharged_call_counts_by_its_cpu_time(tmp_path: Path, model_dir: Path) -> None:
+def test_uncharged_call_counts_as_several_requests_if_it_takes_more_than_the_ordinary_cpu_time(
+    tmp_path: Path, model_dir: Path
+) -> None:
     small, photo = jpeg(512, 512), jpeg(2500, 2500)
     for cpu_ms, weighs_more in (("60000", False), ("50", True)):
         env = environment(tmp_path, model_dir, BLUR_ORDINARY_CPU_MS=cpu_ms)

@@ -1,4 +1,4 @@
-"""The output of the operator's commands: CSV for spreadsheets, full disks and closed pipes."""
+"""The output of the operator's commands: as CSV, to a full disk and to a closed pipe."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def used(shell: Shell, tmp_path: Path) -> None:
-    """Create accounts with all names, each with one call."""
+    """Create an account with one call for each name in `NAMES`."""
     for name in NAMES:
         issued = shell(f"keys issue --json --name {shlex.quote(name)}")
         assert json.loads(issued.stdout), issued.stderr
@@ -79,8 +79,8 @@ def used(shell: Shell, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_no_name_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
-    # The file is UTF-8 in any case.
+def test_no_cell_of_the_csv_output_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
+    # The CSV is UTF-8 even if the encoding of the terminal is not.
     printed = shell(COMMANDS[0], PYTHONIOENCODING="latin-1")
     assert printed.returncode == 0, printed.stderr
     rows = list(csv.DictReader(io.StringIO(printed.stdout)))
@@ -90,7 +90,7 @@ def test_no_name_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
         for cells in csv.reader(io.StringIO(printed.stdout), delimiter=separator):
             assert not any(cell.strip().startswith(FORMULAS) for cell in cells)
     document = json.loads(shell(COMMANDS[2]).stdout)
-    assert {row["name"] for row in document} == set(NAMES)  # JSON has no formulas
+    assert {row["name"] for row in document} == set(NAMES)  # JSON has the names unchanged
 
 
 @pytest.mark.usefixtures("used")
@@ -105,7 +105,7 @@ def test_characters_that_the_terminal_cannot_show_are_printed_as_question_marks(
 
 @pytest.mark.usefixtures("used")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_the_error_for_a_full_disk_is_one_clear_line(shell: Shell, unbuffered: str) -> None:
+def test_error_for_a_full_disk_is_one_line_with_the_reason(shell: Shell, unbuffered: str) -> None:
     for command in COMMANDS:
         done = shell(command, "> /dev/full", PYTHONUNBUFFERED=unbuffered)
         assert done.stderr == "Error: the output cannot be written: No space left on device\n"
@@ -113,19 +113,19 @@ def test_the_error_for_a_full_disk_is_one_clear_line(shell: Shell, unbuffered: s
 
 
 @pytest.mark.usefixtures("used")
-def test_a_closed_pipe_ends_a_command_without_a_message(shell: Shell) -> None:
+def test_command_with_a_closed_pipe_as_output_prints_no_error(shell: Shell) -> None:
     for command in COMMANDS:
         assert shell(command, "| true").stderr == ""
 
 
-def test_csv_and_json_exclude_each_other(shell: Shell) -> None:
+def test_usage_with_both_csv_and_json_is_rejected(shell: Shell) -> None:
     done = shell("usage --csv --json")
     assert done.returncode == 2
     assert "use either --csv or --json" in done.stderr
 
 
 @pytest.mark.usefixtures("used")
-def test_a_month_without_calls_has_only_the_names_of_the_columns(shell: Shell) -> None:
+def test_csv_of_a_month_without_calls_has_only_the_column_names(shell: Shell) -> None:
     for month in ("2000-01", "2099-12"):
         (head,) = shell(f"usage --month {month} --csv").stdout.splitlines()
         assert head.startswith("month,account,name,key,")

@@ -53,7 +53,7 @@ def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("words", [*READING, *CHANGING], ids=" ".join)
-def test_only_commands_that_create_accounts_create_the_database(
+def test_command_that_needs_an_existing_account_does_not_create_the_database(
     words: list[str], tmp_path: Path
 ) -> None:
     done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
@@ -63,7 +63,9 @@ def test_only_commands_that_create_accounts_create_the_database(
 
 
 @pytest.mark.parametrize("words", [["keys", "issue"], ["accounts", "create", "shop"]])
-def test_issuing_a_key_prints_the_database_file(words: list[str], tmp_path: Path) -> None:
+def test_command_that_creates_an_account_prints_the_path_of_the_database(
+    words: list[str], tmp_path: Path
+) -> None:
     place = tmp_path / "shop" / "accounts.db"
     done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
     assert done.returncode == 0, done.stderr
@@ -75,7 +77,7 @@ def test_issuing_a_key_prints_the_database_file(words: list[str], tmp_path: Path
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the commands, with the structure of a checkout."""
+    """Return a folder with the structure of a checkout: the commands and `pyproject.toml`."""
     root = tmp_path / "checkout"
     shutil.copytree(local_settings.CHECKOUT / "tools" / "bgblur", root / "tools" / "bgblur")
     shutil.copy(local_settings.CHECKOUT / "pyproject.toml", root)
@@ -104,7 +106,7 @@ def test_the_default_database_does_not_depend_on_the_current_folder(
 
 
 @pytest.mark.parametrize("home", ["", "relative"])
-def test_without_a_usable_xdg_data_home_the_home_folder_is_used(
+def test_data_folder_is_below_home_if_xdg_data_home_is_unset_or_relative(
     home: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_settings, "CHECKOUT", Path("/nowhere"))
@@ -125,7 +127,9 @@ def test_help_names_the_data_folder(words: list[str], tmp_path: Path) -> None:
     assert "Set BLUR_ACCOUNTS to use another database" in text
 
 
-def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -> None:
+def test_demo_key_of_a_database_stays_the_same_and_differs_from_that_of_another_database(
+    tmp_path: Path, model_dir: Path
+) -> None:
     issued: dict[str, str] = {}
     for name in ("a.db", "b.db", "a.db"):
         env = environment(tmp_path, model_dir, BLUR_ACCOUNTS=f"sqlite:{tmp_path / name}")
@@ -134,7 +138,7 @@ def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -
         [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
         assert f"Accounts:  {tmp_path / name}\n" in printed
         assert issued.setdefault(name, key) == key, (
-            "the second server has overwritten the key of the first one"
+            "a server with the same database printed another demo key"
         )
         assert (tmp_path / f"{name}.demo-key").read_text().strip() == key
         assert stat.S_IMODE((tmp_path / f"{name}.demo-key").stat().st_mode) == 0o600
@@ -142,7 +146,9 @@ def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -
     assert not (tmp_path / "var").exists()
 
 
-def test_the_values_for_clients_of_remove_bg_are_printed(tmp_path: Path, model_dir: Path) -> None:
+def test_server_prints_the_api_address_and_the_key_for_clients_of_remove_bg(
+    tmp_path: Path, model_dir: Path
+) -> None:
     env = environment(tmp_path, model_dir)
     with running(tmp_path, env, "--demo") as server:
         printed = server.out.read_text()
@@ -154,7 +160,9 @@ def test_the_values_for_clients_of_remove_bg_are_printed(tmp_path: Path, model_d
     assert (address, printed_key) == ("https://api.example/v1.0", "a key of this server")
 
 
-def test_the_printed_link_has_a_code_for_the_key(tmp_path: Path, model_dir: Path) -> None:
+def test_code_in_the_printed_link_can_be_exchanged_for_the_demo_key_once(
+    tmp_path: Path, model_dir: Path
+) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:
         printed = server.out.read_text()
         [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)

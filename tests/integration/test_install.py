@@ -32,7 +32,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install both wheels and their dependencies into a new environment; return its command."""
+    """Install both wheels and their dependencies into a new environment; return its `bgblur`."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([UV, "venv", "--quiet", folder], check=True)
     install = [str(UV), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
@@ -51,11 +51,13 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """Return an environment without the checkout, the tools and the tests' settings."""
+    """Return environment variables with an empty PATH and without the settings of the tests."""
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
-def test_the_wheel_blurs_a_photo_from_an_empty_folder(bgblur: Path, empty: Path) -> None:
+def test_installed_bgblur_blurs_a_photo_in_a_folder_with_nothing_else(
+    bgblur: Path, empty: Path
+) -> None:
     shutil.copy(SAMPLE, empty / "photo.jpg")
     command = [str(bgblur), "blur", "photo.jpg", "-r", "12"]
     subprocess.run(command, cwd=empty, env=environ(empty), check=True, capture_output=True)
@@ -65,7 +67,7 @@ def test_the_wheel_blurs_a_photo_from_an_empty_folder(bgblur: Path, empty: Path)
         assert blurred.size == photo.size
 
 
-def test_the_wheel_serves_page_reference_and_photos_from_an_empty_folder(
+def test_installed_bgblur_serves_the_page_the_reference_and_blurred_photos(
     bgblur: Path, empty: Path
 ) -> None:
     with served(bgblur, empty) as (url, key):
@@ -83,12 +85,12 @@ def test_the_wheel_serves_page_reference_and_photos_from_an_empty_folder(
         assert blurred.size == photo.size
 
 
-def test_the_installed_command_prints_its_version(bgblur: Path, empty: Path) -> None:
+def test_installed_bgblur_prints_its_version(bgblur: Path, empty: Path) -> None:
     output = subprocess.check_output([bgblur, "--version"], cwd=empty, env=environ(empty))
     assert re.search(rb"\d+\.\d+\.\d+", output)
 
 
-def test_a_wheel_has_the_model_and_its_licence_but_no_test_or_setting(wheels: Path) -> None:
+def test_wheel_has_the_models_a_licence_and_the_page_and_no_package_of_tests(wheels: Path) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("u2netp-light", "selfie-segmentation", "face-detection"):
@@ -103,7 +105,7 @@ def test_a_wheel_has_the_model_and_its_licence_but_no_test_or_setting(wheels: Pa
     }
 
 
-def test_both_wheels_have_the_same_client(wheels: Path) -> None:
+def test_modules_of_blur_client_are_the_same_in_both_wheels(wheels: Path) -> None:
     def client(pattern: str) -> dict[str, bytes]:
         [path] = wheels.glob(pattern)
         with zipfile.ZipFile(path) as wheel:

@@ -27,7 +27,7 @@ def run(
     )
 
 
-def test_the_error_for_a_port_in_use_is_one_sentence_that_suggests_another_port(
+def test_error_for_a_port_in_use_is_one_line_that_suggests_another_port(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -39,7 +39,7 @@ def test_the_error_for_a_port_in_use_is_one_sentence_that_suggests_another_port(
     assert re.fullmatch(sentence, done.stderr)
 
 
-def test_the_error_for_a_metrics_port_in_use_names_that_port(
+def test_error_for_a_metrics_port_in_use_names_the_port_and_the_option(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -52,7 +52,7 @@ def test_the_error_for_a_metrics_port_in_use_names_that_port(
     assert "Errno" not in done.stderr
 
 
-def test_the_error_for_the_address_of_another_machine_is_clear(
+def test_error_for_the_address_of_another_machine_is_one_line_without_an_errno(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir)
@@ -63,7 +63,7 @@ def test_the_error_for_the_address_of_another_machine_is_clear(
     assert done.stderr.count("\n") == 1
 
 
-def test_make_run_shows_how_to_use_another_port_and_prints_no_more() -> None:
+def test_make_run_with_a_port_in_use_prints_only_how_to_choose_another_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         # Nothing is installed or downloaded here: with -o, make does not rebuild prerequisites.
@@ -97,7 +97,7 @@ def test_a_server_on_all_addresses_prints_usable_urls_and_a_warning(
     assert "sent unencrypted (HTTP)" in (tmp_path / "server.log").read_text()
 
 
-def test_a_server_for_this_machine_prints_no_warning(tmp_path: Path, model_dir: Path) -> None:
+def test_server_on_a_loopback_address_prints_no_warning(tmp_path: Path, model_dir: Path) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)):
         pass
     assert "Warning" not in (tmp_path / "server.log").read_text()
@@ -116,13 +116,13 @@ def test_a_server_for_this_machine_prints_no_warning(tmp_path: Path, model_dir: 
         ("photos.example", True),
     ],
 )
-def test_a_server_on_some_hosts_is_reachable_from_other_machines(
+def test_server_is_reachable_from_other_machines_unless_its_host_is_a_loopback_address(
     host: str, *, reachable: bool
 ) -> None:
     assert is_reachable_from_elsewhere(host) is reachable
 
 
-def test_urls_have_brackets_for_ipv6() -> None:
+def test_only_urls_with_an_ipv6_address_have_brackets() -> None:
     assert urls("::1", 8080) == ["http://[::1]:8080"]
     assert urls("photos.example", 80) == ["http://photos.example:80"]
 

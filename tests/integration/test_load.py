@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SCRIPT = ROOT / "benchmarks" / "locustfile.py"
 
 
-def test_locust_counts_the_charged_photos(tmp_path: Path, model_dir: Path) -> None:
+def test_locust_counts_exactly_the_photos_that_were_charged(
+    tmp_path: Path, model_dir: Path
+) -> None:
     photo = tmp_path / "photo.jpg"
     portrait: NDArray[Any] = data.astronaut()  # type: ignore[no-untyped-call]
     Image.fromarray(portrait).save(photo)

@@ -1,4 +1,4 @@
-"""Our matte before refinement must be the same as that of rembg's session."""
+"""Comparisons of our mattes with the masks of rembg's session, on real photos."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PHOTOS = ("astronaut", "chelsea", "coffee")
 
 @pytest.fixture(scope="module")
 def rembg_home(model_dir: Path) -> Iterator[Path]:
-    """Set U2NET_HOME, where rembg finds the model and downloads nothing.
+    """Set U2NET_HOME to the folder of the model, so that rembg downloads nothing.
 
     Without NUMBA_DISABLE_JIT, importing rembg would compile for a minute or two.
     """
@@ -47,7 +47,7 @@ def rembgs_mask(name: str) -> AlphaU8:
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
-def test_the_matte_before_refinement_equals_rembgs(
+def test_matte_before_refinement_differs_from_rembgs_mask_by_few_levels_on_average(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
     theirs = rembgs_mask(name)
@@ -67,7 +67,9 @@ def test_every_model_except_the_light_one_is_a_model_of_rembg(rembg_home: Path) 
 
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_refined_matte_agrees_with_rembg_except_at_edges(rembg_home: Path, name: str) -> None:
+def test_refined_matte_is_close_to_rembgs_mask_where_the_mask_is_almost_black_or_white(
+    rembg_home: Path, name: str
+) -> None:
     mask = rembgs_mask(name)
     ours = find_matte(open_shared(MODELS["u2netp"], rembg_home), sample_photo(name))
     sure = (mask > 250) | (mask < 5)

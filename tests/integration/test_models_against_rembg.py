@@ -1,6 +1,6 @@
-"""Each row in the table of models, compared with rembg's session class of that name.
+"""Comparisons of each model with rembg's session of the same name.
 
-The networks are small replacements with the same input and output sizes. These networks are not
+Small networks with the same input and output sizes replace the models. These networks are not
 linear, so a wrong mean, deviation or activation changes the mask.
 """
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 PHOTOS = ("astronaut", "chelsea")
 ONLY_HERE = "u2netp-light"
-"""rembg has no such model; `test_matte_against_rembg` compares it with u2netp's mask."""
+"""rembg does not have this model; `test_matte_against_rembg` compares it with u2netp's mask."""
 REMBGS = [name for name in MODELS if name != ONLY_HERE]
 WEIGHTS = np.array([[1.5, -0.8, 0.7], [-2, 1, 0.3]], np.float32).reshape(2, 3, 1, 1)
 BIASES = np.array([-0.6, 0.4], np.float32)
 LEVELS = 1
-"""The largest difference of a pixel: sigmoids differ in the last bit, and levels are truncated."""
+"""The allowed difference of a pixel: two sigmoids can differ in the last bit before truncation."""
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
@@ -60,7 +60,7 @@ def stand_in(spec: ModelSpec) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder in which rembg looks for its models, with a test network for every row."""
+    """Return a folder for U2NET_HOME with a small network for each model of rembg."""
     folder = tmp_path_factory.mktemp("models")
     for name in REMBGS:
         onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)

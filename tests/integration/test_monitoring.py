@@ -21,7 +21,7 @@ PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """Start a server with metrics, and return it with a key."""
+    """A running server, the URL of its metrics, and a key."""
 
     server: Running
     metrics_url: str
@@ -34,7 +34,7 @@ class Monitored:
         return answer.status_code, document.get("status") or document["error"]["code"]
 
     def value(self, name: str, **labels: str) -> float:
-        """Return the value of one sample in the metrics; 0 if there is none."""
+        """Return the value of a sample in the metrics, or 0 if the metrics do not contain it."""
         text = requests.get(self.metrics_url, timeout=30).text
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
@@ -82,7 +82,7 @@ def test_responses_steps_credits_and_workers_are_in_the_metrics(monitored: Monit
     assert monitored.value("bgblur_workers_busy") == 0
 
 
-def test_invalid_http_is_counted(monitored: Monitored) -> None:
+def test_invalid_http_is_counted_in_the_metrics(monitored: Monitored) -> None:
     host, _, port = monitored.server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
         client.sendall(b"this is not HTTP\r\n\r\n")

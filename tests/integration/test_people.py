@@ -1,4 +1,4 @@
-"""The real networks for people and faces: present, absent, and combined with the other networks."""
+"""The real networks for people and for faces, with missing and damaged files."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def without_people(model_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["u2netp", "u2netp-light"])
-def test_a_portrait_is_found_with_and_without_the_network_for_people(
+def test_person_in_a_portrait_is_found_with_and_without_the_network_for_people(
     name: str, model_dir: Path, people: Model
 ) -> None:
     model = open_model(MODELS[name], model_dir, threads=1)
@@ -63,7 +63,9 @@ def test_a_portrait_is_found_with_and_without_the_network_for_people(
         assert matte[60, 30] == 0
 
 
-def test_subject_person_cuts_out_a_person(people: Model) -> None:
+def test_cutout_with_subject_person_contains_the_person_but_not_the_background(
+    people: Model,
+) -> None:
     data = saved(Image.fromarray(astronaut()), "JPEG")
     options = BlurOptions(radius_px=0, mode="cutout", subject="person")
     result = blur_photo(data, options, model=people, people=people, max_pixels=1_000_000)
@@ -84,7 +86,7 @@ def test_with_subject_person_a_photo_without_a_person_is_rejected(
         predict_person(people, photo)
 
 
-def test_an_absent_network_is_reported_at_the_start_and_photos_are_blurred_without_it(
+def test_missing_network_for_people_is_logged_at_the_start_and_photos_are_blurred_without_it(
     without_people: Path, tmp_path: Path
 ) -> None:
     log = StringIO()
@@ -104,14 +106,14 @@ def test_an_absent_network_is_reported_at_the_start_and_photos_are_blurred_witho
         assert image.size == (512, 512)
 
 
-def test_present_networks_are_not_reported(
+def test_start_with_all_networks_logs_no_missing_network(
     model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     build_app(Settings(model_dir=model_dir, accounts=f"sqlite:{tmp_path / 'accounts.db'}"))
     assert "network for" not in caplog.text
 
 
-def test_only_the_absent_network_is_reported(
+def test_start_without_the_network_for_faces_logs_only_that_network(
     without_people: Path, model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copy(model_dir / PEOPLE.file, without_people)
@@ -125,7 +127,7 @@ DAMAGED = {"empty": b"", "zeros": bytes(999), "text": b"version https://git-lfs.
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_network_for_faces_is_reported_and_each_subject_is_other(
+def test_damaged_network_for_faces_is_logged_once_and_not_used(
     name: str, without_people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (without_people / FACES.file).write_bytes(DAMAGED[name])
@@ -138,7 +140,7 @@ def test_a_damaged_network_for_faces_is_reported_and_each_subject_is_other(
 
 @pytest.mark.parametrize("name", DAMAGED)
 @pytest.mark.parametrize("file", [PEOPLE.file, MODELS["u2netp-light"].file])
-def test_a_damaged_network_stops_the_start_and_the_error_names_it(
+def test_damaged_network_for_subjects_or_people_stops_the_start_with_an_error(
     name: str, file: str, without_people: Path, tmp_path: Path
 ) -> None:
     (without_people / file).write_bytes(DAMAGED[name])
@@ -154,7 +156,7 @@ def test_a_damaged_network_stops_the_start_and_the_error_names_it(
     assert "is damaged" in done.output
 
 
-def test_the_network_for_faces_scores_a_face_at_its_position(model_dir: Path) -> None:
+def test_network_for_faces_has_its_highest_score_at_the_face(model_dir: Path) -> None:
     faces = open_faces_model(model_dir, threads=1)
     assert faces is not None
     scores = faces.predict(astronaut())
@@ -166,7 +168,9 @@ def test_the_network_for_faces_scores_a_face_at_its_position(model_dir: Path) ->
     assert faces.predict(noise(300, 400)).max() < 0.5
 
 
-def test_each_network_with_its_source_is_smaller_than_4_mb(model_dir: Path) -> None:
+def test_network_for_people_or_faces_and_its_source_file_have_less_than_4_mb_together(
+    model_dir: Path,
+) -> None:
     for pattern, converted in (("selfie*", PEOPLE), ("face*", FACES)):
         sizes = [path.stat().st_size for path in model_dir.glob(pattern)]
         assert (model_dir / converted.file).is_file()

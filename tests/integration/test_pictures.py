@@ -60,7 +60,7 @@ def blurred(model: Model, picture: RgbU8, radius_px: int, mode: str = "backgroun
 
 
 def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
-    """The mean squared difference from a Gaussian blur of 4 px, over some pixels."""
+    """Return the mean squared difference from a Gaussian blur of 4 px, where `where` is above 0."""
     grey = picture.mean(axis=2)
     detail = grey - gaussian_filter(grey, 4)
     return float((detail[where > 0] ** 2).mean())
@@ -68,7 +68,7 @@ def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
 
 @pytest.mark.parametrize("name", FACES)
 @pytest.mark.parametrize("radius_px", [5, 50])
-def test_the_face_does_not_change(model: Model, name: str, radius_px: int) -> None:
+def test_blur_leaves_the_face_almost_unchanged(model: Model, name: str, radius_px: int) -> None:
     photo, face = photo_of(name), FACES[name]
     result = blurred(model, photo, radius_px)
     assert result.shape == photo.shape
@@ -78,7 +78,7 @@ def test_the_face_does_not_change(model: Model, name: str, radius_px: int) -> No
 
 
 @pytest.mark.parametrize("name", FACES)
-def test_the_subject_is_exact_where_the_matte_is_opaque(model: Model, name: str) -> None:
+def test_blur_does_not_change_pixels_where_the_matte_is_opaque(model: Model, name: str) -> None:
     photo = photo_of(name)
     sure = find_matte(model, photo) == 255
     assert sure.mean() > 0.1
@@ -104,7 +104,7 @@ def test_a_cutout_hides_the_background_and_shows_the_face(model: Model) -> None:
     assert result[:60, 300:400, 3].max() < 20
 
 
-def pictures_of_nothing() -> dict[str, RgbU8]:
+def images_without_a_subject() -> dict[str, RgbU8]:
     y, x = np.mgrid[:300, :400]
     grey = {
         "flat": np.full((300, 400), 90),
@@ -117,10 +117,10 @@ def pictures_of_nothing() -> dict[str, RgbU8]:
     return {name: np.dstack([one] * 3).astype(np.uint8) for name, one in grey.items()}
 
 
-@pytest.mark.parametrize("name", pictures_of_nothing())
+@pytest.mark.parametrize("name", images_without_a_subject())
 def test_an_image_without_an_object_has_no_subject(model: Model, name: str) -> None:
     with pytest.raises(NoSubjectError):
-        blurred(model, pictures_of_nothing()[name], 10)
+        blurred(model, images_without_a_subject()[name], 10)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])

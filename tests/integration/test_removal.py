@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Remove = Callable[..., RemovedBackground]
 
 HEAD = "25% 0 75% 60%"
-"""The part of the astronaut's photo with head and shoulders."""
+"""The region of the astronaut's photo with the head and the shoulders."""
 BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
 
 
@@ -48,7 +48,7 @@ def remove(model_dir: Path) -> Remove:
 
 
 def photo(name: str, width: int | None = None) -> bytes:
-    """Return a photo from scikit-image as JPEG, enlarged to a width."""
+    """Return a photo from scikit-image as JPEG, enlarged to `width` pixels if this is given."""
     image = Image.fromarray(sample_photo(name))
     if width is not None:
         size = (width, round(image.height * width / image.width))
@@ -76,7 +76,7 @@ def over(image: Image.Image, colour: tuple[int, int, int]) -> NDArray[np.int16]:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_picture_built_from_the_zip_has_clean_edges_like_the_cutout(
+def test_image_built_from_the_zip_looks_like_the_cutout_on_each_background(
     remove: Remove, name: str
 ) -> None:
     cutout = opened(remove(photo(name), output="png").image.data)
@@ -91,7 +91,7 @@ def test_a_picture_built_from_the_zip_has_clean_edges_like_the_cutout(
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_preview_of_a_large_jpeg_looks_like_the_full_result_made_smaller(
+def test_preview_of_a_large_jpeg_is_close_to_the_full_result_reduced_to_the_same_size(
     remove: Remove, name: str
 ) -> None:
     file = photo(name, 3000)
@@ -122,7 +122,9 @@ def test_with_a_new_background_the_face_is_unchanged_and_the_old_background_is_n
     assert result.subject_type == "person"
 
 
-def test_a_cat_cropped_with_a_scale_is_centred_in_its_frame(remove: Remove) -> None:
+def test_cat_cropped_with_scale_50_percent_is_centred_and_fills_half_of_the_frame(
+    remove: Remove,
+) -> None:
     result = remove(photo("chelsea"), crop=True, scale=0.5)
     top, left, width, height = result.foreground
     assert abs(2 * top + height - result.size[1]) <= 2
@@ -131,23 +133,23 @@ def test_a_cat_cropped_with_a_scale_is_centred_in_its_frame(remove: Remove) -> N
 
 
 @pytest.mark.parametrize("options", [{}, {"max_megapixels": 0.25}, {"roi": parse_roi(HEAD)}])
-def test_an_astronaut_is_a_person_in_the_full_size_in_previews_and_in_regions(
+def test_astronaut_is_a_person_in_the_whole_photo_in_a_preview_and_in_a_region(
     remove: Remove, options: dict[str, Any]
 ) -> None:
     assert remove(photo("astronaut", 1500), **options).subject_type == "person"
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee"])
-def test_a_cat_and_a_cup_are_not_persons(remove: Remove, name: str) -> None:
+def test_cat_and_cup_have_the_subject_type_other(remove: Remove, name: str) -> None:
     assert remove(photo(name)).subject_type == "other"
 
 
-def test_with_the_network_for_people_alone_the_cat_would_be_a_person(model_dir: Path) -> None:
+def test_network_for_people_alone_takes_a_cat_for_a_person(model_dir: Path) -> None:
     model, people = open_shared(MODELS["u2netp-light"], model_dir), open_shared(PEOPLE, model_dir)
     assert confirmed_share(predict_maps(model, sample_photo("chelsea"), people=people)) > 0.9
 
 
-def test_a_photo_without_a_subject_is_an_error(remove: Remove) -> None:
+def test_photo_without_a_subject_is_rejected(remove: Remove) -> None:
     file = BytesIO()
     Image.new("RGB", (400, 300), (90, 120, 140)).save(file, "JPEG")
     with pytest.raises(NoSubjectError):

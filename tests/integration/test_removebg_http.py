@@ -1,4 +1,4 @@
-"""HTTP errors of a real server on remove.bg's paths, as raw bytes."""
+"""HTTP errors on remove.bg's paths, for requests that are sent to a real server as raw bytes."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def error_of(reply: Reply) -> dict[str, Any]:
 @pytest.mark.parametrize(("path", "method"), ROUTES.items())
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("key", [[], ["X-Api-Key: bb_live_x"], ["X-Api-Key: k\xe9y"]])
-def test_a_wrong_key_gets_403_before_the_body(
+def test_missing_or_wrong_key_gets_403_before_the_body_is_sent(
     server: Running, path: str, method: str, slash: str, key: list[str]
 ) -> None:
-    """The request announces a body and never sends it."""
+    """The request declares a body in `Content-Length` but does not send it."""
     length = ["Content-Length: 9999999"] if method == "POST" else []
     (reply,) = exchange(server, head(method, path + slash, *key, *length))
     assert reply.status == 403
@@ -61,25 +61,27 @@ def test_a_wrong_key_gets_403_before_the_body(
 
 
 @pytest.mark.parametrize(("path", "method"), ROUTES.items())
-def test_two_keys_get_400(server: Running, path: str, method: str) -> None:
+def test_request_with_two_keys_gets_400(server: Running, path: str, method: str) -> None:
     (reply,) = exchange(server, head(method, path, "X-Api-Key: a", "X-Api-Key: b"))
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
 
 
-def test_a_body_that_is_too_large_gets_400_before_it_is_sent(server: Running, key: str) -> None:
+def test_request_with_a_too_large_content_length_gets_400_before_the_body_is_sent(
+    server: Running, key: str
+) -> None:
     headers = [f"X-Api-Key: {key}", "Content-Type: application/json", "Content-Length: 99999999"]
     (reply,) = exchange(server, head("POST", "/v1.0/removebg", *headers))
     assert (reply.status, error_of(reply)["code"]) == (400, "file_too_large")
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_another_method_gets_405(server: Running, path: str) -> None:
+def test_delete_gets_405(server: Running, path: str) -> None:
     (reply,) = exchange(server, head("DELETE", path))
     assert (reply.status, error_of(reply)["members"]) == (405, {"errors"})
     assert error_of(reply)["code"] == "method_not_allowed"
 
 
-def test_a_bad_chunk_gets_400_in_the_format_of_the_path(server: Running) -> None:
+def test_invalid_chunk_gets_400_in_the_error_format_of_remove_bg(server: Running) -> None:
     sent = head("POST", "/v1.0/removebg", "Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n"
     (reply,) = exchange(server, sent)
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
@@ -95,7 +97,9 @@ def test_a_bad_chunk_gets_400_in_the_format_of_the_path(server: Running) -> None
     ],
     ids=["TLS", "200 headers", "invalid length", "length and chunks"],
 )
-def test_a_head_that_cannot_be_read_gets_400_in_both_formats(server: Running, sent: bytes) -> None:
+def test_request_with_an_invalid_head_gets_400_in_both_error_formats(
+    server: Running, sent: bytes
+) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert error_of(reply)["members"] == {"error", "errors"}

@@ -1,4 +1,4 @@
-"""Results of remove.bg's route on a real server: inline at any size, never a redirect."""
+"""Responses of `/v1.0/removebg` on a real server: images without a redirect, rejected URLs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ BUCKET = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
-"""Start a server with an unreachable bucket, and a limit above which other routes' results go to
-it."""
+"""Settings with an unreachable bucket. On other routes, results above 2000 bytes would go to it."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def key(folder: Path, model_dir: Path) -> str:
 
 
 def grainy() -> bytes:
-    """Return a portrait whose grain makes its result larger than Lambda's responses can be."""
+    """Return a portrait with so much grain that its result is too large for a Lambda response."""
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(*SIZE))).convert("RGB"))
     grain = np.random.default_rng(1).integers(0, 128, portrait.shape, np.uint8)
     buffer = io.BytesIO()
@@ -70,7 +69,7 @@ def remove(
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
-def test_a_result_larger_than_a_lambda_response_is_inline(
+def test_result_that_is_too_large_for_a_lambda_response_is_in_the_body(
     server: Running, key: str, accept: str
 ) -> None:
     answer = remove(server, key, accept=accept, file=grainy(), size="full", format="png")
@@ -98,13 +97,13 @@ def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(server: Running,
     assert not host.heads
 
 
-def test_the_url_of_a_background_is_also_checked(server: Running, key: str) -> None:
+def test_background_url_with_a_link_local_address_is_rejected(server: Running, key: str) -> None:
     answer = remove(server, key, file=jpeg(64, 64), bg_image_url="http://169.254.169.254/latest/")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"]) == (400, "invalid_bg_image_url")
 
 
-def test_urls_are_off_by_default(tmp_path: Path, model_dir: Path) -> None:
+def test_server_does_not_fetch_urls_by_default(tmp_path: Path, model_dir: Path) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
         answer = remove(
             server, funded(tmp_path, model_dir, 1), image_url="https://example.com/a.jpg"

@@ -48,9 +48,7 @@ def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Res
     )
 
 
-def test_concurrent_copies_all_get_the_picture_and_one_is_charged(
-    server: Running, key: str
-) -> None:
+def test_concurrent_copies_all_get_the_image_and_one_is_charged(server: Running, key: str) -> None:
     photo = jpeg(1500, 1500)
     with ThreadPoolExecutor(COPIES) as pool:
         responses = list(pool.map(lambda _: post(server, key, photo, size="auto"), range(COPIES)))
@@ -63,7 +61,7 @@ def test_concurrent_copies_all_get_the_picture_and_one_is_charged(
     assert balance(server, key) == (9, 0)
 
 
-def test_a_call_with_a_lost_connection_and_its_retry_are_charged_once(
+def test_call_with_a_lost_connection_and_its_retry_together_cost_one_credit(
     server: Running, key: str
 ) -> None:
     photo = jpeg(4000, 4000)
@@ -80,7 +78,7 @@ def test_a_call_with_a_lost_connection_and_its_retry_are_charged_once(
     assert balance(server, key) == (9, 0)
 
 
-def test_a_file_of_22_megabytes_is_accepted_in_every_kind_of_body(
+def test_file_of_22_megabytes_is_accepted_in_multipart_json_and_urlencoded_bodies(
     server: Running, key: str
 ) -> None:
     photo = jpeg(64, 64)
@@ -97,7 +95,7 @@ def test_a_file_of_22_megabytes_is_accepted_in_every_kind_of_body(
     assert balance(server, key) == (9.75, 0)
 
 
-def test_a_larger_file_or_body_is_an_error_in_remove_bgs_format(server: Running, key: str) -> None:
+def test_file_above_22_megabytes_gets_the_error_file_too_large(server: Running, key: str) -> None:
     responses = [
         post(server, key, bytes(MAX_FILE_BYTES + 1)),
         post(server, key, bytes(32_000_000)),

@@ -1,4 +1,4 @@
-"""A real server, with the clients that people use."""
+"""Requests to a real server from curl, `requests` and a streaming client."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def opened(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
-def test_requests_gets_the_photo_back_as_png(server: Running, api_key: str, photo: Path) -> None:
+def test_photo_sent_with_the_requests_library_is_returned_blurred_as_png(
+    server: Running, api_key: str, photo: Path
+) -> None:
     with photo.open("rb") as file:
         answer = requests.post(
             server.blur_url,
@@ -83,7 +85,9 @@ def test_requests_gets_the_photo_back_as_png(server: Running, api_key: str, phot
     assert not np.array_equal(np.asarray(picture), np.asarray(Image.open(photo)))
 
 
-def test_a_streamed_request_gets_the_same_image(server: Running, api_key: str, photo: Path) -> None:
+def test_streamed_form_gets_the_same_image_as_a_form_sent_at_once(
+    server: Running, api_key: str, photo: Path
+) -> None:
     with photo.open("rb") as file:
         form = MultipartEncoder({"image": ("a.jpg", file, "image/jpeg"), "radius": "12"})
         headers = {"ApiKey": api_key, "Content-Type": form.content_type}
@@ -99,7 +103,7 @@ def test_a_streamed_request_gets_the_same_image(server: Running, api_key: str, p
     assert streamed.content == plain.content
 
 
-def test_curl_saves_the_image(server: Running, api_key: str, photo: Path, tmp_path: Path) -> None:
+def test_curl_saves_the_cutout(server: Running, api_key: str, photo: Path, tmp_path: Path) -> None:
     output = tmp_path / "blurred.png"
     form = ["-F", f"image=@{photo}", "-F", "radius=12", "-F", "mode=cutout"]
     command = ["curl", "-sS", "-H", f"ApiKey: {api_key}", *form, server.blur_url, "-o", str(output)]
@@ -125,7 +129,7 @@ def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
     assert (status, int(uploaded) < 1_000_000) == ("413", True)
 
 
-def test_a_client_that_sends_too_much_can_read_the_response(server: Running, api_key: str) -> None:
+def test_client_that_sends_a_too_large_body_can_read_the_413(server: Running, api_key: str) -> None:
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": api_key},
@@ -152,14 +156,16 @@ def test_head_returns_the_headers_of_get_without_the_body(server: Running, path:
     assert asked.headers["Content-Type"] == got.headers["Content-Type"]
 
 
-def test_a_missing_key_gets_the_apis_error(server: Running) -> None:
+def test_request_without_a_key_gets_401_with_a_request_id(server: Running) -> None:
     answer = requests.post(server.blur_url, data={"radius": 1}, timeout=10)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
     assert answer.json()["error"]["request_id"] == answer.headers["X-Request-Id"]
 
 
-def test_concurrent_requests_all_get_a_response(server: Running, api_key: str, photo: Path) -> None:
+def test_concurrent_requests_each_get_the_image_for_their_radius(
+    server: Running, api_key: str, photo: Path
+) -> None:
     content = photo.read_bytes()
 
     def post(radius: int) -> requests.Response:

@@ -33,7 +33,7 @@ class Shown:
 
     @property
     def lines(self) -> list[str]:
-        """The text without colours."""
+        """The lines of the output, without colours."""
         return [line.rstrip() for line in CODES.sub("", self.raw).splitlines()]
 
 
@@ -42,7 +42,7 @@ Terminal = Callable[..., Shown]
 
 @pytest.fixture
 def terminal(tmp_path: Path, model_dir: Path) -> Terminal:
-    """Return `bgblur` as a function of its arguments, on a terminal."""
+    """Return a function that runs `bgblur` with some arguments on a pseudo-terminal."""
     env = {**environment(tmp_path, model_dir), "TERM": "xterm-256color"}
     env = {name: value for name, value in env.items() if name not in {"NO_COLOR", "COLUMNS"}}
 
@@ -112,7 +112,7 @@ def test_a_table_that_does_not_fit_is_printed_as_one_line_for_each_field(
     assert any(re.fullmatch(r"created +\S+T\S+Z", line) for line in accounts)
 
 
-def test_an_interrupted_batch_counts_only_finished_photos(
+def test_batch_that_runs_after_an_interrupted_batch_skips_the_finished_photos(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     (tmp_path / "album").mkdir()

@@ -82,7 +82,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_workers_share_one_account_and_lose_no_credit(
+def test_two_workers_spend_exactly_the_credits_of_one_account(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
@@ -95,7 +95,7 @@ def test_workers_share_one_account_and_lose_no_credit(
         assert balance(server, key) == (0, 0)
 
 
-def test_a_request_without_a_slot_gets_retry_after_and_is_not_charged(
+def test_request_that_finds_the_queue_full_gets_retry_after_and_is_not_charged(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--queue", "1") as server:
@@ -112,7 +112,7 @@ def test_a_request_without_a_slot_gets_retry_after_and_is_not_charged(
         assert balance(server, key) == (10 - len(done), 0)
 
 
-def test_short_requests_get_a_response_while_every_worker_is_busy(
+def test_health_and_page_are_served_while_the_only_worker_is_busy(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with (
@@ -130,7 +130,7 @@ def test_short_requests_get_a_response_while_every_worker_is_busy(
 
 @dataclass(frozen=True)
 class AtWork:
-    """A server's only worker, and a photo from a customer with five credits."""
+    """A server with one worker that processes a photo, and the key of the photo's customer."""
 
     server: Running
     key: str
@@ -149,7 +149,7 @@ def at_work(tmp_path: Path, model_dir: Path, slow_photo: bytes) -> Iterator[AtWo
         yield AtWork(server, key, worker, answer)
 
 
-def test_a_worker_that_is_killed_loses_one_request_and_is_replaced(
+def test_killed_worker_is_replaced_and_only_its_current_request_fails(
     at_work: AtWork, photo: bytes
 ) -> None:
     server, key = at_work.server, at_work.key
@@ -157,7 +157,9 @@ def test_a_worker_that_is_killed_loses_one_request_and_is_replaced(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # the charge is still unknown
+    assert (
+        "X-Credits-Charged" not in answer.headers
+    )  # the server does not know yet whether the call is charged
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     until(lambda: balance(server, key) == (4, 0))
@@ -173,7 +175,7 @@ def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_an_idle_worker_that_is_killed_loses_no_request(
+def test_request_after_the_kill_of_an_idle_worker_succeeds(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
@@ -185,7 +187,7 @@ def test_an_idle_worker_that_is_killed_loses_no_request(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_end_with_the_front_process(
+def test_workers_end_when_the_front_process_ends(
     number: signal.Signals, tmp_path: Path, model_dir: Path
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
@@ -196,7 +198,7 @@ def test_workers_end_with_the_front_process(
         require_gone(pids)
 
 
-def test_a_signal_to_the_whole_process_group_lets_requests_finish(
+def test_request_finishes_after_sigterm_to_all_processes_of_the_server(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:

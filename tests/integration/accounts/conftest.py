@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
-    """Return a client of DynamoDB Local, for the items of a table."""
+    """Return a client of DynamoDB Local that reads and writes the items of tables."""
     assert dynamodb.endpoint_url
     client = open_client()
     yield client

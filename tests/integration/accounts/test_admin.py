@@ -41,7 +41,7 @@ def test_a_new_account_without_credits_has_an_empty_ledger(admin: AccountAdmin) 
     assert list(admin.store.list_entries(account_id)) == []
 
 
-def test_an_entry_with_the_operators_id_is_added_once(admin: AccountAdmin) -> None:
+def test_entry_that_is_added_twice_with_the_same_id_is_stored_once(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     for _ in range(2):
         line = admin.add_ledger_entry(
@@ -122,7 +122,7 @@ def test_a_rotated_key_has_the_properties_of_the_old_key_which_expires_after_the
 
 
 @pytest.mark.parametrize("why", ["revoked", "expired"])
-def test_an_ended_key_is_not_rotated(admin: AccountAdmin, why: str) -> None:
+def test_revoked_or_expired_key_cannot_be_rotated(admin: AccountAdmin, why: str) -> None:
     account_id = admin.create_account("A customer")
     _, old = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT, ttl_us=HOUR_US)
     if why == "revoked":
@@ -172,11 +172,11 @@ def test_a_prefix_that_two_keys_share_finds_neither(admin: AccountAdmin) -> None
         "bb-live-0aZ9bY8cX7dW-abcd",
     ],
 )
-def test_the_text_of_an_invalid_key_has_no_account_id(name: str) -> None:
+def test_account_id_of_a_malformed_prefix_is_an_error(name: str) -> None:
     with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 
 
-def test_a_keys_name_contains_its_account_id() -> None:
+def test_account_id_is_found_in_a_prefix_and_in_a_key() -> None:
     assert account_id_of("bb_live_0aZ9bY8cX7dW_abcd") == "0aZ9bY8cX7dW"
     assert account_id_of(keys.mint(KeyKind.TEST, "0aZ9bY8cX7dW", token_bytes)) == "0aZ9bY8cX7dW"

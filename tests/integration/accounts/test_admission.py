@@ -1,4 +1,4 @@
-"""Which requests every store accepts and rejects, and in which order it checks."""
+"""Which requests each store accepts and rejects, and the order of its checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
-def test_a_call_above_the_balance_is_rejected_and_counted(
+def test_call_above_the_balance_is_rejected_and_counts_in_the_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
@@ -51,7 +51,7 @@ def test_without_credits_calls_within_the_rate_limit_get_402_and_calls_over_it_g
         while True:
             try:
                 store.reserve(customer.hold(), now_us=START)
-            except UnavailableError:  # too many writes at the same instant are retried
+            except UnavailableError:  # retry: there were too many concurrent writes
                 continue
             except (InsufficientCreditsError, RateLimitError) as error:
                 return type(error)
@@ -79,7 +79,7 @@ def test_a_request_after_the_wait_in_a_429_is_accepted(
     assert store.reserve(customer.hold(now_us=after(2.2)), now_us=after(2.2)).credits_left == 7
 
 
-def test_an_authorized_request_is_counted_and_costs_nothing(
+def test_authorized_request_counts_in_the_rate_limit_and_costs_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -107,7 +107,7 @@ def test_errors_are_reported_in_the_order_key_then_rate_limit_then_balance(
 
 
 @pytest.mark.parametrize("wrong", ["account", "key", "both", "another's"])
-def test_every_call_rejects_an_unknown_key(
+def test_reserve_authorize_and_get_account_reject_an_unknown_key(
     store: AccountStore, make_account: MakeAccount, wrong: str
 ) -> None:
     customer, other = make_account(), make_account()
@@ -132,7 +132,7 @@ def test_a_key_is_valid_until_its_expiry(store: AccountStore, make_account: Make
         store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
-def test_checking_for_a_valid_key_counts_no_request(
+def test_has_valid_key_counts_no_request_and_is_false_for_an_invalid_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer, other = make_account(limit=TIGHT, expires_us=after(60)), make_account()
@@ -160,7 +160,7 @@ def test_get_account_returns_the_account_and_the_key(
     assert view.rate.limit == TIGHT
 
 
-def test_requests_for_the_account_have_a_separate_limit(
+def test_get_account_has_a_separate_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -174,7 +174,7 @@ def test_requests_for_the_account_have_a_separate_limit(
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
-def test_requests_for_the_account_count_only_in_the_limit_of_their_key(
+def test_get_account_counts_only_in_the_rate_limit_of_its_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)

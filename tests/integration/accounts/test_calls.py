@@ -48,7 +48,9 @@ def test_a_settled_hold_is_charged_and_counted_in_its_month(
     assert usage == {"2027-01": Usage(2, Credits(3))}
 
 
-def test_each_month_is_counted_separately(store: AccountStore, make_account: MakeAccount) -> None:
+def test_usage_is_counted_separately_for_each_month(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     customer = make_account(credits=10)
     a_month_s = 31 * 86_400
     for seconds in (0, a_month_s, a_month_s + 1):
@@ -75,7 +77,7 @@ def test_months_are_in_utc_in_every_time_zone(
     assert usage == {"2027-01": Usage(1, Credits(1)), "2027-02": Usage(1, Credits(1))}
 
 
-def test_a_refund_returns_the_credits_immediately_and_counts_no_call(
+def test_refund_returns_the_credits_immediately_and_adds_no_usage(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -97,7 +99,7 @@ def test_a_repeated_reserve_takes_one_hold_and_counts_one_request(
     assert balances(store, customer) == (7, 3, 0)
 
 
-def test_a_repeated_reserve_of_the_last_credit_finds_its_hold(
+def test_repeated_reserve_of_the_last_credits_returns_the_same_status(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)

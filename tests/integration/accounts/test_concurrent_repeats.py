@@ -1,4 +1,4 @@
-"""If copies of a call are sent at the same moment, one is charged and all get the result."""
+"""If copies of a call are sent at the same time, one of them is charged and all get the result."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_if_a_call_fails_twice_one_of_its_concurrent_copies_is_charged(
+def test_if_two_of_12_concurrent_copies_fail_one_of_the_others_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, attempts, lock = make_account(credits=12), count(), Lock()

@@ -1,4 +1,4 @@
-"""Amounts in DynamoDB's items are decimal numbers; older programs wrote whole ones."""
+"""Amounts in DynamoDB's items are decimal numbers of credits; old programs wrote whole credits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(dynamodb_table: str, client: DynamoDBClient) -> DynamoAccountStore:
 
 @pytest.fixture
 def old(dynamodb_table: str, client: DynamoDBClient) -> Customer:
-    """Write an account's items like a program with whole credits."""
+    """Write the items of an account as a program did that counted whole credits."""
     account_id = keys.new_account_id(secrets.token_bytes)
     key = key_record(account_id)
     items: tuple[dict[str, Any], ...] = (
@@ -90,7 +90,7 @@ def numbers(item: dict[str, Any], *names: str) -> list[str]:
     return [item[name]["N"] for name in names]
 
 
-def test_the_amounts_in_an_old_item_are_the_same_credits(
+def test_account_of_an_old_program_is_read_with_the_same_credits(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     read = store.read_with_ledger(old.account_id, now_us=after(1))
@@ -110,14 +110,14 @@ def test_a_hold_from_an_old_program_is_settled_with_its_price(
     assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
 
 
-def test_a_hold_from_an_old_program_expires_with_its_price(
+def test_expired_hold_from_an_old_program_returns_its_price_to_the_balance(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     account = store.read_account(old.account_id, now_us=after(120))
     assert (account.balance, account.held) == (whole(114), 0)
 
 
-def test_an_entry_from_an_old_program_can_be_repeated(
+def test_entry_from_an_old_program_that_is_added_again_is_counted_once(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     line = entry(old.account_id, whole(117), EntryKind.TOP_UP)
@@ -137,7 +137,7 @@ def test_whole_amounts_are_written_in_the_format_of_old_programs(
     assert [*amounts, held["M"]["c"]["N"]] == ["7", "10", "1", "1", "2"]
 
 
-def test_quarters_are_exact_decimals_in_the_item(
+def test_quarters_are_stored_as_exact_decimals(
     store: DynamoAccountStore, client: DynamoDBClient, dynamodb_table: str, old: Customer
 ) -> None:
     for price in (1, 3, 4, 1):
@@ -184,5 +184,5 @@ def test_an_amount_that_is_not_in_quarters_makes_the_account_unavailable(
     )
     with pytest.raises(UnavailableError):
         store.read_account(old.account_id, now_us=START)
-    with pytest.raises(UnavailableError):  # the old item comes from a rejected write
+    with pytest.raises(UnavailableError):  # DynamoDB returns the item with the rejected write
         store.reserve(old.hold(whole(1000)), now_us=START)

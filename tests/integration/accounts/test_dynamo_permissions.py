@@ -1,4 +1,4 @@
-"""The role has exactly the permissions that requests need."""
+"""The image function's role has exactly the permissions that its requests to DynamoDB need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
 
 
-def test_the_role_allows_exactly_the_operations_of_the_store(
+def test_role_of_the_image_function_allows_exactly_the_operations_of_the_store(
     store: DynamoAccountStore, sent: set[str], resources: dict[str, Any]
 ) -> None:
     customer = open_account(store, 10)

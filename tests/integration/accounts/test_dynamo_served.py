@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def env(dynamodb: DynamoDBLocal, model_dir: Path, tmp_path: Path) -> dict[str, str]:
-    """Return the environment for a process whose accounts are in a new table."""
+    """Return the environment of a process that stores its accounts in a new table."""
     table = dynamodb.create_table(tmp_path.name)
     own = {"BLUR_ACCOUNTS": f"dynamodb:{table}", "BLUR_MODEL_DIR": str(model_dir)}
     return {**os.environ, **dynamodb.environ, **own}
@@ -32,7 +32,9 @@ def command(env: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 - any 
     return json.loads(done.stdout)
 
 
-def test_a_call_is_served_charged_and_audited(env: dict[str, str], tmp_path: Path) -> None:
+def test_server_charges_a_call_and_the_audit_finds_no_difference(
+    env: dict[str, str], tmp_path: Path
+) -> None:
     account = command(env, "accounts", "create", "shop", "--credits", "5")["account"]
     key = command(env, "keys", "issue", "--account", account)["key"]
     with running(tmp_path, env) as server:
@@ -48,7 +50,7 @@ def test_a_call_is_served_charged_and_audited(env: dict[str, str], tmp_path: Pat
     assert command(env, "accounts", "audit") == {"accounts": 1, "differences": []}
 
 
-def test_operators_work_on_the_table(env: dict[str, str]) -> None:
+def test_operators_commands_change_the_accounts_and_keys_in_the_table(env: dict[str, str]) -> None:
     issued = command(env, "keys", "issue", "--credits", "10")
     top_up = ("accounts", "top-up", issued["account"], "5", "--entry-id", "payment-7")
     assert command(env, *top_up)["balance"] == command(env, *top_up)["balance"] == 15

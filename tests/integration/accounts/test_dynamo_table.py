@@ -50,7 +50,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
-"""Importing `lambda_handler`, Lambda's entry point, also opens the model."""
+"""Imports all modules that do not use AWS; prints which of the unwanted modules this has loaded."""
 
 
 def test_a_created_table_has_the_defined_schema(
@@ -64,7 +64,7 @@ def test_a_created_table_has_the_defined_schema(
     assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
-def test_a_record_is_deleted_only_after_its_last_use(
+def test_ttl_attribute_of_an_idempotency_record_is_not_before_its_expiry(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))
@@ -113,7 +113,7 @@ def test_a_machine_with_a_fast_clock_does_not_release_another_machines_hold_earl
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
 
 
-def test_an_expired_hold_is_released_when_it_has_expired_by_every_clock(
+def test_expired_hold_is_released_after_the_allowance_for_clock_skew(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)

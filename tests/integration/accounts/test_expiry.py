@@ -1,4 +1,4 @@
-"""Holds whose calls never ended, on every store."""
+"""Expired holds on every store: when they are released, and calls that end after the expiry."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""The time at which a hold has expired by every clock; stores wait some seconds before they release
-it."""
+"""A time at which every store releases an expired hold. Stores first wait for the allowance for
+clock skew."""
 
 
 def test_reading_an_account_releases_an_expired_hold(
@@ -81,7 +81,7 @@ def test_the_end_of_another_call_releases_an_expired_hold(
 
 
 @pytest.mark.parametrize(("end", "left"), [("settle", 9), ("refund", 10)])
-def test_the_status_at_the_end_of_a_call_includes_released_holds(
+def test_status_at_the_end_of_a_call_includes_the_credits_of_released_holds(
     store: AccountStore, make_account: MakeAccount, end: str, left: int
 ) -> None:
     customer = make_account(credits=10)
@@ -92,7 +92,7 @@ def test_the_status_at_the_end_of_a_call_includes_released_holds(
 
 
 @pytest.mark.parametrize("seconds", [TTL_S, TTL_S + 1, LONG_AFTER_S])
-def test_a_late_settle_charges_nothing(
+def test_settle_after_the_expiry_of_the_hold_charges_nothing(
     store: AccountStore, make_account: MakeAccount, seconds: float
 ) -> None:
     customer = make_account(credits=10)
@@ -102,7 +102,7 @@ def test_a_late_settle_charges_nothing(
     assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
 
 
-def test_a_settle_in_the_last_microsecond_is_charged(
+def test_settle_in_the_last_microsecond_of_the_hold_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -138,7 +138,7 @@ def test_a_refund_after_the_expiry_returns_the_credits_once(
     assert (account.balance, account.held, account.used) == (10, 0, 0)
 
 
-def test_an_ended_hold_does_not_change_at_its_expiry(
+def test_expiry_of_a_settled_or_refunded_hold_moves_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -151,7 +151,7 @@ def test_an_ended_hold_does_not_change_at_its_expiry(
         assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_an_expired_hold_is_released_once_even_by_many_processes(
+def test_concurrent_uses_of_an_account_release_each_expired_hold_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=12)

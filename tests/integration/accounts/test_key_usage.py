@@ -1,4 +1,4 @@
-"""Each key's usage by month: equal on both stores, and as exact as the ledger."""
+"""The usage of each key by month, on both stores; its sum is the usage of the account."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY_S = 24 * 3600
 
 
 def usage_of(store: AccountStore, customer: Customer, month: str, now_us: Instant) -> AccountUsage:
-    """Return an account's usage, with the credits that the audit checks."""
+    """Check that an account's usage by key adds up to its audited usage, and return it."""
     found = {each.account_id: each for each in store.list_usage(month, now_us=now_us)}
     read = store.read_with_ledger(customer.account_id, now_us=now_us)
     assert list(differences(read.account, read.entries)) == []
@@ -75,7 +75,7 @@ def test_a_failed_call_counts_once_and_a_refund_without_failure_does_not(
     assert counts_of(store, customer, JANUARY, after(4)) == KeyCounts(0, ZERO, 0, 1)
 
 
-def test_a_call_that_ends_after_its_hold_does_not_count(
+def test_call_that_ends_after_the_expiry_of_its_hold_adds_no_usage(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -85,7 +85,7 @@ def test_a_call_that_ends_after_its_hold_does_not_count(
     assert late.total.calls == 0
 
 
-def test_each_key_has_its_own_counts_even_after_it_has_ended(
+def test_each_key_has_its_own_counts_even_after_it_is_revoked(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -117,7 +117,7 @@ def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_it(
         assert counts_of(store, customer, JANUARY, at_us) == KeyCounts(1, Credits(2), 100, 0)
         expected = KeyCounts(number + 1, Credits(number + 1), number + 1, 0)
         assert counts_of(store, customer, FEBRUARY, at_us) == expected
-    # A server whose clock is a month behind charges a call whose hold was released long ago.
+    # A server with a clock that is a month behind settles a call after its hold was released.
     store.settle(late, now_us=after(2), pixels=100)
     assert counts_of(store, customer, JANUARY, after(2 * MONTH_S)).calls == 1
     slow = take_hold(store, customer, 4, now_us=after(3))
@@ -127,7 +127,7 @@ def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_it(
         store.settle(take_hold(store, customer, 1, now_us=at_us), now_us=at_us)
 
 
-def test_concurrent_calls_over_a_month_end_count_exactly(
+def test_concurrent_calls_in_february_are_counted_exactly_and_not_in_january(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1_000)
@@ -144,7 +144,7 @@ def test_concurrent_calls_over_a_month_end_count_exactly(
     assert counts_of(store, customer, FEBRUARY, end_us) == KeyCounts(24, Credits(24), 24, 0)
 
 
-def test_the_commands_print_the_usage_of_this_store(
+def test_commands_usage_and_top_print_the_calls_of_an_account(
     store: AccountStore,
     location: str,
     make_account: MakeAccount,
@@ -171,7 +171,7 @@ def test_the_commands_print_the_usage_of_this_store(
 
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "november", "2026-11-01"])
-def test_an_invalid_month_is_a_usage_error(month: str) -> None:
+def test_usage_with_an_invalid_month_is_rejected_with_an_example(month: str) -> None:
     printed = CliRunner().invoke(usage, ["--month", month])
     assert printed.exit_code == 2
     assert "2026-11" in printed.output

@@ -37,7 +37,7 @@ MONTH_S = 31 * 24 * 3600
 
 
 def change(table: str, account_id: str, **attributes: int) -> None:
-    """Change an account's item directly; no part of the service does this."""
+    """Change an account's item directly in the table, as no part of the service does."""
     client = open_client()
     for name, value in attributes.items():
         client.update_item(
@@ -51,7 +51,7 @@ def change(table: str, account_id: str, **attributes: int) -> None:
 
 
 def remove(table: str, key: Item, *path: str) -> None:
-    """Remove an attribute of an item by hand."""
+    """Remove an attribute of an item directly in the table."""
     client = open_client()
     names = {f"#{number}": name for number, name in enumerate(path)}
     client.update_item(
@@ -79,7 +79,7 @@ def run(
     return result, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_correct_accounts_have_no_difference_and_a_changed_one_is_reported(
+def test_correct_account_has_no_difference_and_a_changed_account_is_reported(
     store: DynamoAccountStore,
     table: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -137,7 +137,7 @@ def test_differences_are_reported_if_a_later_account_cannot_be_read(
 @pytest.mark.parametrize(
     "attribute", ["balance", "granted", "used", "holds", "keys", "name", "created"]
 )
-def test_an_account_with_a_missing_attribute_is_named(
+def test_error_for_a_missing_attribute_names_the_account_and_the_attribute(
     store: DynamoAccountStore, table: str, attribute: str
 ) -> None:
     customer = open_account(store, 8)
@@ -166,7 +166,7 @@ def test_a_table_of_several_megabytes_is_read_to_its_end(
     assert [len(list(month)) for month in months] == [6, 6]
 
 
-def test_calls_of_a_missing_key_are_counted_without_a_key(
+def test_usage_of_a_key_that_is_missing_in_the_account_is_listed_without_a_prefix(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
@@ -178,21 +178,21 @@ def test_calls_of_a_missing_key_are_counted_without_a_key(
     assert (line.prefix, line.counts.calls, line.counts.credits) == (None, 1, 4)
 
 
-def test_a_usage_of_keys_that_differs_from_that_of_the_account_is_a_difference(
+def test_usage_of_keys_that_does_not_add_up_to_the_usage_of_the_account_is_a_difference(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
     store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
     assert differences(store, after(1)) == []
     change(table, customer.account_id, **{f"u2701{customer.digest[:12]}q": 5})
-    # In this month, and in the first week of the next one.
+    # The audit checks January in January and in the first week of February.
     for at_us in (after(1), after(17 * 24 * 3600)):
         (found,) = differences(store, at_us)
         assert found.account_id == customer.account_id
         assert found.text.startswith("2027-01: ")
 
 
-def test_the_audits_role_allows_exactly_its_operations(
+def test_audit_role_allows_exactly_the_operations_of_the_audit(
     store: DynamoAccountStore, sent: set[str], resources: dict[str, Any]
 ) -> None:
     customer = open_account(store, 8)

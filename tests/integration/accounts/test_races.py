@@ -1,4 +1,4 @@
-"""Races: no order of threads and processes loses or creates a credit."""
+"""Races: concurrent threads and processes neither lose nor create credits."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 CREDITS = 400
 PROCESSES = 2
 THREADS = 16
-"""With 64 threads on a busy machine, requests wait in DynamoDB Local for longer than the dedup
-window, and no store could be exact."""
+"""With 64 threads, requests would wait in DynamoDB Local for longer than the dedup window on a busy
+machine, and some would be counted twice."""
 
 
 def spend_in_processes(location: str, customer: Customer, traffic: Traffic) -> int:
-    # A process that is forked from a process with threads can hang, so each is spawned.
+    # Spawn the processes: a process that is forked from a process with threads can hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         spenders = [
@@ -73,7 +73,7 @@ def test_two_processes_with_mixed_prices_charge_exactly_the_credits_of_the_accou
     assert list(differences(account, store.list_entries(customer.account_id))) == []
 
 
-def test_a_hold_reserved_by_many_threads_is_taken_once(
+def test_hold_that_32_threads_reserve_at_the_same_time_is_taken_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100, limit=RateLimit(per_minute=60, burst=10))
@@ -105,7 +105,7 @@ def test_a_hold_settled_and_refunded_at_the_same_time_ends_once(
     assert account.balance == 100 - 5 * calls
 
 
-def test_many_requests_at_the_same_instant_get_exactly_the_burst(
+def test_of_60_requests_at_the_same_time_exactly_as_many_as_the_burst_are_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=60, burst=20))
@@ -121,7 +121,7 @@ def test_many_requests_at_the_same_instant_get_exactly_the_burst(
         assert sum(pool.map(is_accepted, range(60))) == 20
 
 
-def test_an_account_read_during_writes_is_exact(
+def test_account_and_ledger_that_are_read_during_writes_have_no_difference(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -155,7 +155,9 @@ def test_an_account_read_during_writes_is_exact(
     assert len({snapshot.entries for snapshot in seen}) > 1
 
 
-def test_no_concurrent_entry_is_lost(store: AccountStore, make_account: MakeAccount) -> None:
+def test_balance_and_ledger_agree_after_concurrent_and_repeated_entries(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     account_id = make_account(credits=10).account_id
     lines = [entry(account_id, 1) for _ in range(20)]
     lines += [entry(account_id, -3, EntryKind.ADJUSTMENT) for _ in range(20)]
@@ -177,7 +179,7 @@ def test_no_concurrent_entry_is_lost(store: AccountStore, make_account: MakeAcco
     assert len({line.entry_id for line in written}) == len(written)
 
 
-def test_only_two_of_many_keys_added_at_the_same_time_are_stored(
+def test_of_12_keys_added_at_the_same_time_to_an_account_with_one_key_one_is_stored(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account().account_id

@@ -69,10 +69,10 @@ def test_the_record_of_a_lost_call_can_be_claimed_after_its_lease(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
-    heir = later(first, ENDED_S)
-    assert store.claim_record(heir, now_us=after(ENDED_S - 0.000001)) == first
-    assert store.claim_record(heir, now_us=after(ENDED_S)) is None
-    assert find(store, first, ENDED_S) == heir
+    next_record = later(first, ENDED_S)
+    assert store.claim_record(next_record, now_us=after(ENDED_S - 0.000001)) == first
+    assert store.claim_record(next_record, now_us=after(ENDED_S)) is None
+    assert find(store, first, ENDED_S) == next_record
 
 
 def test_a_record_does_not_block_other_calls_after_its_lease(
@@ -94,9 +94,9 @@ def test_a_done_record_is_found_until_it_expires(
     assert find(store, first, almost_s) == done
     assert store.claim_record(later(first, almost_s), now_us=after(almost_s)) == done
     assert find(store, first, FORGOTTEN_S) is None
-    heir = later(first, FORGOTTEN_S)
-    assert store.claim_record(heir, now_us=after(FORGOTTEN_S)) is None
-    assert find(store, first, FORGOTTEN_S) == heir
+    next_record = later(first, FORGOTTEN_S)
+    assert store.claim_record(next_record, now_us=after(FORGOTTEN_S)) is None
+    assert find(store, first, FORGOTTEN_S) == next_record
 
 
 def test_a_released_record_can_be_claimed_again(
@@ -120,11 +120,11 @@ def test_a_call_that_lost_its_record_can_neither_complete_nor_release_it(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
-    heir = later(first, ENDED_S)
-    store.claim_record(heir, now_us=after(ENDED_S))
+    next_record = later(first, ENDED_S)
+    store.claim_record(next_record, now_us=after(ENDED_S))
     assert not store.complete_record(first)
     store.release_record(first)
-    assert find(store, first, ENDED_S) == heir
+    assert find(store, first, ENDED_S) == next_record
 
 
 def test_completing_or_releasing_an_unclaimed_record_does_nothing(

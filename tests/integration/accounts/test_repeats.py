@@ -1,4 +1,4 @@
-"""Repeated calls without an `Idempotency-Key`: copies count as one call, on both stores."""
+"""Repeated calls without an `Idempotency-Key`: copies are charged once, on both stores."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_steps_of_a_removal_have_their_documented_order(
     assert (*documented, "settle") == REMOVAL_STEPS
 
 
-def test_a_call_after_two_minutes_is_a_new_one(
+def test_copy_after_two_minutes_is_charged_as_a_new_call(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -64,7 +64,7 @@ def test_a_call_after_two_minutes_is_a_new_one(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_different_content_or_a_different_key_make_a_new_call(
+def test_call_with_other_content_or_another_api_key_is_charged_as_a_new_call(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -76,7 +76,7 @@ def test_different_content_or_a_different_key_make_a_new_call(
     assert amounts(store, customer, clock) == (7, 0, 3)
 
 
-def test_with_the_setting_off_every_call_is_charged(
+def test_every_copy_is_charged_if_dedupe_s_is_zero(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     service, customer = service_of(store, clock, dedupe_s=0), make_account(credits=10)
@@ -85,7 +85,7 @@ def test_with_the_setting_off_every_call_is_charged(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_the_last_credit_also_pays_for_the_copy(
+def test_copy_is_replayed_when_the_account_has_no_credits_left(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -96,7 +96,7 @@ def test_the_last_credit_also_pays_for_the_copy(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_a_copy_of_a_failed_call_is_a_new_call(
+def test_copy_of_a_failed_call_is_charged_as_a_new_call(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -107,7 +107,7 @@ def test_a_copy_of_a_failed_call_is_a_new_call(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_call_whose_client_disconnected_is_free_and_its_copy_is_charged(
+def test_call_of_a_client_that_disconnected_is_free_and_its_copy_is_charged(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -128,19 +128,19 @@ def test_an_idempotency_key_from_the_client_replaces_the_derived_key(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_different_content_has_different_records() -> None:
+def test_derived_keys_of_different_content_have_different_scopes() -> None:
     one, other = (derived_key(content, remember_us=1) for content in ("one", "other"))
     assert one.scope("digest") != other.scope("digest")
     assert one.scope("digest") != IdempotencyKey("one").scope("digest")
 
 
-def test_a_record_whose_confirmation_was_lost_does_not_block_the_copy(
+def test_copy_does_not_wait_for_a_failed_call_that_left_its_record_in_the_store(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
 
     class Unconfirmed(Watched):
-        """A store whose response to the stored record is lost."""
+        """A store that stores the record, but whose response is lost."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
             self.store.claim_record(*args, **times)
@@ -155,7 +155,7 @@ def test_a_record_whose_confirmation_was_lost_does_not_block_the_copy(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_url_with_a_new_image_is_a_new_call_but_its_copies_are_not(
+def test_calls_for_a_url_are_charged_once_for_each_image_at_the_url(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -173,7 +173,7 @@ def test_a_url_with_a_new_image_is_a_new_call_but_its_copies_are_not(
     assert amounts(store, customer, clock) == (0, 0, 2)
 
 
-def test_an_image_is_loaded_only_after_the_reservation(
+def test_image_of_a_call_without_credits_or_above_the_rate_limit_is_not_loaded(
     service: ImageService, make_account: MakeAccount
 ) -> None:
     poor = make_account(credits=0)

@@ -1,4 +1,4 @@
-"""In files with whole credits, amounts become quarters exactly once and keep their meaning."""
+"""Files with whole credits are migrated once to quarters of a credit; no amount changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from blur.credits import QUARTER, whole
 
 WHOLE_CREDITS = Path(__file__).with_name("whole_credits.sql")
 OLD_VERSIONS = (1, 2)
-"""The versions of files with whole credits; programs of both versions opened each other's files."""
+"""The versions of files with whole credits; an old program opened files of both versions."""
 ACCOUNT_ID = "customer0001"
 CUSTOMER = Customer(ACCOUNT_ID, "d" * 64)
 RUNNING = Hold("running", ACCOUNT_ID, "d" * 64, whole(3), after(60))
@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def require_exact(path: Path) -> None:
-    """Check every amount in the old file, in quarters."""
+    """Migrate the file if necessary, and check all its amounts in quarters."""
     with closing(SqliteAccountStore(path)) as store:
         read = store.read_with_ledger(ACCOUNT_ID, now_us=after(2))
         empty = store.read_account("customer0002", now_us=after(2))
@@ -64,14 +64,16 @@ def require_exact(path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", OLD_VERSIONS)
-def test_amounts_in_an_old_file_keep_their_meaning(tmp_path: Path, version: int) -> None:
+def test_amounts_in_an_old_file_are_the_same_after_the_migration(
+    tmp_path: Path, version: int
+) -> None:
     path = tmp_path / f"version{version}.db"
     write_old_file(path, version)
     for _ in range(2):
         require_exact(path)
 
 
-def test_calls_that_an_old_program_started_are_charged_their_price(path: Path) -> None:
+def test_call_that_an_old_program_started_is_charged_its_price(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         status = store.settle(RUNNING, now_us=after(3))
         assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
@@ -80,7 +82,7 @@ def test_calls_that_an_old_program_started_are_charged_their_price(path: Path) -
         assert record.hold_id == RUNNING.hold_id
 
 
-def test_an_old_hold_expires_with_its_price(path: Path) -> None:
+def test_expired_hold_in_an_old_file_returns_its_price_to_the_balance(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         account = store.read_account(ACCOUNT_ID, now_us=after(120))
     assert (account.balance, account.held) == (whole(114), 0)
@@ -93,14 +95,14 @@ def test_a_repeated_entry_from_an_old_program_is_not_added_again(path: Path) -> 
     require_exact(path)
 
 
-def test_a_quarter_is_charged_to_an_old_account(path: Path) -> None:
+def test_quarter_of_a_credit_is_charged_to_an_account_in_an_old_file(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         hold = CUSTOMER.hold(QUARTER, now_us=after(3))
         store.reserve(hold, now_us=after(3))
         assert store.settle(hold, now_us=after(3)).credits_left == whole(111) - QUARTER
 
 
-def test_the_ledger_of_an_old_file_is_still_append_only(path: Path) -> None:
+def test_ledger_of_an_old_file_is_append_only_after_the_migration(path: Path) -> None:
     require_exact(path)
     with (
         closing(sqlite3.connect(path)) as file,
@@ -171,7 +173,7 @@ def version_of(path: Path) -> int:
     return int(version)
 
 
-def test_programs_that_count_whole_credits_reject_a_migrated_file(path: Path) -> None:
+def test_migrated_file_has_a_higher_version_than_old_programs_accept(path: Path) -> None:
     require_exact(path)
     assert version_of(path) > max(OLD_VERSIONS)
 

@@ -1,4 +1,4 @@
-"""How the embedded store waits for another process's lock."""
+"""The SQLite store waits for the lock of another connection until its deadline."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Stop the clock for deadlines, and return its time."""
+    """Stop the monotonic clock, which deadlines use, and return its time."""
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     return 100.0
 
 
-def test_changing_the_journal_is_retried_until_the_lock_is_free(
+def test_opening_a_file_is_retried_until_another_connection_releases_its_lock(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
@@ -43,19 +43,19 @@ def test_changing_the_journal_is_retried_until_the_lock_is_free(
     assert pauses == [0.01] * 3
 
 
-def test_changing_the_journal_is_not_retried_after_the_deadline(
+def test_opening_a_locked_file_is_not_retried_after_the_deadline(
     path: Path, frozen: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the code continued"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the store waited after the deadline"))
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         open_connection(path, frozen)
     other.close()
 
 
 @pytest.mark.parametrize(("left_s", "waits_ms"), [(1.5, 1500), (0.0004, 0), (0, 0), (-1, 0)])
-def test_a_connection_waits_for_a_lock_until_the_deadline(
+def test_busy_timeout_of_a_connection_is_the_time_until_the_deadline(
     path: Path, frozen: float, left_s: float, waits_ms: int
 ) -> None:
     connection = open_connection(path, frozen + left_s)
@@ -63,7 +63,9 @@ def test_a_connection_waits_for_a_lock_until_the_deadline(
     connection.close()
 
 
-def test_reading_an_account_without_expired_holds_waits_for_no_other_process(path: Path) -> None:
+def test_account_without_expired_holds_is_read_while_another_connection_has_the_lock(
+    path: Path,
+) -> None:
     store = SqliteAccountStore(path)
     customer, expired = open_account(store, 10), open_account(store, 10)
     take_hold(store, customer, 3, now_us=after(3600))

@@ -1,4 +1,4 @@
-"""Copies of a running call wait for it, and hold no credit."""
+"""A copy of a running call waits for that call, and has no hold while it waits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
-        assert amounts(store, customer, clock) == (0, 1, 0)  # the copy holds nothing
+        assert amounts(store, customer, clock) == (0, 1, 0)  # the copy has no hold
         first.may_end.set()
         running.result()
 
@@ -58,7 +58,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_a_waiting_repeat_counts_as_one_request_and_only_reads_the_record(
+def test_waiting_copy_counts_as_one_request_and_only_reads_the_record(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first, watched = make_account(credits=1), Running(), Watched(store)
@@ -78,7 +78,7 @@ def test_a_waiting_repeat_counts_as_one_request_and_only_reads_the_record(
     assert watched.called == ["find_record", "authorize", *["find_record"] * 3]
 
 
-def test_a_call_that_takes_longer_than_its_record_is_valid_is_charged(
+def test_call_that_ends_after_its_idempotency_record_expired_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=10), Running()
@@ -111,14 +111,14 @@ def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_a_call_that_was_overtaken_by_a_failing_copy_takes_a_new_hold(
+def test_call_is_charged_if_its_copy_claimed_the_record_first_and_failed(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=10), Running(fails=True)
 
     @dataclass
     class Overtaken(Watched):
-        """A store that starts the copy between a call's reservation and its record."""
+        """A store that starts the copy when the first call has its hold but not its record."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
             if "claim" not in self.called:
@@ -129,7 +129,7 @@ def test_a_call_that_was_overtaken_by_a_failing_copy_takes_a_new_hold(
 
     def sleep(seconds: float) -> None:
         clock.advance(seconds)
-        assert amounts(store, customer, clock)[1] <= 1  # only the copy holds its price
+        assert amounts(store, customer, clock)[1] <= 1  # only the copy has a hold
         if clock.at_us >= START + 12 * SECOND_US:
             first.may_end.set()
             with pytest.raises(NoSubjectError):
@@ -149,7 +149,7 @@ def waiting_copy(
     customer: Customer,
     **call: Any,  # noqa: ANN401 - arguments of `run`
 ) -> tuple[ApiError, float]:
-    """Return the error for a copy whose first call does not end, and how long it waited."""
+    """Return the error for a copy of a call that does not end, and the seconds that it waited."""
     first = Running()
     service = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:
@@ -165,7 +165,7 @@ def waiting_copy(
     return raised.value, (clock.at_us - begun_us) / SECOND_US
 
 
-def test_a_copy_stops_waiting_after_some_time_and_can_be_sent_again(
+def test_copy_of_a_call_that_does_not_end_waits_25_seconds_and_gets_retry_after(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -63,7 +63,7 @@ def test_a_call_without_a_weight_counts_as_one_request(
 
 
 @pytest.mark.parametrize("end", [settle, refund])
-def test_a_repeated_write_adds_the_weight_once(
+def test_repeated_settle_or_refund_adds_the_weight_once(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -71,7 +71,7 @@ def test_a_repeated_write_adds_the_weight_once(
     assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
 
 
-def test_a_call_without_a_hold_can_add_a_weight(
+def test_add_weight_adds_the_weight_of_a_call_without_a_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)

@@ -1,4 +1,4 @@
-"""State machines of two servers with one store, whose clocks differ by the allowance or less."""
+"""State machines of two servers with one store; their clocks differ by at most the allowance."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.integration.accounts.customer import START
 from blur.accounts.model import SECOND_US, Instant
 from blur.skew import CLOCK_SKEW_US
 
-# A hold of one minute is valid after one tick, and 20 s past its expiry after two. This is more
-# than the clocks' difference plus the allowance.
+# After one tick, a hold of one minute is still valid. After two ticks it expired 20 s ago, which is
+# longer than the difference between the clocks plus the allowance.
 TICK_US = 40 * SECOND_US
 servers = st.integers(0, 1)
 skews = st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US])
@@ -32,7 +32,7 @@ class TwoClocks(RuleBasedStateMachine):
 
 
 def run_orders(machine: type[TwoClocks], number: int) -> None:
-    """Run a machine with this number of orders of its rules."""
+    """Run a state machine with `number` random sequences of its rules."""
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -1,4 +1,4 @@
--- A file of the last version that counted whole credits, with calls in each state.
+-- A database of the last version that counted whole credits, with a hold in each state.
 PRAGMA journal_mode = WAL;
 CREATE TABLE accounts (
         account_id TEXT PRIMARY KEY,

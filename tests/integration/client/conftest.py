@@ -64,7 +64,7 @@ def environ(model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(tmp_path: Path, environ: dict[str, str]) -> Run:
-    """Return `bgblur blur` as a function of its arguments."""
+    """Return a function that runs `bgblur blur` with some arguments."""
 
     def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
         return subprocess.run(
@@ -82,5 +82,5 @@ def run(tmp_path: Path, environ: dict[str, str]) -> Run:
 
 @pytest.fixture
 def api_settings(api: Api) -> dict[str, str]:
-    """Return the settings for blurring with the API."""
+    """Return the settings with which `bgblur blur` uses the API."""
     return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}

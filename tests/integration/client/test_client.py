@@ -1,4 +1,4 @@
-"""The client against a real server with a real model."""
+"""`blur_client.Client` with a real server and the real model."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> No
         assert cutout.mode == "RGBA"
 
 
-def test_the_upload_progress_reaches_the_end(api: Api, photo: Path) -> None:
+def test_last_upload_progress_is_the_size_of_the_request(api: Api, photo: Path) -> None:
     reports: list[tuple[int, int]] = []
     with Client(api.server.url, api.key) as client:
         client.blur(photo, radius=9, on_upload=lambda *progress: reports.append(progress))
@@ -113,8 +113,8 @@ def test_a_wrong_key_and_a_wrong_address_raise_different_errors(api: Api) -> Non
         client.blur(PHOTO, radius=9)
 
 
-def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
-    # The server does not accept this as a name of the loopback address.
+def test_photo_is_uploaded_to_a_relative_upload_url(api: Api, large_photo: Path) -> None:
+    # The server does not recognize 127.1 as its own address, so it returns a relative URL.
     url = api.server.url.replace("127.0.0.1", "127.1")
     headers, declared = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
     offer = requests.post(f"{url}/v2/uploads", headers=headers, json=declared, timeout=10).json()
@@ -140,7 +140,7 @@ def test_a_service_without_uploads_gets_large_photos_in_the_request(
         assert size_of(client.blur(photo, radius=9).data) == size_of(PHOTO)
 
 
-def test_a_large_file_that_cannot_be_uploaded_is_sent_once(api: Api) -> None:
+def test_large_file_of_an_unknown_type_is_not_uploaded_after_the_413(api: Api) -> None:
     unknown = bytes(50_000)
     with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         with pytest.raises(ImageTooLargeError):
@@ -162,7 +162,9 @@ def test_the_result_at_a_link_is_fetched_without_sending_the_key(
     assert "idempotency-key" not in fetched
 
 
-def test_threads_share_a_client(api: Api, balance: Callable[[], int]) -> None:
+def test_calls_of_two_threads_that_share_a_client_get_equal_results_and_are_each_charged(
+    api: Api, balance: Callable[[], int]
+) -> None:
     before = balance()
     with Client(api.server.url, api.key) as client, ThreadPoolExecutor(2) as threads:
         results = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(4)))

@@ -1,4 +1,4 @@
-"""`bgblur blur` in a shell, on this machine and with a real server."""
+"""`bgblur blur` in a shell, with the model of this machine and with a real server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
     assert b"standard input: Unsupported image format" in done.stderr
 
 
-def test_every_option_works_locally_and_by_the_api(
+def test_options_have_the_same_effect_locally_and_by_the_api(
     run: Run, api_settings: dict[str, str], model_dir: Path
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
@@ -72,7 +72,7 @@ def test_every_option_works_locally_and_by_the_api(
     assert local_run == by_api == result.image.data
 
 
-def test_a_folder_is_blurred_into_the_same_structure(
+def test_results_of_a_folder_have_the_structure_of_the_folder(
     run: Run, api_settings: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")
@@ -138,14 +138,14 @@ def test_without_overwrite_no_result_is_replaced_or_charged(
     assert is_picture(kept.read_bytes(), "JPEG")
 
 
-def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -> None:
+def test_photo_is_not_replaced_by_its_result_even_with_overwrite(run: Run, tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_bytes(PHOTO)
     done = run("photo.png", "-o", "photo.png", "--overwrite")
     assert done.returncode == 2
     assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
 
-def test_large_photos_and_results_behind_links_need_no_option(
+def test_large_photos_are_uploaded_and_results_behind_links_are_fetched_without_an_option(
     run: Run, api_settings: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
     arguments = (large_photo.name, "-o", "-", "--format", "png")
@@ -157,7 +157,7 @@ def test_large_photos_and_results_behind_links_need_no_option(
     assert uploaded.stdout == fetched.stdout
 
 
-def test_an_api_needs_no_model_on_this_machine(
+def test_blur_by_the_api_needs_no_model_on_this_machine(
     run: Run, api_settings: dict[str, str], photo: Path
 ) -> None:
     assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **api_settings).returncode == 0

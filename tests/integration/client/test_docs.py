@@ -1,4 +1,4 @@
-"""The commands and the program in docs/client.md work, and the document has every option."""
+"""The commands and the program in docs/client.md work, and the document lists every option."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def blocks(language: str) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
-    """Return a reader in a folder with the commands' files, and with `bgblur` in the PATH."""
+    """Return a reader in a folder with the photos of the commands, with `bgblur` in the PATH."""
     path = f"{furnish(tmp_path)}:{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "BLUR_MODEL_DIR": str(model_dir)}
     words = {"https://api.example.com": api.server.url, "YOUR_API_KEY": api.key}
     return Reader(tmp_path, env, words)
 
 
-def test_the_documented_commands_work(reader: Reader, tmp_path: Path) -> None:
+def test_documented_commands_write_the_documented_files(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs(["sh", "-euc", reader.filled_in(blocks("sh"))])
     assert '"blurred": 1' in printed
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("[!.]*.*")}
@@ -48,14 +48,16 @@ def test_the_documented_commands_work(reader: Reader, tmp_path: Path) -> None:
     }
 
 
-def test_the_documented_program_runs(reader: Reader, tmp_path: Path) -> None:
+def test_documented_program_prints_the_charge_and_writes_the_result(
+    reader: Reader, tmp_path: Path
+) -> None:
     printed = reader.runs([sys.executable, "-c", reader.filled_in(blocks("python"))])
     assert printed.startswith("1 credit, ")
     assert (tmp_path / "blurred.png").stat().st_size > 0
     assert "a.jpg done 1 None" in printed
 
 
-def test_every_option_is_documented() -> None:
+def test_document_lists_exactly_the_options_of_the_commands() -> None:
     table = re.findall(r"^\| (`-.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
     documented = {flag for cell in table for flag in re.findall(r"`(-\S+?)`", cell)}
     commands = [blur, *jobs.commands.values()]

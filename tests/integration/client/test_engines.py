@@ -1,4 +1,4 @@
-"""A call to an API that is stopped: free if it was not sent completely, otherwise finished."""
+"""Interrupted calls to an API: free if the photo was not sent completely, otherwise finished."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stopping_at(chosen: str) -> ProgressCallback:
     return progress
 
 
-def test_a_call_stopped_during_its_upload_costs_nothing(
+def test_call_that_is_interrupted_during_its_upload_costs_nothing(
     without_uploads: Api, large_photo: Path
 ) -> None:
     url, key = without_uploads.server.url, without_uploads.key
@@ -37,7 +37,7 @@ def test_a_call_stopped_during_its_upload_costs_nothing(
         assert client.account().balance == before
 
 
-def test_a_call_that_was_completely_sent_is_finished(
+def test_call_that_is_interrupted_after_its_upload_is_finished_and_charged(
     api: Api, photo: Path, balance: Callable[[], int]
 ) -> None:
     before = balance()

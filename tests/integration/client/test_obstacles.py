@@ -21,7 +21,7 @@ from tests.integration.client.unreliable import unreliable
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
-# If the tests run in a shell's background, their processes would ignore SIGINT.
+# If a shell runs the tests in the background, their processes ignore SIGINT by default.
 INTERRUPTIBLE_SCRIPT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,7 +43,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
         ((), "Missing argument"),
     ],
 )
-def test_a_wrong_command_exits_with_2_and_the_reason(
+def test_wrong_command_prints_the_reason_and_exits_with_2(
     arguments: tuple[str, ...], message: str, run: Run, photo: Path
 ) -> None:
     done = run(*arguments)
@@ -52,14 +52,14 @@ def test_a_wrong_command_exits_with_2_and_the_reason(
     assert list(photo.parent.iterdir()) == [photo]
 
 
-def test_the_error_for_a_missing_model_names_both_solutions(run: Run, photo: Path) -> None:
+def test_error_for_a_missing_model_suggests_make_model_and_the_api(run: Run, photo: Path) -> None:
     done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
     assert done.returncode == 2
     assert "`make model`" in done.stderr.decode()
     assert "--api" in done.stderr.decode()
 
 
-def test_a_wrong_key_is_tried_only_once(run: Run, api: Api, tmp_path: Path) -> None:
+def test_batch_with_a_wrong_key_stops_after_one_request(run: Run, api: Api, tmp_path: Path) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
     with unreliable(api.server.url) as relay:
         done = run("album", "--jobs", "1", BGBLUR_API=relay.url, BGBLUR_API_KEY="nonsense")
@@ -139,7 +139,7 @@ def test_a_second_ctrl_c_ends_a_call_without_a_response(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-def test_pipes_devices_and_circular_links_do_not_stop_other_photos(
+def test_pipes_devices_circular_links_and_long_names_in_a_folder_get_an_error_each(
     run: Run, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg")
@@ -188,7 +188,7 @@ open("without/loaded", "w").close()
 """
 
 
-def test_the_command_works_on_a_system_without_unix_functions(
+def test_photos_are_blurred_on_a_system_without_unix_functions(
     run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "without").mkdir()

@@ -1,4 +1,4 @@
-"""Failed calls: retried after the right wait, and charged once."""
+"""Failed calls are retried after a wait, and charged once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_a_lost_response_is_requested_again_and_charged_once(
     assert balance() == before - 1
 
 
-def test_two_calls_are_charged_twice(api: Api, balance: Callable[[], int]) -> None:
+def test_two_calls_with_the_same_photo_have_different_idempotency_keys_and_are_both_charged(
+    api: Api, balance: Callable[[], int]
+) -> None:
     before = balance()
     with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         for _ in range(2):
@@ -118,7 +120,7 @@ def test_if_the_server_asks_for_a_longer_wait_than_the_maximum_the_error_is_rais
     assert waits == []
 
 
-def test_a_refused_connection_is_a_clear_error(api: Api) -> None:
+def test_refused_connection_is_retried_and_then_raised_with_the_reason(api: Api) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A real HTTP server in front of the API that first fails, then passes requests on."""
+"""A real HTTP server in front of the API: the first requests fail, later ones are forwarded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import requests
 DROPPED = "dropped"
 """The connection is closed before the API gets the request."""
 LOST = "lost"
-"""The API responds, and its response is lost."""
+"""The API gets the request, but its response is lost."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Unreliable:
 
 
 class Relay(BaseHTTPRequestHandler):
-    """One request."""
+    """Handles one request."""
 
     server: Server
 
@@ -83,14 +83,14 @@ class Relay(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The server with its faults."""
+    """An HTTP server with a list of faults."""
 
     relay: Unreliable
 
 
 @contextmanager
 def unreliable(upstream: str, *faults: str | int | None) -> Iterator[Unreliable]:
-    """Listen on a free port and pass requests on to `upstream` after the faults."""
+    """Listen on a free port; apply the faults, then forward requests to `upstream`."""
     with Server(("127.0.0.1", 0), Relay) as server:
         relay = server.relay = Unreliable(upstream, deque(faults))
         relay.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""Schemathesis calls a real server with valid and invalid requests of its description."""
+"""Schemathesis generates requests from the OpenAPI document and sends them to a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
-    """Start a server; return its URL and a key without a rate limit."""
+    """Start a server; return its URL and a key with a high rate limit."""
     media = f"folder:{tmp_path / 'media'}"
     env = environment(tmp_path, model_dir, BLUR_MEDIA=media, BLUR_PRICE="0.25")
     limits = ["--credits", "10000", "--rate", "60000", "--burst", "10000"]
@@ -29,7 +29,7 @@ def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
         yield server.url, json.loads(done.stdout)["key"]
 
 
-def test_the_server_behaves_as_its_description_states(
+def test_responses_of_the_server_match_its_openapi_document(
     served: tuple[str, str], tmp_path: Path
 ) -> None:
     url, key = served

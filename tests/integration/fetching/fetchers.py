@@ -31,7 +31,7 @@ def png(side_px: int = 40) -> bytes:
 
 
 class Names:
-    """A name server with a list of answers for each name; it repeats the last one."""
+    """A name server that returns the address lists of a name in turn, and repeats the last list."""
 
     def __init__(self, answers: dict[str, list[list[str]]]) -> None:
         self.answers = answers
@@ -47,7 +47,7 @@ class Names:
 
 
 def is_loopback_1(address: IPAddress) -> bool:
-    """Treat one loopback address as public, and 127.0.0.2 as internal."""
+    """Return whether the address is 127.0.0.1, the only public address of these tests."""
     return address == ip_address("127.0.0.1")
 
 
@@ -71,7 +71,7 @@ def connections(
     names: Names | None = None,
     **options: Any,  # noqa: ANN401 - the arguments of Connections
 ) -> Connections:
-    """Return connections to the host's address and port only."""
+    """Return connections that are allowed only to the port of `host` on 127.0.0.1."""
     names = names or Names({HOST: [["127.0.0.1"]]})
     defaults: dict[str, Any] = {
         "resolve": names.resolve,

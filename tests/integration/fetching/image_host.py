@@ -57,7 +57,7 @@ def response(
 
 
 def sends(*parts: bytes) -> Reply:
-    """Return a reply with these bytes."""
+    """Return a reply that sends these bytes."""
 
     def reply(connection: socket.socket, _path: str) -> None:
         for part in parts:
@@ -81,7 +81,7 @@ def _accept(
     while True:
         try:
             connection, _ = listening.accept()
-        except OSError:  # the connection is closed
+        except OSError:  # the listening socket is closed
             return
         threading.Thread(target=_serve, args=(connection, reply, tls, host), daemon=True).start()
 
@@ -105,7 +105,7 @@ def _serve(
 def _read_request(stream: socket.socket) -> tuple[str, bytes]:
     """Return the head and the body.
 
-    A server that closes without reading all of it resets the connection.
+    The whole request is read because closing a socket with unread bytes resets the connection.
     """
     received = _read_until(stream, b"", lambda data: b"\r\n\r\n" in data)
     head, _, body = received.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Fetch images from a real server on loopback; the tests allow its address and its port."""
+"""Images are fetched from a real server on loopback; only its address and port are allowed."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_unknown_and_internal_names_get_the_same_error() -> None:
     "host_text",
     ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "0.0.0.1"],
 )
-def test_the_real_look_up_rejects_internal_hosts(host_text: str) -> None:
+def test_fetcher_with_default_settings_rejects_internal_hosts(host_text: str) -> None:
     with (
         image_host(sends(response(png()))) as host,
         pytest.raises(InvalidUrlError, match="not on the public internet"),
@@ -102,7 +102,7 @@ def test_the_next_address_is_used_if_the_first_one_cannot_be_reached() -> None:
         assert fetch(host.url()) == png()
 
 
-def test_a_host_that_cannot_be_reached_is_an_error() -> None:
+def test_host_that_cannot_be_reached_is_a_download_error() -> None:
     with image_host(sends()) as host:
         url = host.url()
     with pytest.raises(DownloadError, match="cannot be reached"):
@@ -149,7 +149,7 @@ def test_the_largest_allowed_file_is_returned() -> None:
     ],
     ids=["html", "html as png", "svg", "json", "empty", "compressed"],
 )
-def test_only_an_image_is_accepted(body: bytes, headers: list[str]) -> None:
+def test_response_that_is_not_an_image_is_rejected(body: bytes, headers: list[str]) -> None:
     with image_host(sends(response(body, headers=headers))) as host:
         with pytest.raises(NotAnImageError) as caught:
             fetcher(host)(host.url())
@@ -207,12 +207,12 @@ def test_an_image_with_another_content_type_is_accepted() -> None:
         "zeros",
     ],
 )
-def test_a_server_that_sends_no_complete_response_is_an_error(parts: tuple[bytes, ...]) -> None:
+def test_error_status_or_incomplete_response_is_a_download_error(parts: tuple[bytes, ...]) -> None:
     with image_host(sends(*parts)) as host, pytest.raises(DownloadError):
         fetcher(host)(host.url("/?signature=secret"))
 
 
-def test_a_url_is_never_logged(capfd: pytest.CaptureFixture[str]) -> None:
+def test_url_is_neither_printed_nor_in_the_error(capfd: pytest.CaptureFixture[str]) -> None:
     bad_headers = b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 3\r\n\r\nabc"
     with image_host(sends(bad_headers)) as host, pytest.raises(DownloadError) as caught:
         fetcher(host)(host.url("/?signature=secret"))

@@ -69,7 +69,7 @@ INWARD = [
 
 
 @pytest.mark.parametrize("location", INWARD)
-def test_a_redirect_to_an_internal_address_is_not_followed(location: str) -> None:
+def test_redirect_to_a_url_that_is_internal_or_invalid_is_not_followed(location: str) -> None:
     names = Names(
         {
             HOST: [["127.0.0.1"]],
@@ -88,7 +88,7 @@ def test_a_redirect_to_an_internal_address_is_not_followed(location: str) -> Non
     assert len(host.heads) == 1
 
 
-def test_a_name_that_changes_between_redirects_is_rejected() -> None:
+def test_redirect_is_not_followed_if_its_host_now_has_an_internal_address() -> None:
     names = Names({HOST: [["127.0.0.1"], ["127.0.0.2"]]})
     with image_host(redirects(lambda path: path + "a")) as host:
         with pytest.raises(InvalidUrlError, match="not on the public internet"):
@@ -96,7 +96,7 @@ def test_a_name_that_changes_between_redirects_is_rejected() -> None:
         assert len(host.heads) == 1
 
 
-def test_a_loop_of_redirects_ends() -> None:
+def test_loop_of_redirects_is_an_error_after_three_redirects() -> None:
     with image_host(redirects(lambda path: path)) as host:
         with pytest.raises(DownloadError, match="redirects more than 3 times"):
             fetcher(host)(host.url())

@@ -34,7 +34,7 @@ def wait_for(is_true: Callable[[], bool]) -> None:
 
 
 def drips(start: bytes, forever: bytes) -> Callable[[socket.socket, str], None]:
-    """Return a reply that sends one byte every tenth of a second, without an end."""
+    """Return a reply that sends `start`, and then `forever` every tenth of a second."""
 
     def reply(connection: socket.socket, _path: str) -> None:
         connection.sendall(start)
@@ -56,7 +56,7 @@ def drips(start: bytes, forever: bytes) -> Callable[[socket.socket, str], None]:
     ],
     ids=["header", "100 Continue", "file", "chunk size", "trailers"],
 )
-def test_a_slow_server_is_abandoned_at_the_time_limit(start: bytes, forever: bytes) -> None:
+def test_fetch_from_a_slow_server_ends_at_the_time_limit(start: bytes, forever: bytes) -> None:
     with image_host(drips(start, forever)) as host:
         started_s = time.monotonic()
         with pytest.raises(DownloadError, match=r"not downloaded within 0\.5 seconds"):
@@ -66,7 +66,7 @@ def test_a_slow_server_is_abandoned_at_the_time_limit(start: bytes, forever: byt
     wait_for(lambda: not fetch_threads())
 
 
-def test_a_server_that_does_not_answer_the_tls_handshake_is_abandoned_at_the_time_limit(
+def test_fetch_ends_if_the_server_does_not_answer_the_tls_handshake(
     tmp_path: Path,
 ) -> None:
     _, client = tls_for(HOST, tmp_path)
@@ -78,7 +78,7 @@ def test_a_server_that_does_not_answer_the_tls_handshake_is_abandoned_at_the_tim
         wait_for(lambda: not fetch_threads())
 
 
-def test_a_slow_tls_handshake_is_abandoned_at_the_time_limit(tmp_path: Path) -> None:
+def test_fetch_with_a_slow_tls_handshake_ends_and_closes_its_connection(tmp_path: Path) -> None:
     _, client = tls_for(HOST, tmp_path)
     is_closed = threading.Event()
 
@@ -103,7 +103,7 @@ def test_a_slow_tls_handshake_is_abandoned_at_the_time_limit(tmp_path: Path) -> 
     wait_for(lambda: not fetch_threads())
 
 
-def test_a_name_look_up_that_does_not_end_is_abandoned_at_the_time_limit() -> None:
+def test_fetch_ends_at_the_time_limit_if_the_name_look_up_does_not_end() -> None:
     is_over = threading.Event()
 
     def resolve(_host: str, _port: int) -> list[str]:

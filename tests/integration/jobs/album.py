@@ -1,4 +1,4 @@
-"""A folder of small photos, each with its number in its pixels, so that results can be matched."""
+"""A folder of small photos. The pixels of each one contain its number, also after blurring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SIDE = 160
 CORNER = 32
-"""The side of the two corners with the digits of the number."""
+"""The side in pixels of the two corners that contain the digits of the number."""
 STEP = 16
 """The difference in brightness between two digits; blurring and JPEG change the brightness by less
 than half of this."""

@@ -1,4 +1,4 @@
-"""Bulk jobs as on AWS: the deployed stack in ministack, and the stores behind it."""
+"""Bulk jobs as on AWS: the stack, deployed in ministack, and its stores."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ VISIBILITY_S = 6
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The deployed stack, and the stores behind it."""
+    """The deployed stack, and the stores that it uses."""
 
     stack: Stack
     location: str
-    """The setting that names the table of the accounts and jobs."""
+    """The value of `BLUR_ACCOUNTS`, which names the table of the accounts and jobs."""
     accounts: AccountStore
     jobs: JobStore
     files: JobBucket
 
     def open_job(self, credits_in: int = 100, **parameters: str) -> JobOwner:
-        """Open an account with this many quarters of a credit, and a job."""
+        """Create an account with this many quarters of a credit, and a job of the account."""
         customer = with_retries(partial(open_account, self.accounts, credits_in))
         job = replace(
             new_job(customer, created_us=now()), parameters={"radius": "2%", **parameters}
@@ -69,7 +69,7 @@ class Engine:
             assert sent.status_code == 204, sent.text
 
     def send(self, *bodies: str) -> None:
-        """Send messages, as S3 and the keeper do."""
+        """Send messages to the queue, as S3 and the keeper do."""
         sqs = self.stack.emulator.client("sqs")
         for body in bodies:
             sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
@@ -81,11 +81,11 @@ class Engine:
         return {row.source: row for row in rows_of(self.jobs, owner.job_id)}
 
     def wait_for_empty_queue(self) -> None:
-        """Wait until no message is in the queue, and none is with a worker."""
+        """Wait until the queue has no messages and no worker is processing one."""
         wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
 
     def run_keeper(self, *, tolerated: Collection[str] = ()) -> None:
-        """Run the keeper once, as its schedule does, and ignore these errors."""
+        """Run the keeper once, as its schedule does; ignore errors of the `tolerated` classes."""
         name = self.stack.functions["JobKeeperFunction"]
         response = self.stack.emulator.client("lambda").invoke(FunctionName=name, Payload=b"{}")
         if "FunctionError" in response:
@@ -111,7 +111,7 @@ class Engine:
                 running.result()
 
     def kill_worker(self) -> None:
-        """Kill a process of the function that processes photos."""
+        """Kill a process of `JobWorkerFunction`, the function that processes photos."""
         wait_until(self._workers, PATIENCE_S, self.log)
         os.kill(self._workers()[0], signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The stores of jobs and accounts under test; tests run once against each store."""
+"""The stores of jobs and accounts: a test runs once with SQLite and once with DynamoDB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def jobs(location: str) -> Iterator[JobStore]:
-    """Return the store of jobs that belongs to `store`."""
+    """Yield the store of jobs in the same database as `store`."""
     opened = open_job_store(location)
     yield opened
     opened.close()
@@ -41,7 +41,7 @@ def engine(
     model_dir: Path,
     worker_id: str,
 ) -> Iterator[Engine]:
-    """Return the deployed stack, with its own table: the keeper reads all jobs of a table."""
+    """Yield the deployed stack. Its table is separate, because the keeper reads all jobs of it."""
     from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only where it is needed
 
     folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"

@@ -1,4 +1,4 @@
-"""Workers that race for the objects of one job, in threads of this or another process.
+"""Workers that process the objects of one job at the same time, in threads and processes.
 
 A queue can deliver an object several times, to workers that run at the same moment. A network can
 deliver a write twice, and the second time late. Some workers are killed between their writes.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 DEATHS = 0.15
-"""The share of attempts whose worker is killed after it has reserved the price."""
+"""The share of attempts that end because the worker is killed after it has reserved the price."""
 COPIES = 0.3
 """The share of writes that are delivered twice, and of those that are delivered late."""
 STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED, ObjectState.CANCELLED)
@@ -37,7 +37,7 @@ LONG_US = 600_000_000
 def deliver(
     jobs: JobStore, owner: JobOwner, source: str, random: Random, sent: list[Callable[[], object]]
 ) -> bool:
-    """Process an object once; return whether this delivery wrote its row."""
+    """Process an object once; return whether this delivery wrote the row of the object."""
     known = with_retries(partial(jobs.find_object, owner.job_id, object_id(source)))
     if known and known.state.has_ended and random.random() > COPIES:
         return False
@@ -54,7 +54,7 @@ def deliver(
 def deliver_in_threads(
     location: str, owner: JobOwner, sources: list[str], threads: int, seed: int
 ) -> int:
-    """Deliver all objects to each of the threads, in random orders; return the rows written."""
+    """Deliver all objects to each thread, in random order; return the number of rows written."""
 
     def work(number: int) -> int:
         random, sent = Random(seed * threads + number), list[Callable[[], object]]()
@@ -66,7 +66,7 @@ def deliver_in_threads(
 
 
 def drain(path: Path, owner: JobOwner, seed: int) -> int:
-    """Claim and process objects of the embedded queue until it is empty; return the rows written.
+    """Claim and process objects of the embedded queue until it is empty; return the number of rows.
 
     In these tests, the lease of a killed worker ends immediately.
     """

@@ -1,4 +1,4 @@
-"""Stores whose process is killed at a chosen request to DynamoDB or statement of SQLite."""
+"""Stores that simulate a killed process, at a chosen request to DynamoDB or SQLite statement."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Killed(BaseException):
-    """The process ended here."""
+    """Raised at the step at which the process is killed."""
 
 
 @dataclass
 class Death:
-    """Ends the process at its `step`-th step, before the step or after it."""
+    """Kills the process, by raising `Killed`, before or after its `step`-th step."""
 
     step: int
     is_after: bool
@@ -36,19 +36,19 @@ class Death:
     has_come: bool = False
 
     def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - any result
-        """Run a step; at the chosen step, end the process instead."""
+        """Run a step; at the chosen step, raise `Killed`."""
         self.steps += 1
         if self.steps != self.step:
             return step()
         if self.is_after:
-            with suppress(Exception):  # a write can have the response that it had no effect
+            with suppress(Exception):  # the store can reject a write
                 step()
         self.has_come = True
         raise Killed
 
 
 class DyingClient:
-    """A client of DynamoDB that sends no more requests after the death."""
+    """A client of DynamoDB; each request is a step of `death`."""
 
     def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - boto's
         self._client, self._death = client, death
@@ -61,7 +61,7 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite that executes nothing after the end of the process."""
+    """A connection to SQLite; each statement is a step of `death`, the last one executed."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death
@@ -79,7 +79,7 @@ class DyingConnection:
 
 @contextmanager
 def dying_store(location: str, death: Death) -> Iterator[JobStore]:
-    """Open the store of jobs in a process that is killed at a step."""
+    """Open a store of jobs; `death` kills its process."""
     scheme, _, name = location.partition(":")
     if scheme == "dynamodb":
         client = open_client()
@@ -95,6 +95,6 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts_file, "open_connection", open_dying)
         yield SqliteJobStore(Path(name))
-    # Like the end of a process, this can happen in the middle of a transaction.
+    # Like a kill, this can happen in the middle of a transaction.
     for connection in opened:
         connection.close()

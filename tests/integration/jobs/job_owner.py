@@ -45,7 +45,7 @@ class JobOwner:
     def hold(
         self, source: str, price: int = PRICE, *, now_us: Instant = START, ttl_us: int = TTL_US
     ) -> Hold:
-        """Return the hold for an attempt that starts now."""
+        """Return the hold for an attempt that starts at `now_us`."""
         return Hold(
             hold_id(self.job_id, source),
             self.customer.account_id,
@@ -55,7 +55,7 @@ class JobOwner:
         )
 
     def row(self, source: str, state: ObjectState = ObjectState.DONE) -> JobObject:
-        """Return a final row like a worker's."""
+        """Return a final row as a worker writes it."""
         row = JobObject(job_id=self.job_id, source=source, state=state, duration_ms=1500)
         if state is ObjectState.DONE:
             return replace(row, content_type="image/png", pixels=PIXELS)

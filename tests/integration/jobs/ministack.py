@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 ACCOUNT = "123456789012"
-SECRET = "local"  # noqa: S105 - opens nothing
+SECRET = "local"  # noqa: S105 - not a secret
 LOOPBACK = "127.0.0.1"
 REGION = "eu-central-1"
 START_S = 60
 PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purelib")])
-"""Where the functions find their code and packages."""
+"""The folders with the code and the packages of the functions."""
 
-# The shell waits until its input closes, which happens at every kind of end of the test run. Then
-# the shell ends the emulator, and the functions end with it.
+# A background shell waits until its input closes, which also happens if the test run is killed.
+# Then it ends the emulator, and the functions end with it.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
 
 
@@ -62,7 +62,7 @@ class Ministack:
 def ministack(
     folder: Path, *, host: str = LOOPBACK, log: Path | None = None, **variables: str
 ) -> Iterator[Ministack]:
-    """Run the emulator with its files in this folder, and end it with the context.
+    """Run the emulator with its files in this folder, and stop it when the context ends.
 
     `host` is its address, and `variables` are more environment variables.
     """
@@ -96,7 +96,7 @@ def ministack(
 
 @cache
 def _client(url: str, service: str) -> Any:  # noqa: ANN401 - as above
-    """Return the client of a service; it is shared, because creating one takes long."""
+    """Return the client of a service. It is shared, because creating a client is slow."""
     for_s3 = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return get_session().create_client(
         service,

@@ -1,4 +1,4 @@
-"""An API at one address, which is killed and started again, and the bill of its operator."""
+"""An API that tests kill and start again at the same address, and a check of its bill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FREQUENT = ("--rate", "60000", "--burst", "10000")
 
 @dataclass
 class ServedApi:
-    """A server in separate processes. Start a server, kill it with -9, and start it again."""
+    """A server in separate processes that can be killed with SIGKILL and started again."""
 
     folder: Path
     env: Mapping[str, str]
@@ -37,7 +37,7 @@ class ServedApi:
 
     @property
     def url(self) -> str:
-        """The address, which stays the same."""
+        """The address, which is the same after each start."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -52,7 +52,7 @@ class ServedApi:
         self._server = self._open.enter_context(started)
 
     def kill(self) -> None:
-        """Kill the server; its workers end when they lose their connection."""
+        """Kill the front process, and wait until its workers have ended."""
         pid = self.server.process.pid
         members = descendants(pid)
         os.kill(pid, signal.SIGKILL)
@@ -91,7 +91,7 @@ class Buyer:
 
 @contextmanager
 def served(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[ServedApi]:
-    """Serve an API, and stop it at the end."""
+    """Start an API, and stop it when the context ends."""
     api = ServedApi(folder, env, options)
     api.start()
     try:

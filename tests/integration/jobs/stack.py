@@ -1,7 +1,7 @@
 """The part of template.yaml that processes bulk jobs, deployed in ministack.
 
-The functions are processes of this machine instead of images, with their roles. The bucket has no
-policy, because the template's policy denies every request without TLS.
+The functions run as processes of this machine instead of images, and have their roles. The bucket
+has no policy, because the template's policy denies every request without TLS.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ PARTS = (
     *ROLES,
 )
 CODE = ("code", "code.zip")
-"""Bucket and key of the functions' code, which is empty."""
+"""Bucket and key of the functions' code: an empty archive, because the code is in PYTHONPATH."""
 WORKERS = 2
-"""Concurrent workers."""
+"""The largest number of concurrent workers."""
 COUNTED = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 DEPLOY_S = 120
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's functions in their long form."""
+    """Loads YAML, with CloudFormation's short functions, such as `!Ref`, in their long form."""
 
 
 def _function(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def deploy(
 
 
 def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the part of the template with functions that run as processes."""
+    """Return the part of the template for jobs, changed so that its functions run as processes."""
     text = Path(ROOT / "template.yaml").read_text("utf-8")
     template: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     template["Resources"] = {name: template["Resources"][name] for name in PARTS}
@@ -148,9 +148,9 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
 
 
 def allow_batches(template: Mapping[str, Any]) -> None:
-    """Add an action of the emulator to the functions' roles.
+    """Allow the functions' roles to send messages in batches.
 
-    AWS has no separate action for batches: sqs:SendMessage also allows batches.
+    On AWS, sqs:SendMessage allows this too. The emulator has a separate action for batches.
     """
     for name in ROLES:
         (policy,) = template["Resources"][name]["Properties"]["Policies"]

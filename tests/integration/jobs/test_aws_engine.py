@@ -1,4 +1,4 @@
-"""A job on the emulated AWS services, for its client and its operator: HTTP, the keeper, events."""
+"""Jobs on the emulated AWS services, from the HTTP routes to the event at the end of a job."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ class Client:
         return str(job["job_id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """Return the job."""
+        """Return the document of the job."""
         document: dict[str, Any] = self.send("GET", f"/v2/jobs/{job_id}").json()
         return document
 
     def wait_until_paused(self, job_id: str) -> None:
-        """Wait until the job has no credits."""
+        """Wait until the job is paused and the queue is empty."""
         wait_until(lambda: self.job(job_id)["state"] == "paused", PATIENCE_S, self.engine.log)
         self.engine.wait_for_empty_queue()
 
     def keep_until_done(self, job_id: str) -> dict[str, Any]:
-        """Run the keeper, as the schedule does, until the job has ended."""
+        """Run the keeper again and again, as its schedule does, until the job is done."""
 
         def keep() -> bool:
             self.engine.run_keeper()
@@ -92,7 +92,7 @@ def server(
     dynamodb: DynamoDBLocal,
     model_dir: Path,
 ) -> Iterator[str]:
-    """The API, which uses the stack's bucket."""
+    """Start an API that uses the stack's table and bucket."""
     folder = tmp_path_factory.mktemp("server")
     with running(folder, api_environment(engine, folder, dynamodb, model_dir)) as started:
         yield started.url
@@ -100,7 +100,7 @@ def server(
 
 @pytest.fixture
 def client(engine: Engine, server: str) -> Client:
-    """A customer with three credits."""
+    """Return a customer with three credits."""
     return with_retries(partial(new_client, engine, server))
 
 
@@ -111,7 +111,9 @@ def new_client(engine: Engine, url: str) -> Client:
     return Client(url, key, engine)
 
 
-def test_a_job_goes_from_its_photos_to_its_manifest(client: Client, engine: Engine) -> None:
+def test_results_of_a_job_are_charged_and_all_its_photos_are_in_the_manifest(
+    client: Client, engine: Engine
+) -> None:
     job_id = client.create({"a/1.jpg": PHOTO, "b 2.jpg": PHOTO, "broken.jpg": PHOTO[:500]})
     assert client.job(job_id)["copy_to"] == f"s3://{engine.stack.bucket}/job-sources/{job_id}/"
     assert client.send("POST", f"/v2/jobs/{job_id}/close").json()["state"] == "closed"
@@ -139,7 +141,7 @@ def test_a_job_goes_from_its_photos_to_its_manifest(client: Client, engine: Engi
     assert (read.account.used, read.account.held) == (whole(2), 0)
 
 
-def test_a_job_without_credits_goes_on_after_a_top_up(client: Client, engine: Engine) -> None:
+def test_paused_job_is_completed_after_a_top_up(client: Client, engine: Engine) -> None:
     photos = {f"{number}.jpg": PHOTO for number in range(5)}
     job_id = client.create(photos)
     client.wait_until_paused(job_id)

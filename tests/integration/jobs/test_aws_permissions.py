@@ -1,4 +1,4 @@
-"""The roles of the functions have exactly the permissions that jobs need."""
+"""The roles of API, worker and keeper have the permissions that jobs need in DynamoDB."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recorder:
     queried: set[str] = field(default_factory=set)
 
     def note(self, params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
-        """Note a request, before it is sent."""
+        """Record a request before it is sent."""
         if model.name == "TransactWriteItems":
             parts = (kind for part in params["TransactItems"] for kind in part)
             self.actions |= {IN_TRANSACTIONS[kind] for kind in parts}
@@ -81,7 +81,7 @@ def allowed(resources: dict[str, Any], role: str) -> set[str]:
     return {action for action in actions if action.startswith("dynamodb:")}
 
 
-def test_the_api_has_the_permissions_for_the_routes_of_jobs(
+def test_role_of_the_api_allows_all_requests_of_the_routes_of_jobs(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,
@@ -103,7 +103,7 @@ def test_the_api_has_the_permissions_for_the_routes_of_jobs(
     assert sent.queried == {pattern.replace("*", name) for name in names}
 
 
-def test_the_worker_has_exactly_the_permissions_for_photos(
+def test_role_of_the_worker_allows_exactly_its_requests_to_the_table(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,
@@ -121,7 +121,7 @@ def test_the_worker_has_exactly_the_permissions_for_photos(
     assert sent.actions == allowed(resources, "JobWorkerRole")
 
 
-def test_the_keeper_has_exactly_the_permissions_for_jobs(
+def test_role_of_the_keeper_allows_exactly_its_requests_to_the_table(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,

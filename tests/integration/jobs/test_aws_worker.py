@@ -1,7 +1,7 @@
 """Photos go from the bucket through the queue to the worker; the accounts are in DynamoDB Local.
 
-The template's own stack is deployed, with processes instead of images. ministack enforces the
-policies of their roles for the bucket, the queue and the event bus.
+The stack of the template is deployed, with processes instead of images. ministack enforces the
+policies of the functions' roles for the bucket, the queue and the event bus.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def owner(engine: Engine) -> JobOwner:
     return engine.open_job()
 
 
-def test_every_uploaded_photo_gets_one_row_and_is_charged_once_or_not_at_all(
+def test_each_uploaded_photo_gets_one_row_and_only_photos_with_results_are_charged(
     engine: Engine, owner: JobOwner
 ) -> None:
     good = [f"folder/photo {number} ü+&.jpg" for number in range(4)]
@@ -65,7 +65,9 @@ def test_a_message_delivered_five_times_causes_one_charge_and_one_result(
     assert engine.jobs.find_job(owner.job_id).counts.ended == 1
 
 
-def test_a_message_of_an_unknown_format_is_dead_after_the_last_delivery(engine: Engine) -> None:
+def test_message_of_an_unknown_format_is_in_the_dead_letter_queue_after_its_last_delivery(
+    engine: Engine,
+) -> None:
     sqs, stack = engine.stack.emulator.client("sqs"), engine.stack
     name = ["RedrivePolicy"]
     own = sqs.get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=name)["Attributes"]

@@ -1,6 +1,6 @@
 """Conflicting writes: cancelled transactions, and items that change after they were read.
 
-DynamoDB Local itself cancels no transaction.
+DynamoDB Local never cancels a transaction, so the clients of these tests raise the errors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED)
 
 
 class ContendedClient:
-    """A client of a table with so many other writers that half of all writes conflict."""
+    """A client that rejects half of all writes, as if other writers changed the same items."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - boto's
         self.conflicts = 0
@@ -59,7 +59,7 @@ class ContendedClient:
 
 
 class InterruptedClient:
-    """A client that lets another writer act before its first update."""
+    """A client that calls `act`, a write of another writer, before its first update."""
 
     def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto's
         self._client, self._acts = client, [act]
@@ -90,7 +90,7 @@ def interrupted(table: str, act: Callable[[], object]) -> closing[DynamoJobStore
     return closing(DynamoJobStore(table, cast("Any", InterruptedClient(open_client(), act))))
 
 
-def test_a_job_ends_with_the_rows_that_were_written_after_it_was_read(
+def test_job_ends_with_the_rows_that_were_written_after_the_keeper_read_it(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

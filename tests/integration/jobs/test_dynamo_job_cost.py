@@ -1,7 +1,7 @@
 """The requests of the DynamoDB store for one object of a job, and their cost.
 
 DynamoDB Local adds up the sizes of a transaction's items before it rounds. DynamoDB rounds each
-item up to a kilobyte, and each costs two units
+item up to a kilobyte and charges two units for it
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), so the
 tests count the items of a transaction and check that each is smaller than a kilobyte.
 """
@@ -35,7 +35,7 @@ SOURCE = "autumn catalogue/shoes and boots/4711-left-side.jpg"
 
 @dataclass
 class TransactionBill(Bill):
-    """A bill with DynamoDB's price of a transaction whose items are smaller than a kilobyte."""
+    """A bill that adds DynamoDB's price for items of a transaction: two units below a kilobyte."""
 
     def ask(self, params: dict[str, Any], **more: object) -> None:
         super().ask(params, **more)
@@ -70,7 +70,7 @@ def jobs(dynamodb_table: str, bill: Bill) -> Iterator[DynamoJobStore]:
 
 @pytest.fixture
 def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> JobOwner:
-    """Return an account with two keys and a year of usage, with a job that has a notification."""
+    """Return a job with a notification and one processed object; its account has two keys."""
     customer = open_account(accounts, 1_000_000, limit=DEFAULT_LIMIT)
     accounts.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
     job = new_job(
@@ -114,7 +114,7 @@ def test_a_second_delivery_is_detected_with_one_read(
     assert (bill.operations, bill.units) == (["GetItem"], 1)
 
 
-def test_an_object_without_credits_costs_one_write(
+def test_object_that_is_rejected_for_missing_credits_costs_one_request(
     accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill
 ) -> None:
     owner = JobOwner(open_account(accounts, 0), "job")
@@ -135,10 +135,10 @@ def test_account_job_and_row_are_smaller_than_a_kilobyte(
         assert 0 < size(stored(dynamodb_table, key)) < KILOBYTE
 
 
-def test_all_items_of_a_job_are_deleted_30_days_later(
+def test_items_of_a_job_are_deleted_30_days_after_they_are_written(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
-    """Rows are kept for 30 days after their end, so that even a late message finds its row."""
+    """Rows are kept for 30 days after their end, so that a late message still finds its row."""
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
     object_id_ = object_id(SOURCE)
     for key, seconds in (
@@ -150,7 +150,7 @@ def test_all_items_of_a_job_are_deleted_30_days_later(
         assert stored(dynamodb_table, key)["ttl"] == {"N": str(after(seconds) // 10**6 + KEPT_S)}
 
 
-def test_the_rate_of_a_job_does_not_make_writes_more_expensive(
+def test_account_item_is_smaller_than_a_kilobyte_after_100_objects_in_a_second(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
     for number in range(100):
@@ -158,7 +158,7 @@ def test_the_rate_of_a_job_does_not_make_writes_more_expensive(
     assert size(stored(dynamodb_table, account_key(owner.customer.account_id))) < KILOBYTE
 
 
-def test_a_running_object_needs_forty_bytes_of_the_account(
+def test_running_object_adds_at_most_40_bytes_to_the_account_item(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
     key = account_key(owner.customer.account_id)
@@ -179,11 +179,11 @@ def test_the_failures_of_a_job_are_listed_without_reading_its_other_rows(
     assert (bill.operations, bill.units) == (["Query"], 1)
 
 
-def test_a_page_of_rows_reads_only_two_rows_more(
+def test_page_of_rows_reads_at_most_two_rows_more_than_it_returns(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)
-    for limit, units in ((4, 3), (20, 11)):  # half a unit for each of the rows, which have 1 KB
+    for limit, units in ((4, 3), (20, 11)):  # each row of a kilobyte costs half a unit
         bill.clear()
         page = jobs.list_objects(owner.job_id, states=FINAL_STATES, limit=limit)
         assert len(page.objects) == limit

@@ -42,7 +42,7 @@ def environ(api: Api, key: str) -> dict[str, str]:
 
 @pytest.fixture
 def run(tmp_path: Path, environ: dict[str, str], key: str) -> Run:
-    """Return `bgblur jobs` as a function of its arguments; its output never has the key."""
+    """Return a function that runs `bgblur jobs` and requires that the key is not in the output."""
 
     def jobs(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
@@ -157,7 +157,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
 ) -> None:
     names = [f"{number:02}.jpg" for number in range(80)]
     fill(tmp_path / "album", names[:3])
-    fill(tmp_path / "album", names[3:], b"this is not an image")  # these fail quickly
+    fill(tmp_path / "album", names[3:], b"this is not an image")  # these photos fail quickly
     interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program = [BGBLUR[0], "-c", f"{interruptible}; from bgblur.cli import main; main()"]
     process = subprocess.Popen(
@@ -217,7 +217,7 @@ def test_a_cancelled_job_charges_only_its_results(
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
     assert json.loads(run("cancel", job_id, "--json").stdout)["state"] == "cancelled"
     with Client(api.server.url, key) as client:
-        while client.account().held:  # a photo is still processed
+        while client.account().held:  # a worker still processes a photo
             time.sleep(0.1)
         balance, job = client.account().balance, client.jobs.status(job_id)
     assert job.state == "cancelled"
@@ -237,7 +237,7 @@ def test_a_key_of_another_account_cannot_see_the_job(run: Run, api: Api, tmp_pat
     assert not list((tmp_path / "results").glob("*.jpg"))
 
 
-def test_an_open_job_is_closed_by_a_command(run: Run, api: Api, key: str, tmp_path: Path) -> None:
+def test_jobs_close_closes_an_open_job(run: Run, api: Api, key: str, tmp_path: Path) -> None:
     with Client(api.server.url, key) as client:
         job = client.jobs.create(radius=9, format="jpeg")
         client.jobs.uploads(job.job_id).upload("a.jpg", PHOTO)

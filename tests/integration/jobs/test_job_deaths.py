@@ -1,4 +1,4 @@
-"""A worker that is killed at any of its steps, and the delivery that follows."""
+"""Workers and keepers that are killed at each of their steps, and the retries after that."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Work = Callable[["JobStore", JobOwner], object]
 
 
 def deaths(location: str, work: Callable[[JobStore], object]) -> Iterator[Death]:
-    """Repeat the work and kill it at each of its steps in turn; yield after each death."""
+    """Run the work once for each of its steps, and kill it at that step; yield after each kill."""
     for is_after in (False, True):
         for step in range(1, MOST_STEPS):
             death = Death(step, is_after)
@@ -79,10 +79,10 @@ def test_if_a_worker_is_killed_at_any_step_the_next_delivery_charges_the_object_
     assert jobs.find_job(owner.job_id).counts.received == len(numbers)
 
 
-def test_an_object_whose_workers_are_all_killed_costs_nothing(
+def test_failed_row_of_an_object_with_a_killed_worker_is_not_charged_and_releases_the_hold(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
-    """The object gets a failed row, without a hold, after its last attempt."""
+    """After its last attempt, an object gets a failed row without a hold."""
     owner, numbers = open_job(store, jobs, 1000), list[int]()
 
     def work(dying: JobStore) -> None:
@@ -96,12 +96,12 @@ def test_an_object_whose_workers_are_all_killed_costs_nothing(
         assert account.held == 0
     counts = jobs.find_job(owner.job_id).counts
     assert counts.received == len(numbers)
-    # Only an object whose worker is killed after its last write has a done row.
+    # An object has a done row only if its worker was killed after its last write.
     assert counts.done < len(numbers)
 
 
 @pytest.mark.parametrize("state", [ObjectState.FAILED, ObjectState.CANCELLED])
-def test_an_object_whose_worker_is_killed_while_it_fails_is_not_charged(
+def test_failed_or_cancelled_object_is_not_charged_if_its_worker_is_killed_at_any_step(
     store: AccountStore, jobs: JobStore, location: str, state: ObjectState
 ) -> None:
     owner, numbers = open_job(store, jobs), list[int]()
@@ -117,7 +117,7 @@ def test_an_object_whose_worker_is_killed_while_it_fails_is_not_charged(
     assert jobs.find_job(owner.job_id).counts.ended == len(numbers)
 
 
-def test_an_object_whose_worker_is_killed_while_it_is_parked_has_one_waiting_row(
+def test_object_has_one_waiting_row_if_its_worker_is_killed_while_it_parks_the_object(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, numbers = open_job(store, jobs, 0), list[int]()
@@ -138,7 +138,7 @@ def test_an_object_whose_worker_is_killed_while_it_is_parked_has_one_waiting_row
         require_exact(store, jobs, owner, START)
 
 
-def test_a_keeper_killed_at_any_step_ends_and_announces_a_job_once(
+def test_after_a_keeper_is_killed_at_any_step_the_next_run_ends_the_job(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owners = list[JobOwner]()
@@ -164,7 +164,7 @@ def test_a_keeper_killed_at_any_step_ends_and_announces_a_job_once(
         begin()
 
 
-def test_a_job_whose_creation_is_killed_exists_once_after_a_retry(
+def test_job_exists_once_if_its_creation_is_killed_at_any_step_and_retried(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     customer = open_job(store, jobs).customer

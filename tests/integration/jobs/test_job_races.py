@@ -1,4 +1,4 @@
-"""Threads and processes work on the same objects of a job: each has one row and one charge."""
+"""Many threads and processes end the same objects of a job: each gets one row and one charge."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROCESSES = 2
 THREADS = 4
 SOURCES = [f"{number}.jpg" for number in range(OBJECTS)]
 
-# A process that is forked from one with threads can hang, so processes are spawned.
+# Spawn the processes: a process that is forked from a process with threads can hang.
 spawn = multiprocessing.get_context("spawn")
 
 
@@ -74,7 +74,7 @@ def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_char
             for seed in range(PROCESSES)
         ]
         written = sum(worker.result() for worker in workers)
-    for source in SOURCES:  # the workers of some objects were all killed
+    for source in SOURCES:  # for some objects, all workers were killed
         written += process(jobs, owner, source, now_us=now())
     assert written == OBJECTS
     assert {row.source for row in rows_of(jobs, owner.job_id)} == set(SOURCES)

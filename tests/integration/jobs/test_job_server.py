@@ -1,6 +1,6 @@
 """Bulk jobs on one machine: a real server, its uploads, its workers and its accounts.
 
-All tests share the server, with one worker; each has its own account.
+All tests share one server, which has one worker. Each test has its own account.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ def test_photos_that_cannot_be_blurred_fail_without_a_charge(
     assert balances.exact() == (9_999, 0, 1)
 
 
-def test_a_form_that_is_not_valid_stores_no_photo(server: Server, balances: Balances) -> None:
+def test_invalid_upload_form_is_rejected_and_stores_no_photo(
+    server: Server, balances: Balances
+) -> None:
     client = JobClient(server.url, balances.key)
     job, other = client.create(**PARAMETERS), client.create(**PARAMETERS)
     prefix = job["upload"]["prefix"]
@@ -161,7 +163,7 @@ def test_a_form_that_is_not_valid_stores_no_photo(server: Server, balances: Bala
 
 
 @pytest.mark.parametrize("end", ["close", "cancel"])
-def test_a_job_that_is_not_open_accepts_no_photo(
+def test_closed_or_cancelled_job_accepts_no_photo(
     end: str, server: Server, balances: Balances
 ) -> None:
     client = JobClient(server.url, balances.key)
@@ -172,7 +174,7 @@ def test_a_job_that_is_not_open_accepts_no_photo(
     assert list(JobFolder(server.folder / "media").list_sources(job["job_id"])) == []
 
 
-def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
+def test_job_without_credits_pauses_and_is_completed_after_a_top_up(
     server: Server, balances: Balances
 ) -> None:
     poor = open_balances(balances.store, put_in=2)
@@ -218,7 +220,7 @@ def test_photos_of_jobs_use_no_slot_of_the_queue_and_start_after_waiting_calls(
         assert balances.exact().used == COUNT + slots
 
 
-def test_the_server_is_ready_and_counts_photos_of_jobs_while_it_processes_them(
+def test_server_is_ready_and_its_queue_is_empty_while_a_worker_processes_a_photo_of_a_job(
     server: Server, balances: Balances
 ) -> None:
     client = JobClient(server.url, balances.key)

@@ -1,4 +1,4 @@
-"""Bulk jobs on one machine: settings of the server, and commands that use its file."""
+"""Bulk jobs on one machine: settings of the server, and commands that use its database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def balances(env: dict[str, str]) -> Iterator[Balances]:
     store.close()
 
 
-def test_commands_that_open_and_close_the_file_lose_no_write_of_the_server(
+def test_commands_that_open_and_close_the_database_lose_no_write_of_the_server(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
     key = issue(env)
@@ -52,7 +52,7 @@ def test_commands_that_open_and_close_the_file_lose_no_write_of_the_server(
         assert used() == photos + 1
 
 
-def test_a_disk_with_too_little_space_accepts_no_photo_of_a_job(
+def test_server_with_too_little_free_disk_space_accepts_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": str(1 << 62)}) as server:

@@ -64,7 +64,7 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Return the handler's metrics for one response and for every error code."""
+    """Return the metrics of the functions: for responses, all error codes, audits and jobs."""
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
     handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
@@ -98,7 +98,7 @@ def test_every_other_metric_in_the_template_is_published_by_aws(
         assert metric.name in OF_AWS[metric.namespace, named]
 
 
-def test_every_alarm_has_an_action_and_does_not_start_without_data(
+def test_every_alarm_notifies_the_topic_and_is_not_raised_by_missing_data(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     assert len(alarms) == 16
@@ -108,7 +108,9 @@ def test_every_alarm_has_an_action_and_does_not_start_without_data(
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
-def test_alarms_are_sent_to_the_address_of_the_stacks_own_topic(template: dict[str, Any]) -> None:
+def test_without_a_topic_as_parameter_the_stack_creates_one_with_the_email_address(
+    template: dict[str, Any],
+) -> None:
     resources, conditions = template["Resources"], template["Conditions"]
     assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""
     assert resources["AlarmTopic"]["Condition"] == "OwnsAlarmTopic"
@@ -124,7 +126,7 @@ def test_internal_errors_in_a_new_version_roll_it_back(resources: dict[str, Any]
     assert "InternalErrorsAlarm" in preference["Alarms"]
 
 
-def test_the_alarm_compares_busy_environments_with_the_limit_of_this_function(
+def test_concurrency_alarm_uses_the_reserved_concurrency_or_else_the_quota(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     (share, *others) = alarms["ConcurrencyAlarm"]["Metrics"]

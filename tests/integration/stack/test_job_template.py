@@ -24,7 +24,7 @@ DAY_S = 24 * 3600
 
 @pytest.fixture
 def queue(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the queue."""
+    """Return the properties of the queue."""
     found: dict[str, Any] = resources["JobQueue"]
     return found
 
@@ -66,7 +66,9 @@ def test_the_hold_of_a_lost_worker_has_expired_at_the_next_delivery(
 
 
 @pytest.mark.parametrize("name", ["JobWorkerFunction", "JobKeeperFunction"])
-def test_functions_of_jobs_have_the_prices_of_the_api(name: str, template: dict[str, Any]) -> None:
+def test_functions_of_jobs_have_the_stores_and_prices_of_the_api(
+    name: str, template: dict[str, Any]
+) -> None:
     resources, parameters = template["Resources"], template["Parameters"]
     api, function = (
         settings_of(resources[each]["Properties"], parameters) for each in ("BlurFunction", name)
@@ -79,7 +81,7 @@ def test_functions_of_jobs_have_the_prices_of_the_api(name: str, template: dict[
     assert {each: ours[each] for each in same} == {each: theirs[each] for each in same}
 
 
-def test_a_photo_that_kills_its_worker_affects_no_other_photo(photos: dict[str, Any]) -> None:
+def test_worker_gets_one_message_at_a_time_and_reports_its_failure(photos: dict[str, Any]) -> None:
     assert photos["BatchSize"] == 1
     assert photos["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -106,7 +108,7 @@ def test_only_messages_that_fail_many_times_become_dead_letters(
 ) -> None:
     redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "JobDeadLetters.Arn"
-    # One delivery more than MAX_ATTEMPTS writes the row of a photo whose workers were killed.
+    # After MAX_ATTEMPTS killed workers, one more delivery writes the row of the photo.
     assert redrive["maxReceiveCount"] > MAX_ATTEMPTS + 1
     dead = resources["JobDeadLetters"]
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] == 7 * DAY_S
@@ -123,7 +125,7 @@ def test_only_new_photos_of_jobs_cause_messages(
     assert template["Resources"]["MediaBucket"]["DependsOn"] == "JobQueuePolicy"
 
 
-def test_only_s3_of_this_account_can_send_messages_from_outside(
+def test_queue_policy_allows_messages_only_from_s3_for_this_aws_account(
     resources: dict[str, Any],
 ) -> None:
     (statement,) = resources["JobQueuePolicy"]["PolicyDocument"]["Statement"]
@@ -199,7 +201,7 @@ def test_only_worker_and_keeper_send_messages_and_only_the_worker_deletes_them(
     }
 
 
-def test_the_keeper_has_the_times_of_the_template(
+def test_times_of_the_keeper_match_the_schedule_and_the_timeouts_of_the_template(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     keeper = resources["JobKeeperFunction"]

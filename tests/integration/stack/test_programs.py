@@ -66,15 +66,17 @@ def test_the_error_for_a_program_that_does_not_start_quotes_its_output(tmp_path:
         pass
 
 
-def test_the_end_of_a_program_is_reported(tmp_path: Path) -> None:
-    log = tmp_path / "said.log"
+def test_ran_returns_the_exit_code_and_the_output_and_logs_standard_error(tmp_path: Path) -> None:
+    log = tmp_path / "output.log"
     command = ["sh", "-c", "echo result; echo complaint >&2; exit 3"]
     assert programs.ran(command, folder=tmp_path, log=log) == (3, "result\n")
     assert log.read_text() == "complaint\n"
 
 
 @pytest.mark.parametrize("number", programs.ENDINGS, ids=lambda number: number.name)
-def test_a_terminated_run_stops_its_programs_first(number: signal.Signals, tmp_path: Path) -> None:
+def test_run_that_gets_a_signal_ends_its_programs_before_it_ends(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     file = tmp_path / "test_run.py"
     file.write_text(RUN)
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.e2e.conftest"]
@@ -83,9 +85,9 @@ def test_a_terminated_run_stops_its_programs_first(number: signal.Signals, tmp_p
     )
     for moment in ("works", "works-asked", "serves-asked"):
         wait_for(tmp_path / moment)
-        os.killpg(run.pid, number)  # a terminal signals the whole group on Ctrl-C
-    said, _ = run.communicate(timeout=PATIENCE_S)
-    assert run.returncode == pytest.ExitCode.INTERRUPTED, said
+        os.killpg(run.pid, number)  # as a terminal does on Ctrl-C
+    output, _ = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output
     assert (tmp_path / "works-ended").exists()
     assert (tmp_path / "serves-ended").exists()
 

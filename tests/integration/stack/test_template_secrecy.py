@@ -28,7 +28,7 @@ LOGGED = {
     "integrationLatency",
     "error.responseType",
 }
-"""The fields that API Gateway can log, because none of them can contain a client's key."""
+"""The fields in the access log of API Gateway; none of them can contain a client's key."""
 LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
 
 
@@ -47,7 +47,7 @@ def test_the_access_log_has_no_header_no_path_and_no_address(resources: dict[str
 
 
 @pytest.mark.parametrize("switch", ["DataTraceEnabled", "LoggingLevel", "TracingEnabled"])
-def test_no_component_logs_whole_requests(switch: str, template: dict[str, Any]) -> None:
+def test_template_enables_no_log_of_whole_requests(switch: str, template: dict[str, Any]) -> None:
     assert switch not in dict(each(template))
 
 
@@ -57,7 +57,7 @@ def test_the_firewall_stores_no_samples_of_requests(resources: dict[str, Any]) -
     assert [each["SampledRequestsEnabled"] for each in seen] == [False] * 3
 
 
-def test_the_bucket_cannot_be_listed_and_requires_tls(
+def test_bucket_blocks_public_access_and_requires_tls(
     resources: dict[str, Any],
 ) -> None:
     assert set(resources["MediaBucket"]["PublicAccessBlockConfiguration"].values()) == {True}
@@ -92,7 +92,9 @@ def test_images_are_deleted_after_a_day_and_images_of_jobs_after_a_week(
     assert "VersioningConfiguration" not in resources["MediaBucket"]
 
 
-def test_no_environment_variable_of_the_function_is_a_secret(resources: dict[str, Any]) -> None:
+def test_no_environment_variable_of_the_function_is_named_like_a_secret(
+    resources: dict[str, Any],
+) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     assert variables
     assert not [name for name in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", name)]

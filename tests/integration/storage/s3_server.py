@@ -40,7 +40,7 @@ from blur.storage.cors import CORS
 
 BUCKET = "media"
 REGION = "eu-central-1"
-SECRET = "local"  # noqa: S105 - opens nothing
+SECRET = "local"  # noqa: S105 - not a secret
 ENVIRON = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "local",
@@ -89,7 +89,7 @@ class Gate:
 def cors_headers(
     origin: str | None, method: str, request_headers: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """Return the headers of the first rule that matches, or none."""
+    """Return the headers of the first rule that matches, or an empty list."""
     for rule in CORS["CORSRules"]:
         patterns = [pattern.lower() for pattern in rule["AllowedHeaders"]]
         if (
@@ -140,7 +140,7 @@ def _refused_form(environ: Environ) -> str | None:
     fields = {name: forms[name] for name in forms}
     size = len(files["file"].raw) if "file" in files else len(fields.pop("file", "").encode())
     for name in files:
-        files[name].close()  # large requests are in separate files
+        files[name].close()  # the parser stores large files on disk
     policy = json.loads(base64.b64decode(fields["policy"]))
     signature = _sign(fields["x-amz-date"][:8], fields["policy"])
     if not hmac.compare_digest(signature, fields["x-amz-signature"]):
@@ -211,7 +211,7 @@ def s3_server() -> Iterator[S3Server]:
         try:
             constraint = {"LocationConstraint": REGION}
             client = running.client()
-            # moto has one memory for all its servers.
+            # All servers of moto in a process share their buckets.
             with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
                 client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
             yield running

@@ -76,7 +76,7 @@ def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
         assert read == name.encode()[:MAX_BYTES]
 
 
-def test_an_upload_form_expires_after_the_time_of_a_link(files: JobBucket) -> None:
+def test_upload_form_is_valid_as_long_as_a_link(files: JobBucket) -> None:
     form = files.presign_sources("expiry", max_bytes=MAX_BYTES, now_us=5)
     assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
 
@@ -89,24 +89,24 @@ def test_a_form_accepts_only_the_keys_of_one_job(files: JobBucket) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", bytes(MAX_BYTES + 1)], ids=["empty", "too long"])
-def test_a_form_limits_the_size_of_a_photo(files: JobBucket, data: bytes) -> None:
+def test_form_rejects_empty_and_too_large_photos(files: JobBucket, data: bytes) -> None:
     form = presign(files, "sizes")
     assert send(form, f"{form.prefix}a.jpg", data) == 403
 
 
-def test_a_form_accepts_no_other_fields(files: JobBucket) -> None:
+def test_form_rejects_fields_that_are_not_in_its_policy(files: JobBucket) -> None:
     form = presign(files, "fields")
     assert send(form, f"{form.prefix}a.jpg", b"1", acl="public-read") == 403
 
 
-def test_the_policy_contains_no_name_of_an_object(files: JobBucket) -> None:
+def test_policy_of_a_form_allows_all_keys_with_the_prefix_of_the_job(files: JobBucket) -> None:
     form = presign(files, "policy")
     policy = json.loads(base64.b64decode(form.fields["policy"]))
     assert ["starts-with", "$key", "job-sources/policy/"] in policy["conditions"]
     assert "key" not in form.fields
 
 
-def test_jobs_whose_ids_have_the_same_start_do_not_share_photos(files: JobBucket) -> None:
+def test_job_does_not_list_photos_of_a_job_with_a_longer_id(files: JobBucket) -> None:
     for job_id in ("job1", "job12"):
         form = presign(files, job_id)
         assert send(form, f"{form.prefix}{job_id}.jpg", b"1") == 204
@@ -126,7 +126,9 @@ def test_photos_on_several_pages_of_the_listing_are_each_listed_once(
     assert list(files.list_sources("pages")) == names
 
 
-def test_marks_of_folders_are_not_photos(files: JobBucket, client: S3Client) -> None:
+def test_keys_that_end_with_a_slash_are_not_listed_as_photos(
+    files: JobBucket, client: S3Client
+) -> None:
     for key in ("job-sources/marks/", "job-sources/marks/cats/", "job-sources/marks/cats/a.jpg"):
         client.put_object(Bucket=BUCKET, Key=key, Body=b"")
     assert list(files.list_sources("marks")) == ["cats/a.jpg"]
@@ -135,11 +137,11 @@ def test_marks_of_folders_are_not_photos(files: JobBucket, client: S3Client) -> 
 @pytest.mark.parametrize(
     "key", ["uploads/a", "job-sources/a.jpg", "job-sources//a.jpg", "job-sources/a/b/", ""]
 )
-def test_other_keys_belong_to_no_photo(key: str) -> None:
+def test_split_source_key_returns_none_for_a_key_that_is_not_of_a_photo(key: str) -> None:
     assert split_source_key(key) is None
 
 
-def test_a_missing_photo_is_not_found(files: JobBucket) -> None:
+def test_reading_a_missing_photo_raises_upload_not_found(files: JobBucket) -> None:
     with pytest.raises(UploadNotFoundError):
         files.read_source("none", "a.jpg", max_bytes=MAX_BYTES)
 
@@ -152,7 +154,7 @@ def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
         files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_operators_copy_photos_to_the_prefix_of_the_form(files: JobBucket) -> None:
+def test_copy_target_of_a_job_is_the_prefix_of_its_form(files: JobBucket) -> None:
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"
 
 
@@ -166,12 +168,12 @@ def test_a_result_is_read_by_its_link_with_type_and_name(files: JobBucket) -> No
     assert files.read_result("links", "0f") == b"second"
 
 
-def test_a_missing_result_is_not_found(files: JobBucket) -> None:
+def test_reading_a_missing_result_raises_upload_not_found(files: JobBucket) -> None:
     with pytest.raises(UploadNotFoundError):
         files.read_result("none", "0f")
 
 
-def test_a_missing_bucket_is_unavailable(client: S3Client) -> None:
+def test_listing_and_writing_in_a_missing_bucket_raise_unavailable(client: S3Client) -> None:
     files = JobBucket("no-such-bucket", client)
     with pytest.raises(UnavailableError):
         list(files.list_sources("a"))
@@ -179,8 +181,10 @@ def test_a_missing_bucket_is_unavailable(client: S3Client) -> None:
         files.write_result("a", "0f", b"1", content_type="image/png", file_name="cat.png")
 
 
-def test_the_location_of_a_bucket_opens_the_files_of_jobs(client: S3Client) -> None:
-    del client  # with the environment of this server
+def test_storage_of_a_bucket_has_the_files_of_jobs_and_no_storage_has_none(
+    client: S3Client,
+) -> None:
+    del client  # sets the environment variables of the server
     assert isinstance(open_storage(f"s3:{BUCKET}").jobs, JobBucket)
     assert open_storage("").jobs is None
 
@@ -189,7 +193,7 @@ def test_the_location_of_a_bucket_opens_the_files_of_jobs(client: S3Client) -> N
 def test_after_an_invalid_response_a_listing_is_complete_or_raises_unavailable(
     name: str, s3: S3Server, client: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job ends when each listed photo has ended: a shorter listing would lose photos."""
+    """A job ends when all listed photos have ended, so an incomplete list would lose photos."""
     names = [f"{number}.jpg" for number in range(3)]
     for source in names:
         client.put_object(Bucket=BUCKET, Key=f"job-sources/faults/{source}", Body=b"1")

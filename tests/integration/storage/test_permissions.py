@@ -17,13 +17,15 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}
 
 
-def test_the_role_allows_exactly_the_functions_requests(by_link: Api, s3: S3Server) -> None:
+def test_role_of_the_image_function_allows_exactly_its_requests_to_the_bucket(
+    by_link: Api, s3: S3Server
+) -> None:
     s3.gate.seen.clear()
     assert post(by_link, follow=False).status_code == 303
     upload = presign(by_link)
     assert send(upload).ok
     assert blur(by_link, upload["upload_id"]).status_code == 200
-    # Clients' requests are signed in their query or form; the function's requests in a header.
+    # Requests of clients are signed in the query or the form, those of the function in a header.
     own = {
         (ACTIONS[method], path.split("/")[2])
         for method, path, headers in s3.gate.seen

@@ -31,7 +31,9 @@ def post(api: Api, *, follow: bool) -> requests.Response:
     )
 
 
-def test_the_response_is_a_link_with_size_and_type(by_link: Api) -> None:
+def test_result_that_is_too_large_gets_a_303_with_a_link_and_the_size_and_type(
+    by_link: Api,
+) -> None:
     response = post(by_link, follow=False)
     assert (response.status_code, response.headers["X-Credits-Charged"]) == (303, "1")
     link = response.json()
@@ -42,7 +44,7 @@ def test_the_response_is_a_link_with_size_and_type(by_link: Api) -> None:
     assert stored.headers["Content-Disposition"] == 'inline; filename="background.png"'
 
 
-def test_requests_follows_the_link_to_the_same_image(by_link: Api, api: Api) -> None:
+def test_requests_library_follows_the_link_to_the_same_image(by_link: Api, api: Api) -> None:
     followed, inline = post(by_link, follow=True), post(api, follow=False)
     assert [step.status_code for step in followed.history] == [303]
     assert inline.status_code == 200

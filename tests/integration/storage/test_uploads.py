@@ -66,14 +66,14 @@ def test_another_keys_upload_is_not_found_and_costs_nothing(api: Api) -> None:
     assert response.headers["X-Credits-Remaining"] == "100"
 
 
-def test_a_missing_upload_is_not_found(api: Api) -> None:
+def test_upload_id_of_a_photo_that_was_not_sent_gets_404(api: Api) -> None:
     assert blur(api, presign(api)["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
-def test_an_id_opens_only_uploads(upload_id: str, api: Api) -> None:
+def test_invalid_upload_id_gets_upload_not_found(upload_id: str, api: Api) -> None:
     response = blur(api, upload_id)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
 
@@ -106,7 +106,7 @@ def test_a_type_that_differs_from_the_declared_one_is_rejected(api: Api) -> None
 
 
 @pytest.mark.parametrize("name", ["token", "policy", "key"])
-def test_a_changed_form_is_rejected(api: Api, name: str) -> None:
+def test_form_with_a_changed_token_policy_or_key_is_rejected(api: Api, name: str) -> None:
     upload = presign(api)
     changed = {field: value for field, value in upload["fields"].items() if field == name}
     tampered = {field: "eyJ9" + value for field, value in changed.items()}
@@ -115,7 +115,7 @@ def test_a_changed_form_is_rejected(api: Api, name: str) -> None:
     assert (sent.status_code >= 400) == bool(changed)
 
 
-def test_uploads_have_a_size_limit(api: Api) -> None:
+def test_upload_form_for_more_than_50_mb_is_rejected(api: Api) -> None:
     body = {"content_type": "image/jpeg", "bytes": 50_000_001}
     url, headers = f"{api.server.url}/v2/uploads", {"ApiKey": api.key}
     response = requests.post(url, json=body, headers=headers, timeout=30)
@@ -130,10 +130,10 @@ def test_the_error_for_a_large_request_names_the_route_for_uploads(api: Api) -> 
     assert "POST /v2/uploads" in response.json()["error"]["message"]
 
 
-def test_an_upload_is_fetched_only_for_a_call_that_holds_its_price(
+def test_upload_is_not_fetched_from_the_bucket_for_a_rejected_call(
     by_link: Api, s3: S3Server
 ) -> None:
-    """Count the requests to the bucket: a rejected call causes no transfer."""
+    """Only an accepted call causes a request to the bucket."""
     limited = issue(by_link.env, options=["--rate", "1", "--burst", "2"])
     poor = issue(by_link.env, funds=0)
     unknown = keys.mint(KeyKind.LIVE, keys.parse(limited).account_id, secrets.token_bytes)
