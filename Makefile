@@ -1,4 +1,5 @@
-# All commands for users and CI. They need only make and Python 3.11 or later.
+# All commands for users and CI. A command needs only make and Python 3.11 or later, unless its help
+# text names something else.
 PYTHON ?= python3
 # The name of the model, as in BLUR_MODEL.
 MODEL ?= u2netp-light
@@ -15,8 +16,8 @@ install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
 	--python $(1)/bin/python --requirement requirements/$(2).txt
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
-# The names of `ready` files contain a checksum of the lock files. So neither the time stamps in a
-# new checkout nor a switch between branches has an effect.
+# The names of `ready` files contain a checksum of the lock files, so make installs packages again
+# only if a lock file has other content. The time stamps of the lock files have no effect.
 key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
 SAM_VENV := .venv-sam
@@ -51,24 +52,25 @@ help: ## Show these commands
 
 PORT ?= 8080
 IS_FREE = import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))
-# make prints "Error 1" after any failed command. Without this line, SIGPIPE stops make. The exit
-# status still shows a failure.
+# make prints "Error 1" after any failed command. To avoid this line, `run` stops make with SIGPIPE
+# if the port is in use. The exit status still shows a failure.
 run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT=8081 sets the port
 	@$(BIN)/python -c '$(IS_FREE)' $(PORT) 2>/dev/null || { \
 		echo "Port $(PORT) is already in use. Choose another one: make run PORT=$$(($(PORT) + 1))" >&2; \
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
-# Some processes share the test files; the tests of one file run in the same process. Six processes
-# on two cores are faster than two, because many tests wait for servers. Files run in the order of
-# `testpaths`, with the longest ones first.
+# pytest-xdist distributes the test files over several processes; the tests of one file run in the
+# same process. Six processes on two cores are faster than two, because many tests wait for servers.
+# Files run in the order of `testpaths`, with the longest ones first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 # The threads of an inference wait actively for each other, which makes other processes slower.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 # The tests start hundreds of processes. Without bytecode, each process compiles all modules that it
 # imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Writes the bytecode of the tests and their packages; the test run shows errors.
+# Writes the bytecode of the tests and their packages. It hides errors, because the test run shows
+# the same errors.
 COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
@@ -106,7 +108,7 @@ check: $(TEST_READY) ## Check lint, formatting, types, the direction of imports 
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	@$(BIN)/python tools/prose.py
 
-prose: $(TEST_READY) ## Count hard phrases in each folder; tools/prose.py lists them
+prose: $(TEST_READY) ## Count the rejected phrases in each folder; tools/prose.py lists them
 	@$(BIN)/python tools/prose.py --counts
 
 model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name selects another one
@@ -172,7 +174,7 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 
 # The size of the trials. A full run takes hours.
 TRIALS ?= small
-# These trials compare times under attack with usual times, so no others run at the same time.
+# These trials compare times under attack with usual times, so no other trials run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
 # These trials mostly wait for time limits, which are too short for a busy machine.
 WAITING := $(addprefix tests/,attack/test_shares.py faults/test_dynamo_outages.py \
@@ -226,7 +228,7 @@ audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities in all 
 		echo "A package is vulnerable, or the index has no data about vulnerabilities." >&2; \
 		exit 1; }
 
-# An earlier lock constrains each lock, so that all pin the same versions.
+# `--constraints` names a lock file whose versions the new lock file must repeat.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)
@@ -247,8 +249,9 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) clients.in --no-deps --output-file clients.txt
 	@$(LOCK) ministack.in --output-file ministack.txt
 
-clean: ## Remove environments, model and caches; keeps the accounts in var/
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) $(MINISTACK_VENV)
+clean: ## Remove environments, models and caches, but not the accounts in var/
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) $(PEERS_VENV)
+	rm -rf $(MINISTACK_VENV)
 	rm -rf .aws-sam build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -281,7 +284,8 @@ $(TEST_READY): $(VENV_READY)
 	@$(PIP_EDITABLE)
 	@touch $@ $(SERVE_READY)
 
-# Use --no-deps: the lock is complete, and a pin does not match a requirement with extras.
+# The lock file contains all dependencies. Without --no-deps, uv would also require a pin for each
+# requirement with extras, and the lock file pins packages without extras.
 $(SAM_READY): $(TEST_READY)
 	@echo "Installing the packages to build and check the stack into $(SAM_VENV), about 600 MB ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
@@ -313,7 +317,7 @@ $(AUDIT_READY): $(VENV_READY)
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@
 
-# Uses the packages for tests from the other environment.
+# A .pth file adds the packages of $(VENV), so this environment contains only the others.
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
 	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)

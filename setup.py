@@ -1,4 +1,4 @@
-"""Adds the files that are not Python packages to the wheel: the model and the page.
+"""Adds the models and the page to the wheel, because they are not in a Python package.
 
 All other settings are in pyproject.toml. A wheel has these files in `bgblur/data`, so that
 `bgblur blur` and `bgblur serve` work without a checkout and without a network. An editable install
@@ -18,7 +18,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 MODEL = ROOT / "build" / "models" / "u2netp-light.onnx"
 OPTIONAL = [MODEL.with_name(f"{name}.onnx") for name in ("selfie-segmentation", "face-detection")]
-"""The networks for people and faces."""
+"""The networks for people and faces; the wheel is built without them if no source has them."""
 SITE = ROOT / "site"
 
 
@@ -26,7 +26,7 @@ class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
     """Build the packages, then add the data."""
 
     def run(self) -> None:
-        """Build the wheel; if the model is missing, make it first."""
+        """Copy the packages, then the page and the models; make a missing model first."""
         super().run()
         if self.editable_mode:
             return

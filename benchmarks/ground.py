@@ -2,10 +2,11 @@
 
     make bench-ground
 
-On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity,
-`flat` and `ground` are compared with an ideal layered lens blur. Both depths get the true alpha, so
-that only the circle of confusion and the blur are compared. Errors are mean absolute differences:
-for the circle of confusion in shares of the radius, for the pictures in 8-bit levels.
+On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity
+(`ground_photo`), `flat` and `ground` are compared with an ideal layered lens blur. Both get the
+same alpha as the ideal blur, so that only the circle of confusion and the blur are compared. Errors
+are mean absolute differences: for the circle of confusion in shares of the radius, for the pictures
+in 8-bit levels.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ if TYPE_CHECKING:
 
 RADIUS_PX = 12
 BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
-"""The targets: the largest error and time relative to `flat`, and the largest additional memory."""
+"""The targets: the largest errors of background and floor and the longest time, relative to `flat`,
+and the largest additional memory."""
 ROUNDS = 7
 
 PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)
 
 
 def worlds() -> dict[str, list[World]]:
-    """Return the scenes by their content."""
+    """Return groups of scenes, by a description of their content."""
     family = (Subject("person", 1.7, 5.5, 0.7), Subject("person", 1.65, 4.0, -0.7))
     bicycle, product = Subject("bicycle", 1.1, 4.0), Subject("box", 0.5, 2.5)
     both = (-5, 5)
@@ -77,7 +79,7 @@ FAILURES = ("wall 2 m behind the person", "box in the air")
 
 
 class Errors(NamedTuple):
-    """The mean errors of one way to blur."""
+    """The mean errors of one depth, `flat` or `ground`."""
 
     confusion: float
     background: float
@@ -112,7 +114,7 @@ def _errors(
 
 
 def on_rendered_scenes() -> str:
-    """Compare on all scenes."""
+    """Return the table of the errors on all scenes."""
     rows = []
     for name, group in worlds().items():
         pairs = []
@@ -140,7 +142,7 @@ def _row(name: str, pairs: list[tuple[Errors, Errors]], target: str) -> tuple[st
 
 
 def on_a_photo() -> str:
-    """Compare on the photo with measured disparity, with the model's matte."""
+    """Return the table of the errors on the photo, with the matte of the model."""
     photographed = motorcycle(partial(find_matte, opened()))
     picture, matte = photographed.photo, photographed.alpha
     background = 1 - to_alpha_f32(matte)
@@ -151,11 +153,11 @@ def on_a_photo() -> str:
 
 
 def cost() -> str:
-    """Compare the blur step and the peak memory at 12 megapixels with `flat`."""
+    """Compare the blur step and the peak memory of `ground` with those of `flat`, at 12 MP."""
     opened()
     pixels = decode(photo(4000, 3000), max_pixels=NO_LIMIT).pixels
     y, x = np.mgrid[:3000, :4000]
-    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # half of the height
+    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # as high as half of the photo
     scene = Scene.decompose(pixels, (255 * np.clip(circle, 0, 1)).astype(np.uint8))
     rows: list[tuple[str, ...]] = []
     for kernel in KERNELS:
@@ -174,7 +176,7 @@ def cost() -> str:
     flat_mib, ground_mib = (_peak_mib(depth) for depth in DEPTHS)
     peaks = (f"{flat_mib:.0f}", f"{ground_mib:.0f}", f"{ground_mib - flat_mib:+.0f}")
     rows.append(("peak memory, MiB", *peaks, f"at most +{MEMORY_MIB}"))
-    return report.table(("4000 x 3000", "flat", "ground", "", "target"), rows)
+    return report.table(("4000 x 3000", "flat", "ground", "change", "target"), rows)
 
 
 def _with_ground(scene: Scene, radius_px: float, kernel: str) -> RgbU8:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
 
 SUBJECT_PERCENTILES = (5, 95)
-"""The share of a subject's measured disparities that is used, without the errors at the subject's
-outline."""
+"""The percentiles between which a subject's measured disparities are used. Many values outside them
+are errors at the subject's outline."""
 
 
 def motorcycle(find_matte: Callable[[RgbU8], AlphaU8]) -> Rendered:
@@ -55,7 +55,7 @@ def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> F
     """Return the circle of confusion of a lens that has the whole subject in focus.
 
     This circle is 0 between the subject's farthest and nearest points, and the whole radius for the
-    farthest 1 % of the background. `measured` is the disparity without the filled pixels.
+    farthest 1 % of the background. `measured` is the disparity before unknown pixels were filled.
     """
     subject = measured[(matte == OPAQUE) & np.isfinite(measured)]
     far, near = np.percentile(subject, SUBJECT_PERCENTILES)
@@ -66,7 +66,7 @@ def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> F
 
 
 def _fill(disparity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Fill unknown pixels with the nearest known ones."""
+    """Fill each unknown pixel with the value of the nearest known pixel."""
     nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
     filled: FloatArray = disparity[tuple(nearest)]
     return filled

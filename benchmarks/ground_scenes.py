@@ -2,9 +2,9 @@
 
 The camera is a pinhole 1.6 m above the ground, tilted so that the horizon is at a given row. If the
 subject is at the distance f, a point at the distance z has the circle of confusion |1 / f - 1 / z|,
-as a share of the farthest point's. The ideal picture is a layered lens blur: the background is
-divided by its circle of confusion into thin layers, each is blurred with its own radius, and the
-sharp subject is composited over their sum.
+as a share of the circle of the farthest point. The ideal picture is a layered lens blur: the
+background is divided by its circle of confusion into thin layers, each layer is blurred with its
+own radius, and the sharp subject is composited over the sum of the layers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOCAL_PX = 600.0
 CAMERA_M = 1.6
 FAR_M = 1e5
 TILE_M = 1.5
-"""The side of a texture on the ground."""
+"""The side of one copy of a texture on the ground."""
 OVERSAMPLING = 2
 HALF = 0.5
 LEVEL = 1e-4
@@ -57,7 +57,7 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """The image of the camera."""
+    """A scene, and the position of the camera in it."""
 
     subjects: tuple[Subject, ...]
     ground: str = "brick"
@@ -90,7 +90,7 @@ class Rendered(NamedTuple):
 
 
 def render(world: World) -> Rendered:
-    """Take the photo."""
+    """Render the photo of a scene, its background, its alpha and its circle of confusion."""
     rays = _rays(world)
     distance, is_floor, texture = _trace(world, rays)
     inverse = 1 / np.maximum(distance, 0.1)
@@ -174,7 +174,7 @@ def _trace(
 
 
 def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatArray) -> RgbU8:
-    """Look up a tiled texture, in copies as coarse as the distance needs."""
+    """Return the colours of a tiled texture; distant points get them from coarser copies of it."""
     picture = texture(name)
     texels_per_m = picture.shape[0] / TILE_M
     footprint = np.clip(far, 0.1, 1e4) / FOCAL_PX / OVERSAMPLING * texels_per_m
@@ -192,7 +192,7 @@ def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatAr
 
 
 def _backdrop_colours(right: FloatArray, down: FloatArray, away: float) -> RgbU8:
-    """Put a photo on the wall, mirrored again and again."""
+    """Return the colours of the wall: a photo, repeated in mirrored copies."""
     picture = texture("coffee")
     height_m = away * 0.6
     scale = picture.shape[0] / height_m

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 GROUNDS = ("brick", "grass", "gravel")
-"""The grey textures, for the ground."""
+"""The textures for the ground; they are grey."""
 
 
 @cache

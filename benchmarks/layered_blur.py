@@ -16,7 +16,10 @@ LAYERS = 24
 def layered_blur(
     background: RgbU8, confusion: FloatArray, radius_px: float, weights: FloatArray | None = None
 ) -> RgbU8:
-    """Spread each pixel by its own share of the radius."""
+    """Blur the background, each pixel with its share of the radius, `confusion`: 0..1.
+
+    `weights`, 0..1, is the visible part of each pixel. All arrays are (H, W) or (H, W, 3).
+    """
     depths = np.linspace(0, 1, LAYERS + 1, dtype=np.float32)
     visible = np.ones_like(confusion) if weights is None else weights
     colours = np.zeros(background.shape, np.float32)

@@ -41,8 +41,8 @@ network's work. docs/adr/0011-low-rank-model.md has the results of other choices
 def calibrate(content: bytes, pictures: Sequence[Floats]) -> dict[str, Factors]:
     """Fit one convolution after another.
 
-    Each is fitted to the original outputs. Its inputs are from the network in which earlier
-    convolutions are already factored, so that errors do not add up.
+    Each convolution is fitted to its outputs in the original network. Its inputs are from the
+    network in which earlier convolutions are already factored, so that errors do not add up.
     """
     original, light = onnx.load_from_string(content).graph, onnx.load_from_string(content).graph
     rewrite(original)
@@ -91,7 +91,7 @@ def outputs(
 
 
 def factors_of(fitted: Fit, rank: int) -> Factors:
-    """Reshape the fit to convolutions."""
+    """Reshape the matrices of the fit to the weights of convolutions."""
     half, full = fitted.reduce.T.reshape(rank, 2, -1, 3, 3).swapaxes(0, 1)
     parts = (half, full, fitted.expand, fitted.bias)
     return Factors(*(part.astype(np.float32) for part in parts))
@@ -108,7 +108,7 @@ def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
 
 
 def main() -> None:
-    """Fit the factors of a folder's model and store them."""
+    """Fit the factors for the `u2netp.onnx` in a folder, and store them."""
     parser = argparse.ArgumentParser(description="Fit the factors of the light model.")
     parser.add_argument("folder", type=Path, help="the folder with u2netp.onnx")
     parser.add_argument("--into", type=Path, default=FACTORS, help="the file to write")

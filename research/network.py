@@ -1,7 +1,7 @@
 """u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
 
-This module implements the operations in the graph that `rewrite.rewrite` returns, and in its
-factored form.
+This module implements all operations of the graph after `rewrite.rewrite`, and of the same graph
+with factored convolutions.
 """
 
 from __future__ import annotations

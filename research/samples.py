@@ -1,4 +1,4 @@
-"""Activations of the network at the positions on which its map depends."""
+"""Positions on which the network's map depends most, and the activations around them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ mean."""
 
 
 class Samples:
-    """Return, for each convolution, the positions to sample and the metric for errors there.
+    """For each convolution: the positions to sample, and the metric for errors at them.
 
     A random +1 or -1 for each pixel of the map is propagated back through the network. The mean
     square of the result is the mean square of the Jacobian's columns (Hutchinson 1990).

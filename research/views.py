@@ -22,7 +22,7 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "stereo_motorcyc
 VIEWS = 8
 """Views of each photograph; the first is the photograph itself."""
 CROPS = 3
-"""The views below this number are only cropped; the others are recoloured too."""
+"""The number of the first view that is also recoloured; the views before it are only cropped."""
 MIN_CROP = 0.45
 """The smallest crop, as a share of the side."""
 SPEC = MODELS["u2netp"]
@@ -35,12 +35,12 @@ def tensors() -> list[NDArray[np.float32]]:
 
 
 def photos() -> list[RgbU8]:
-    """Return photographs of a person, animals, things, a machine and a landscape."""
+    """Return six photographs: two of people, and a cat, a cup, a rocket and a motorcycle."""
     return [as_rgb(getattr(data, name)()) for name in PHOTOS]
 
 
 def as_rgb(photo: RgbU8 | tuple[RgbU8, ...]) -> RgbU8:
-    """Return the left photo of a stereo pair, and repeat the channel of a grey photo."""
+    """Return a photo with three channels; of a stereo pair, the left photo."""
     one = photo[0] if isinstance(photo, tuple) else photo
     return np.repeat(one[:, :, np.newaxis], 3, axis=2) if one.ndim == 2 else one  # noqa: PLR2004 - rows and columns
 

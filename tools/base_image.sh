@@ -8,11 +8,11 @@ cd "$(dirname "$0")/.."
 suite=trixie # has Python 3.13, like AWS's base image
 
 root=$(mktemp -d)
-trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not interrupt this
+trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not interrupt rm
 trap 'exit 130' INT TERM
 chmod 755 "$root"
 debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$suite" "$root"
-# pip possibly needs this machine's additional certificates to reach its index.
+# To reach the package index, pip can need certificates that were added to this machine.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/usr/share/doc/*
 tar -C "$root" -c . | docker import - background-blur-rootfs

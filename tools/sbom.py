@@ -126,7 +126,7 @@ def bundled(installed: metadata.Distribution) -> list[Component]:
 
 
 def models(name: str, folder: Path) -> list[Component]:
-    """Return the components of the model: its pinned file, and its light form if it has one."""
+    """Return the components of the model: the pinned file, and its light model if it has one."""
     rows = tomllib.loads(MODELS.read_text("utf-8"))
     [(pinned, row)] = [(key, row) for key, row in rows.items() if name in {key, row.get("light")}]
     original = _model(pinned, row, row["sha256"])
@@ -197,7 +197,10 @@ def bill(model: str, folder: Path) -> dict[str, Any]:
 
 
 def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
-    """Return each package's dependencies; the packages in function.in are the function's own."""
+    """Return the dependencies of each package and of the function.
+
+    The function depends on the packages in function.in, the models and the base image.
+    """
     asked = {pin.purl for pin in pins if "function.in" not in pin.required_by}
     needs = {pin.purl: [p.purl for p in pins if pin.name in p.required_by] for pin in pins}
     needs[FUNCTION] = [each for each in references if each not in asked]

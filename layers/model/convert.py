@@ -3,8 +3,8 @@
 The script writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
 `face-detection.onnx` next to `face_detection_full_range.tflite`. A missing file is skipped. The
 weights are the same, and the results differ by at most about 1e-6. The same input gives the same
-file, byte for byte. Only the map of scores is kept from the network for faces: the positions of
-eyes, nose and mouth are not used.
+file, byte for byte. Of the network for faces, only the map of scores is converted: the service does
+not use the positions of eyes, nose and mouth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONVERTED = {
 }
 """The converted files, by their sources."""
 OPSET, IR_VERSION = 13, 7
-"""The opset, which every runtime in use supports and which has all operators here."""
+"""Versions of ONNX that have all operators used here, and that every runtime in use supports."""
 
 
 def convert(content: bytes) -> bytes:
@@ -61,8 +61,8 @@ def convert(content: bytes) -> bytes:
 def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[NodeProto]]:
     """Return the constants, in half floats if these are exact, and the nodes that expand them.
 
-    Like the source, the file is then half as large. ONNX Runtime runs the nodes when it opens the
-    file.
+    The file is then half as large, like the source file. ONNX Runtime runs the nodes when it opens
+    the file.
     """
     stored, casts = {}, []
     for name, values in constants.items():
@@ -82,7 +82,7 @@ def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no t
 
 
 def main(folder: Path) -> None:
-    """If the folder has a source, write the converted network into it, completely or not at all."""
+    """Write the converted network of each source in the folder, completely or not at all."""
     for source, converted in CONVERTED.items():
         if (folder / source).exists():
             write_whole(convert((folder / source).read_bytes()), folder / converted)

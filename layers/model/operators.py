@@ -22,14 +22,14 @@ class Network:
     """An ONNX graph that grows operator by operator. A tensor's name is its number in the file."""
 
     def __init__(self, file: TfliteFile) -> None:
-        """Begin without nodes."""
+        """Start with a graph without nodes."""
         self.file = file
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
-        """Constants in full precision, by the name of the tensor with their half precision."""
+        """The tensor with half floats, by the tensor with the same values in full precision."""
         self.maps: dict[int, int] = {}
-        """The maps, (1, height, width, channels), by the name of the output that lists their
+        """The tensor with a map, (1, height, width, channels), by the tensor that lists the map's
         pixels."""
 
     def convert(self, operator: Operator) -> None:
@@ -71,7 +71,7 @@ def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT00
 
 
 def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes
-    """Return a converter that makes one node with the same inputs."""
+    """Return a converter that makes one node with the operator's inputs."""
 
     def convert(network: Network, operator: Operator) -> None:
         network.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
@@ -109,7 +109,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding "SAME", before and after an axis: the second can be larger."""
+    """Return TensorFlow's padding "SAME" before and after an axis; the one after can be larger."""
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
 
@@ -134,7 +134,7 @@ def _max_pool(network: Network, operator: Operator) -> None:
 
 
 def _pad(network: Network, operator: Operator) -> None:
-    """Convert zeros before and after each axis."""
+    """Convert the padding of each axis with zeros, before and after it."""
     source, name = operator.inputs[0], str(operator.output)
     pads = network.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
     pads_name = network.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))

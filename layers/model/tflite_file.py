@@ -32,7 +32,7 @@ class Operator:
     """One operator; tensors are identified by their numbers."""
 
     kind: str
-    """The built-in operator's name, or a custom operator's own."""
+    """The name of the built-in or custom operator."""
     inputs: list[int]
     output: int
     options: Any
@@ -46,7 +46,8 @@ class TfliteFile:
         """Parse the content.
 
         Raises:
-            UnsupportedNetworkError: the file has more than one subgraph, input or such output.
+            UnsupportedNetworkError: the file does not have exactly one subgraph, one input and one
+            output of a single channel.
 
         """
         self._model = tflite.Model.GetRootAsModel(content, 0)
@@ -54,7 +55,7 @@ class TfliteFile:
         outputs = [int(self._graph.Outputs(k)) for k in range(self._graph.OutputsLength())]
         maps = [each for each in outputs if self.shape(each)[-1] == 1]
         if (self._model.SubgraphsLength(), self._graph.InputsLength(), len(maps)) != (1, 1, 1):
-            message = "only one subgraph with one input and one output of a channel is supported"
+            message = "only one subgraph, one input and one output of one channel are supported"
             raise UnsupportedNetworkError(message)
         self.input = int(self._graph.Inputs(0))
         [self.output] = maps
@@ -75,7 +76,7 @@ class TfliteFile:
         for place in range(self._graph.OperatorsLength()):
             operator = self._graph.Operators(place)
             code = self._model.OperatorCodes(operator.OpcodeIndex())
-            # Numbers up to 127 are in an older field; the newer field is 0 then.
+            # Operator numbers up to 127 are in an older field, and then the newer field is 0.
             kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
             if kind == "CUSTOM":
                 kind = code.CustomCode().decode()

@@ -124,7 +124,7 @@ def top_up(
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def adjust(account_id: str, amount: Credits, note: str, *, yes: bool, as_json: bool) -> None:
-    """Change a balance by CREDITS, such as 3 or -0.25. It cannot become negative."""
+    """Change a balance by CREDITS, such as 3 or -0.25. The balance cannot become negative."""
     if amount == 0:
         message = "CREDITS must not be 0"
         raise click.UsageError(message)
@@ -143,7 +143,7 @@ def adjust(account_id: str, amount: Credits, note: str, *, yes: bool, as_json: b
 def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:
     """Check that granted - used = balance + held, for ACCOUNT_ID or for all accounts.
 
-    Prints each difference; the exit code is then 3.
+    Prints each difference. If there is one, the exit code is 3.
     """
     accounts, rows = 0, []
     with open_admin() as admin:
@@ -151,7 +151,7 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
             accounts += part.accounts
             for each in part.differences:
                 rows.append({"account": each.account_id, "difference": each.text})
-                if not as_json:  # before the next account, because that can be unreadable
+                if not as_json:  # now, because reading the next account can fail
                     click.echo(printable(f"{each.account_id}: {each.text}"))
     if as_json:
         show({"accounts": accounts, "differences": rows}, as_json=True)

@@ -1,4 +1,4 @@
-"""The options of commands that call an API: its address and a key."""
+"""The option for the API key, for commands that call an API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ api_key_option = click.option(
     "--key",
     envvar="BGBLUR_API_KEY",
     show_envvar=True,
-    help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
+    help="Your API key. Better set the variable: `ps` shows command lines to every user.",
 )
 
 

@@ -22,7 +22,7 @@ REFILL_BELOW = whole(100)
 
 
 def key_file(accounts: str, data_folder: Path) -> Path:
-    """Return the file with the demo key of these accounts (`BLUR_ACCOUNTS`).
+    """Return the path of the file with the demo key, for `accounts` as in `BLUR_ACCOUNTS`.
 
     Each database has its own file, so that a server never overwrites another server's key.
     """
@@ -34,10 +34,10 @@ def key_file(accounts: str, data_folder: Path) -> Path:
 
 
 def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
-    """Return the demo key; create its account at the first start, and add credits to it later.
+    """Return the demo key. Create its account if it is missing; add credits if few are left.
 
-    Other keys are shown once and not stored. The demo key is stored in a file with mode 0600 next
-    to the database, because it can only spend this machine's demo credits.
+    Other keys are shown once, and only their digests are stored. The demo key itself is stored in
+    `key_file` with mode 0600, because it can only spend the credits of the demo account.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
     if not _is_known(admin, text):

@@ -1,4 +1,4 @@
-"""Ctrl-C in a batch: after the first one no photo is started; the second one stops immediately."""
+"""Ctrl-C in a batch: after the first, no more photos are started; the second stops the program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
     """Let the first Ctrl-C set `stop`; a second one raises KeyboardInterrupt as usual.
 
-    A result that an API has charged is still received and written.
+    After the first Ctrl-C, results that an API has charged are still received and written.
     """
     before = signal.getsignal(signal.SIGINT)
 
@@ -41,7 +41,7 @@ def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops immediately.
+    """Let Ctrl-C set `stop`, and exit with code 130 at the end; a second one exits immediately.
 
     Raises:
         click.ClickException: a file or folder cannot be read or written.

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, with lines above them; only the lines without a terminal."""
+"""Progress bars on a terminal, with lines above them; without a terminal, only the lines."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def name_column() -> TextColumn:
 
 
 def rest_column(field: str) -> TextColumn:
-    """Return a column with a field of the tasks, in the rest of the row."""
+    """Return a column that shows a field of the tasks and fills the rest of the row."""
     column = Column(no_wrap=True, overflow="ellipsis", ratio=1)
     return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=column)
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in hours, minutes or seconds."""
+    """Return a duration as text in hours, minutes and seconds, such as `2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,4 +1,4 @@
-"""The settings outside Lambda, with different defaults."""
+"""The settings of `bgblur`, with other defaults than on Lambda."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blur.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(__file__).with_name("data")
-"""The model and the page in an installed wheel; a checkout uses its own."""
+"""The models and the page in an installed wheel; a checkout has no such folder."""
 
 
 def models() -> Path:

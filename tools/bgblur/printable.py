@@ -21,7 +21,7 @@ def printable(text: str) -> str:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""The errors of writing to a file."""
+"""The errors of a full or failing disk, for which a short message is printed."""
 
 
 class PrintableErrorsGroup(click.Group):

@@ -119,7 +119,7 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
 
 
 def removebg_line(url: str, key: str | None) -> str:
-    """Return the two values to change in a client of remove.bg."""
+    """Return a line with the API address and the key for a client of remove.bg."""
     key_text = key or "a key of this server"
     return (
         f"remove.bg clients: set the API address to {url}/v1.0 (without version: {url})"

@@ -14,7 +14,7 @@ from rich.text import Text
 from bgblur.printable import printable
 
 UNLIMITED_CELLS = 10_000
-"""The width of tables: wide, so that no line is broken. Scripts read lines, and people copy
+"""The width of tables, so large that no line is broken: scripts read lines, and people copy
 keys."""
 
 
@@ -68,7 +68,7 @@ def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print(table: Table) -> None:
-    """Print to standard output, in the table's own width."""
+    """Print the table to standard output, with lines as long as it needs."""
     console = Console(highlight=False, width=UNLIMITED_CELLS)
     with console.capture() as capture:
         console.print(table)

@@ -145,7 +145,7 @@ def _rates(counts: KeyCounts, elapsed_s: float) -> dict[str, float]:
 
 
 def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    """Print the columns' names and a line for each row, as RFC 4180 in UTF-8."""
+    """Print the columns' names and a line for each row, as CSV (RFC 4180) in UTF-8."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blur_client.retry_policy import RetryPolicy
 
 OnWait = Callable[[float, BlurClientError], None]
-"""Called with the seconds until the next attempt, and the error of the last one."""
+"""Called with the seconds until the next attempt, and the error of the last attempt."""
 Result = TypeVar("Result")
 
 

@@ -37,7 +37,7 @@ class Client:
     """A client of one API with one key. Threads can share it.
 
     Each thread has its own connections, so two threads never use one socket. `close`, or the end
-    of a `with` block, closes them all.
+    of a `with` block, closes the connections of all threads.
     """
 
     def __init__(  # noqa: PLR0913 - two are required, the others have defaults

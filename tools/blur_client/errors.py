@@ -148,7 +148,7 @@ class TooManyJobsError(ApiError):
 
 
 class ResultNotFoundError(ApiError):
-    """The job has no such result, or it has expired."""
+    """The job has no result with this id, or the result has expired."""
 
 
 class MethodNotAllowedError(ApiError):

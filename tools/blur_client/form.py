@@ -18,12 +18,12 @@ OnUpload = Callable[[int, int], None]
 
 
 def set_fields(**fields: object) -> dict[str, str]:
-    """Return the fields as text, without those that are None: the API's defaults apply to them."""
+    """Return the fields as text. Leave out None, so that the API uses its default."""
     return {name: str(value) for name, value in fields.items() if value is not None}
 
 
 class FixedSizeReader:
-    """A file of which exactly the declared number of bytes is read.
+    """A reader that reads exactly the declared number of bytes from a file.
 
     The class has no `fileno` and no `getvalue`, so the encoder uses `len` as the size.
     """

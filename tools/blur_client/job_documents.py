@@ -27,9 +27,9 @@ class UploadForm:
     prefix: str
     """The start of `key`, before the name of the photo."""
     max_bytes: int
-    """The largest photo."""
+    """The size of the largest photo that the form accepts."""
     expires_at: str
-    """RFC 3339; every document of a job contains a new form."""
+    """The end of the form's validity (RFC 3339). Every document of an open job has a new form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Job:
     failed: int
     cancelled: int
     charged: float
-    """The credits of all results so far."""
+    """The credits charged for all results so far."""
     seconds_left: float | None
     """An estimate from the rate so far, or None."""
     upload: UploadForm | None
@@ -65,7 +65,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no photo can change any more; running photos of a cancelled job end first."""
+        """Whether all photos have ended. After `cancel`, this is true when no photo runs."""
         return self.ended_at is not None
 
 
@@ -80,7 +80,7 @@ class JobFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestRow:
-    """How one photo of a job ended."""
+    """The outcome for one photo of a job."""
 
     source: str
     """The name that the photo was uploaded with. Do not use it as a path without a check."""
@@ -102,7 +102,7 @@ class ManifestRow:
 
 
 def parse_job(document: Mapping[str, Any], response_url: str) -> Job:
-    """Parse the document of a job; addresses are relative to the response's."""
+    """Parse the document of a job; relative addresses in it start from `response_url`."""
     counts = document["counts"]
     return Job(
         job_id=document["job_id"],
@@ -172,7 +172,8 @@ def _parse_row(document: Mapping[str, Any]) -> ManifestRow:
 def next_cursor(response: requests.Response) -> str | None:
     """Return the cursor in the link to the next page (RFC 8288), or None for the last page.
 
-    Only the cursor is used, not the address, because the request has the API key.
+    The link's address is not used: the next request has the API key, and the address could be on
+    another host.
     """
     url = response.links.get("next", {}).get("url", "")
     return parse_qs(urlsplit(url).query).get("after", [None])[0]

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from blur_client.transport import Transport
 
 PHOTO_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
-"""Errors that concern one photo, such as a name that is too long; others can still be uploaded."""
+"""Statuses of errors that concern only one photo, such as a name that is too long. Other photos can
+still be uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class JobUploads:
     ) -> Iterator[Uploaded]:
         """Upload photos, given as pairs of name and photo, in several threads.
 
-        Yield one outcome for each. `photos` is read as the uploads proceed, so it can be a
-        generator of any length. If the caller stops the iteration, running uploads end and no other
-        one starts. `on_wait` is called in these threads before each wait.
+        Yield one outcome for each photo. `photos` is read as the uploads proceed, so it can be a
+        generator of any length. If the caller stops the iteration, running uploads are finished and
+        no further upload starts. The threads call `on_wait` before each wait for a retry.
 
         Raises:
             BlurClientError: an error that would also occur for all other photos.
@@ -165,7 +166,7 @@ def _too_large(form: UploadForm) -> ImageTooLargeError:
 
 
 def _has_expired(error: ApiError) -> bool:
-    """Return whether the form was rejected: by a folder with a code, or by a bucket with 403."""
+    """Return whether the form was rejected: a folder sends `upload_not_found`, a bucket 403."""
     is_of_bucket = isinstance(error, UnexpectedResponseError)
     return isinstance(error, UploadNotFoundError) or (
         is_of_bucket and error.status == HTTPStatus.FORBIDDEN

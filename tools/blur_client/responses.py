@@ -18,7 +18,7 @@ Parsed = TypeVar("Parsed")
 _SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
 _CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _MAX_TEXT_CHARS = 200
-"""The number of characters that an error message quotes from an unexpected text."""
+"""The most characters that an error message quotes from an unexpected response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the API's response with the response that contains the image, often the same one."""
+    """Combine the headers of `response` with the image of `image`; both can be one response."""
     headers = response.headers
     return BlurResult(
         data=image.content,
@@ -135,7 +135,7 @@ def unexpected(response: requests.Response, message: str) -> UnexpectedResponseE
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object of the response; an empty one if it has none."""
+    """Return the JSON object in the body, or an empty one if the body is not a JSON object."""
     try:
         document = response.json()
     except ValueError:

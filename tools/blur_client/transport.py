@@ -69,7 +69,7 @@ class Transport:
         return self._send(requests.Request(method, url, headers=headers, data=form, auth=NoAuth()))
 
     def download(self, url: str, *, with_key: bool) -> Response:
-        """Get the head of a response; its body is read with `save`, or dropped with `close`.
+        """Return a response without its body. Then read the body with `save`, or call `close`.
 
         Raises:
             ConnectionFailedError: no response was received.

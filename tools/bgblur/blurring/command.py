@@ -29,13 +29,19 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 LOCAL_JOBS, API_JOBS = 1, 4
-"""On this machine one photo already uses all CPUs; an API can handle several."""
+"""One photo already uses all CPUs of this machine; an API can process several at a time."""
 
 
 @click.command(short_help="Blur or remove the background of photos.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @blur_options
-@click.option("-o", "--output", "output_path", metavar="OUT", help="A file, a folder, or -.")
+@click.option(
+    "-o",
+    "--output",
+    "output_path",
+    metavar="OUT",
+    help="The file or folder to write to, or - for standard output.",
+)
 @click.option(
     "--suffix",
     metavar="TEXT",

@@ -1,4 +1,4 @@
-"""The options of a blur in one table: the command line, the API's form and local processing."""
+"""The options of a blur in one table, for the command line, the API's form and a local blur."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BlurOption:
     field: str
     """Its name in the API's form, and in `blur_client`."""
     local: str | Callable[[str], Mapping[str, Any] | None]
-    """The field of `blur.imaging.options`, or a function that returns fields for a value."""
+    """The field of `BlurOptions`, or a function that returns its fields for a value."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
@@ -156,7 +156,9 @@ def blur_options(
 
 
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format for all results: the chosen one, or the output's extension, or None.
+    """Return the format for all results: the chosen one, or that of the output's extension.
+
+    Return None if both are missing.
 
     Raises:
         click.UsageError: the extension is unknown, or does not match the chosen format.
@@ -174,7 +176,7 @@ def chosen_format(chosen: str | None, output: str | None) -> str | None:
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the format for a photo's result: the photo's own format, if it can hold the result."""
+    """Return the format of the photo if it can hold the result, otherwise `png`."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 

@@ -52,8 +52,8 @@ class Naming:
     format: str | None = None
     """The format of all results; None for each photo's own format."""
     suffix: str | None = None
-    """The text added to the photo's name. None adds the mode's suffix, if the folder is the same.
-    """
+    """The text added to the photo's name. None adds the mode's suffix to results in the photo's
+    folder."""
 
     def format_of(self, photo: Path | None) -> str:
         """Return the format of a photo's result."""
@@ -141,7 +141,7 @@ def _search(
 
 
 def photos_in(folder: Path, *, recursive: bool, leave_out: str | None = None) -> Iterator[Path]:
-    """Yield the photos of a folder, sorted, without those in its subfolder `leave_out`.
+    """Yield the photos of a folder, sorted, without hidden ones and the subfolder `leave_out`.
 
     Raises:
         OSError: a folder cannot be read.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_PHOTO_BYTES = 400_000_000
-"""50 megapixels of 8 bytes each (16-bit RGBA, uncompressed)."""
+"""50 megapixels with 8 bytes for each pixel (16-bit RGBA, uncompressed)."""
 
 
 def read_photo(path: Path) -> bytes:

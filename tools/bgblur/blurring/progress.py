@@ -76,7 +76,7 @@ class Display:
         skipped: int = 0,
         stopping: bool = False,
     ) -> None:
-        """Show the progress; with `stopping`, only running photos are finished.
+        """Show the progress; `stopping` means that only the running photos will be finished.
 
         The `skipped` photos are part of the `finished` ones. Skipped photos took no time, so the
         estimated remaining time ignores them.
@@ -92,7 +92,7 @@ class Display:
         jobs = {id(job): job for job in running}
         for finished in self._bars.keys() - jobs.keys():
             self._progress.remove_task(self._bars.pop(finished))
-        rows = self._console.height - 2  # one for the overall bar, one for the cursor
+        rows = self._console.height - 2  # one row is for the overall bar, one for the cursor
         for key, job in list(jobs.items())[: max(1, rows)]:
             if key not in self._bars:
                 name = _shorten(printable(job.task.name))

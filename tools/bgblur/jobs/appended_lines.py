@@ -1,4 +1,4 @@
-"""A file of JSON lines to which a program appends, and which it reads again if it was killed."""
+"""A file of JSON lines: a program appends to it, and reads it at the next start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 
 class AppendedLines:
-    """The file; threads can share it. A context manager keeps it open."""
+    """The file. Threads can share it. Use it as a context manager, which keeps the file open."""
 
     def __init__(self, path: Path) -> None:
         """Keep the path; nothing is read or written yet."""
@@ -56,7 +56,7 @@ class AppendedLines:
                     yield json.loads(line)
 
     def append(self, value: object) -> None:
-        """Write a line, without a buffer."""
+        """Write a line immediately; do nothing if the file is not open."""
         if self._file is not None:
             with self._lock:
                 self._file.write(json.dumps(value) + "\n")

@@ -55,7 +55,7 @@ def jobs() -> None:
 @job_options
 @click.option("-R", "--recursive", is_flag=True, help="Search subfolders too.")
 @click.option("--job", "job_id", type=JOB_ID, help="Continue the upload for this job.")
-@click.option("--notify", metavar="URL", help="The API announces the end of the job here.")
+@click.option("--notify", metavar="URL", help="Send a notification to this URL when the job ends.")
 @wait_option
 @parallel_option
 @json_option

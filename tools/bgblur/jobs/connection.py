@@ -76,10 +76,13 @@ class Server:
 
     @contextmanager
     def jobs(self, stop: threading.Event | None = None) -> Iterator[Jobs]:
-        """Open a client; a wait before a retry ends when `stop` is set, with KeyboardInterrupt.
+        """Open a client and yield its jobs.
+
+        If `stop` is set while the client waits for a retry, the wait raises KeyboardInterrupt.
 
         Raises:
-            click.ClickException: the API responded with an error, or not at all.
+            click.ClickException: the address is invalid, or the API responded with an error or not
+            at all.
 
         """
         from blur_client import (  # noqa: PLC0415 - requests is slow to import

@@ -26,8 +26,8 @@ MANIFEST = "manifest.jsonl"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors of the disk that would also occur for all other results."""
 RESULT_STATUSES = frozenset({404, 410})
-"""Errors that concern one result, for example because it has expired; others can still be fetched.
-"""
+"""Statuses of errors that concern only one result, such as an expired one. Other results can still
+be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Fetch:
     files: FetchedFiles
     display: JobDisplay
     stop: threading.Event
-    """When it is set, no more results are started."""
+    """When it is set, no further result is fetched."""
     fetched: int = 0
     skipped: int = 0
     """Results that an earlier run has fetched."""
@@ -133,7 +133,7 @@ class _DamagedError(BlurClientError):
 
 
 def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
-    """Return a row for the manifest in the folder: with the file, without the link."""
+    """Return the row for the manifest in the folder, which has a file instead of a link."""
     return {
         "source": row.source,
         "state": row.state,

@@ -33,10 +33,10 @@ class Fetched:
 
 
 class FetchedFiles:
-    """Writes results to a folder; threads can share it. A context manager keeps the record open.
+    """Writes results to a folder. Threads can share it. Use it as a context manager.
 
-    The record is a hidden file of JSON lines. A line is written before the file gets its final
-    name, so every complete result has a line.
+    The record is a hidden file of JSON lines, which the context manager keeps open. The line of a
+    result is written before its file gets its final name, so every complete result has a line.
     """
 
     def __init__(self, folder: Path, job_id: str, *, overwrite: bool) -> None:
@@ -48,7 +48,7 @@ class FetchedFiles:
         self._known: dict[bytes, Fetched] = {}
 
     def __enter__(self) -> Self:
-        """Read the record, and create it if it does not exist; remove files of killed runs.
+        """Read or create the record; remove the temporary files of runs that were killed.
 
         Raises:
             OSError: the folder cannot be read or written.
@@ -95,7 +95,8 @@ class FetchedFiles:
         """Write a result, completely or not at all; return its size.
 
         Raises:
-            FileExistsError: the file exists and is not a result of this job.
+            FileExistsError: the file exists, is not a result of this job, and must not be
+            overwritten.
             OSError: the file cannot be written.
 
         """

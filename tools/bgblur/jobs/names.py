@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 from bgblur.blurring.options import EXTENSIONS, FORMAT_OF
 
 MAX_PART_BYTES = 240
-"""The longest name of a file or folder, with space for an extension."""
+"""The longest name of a file or folder; file systems allow 255, so an extension still fits."""
 _RESERVED = frozenset('\\:*?"<>|') if os.name == "nt" else frozenset()
 
 
 class ResultNames:
-    """Gives each source its own file in a folder; the same source always has the same file."""
+    """Gives each source its own file in a folder; the same source always gets the same file."""
 
     def __init__(self, folder: Path, output: str, assigned: Mapping[bytes, str]) -> None:
         """Name files for results in the format `output`.
@@ -37,8 +37,8 @@ class ResultNames:
     def name(self, source: str) -> str:
         """Return the path of the source's result, relative to the folder, with `/`.
 
-        The path is always inside of the folder: a source that could lead out of it is replaced by a
-        digest.
+        The path is always inside the folder: a source that could lead out of the folder is replaced
+        by its digest.
         """
         digest = source_digest(source)
         if digest not in self._assigned:
@@ -76,7 +76,7 @@ class ResultNames:
 
 
 def is_safe(source: str) -> bool:
-    """Return whether a source is a relative path without special parts, on this system."""
+    """Return whether a source is a relative path without parts such as `..`, on this system."""
     return all(map(_is_safe_part, source.split("/")))
 
 
@@ -96,11 +96,11 @@ def _is_safe_part(part: str) -> bool:
 
 
 def _folders(name: str) -> Iterator[str]:
-    """Yield the folders on the way to a file."""
+    """Yield the folders in the path of a file, the outermost first."""
     parts = _folded(name).split("/")[:-1]
     return itertools.accumulate(parts, lambda folder, part: f"{folder}/{part}")
 
 
 def _folded(name: str) -> str:
-    """Return a text that is equal for names that mean the same file on some systems."""
+    """Return a text that is equal for two names if some systems use the same file for both."""
     return unicodedata.normalize("NFC", name.casefold())

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from blur_client import Job
 
 SECRET_FIELDS = frozenset({"upload", "notify_secret"})
-"""The fields that are not printed: the signed form, and the secret of a new job."""
+"""The fields that `document` leaves out: the signed form, and the secret of the notification."""
 
 
 def document(job: Job) -> dict[str, Any]:
-    """Return the JSON object of a job, without its upload form."""
+    """Return the JSON object of a job, without its upload form and its secret."""
     fields = {name: value for name, value in asdict(job).items() if name not in SECRET_FIELDS}
     return {**fields, "parameters": dict(job.parameters)}
 
 
 def record(job: Job) -> dict[str, Any]:
-    """Return lines of text that describe a job."""
+    """Return the lines of text that describe a job: the values by their labels."""
     left = None if job.seconds_left is None else duration(job.seconds_left)
     return {
         "job": job.job_id,
@@ -46,7 +46,7 @@ def record(job: Job) -> dict[str, Any]:
 
 
 def reason_to_wait(job: Job) -> str | None:
-    """Return the reason, as text for people, if a job has no progress or has not ended yet."""
+    """Return the reason why a paused job does not proceed, or a cancelled job has not ended yet."""
     if job.state == "paused":
         return NO_CREDITS
     if job.state == "cancelled" and not job.has_ended:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONG_WAIT_S = 5.0
 """The shortest wait whose reason is shown; shorter waits are normal."""
 POLL_S = 2.0
-"""The time between two requests for the state of a job, which every key's rate limit allows."""
+"""The time between two requests for the state of a job."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Submission:
     job_id: str
     display: JobDisplay
     stop: threading.Event
-    """When it is set, no more photos are started."""
+    """When it is set, no further upload starts."""
     uploaded: int = 0
     skipped: int = 0
     """Photos that an earlier run has uploaded."""
@@ -115,7 +115,7 @@ class Submission:
 
 
 def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
-    """Create a job with the options that were set."""
+    """Create a job with the options that were set, and the address for its notification."""
     fields = {name: value for name, value in options.items() if value is not None}
     return jobs.create(**fields, notify=notify)
 

@@ -1,4 +1,4 @@
-"""The jobs that were created with this data folder, because the API has no list of jobs."""
+"""The list of the jobs that this machine has submitted. The API itself has no list of jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bgblur.jobs.appended_lines import AppendedLines
 
 
 class SubmittedJob(NamedTuple):
-    """A job, with its folder and its API."""
+    """A job, the folder that was submitted, and the address of the API."""
 
     job: str
     """Its id."""

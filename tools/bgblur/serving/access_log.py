@@ -1,6 +1,6 @@
 """Log one line of JSON for each response from the front process itself.
 
-Workers and the inline handler log their own responses in the same form (`blur.api.router`).
+Workers and the inline handler log their own responses in the same format (`blur.api.router`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ def open_access_log() -> None:
 
 
 def log_response(record: ResponseRecord, *, is_quiet: bool = False) -> None:
-    """Log one response."""
+    """Log one response; with `is_quiet`, log it at the level DEBUG unless it is an error."""
     is_quiet = is_quiet and record.status < HTTPStatus.BAD_REQUEST
     LOGGER.log(logging.DEBUG if is_quiet else logging.INFO, "answered", extra=record.log_fields())

@@ -58,8 +58,9 @@ class AnnouncingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; cancelled requests still get an error response and are logged.
 
-        Photos of jobs that are being processed get the same time; those that do not end are
-        released for the next start. uvicorn ends the process when this returns.
+        Photos of jobs that are being processed get the time of the graceful stop. Photos that take
+        longer are released, and processed after the next start. uvicorn ends the process when this
+        method returns.
         """
         await asyncio.gather(super().shutdown(sockets), self._stop_drain())
         if cancelled := list(self.server_state.tasks):

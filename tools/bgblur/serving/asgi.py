@@ -1,7 +1,8 @@
 """The ASGI application: it replaces API Gateway on one machine.
 
-Photos go to the worker pool, whose processes have the model. This application responds to `/health`
-itself. All other requests go to the inline handler, which does not wait for photos.
+Photos go to the worker pool, whose processes have the model. This application itself responds to
+`/health` and `/ready`, and receives uploads. All other requests go to the inline handler, which
+does not wait for photos.
 
 A photo request is checked in order of cost: route, key's text, key in the store, free slot in the
 queue. Only then is its body read.
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 PHOTO_PATHS = frozenset({"/v2/rembg/blur", REMOVEBG_PATH})
-"""Routes of the worker pool."""
+"""The routes whose requests go to the worker pool."""
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
 NO_UPLOADS: Mapping[str, ReceiveUpload] = {}
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""The statuses for an invalid key, on our paths and on remove.bg's."""
+"""The status for an invalid key on our own paths, and the one on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
 """The memory for bodies, as a multiple of the largest possible body; a usual photo has a tenth of
@@ -75,7 +76,8 @@ class ServerApp:
     ) -> None:
         """Keep the pool for photos, the handler for all other requests, and the routes for both.
 
-        `uploads` has the functions that receive uploads, by path; `observe` gets each response.
+        `uploads` has the functions that receive uploads, by path. `observe` is called with the
+        record of each response.
         """
         self._observe = guarded(observe)
         self._readiness = Readiness(pool.require_slot, known_keys.require_store)
@@ -212,7 +214,7 @@ class ServerApp:
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
-        """Return the record of a response that no handler made."""
+        """Return the record of a response that this application has made itself."""
         key = exchange.key
         return ResponseRecord(
             request_id=f"req_{exchange.request_id}",

@@ -19,7 +19,7 @@ MIN_BYTES_PER_S = 2_000
 """The minimum rate; even a slow mobile connection is ten times as fast."""
 
 MAX_BODY_S = 300
-"""The time limit for one body: enough for 20 MB at half a megabit per second."""
+"""The time limit for one body: enough for 20 MB at 0.6 megabits per second."""
 
 _MAX_DIGITS = 15
 
@@ -28,7 +28,7 @@ class Body:
     """The body of one request, as it arrives."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        """Prepare to read the body; only its headers are read now."""
+        """Prepare to read the body; for now, read only the headers of the request."""
         self._receive = receive
         length = header(scope, b"content-length")
         self.is_chunked = bool(header(scope, b"transfer-encoding"))

@@ -28,8 +28,8 @@ class BodyBudget:
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
         """Lend memory until the block ends.
 
-        `factors` has the body's senders, such as its account and its address. A sender can hold the
-        free memory times its factor.
+        `factors` has a factor for each sender of the body, such as its account and its address. A
+        sender can hold the free memory times its factor.
         """
         lease = Lease(self, factors)
         try:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
-"""The limit for all connections. Each connection uses a buffer and a file; a process can have 1,024
-files."""
+"""The limit for all connections. Each connection uses a buffer and a file descriptor, and a process
+usually gets 1,024 of these."""
 
 BATCHES = 32
 """A full table closes 1/32 of its connections together, because choosing is slower than closing."""
@@ -43,9 +43,9 @@ class Closable(Protocol):
 class ConnectionTable:
     """All connections, and the connections from each address.
 
-    A full table first closes connections without a key. Among these, it chooses the address with
-    the most connections, and its connection that has been idle for the longest time. A connection
-    whose running request has a key is closed only if its client does not read the response.
+    A full table first closes connections without a key: of the address with the most connections,
+    the connection that has been idle for the longest time. A connection whose running request has a
+    key is closed only if its client does not read the response.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:
@@ -80,7 +80,10 @@ class ConnectionTable:
                 del self._by_address[connection.address]
 
     def _evict(self, candidates: set[Closable], count: int) -> bool:
-        """Close one connection, or up to `count` without a key; return whether one was closed."""
+        """Close up to `count` connections; return whether one was closed.
+
+        After the first connection, close only connections without a key.
+        """
         closable = [
             each
             for each in candidates

@@ -113,7 +113,8 @@ class ResponseSender:
     async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
         """Send a response, then read the rest of the request's body or close.
 
-        The response is sent first, because many clients start to read at the end of their body.
+        Many clients do not read before they have sent their body. If the response is sent first, it
+        has arrived by then.
         """
         body = exchange.body
         is_small = body.declared_bytes <= SMALL_BYTES

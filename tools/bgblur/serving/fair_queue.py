@@ -3,10 +3,10 @@
 Slots are shared: one account alone can use all of them. If all slots are taken, an account with few
 slots takes one from the account with the most, so two accounts can each have half.
 
-Workers are shared too: the next request is from the account with the fewest running requests. If
-several accounts have equally few, the next one is that whose requests have used the least time
-since it was last idle. This is start-time fair queueing with the used time instead of an estimate
-(Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
+Workers are shared too: the next request is from the account with the fewest running requests. Of
+several accounts with equally few, the queue chooses the account whose requests have used the least
+time since the account was last idle. This is start-time fair queueing with the used time instead of
+an estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
@@ -47,7 +47,7 @@ class FairQueue(Generic[Item]):
     def __init__(
         self, slots: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Create an empty queue for that number of workers; the clock returns seconds."""
+        """Create an empty queue for a pool of `workers`; the clock returns seconds."""
         self._slots = slots
         self._workers = workers
         self._clock = clock
@@ -81,7 +81,7 @@ class FairQueue(Generic[Item]):
         return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item that `has_slot`; return the item that it replaced, if any."""
+        """Add an item, after `has_slot` was true; return the item that it replaced, if any."""
         removed = None
         if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
@@ -91,8 +91,8 @@ class FairQueue(Generic[Item]):
     def take(self) -> Item | None:
         """Return the next item, which is now running.
 
-        None if no item waits, or if each waiting account already uses its share of the workers. In
-        the second case, ask again after `KEEP_S`.
+        Return None if no item waits, or if each waiting account already uses its share of the
+        workers. In the second case, call this method again after `KEEP_S`.
         """
         most = self._most_workers()
         waiting = [
@@ -112,7 +112,7 @@ class FairQueue(Generic[Item]):
         self._shares[account].waiting.appendleft(item)
 
     def remove(self, account: str, item: Item) -> bool:
-        """Remove an item if it waits; return whether it did."""
+        """Remove an item if it waits; return whether it was removed."""
         share = self._shares.get(account)
         if share is None or item not in share.waiting:
             return False
@@ -121,7 +121,7 @@ class FairQueue(Generic[Item]):
         return True
 
     def finish(self, account: str, used_s: float) -> None:
-        """Free the slot of a running item, which has used a worker for that time."""
+        """Free the slot of a running item, which has used a worker for `used_s`."""
         share = self._shares[account]
         share.working -= 1
         share.used_s += used_s
@@ -165,7 +165,7 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # the oldest comes first
+            self._left_s.pop(account, None)  # now it becomes the last one
             self._left_s[account] = self._clock()
 
     @staticmethod

@@ -17,7 +17,7 @@ MAX_DROPPED_BYTES = 100_000_000
 PROBE_S = 0.5
 """The longest pause between two probes."""
 FIRST_PROBE_S = 0.05
-"""The first pause; it doubles up to `PROBE_S`."""
+"""The first pause; the pause doubles after each probe, up to `PROBE_S`."""
 
 
 class LingeringClose:
@@ -44,7 +44,7 @@ class LingeringClose:
         return self._dropped_bytes <= MAX_DROPPED_BYTES
 
     async def wait(self, idle_s: Callable[[], float]) -> None:
-        """Return when the client has closed, paused for `idle_s()`, or used up `LINGER_S`."""
+        """Wait until the client closes, sends nothing for `idle_s()`, or `LINGER_S` is over."""
         clock = asyncio.get_running_loop().time
         deadline_s, dropped_before = clock() + LINGER_S, -1
         while clock() < deadline_s and dropped_before < self._dropped_bytes:

@@ -46,7 +46,7 @@ class BoundedConnection(h11.Connection):
         return event
 
     def reply_bytes(self, reply: Reply) -> bytes:
-        """Return a whole response, after which the connection closes."""
+        """Return the bytes of a response that closes the connection."""
         headers = [*reply.headers, (b"connection", b"close")]
         events = (
             h11.Response(status_code=reply.status, headers=headers),

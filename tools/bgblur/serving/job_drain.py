@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RELEASE_TRIES = 60
 """The number of attempts to write the end of a lease, if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
-"""Called with the final row of each object that this server ends, and the time of its steps."""
+"""Called with each final row that a worker writes, and the milliseconds of each step."""
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
 """The interval of look-ups for objects that another program has added or resumed."""
@@ -171,7 +171,7 @@ class JobDrain:
             LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Let the object be claimed again: now, or after a pause if this attempt counts."""
+        """Let the object be claimed again after `after_s`; `counts` adds the pause for retries."""
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)

@@ -12,13 +12,13 @@ from blur.errors import UnavailableError
 KEEP_EVERY_S = 2
 """The time between two runs."""
 KEEP_RUN_S = 10
-"""After this time, a run starts with no further job, and sends the due notifications."""
+"""After this time, a run handles no further job, and sends the notifications that are due."""
 LOGGER = logging.getLogger(__name__)
 
 
 @contextmanager
 def keeping(run: Callable[[], None] | None, *, every_s: float = KEEP_EVERY_S) -> Iterator[None]:
-    """Call `run` at intervals until the context ends; None does nothing."""
+    """Call `run` at intervals until the context ends. If `run` is None, do nothing."""
     if run is None:
         yield
         return

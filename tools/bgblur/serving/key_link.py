@@ -77,7 +77,7 @@ class KeyLinkExchange:
         document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
             status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
-        # Loads the whole API, which no command except `serve` needs.
+        # Imported here, because this loads the whole API, which no command except `serve` needs.
         from bgblur.serving.access_log import log_response  # noqa: PLC0415
         from blur.api.response_record import ResponseRecord  # noqa: PLC0415
 

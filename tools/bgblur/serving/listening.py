@@ -10,8 +10,8 @@ from contextlib import suppress
 BACKLOG = 2048
 """The number of connections that can wait to be accepted, which is uvicorn's default."""
 UNSENT_BYTES = 131_072
-"""The size of the kernel's send buffer. With a larger buffer, the server notices a slow client
-later."""
+"""The bytes of a response that the kernel accepts before it sends them. With a higher limit, the
+server notices a slow client later."""
 MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - only compared
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

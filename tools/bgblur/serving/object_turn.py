@@ -1,4 +1,4 @@
-"""A turn of a worker process: it claims the next object of a job and processes it.
+"""A turn of a worker process: the worker claims the next object of a job and processes it.
 
 The worker claims the object itself, so the front process never waits for the store. The front
 process gives a turn only to a worker that no request needs at this moment.
@@ -70,9 +70,9 @@ class ObjectWorker:
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
     ) -> None:
-        """Keep the queue and the runner, whose ended objects become part of the results.
+        """Keep the queue and the runner. A `TurnResult` contains the object that the runner ended.
 
-        No object starts while there is no space for results.
+        No object starts while `has_space()` is false: there is no space for results.
         """
         self._queue = queue
         self._has_space = has_space
@@ -123,7 +123,7 @@ class ObjectWorker:
 def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:
     """Return the object worker of this process, with the engine of its handler.
 
-    None if this machine has no jobs; see `served_jobs`.
+    Return None if this machine processes no jobs; see `served_jobs`.
     """
     store = open_machine_store(settings)
     if store is None:
@@ -139,8 +139,8 @@ def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | Non
 def open_machine_store(settings: Settings) -> SqliteJobStore | None:
     """Return the store of the jobs whose photos this machine processes.
 
-    None if this machine processes no jobs. Their rows are in a SQLite file, and their photos in a
-    folder.
+    Return None if this machine processes no jobs: it needs their rows in a SQLite file, and their
+    photos in a folder.
     """
     if not (has_workers(settings) and settings.accounts.startswith("sqlite:")):
         return None

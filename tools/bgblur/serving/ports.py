@@ -97,7 +97,7 @@ class JobQueue(Protocol):
         ...
 
     def count_waiting(self) -> int:
-        """Return the number of objects that have not ended, in running jobs."""
+        """Return the number of objects that have not ended, in jobs that are not paused."""
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
@@ -118,16 +118,16 @@ class Connection(Protocol):
 
     @property
     def lost(self) -> asyncio.Event:
-        """Set when the connection is closed."""
+        """The event that is set when the connection is closed."""
         ...
 
     @property
     def is_refused(self) -> bool:
-        """Whether the protocol has sent an error instead of the application."""
+        """Whether the protocol has sent an error, so the application must not respond."""
         ...
 
     def mark_known_key(self) -> None:
-        """Close connections without a key before this one."""
+        """From now on, close connections without a key before this one."""
 
     def watch(self) -> None:
         """Keep reading, to notice when the client disconnects."""

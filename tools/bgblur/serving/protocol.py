@@ -45,7 +45,7 @@ class Protocol(H11Protocol):
         self.since_s = self.loop.time()
         self.has_key = False
         self.is_refused = False
-        """Whether this class has sent an error instead of the application."""
+        """Whether this class has sent an error, so the application must not respond."""
         self.lost = asyncio.Event()
         self._table = table
         self._observe = guarded(observe)
@@ -55,7 +55,7 @@ class Protocol(H11Protocol):
         self._lingering = LingeringClose(self.lost)
         self._is_stopping = self._has_received = self._is_half_closed = False
         self._has_response = False
-        """Whether the whole response was written before the request's body ended."""
+        """Whether the whole response was written; the request's body can still be arriving."""
         self._is_body_read = True
         """Whether the application still reads the request's body."""
         self._linger_task: asyncio.Task[None] | None = None
@@ -157,7 +157,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response; first wait for requests that are arriving."""
+        """Close after the current response; without one, wait `STOP_S` for an arriving request."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()
@@ -168,7 +168,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """Close connections without a key before this one."""
+        """From now on, close connections without a key before this one."""
         self.has_key = True
 
     def watch(self) -> None:
@@ -194,7 +194,7 @@ class Protocol(H11Protocol):
             self.abort()
 
     async def linger(self) -> None:
-        """After an early response: drop the rest of the request until the client has read it."""
+        """Drop the rest of the request until the client has read the response."""
         await self.flow.drain()
         if self.lost.is_set():
             return

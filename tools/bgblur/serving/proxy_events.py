@@ -40,7 +40,7 @@ class ClientState:
 
 
 class Request(NamedTuple):
-    """An HTTP request with its whole body, which can be sent to another process."""
+    """An HTTP request with its whole body. A request can be sent to another process."""
 
     request_id: str
     http_version: str
@@ -52,12 +52,12 @@ class Request(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        """Return a text without keys and images, because logs can contain it."""
+        """Return a text without keys and images, because the text can appear in logs."""
         return f"<{self.method} {self.path}, {len(self.body)} bytes>"
 
 
 class Reply(NamedTuple):
-    """An HTTP response, which can also be sent to another process."""
+    """An HTTP response. A response can be sent to another process."""
 
     status: int
     headers: HeaderPairs
@@ -153,7 +153,7 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    if not any(name == b"content-length" for name, _ in pairs):  # HEAD has its own
+    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has one
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
 

@@ -1,4 +1,4 @@
-"""The bulk jobs of one machine, with photos in a folder and rows in the file of the accounts.
+"""The bulk jobs of one machine, with photos in a folder and rows in the accounts' SQLite file.
 
 With another store or storage, this server receives no photos of jobs and processes none.
 """
@@ -52,7 +52,7 @@ class ServedJobs:
 
 
 def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Return the queue of jobs for a pool of this size; None if the settings support no jobs."""
+    """Return the bulk jobs for a pool of `workers`; None if the settings support no jobs."""
     store, folder = open_machine_store(settings), open_storage(settings.media).jobs
     if store is None or not isinstance(folder, JobFolder):
         return None

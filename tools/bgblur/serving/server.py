@@ -141,7 +141,7 @@ def upload_receivers(
 def observing(
     photos: WorkerPool, jobs: ServedJobs | None, metrics_at: Address | None
 ) -> Iterator[Observe]:
-    """Serve metrics until the context ends, if enabled; yield the function to count responses."""
+    """Serve metrics until the context ends, if enabled; yield a function that counts responses."""
     if metrics_at is None:
         yield ignore
         return
@@ -216,7 +216,10 @@ def configuration(
     settings: Settings,
     observe: Observe = ignore,
 ) -> uvicorn.Config:
-    """Return uvicorn's settings: our protocol, a bounded stop, no server header or access log."""
+    """Return uvicorn's settings: our protocol, and a time limit for the stop.
+
+    uvicorn's `Server` header and its access log are disabled.
+    """
     table = ConnectionTable(per_address=settings.connections_per_address)
     return uvicorn.Config(
         application,

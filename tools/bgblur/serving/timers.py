@@ -18,7 +18,7 @@ STALLED_S = 3
 """A client that has not read for this long can lose its connection to a new one."""
 
 STOPPING_WRITE_S = 5
-"""The same limit as `WRITE_S`, while the server stops."""
+"""The time limit that replaces `WRITE_S` while the server stops."""
 
 STOP_S = 0.5
 """The time for which a stopping server waits for clients that have sent nothing yet."""

@@ -95,7 +95,7 @@ class JobUploads:
     def _require_not_ended(self, job_id: str) -> None:
         """Reject a photo whose job has ended during its upload.
 
-        A photo that is sent again is accepted.
+        If the job has not ended, the photo was in the job already, and sending it again is allowed.
         """
         if self.queue.find_job(job_id).has_ended:
             raise JobClosedError

@@ -139,7 +139,7 @@ class Worker:
         return self._process is not None and self._process.is_alive()
 
     def stop(self) -> None:
-        """Ask an idle process to end."""
+        """Ask the process to end if it is idle."""
         if not self._is_busy and self.is_alive():
             self._messages.send(STOP)
 

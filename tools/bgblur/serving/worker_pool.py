@@ -1,8 +1,8 @@
 """The worker processes, and the queue of requests in front of them.
 
 Each worker has a task that gives it one request after another. If the worker fails in any way, the
-task kills it and starts another one. If the new worker fails too, the pauses
-between the attempts grow.
+task kills it and starts another worker. If the new worker fails too, the pauses between the
+attempts grow.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class WorkerPool:
         self._arrival.set()
 
     def close(self) -> None:
-        """End every worker."""
+        """Stop every worker, and kill those that do not end in time."""
         for worker in self._workers:
             with suppress(OSError):  # the worker has already ended
                 worker.stop()
@@ -168,7 +168,7 @@ class WorkerPool:
         self._workers.discard(worker)
         try:
             worker.kill()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - the worker is replaced anyway
             LOGGER.error("a worker cannot be killed: %r", error)  # noqa: TRY400
 
     async def _next_work(self, worker: Worker) -> Work:
