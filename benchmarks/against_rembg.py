@@ -77,8 +77,8 @@ def compare(peer: RembgServer, server: Served) -> str:
             _row(f"cutout, {width} x {height}", partial(peer.remove, data), cutout, FASTER[width]),
             _row(f"blur, {width} x {height}", partial(blur_with_mask, peer, data), blur, None),
         ]
-    head = ("PNG", "rembg, s", "here, s", "faster", "target", "rembg, MB", "here, MB", "bytes")
-    return report.table((*head, "at most"), rows)
+    head = ("PNG", "rembg, s", "here, s", "faster", "target", "rembg, MB", "here, MB")
+    return report.table((*head, "bytes, here : rembg", "at most"), rows)
 
 
 def _row(
@@ -98,7 +98,7 @@ def _row(
 
 
 def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str:
-    """Compare the bytes of cutouts."""
+    """Compare the bytes of the cutouts of these photos."""
     rows, ratios = [], []
     for path in files:
         data = path.read_bytes()
@@ -111,12 +111,12 @@ def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str
     mean = statistics.geometric_mean(ratios)
     rows.append((f"mean of {len(files)}", "", "", "", f"{mean:.2f} x", f"{MAX_BYTES} x"))
     return report.table(
-        ("cutout, PNG", "pixels", "rembg, MB", "here, MB", "bytes", "at most"), rows
+        ("cutout, PNG", "pixels", "rembg, MB", "here, MB", "bytes, here : rembg", "at most"), rows
     )
 
 
 def photos_a_second(work: Callable[[], bytes]) -> float:
-    """Send the photos from several clients at the same time."""
+    """Return the photos per second while several clients send photos at the same time."""
     started = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda _: work(), range(PHOTOS)))
@@ -124,7 +124,7 @@ def photos_a_second(work: Callable[[], bytes]) -> float:
 
 
 def memory_gb(pid: int) -> float:
-    """Return the resident sets of a process and its children."""
+    """Return the sum of the resident sets of a process and its children."""
     parent = psutil.Process(pid)
     processes = [parent, *parent.children(recursive=True)]
     total_bytes: int = sum(process.memory_info().rss for process in processes)

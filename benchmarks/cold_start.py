@@ -45,8 +45,8 @@ SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
 TWO = min(2, usable_cpus())
 """The number of CPUs for a start, and for the first calls."""
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
-"""Dollars in us-east-1: Lambda's price for x86, and the prices of Lambda, API Gateway and DynamoDB
-for a million."""
+"""Dollars in us-east-1: Lambda's price of a GB-second on x86, and the prices of Lambda, API Gateway
+and DynamoDB for a million calls."""
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - the container's
 CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
@@ -103,17 +103,17 @@ def main() -> None:
     print(f"| ready, median of {options.runs} | {statistics.median(inits):.2f} s |")
     print(f"| ready, slowest | {max(inits):.2f} s |")
     print(f"| first 4000 x 3000 photo, {first[0].answer} | {first[0].first_s:.2f} s |")
-    print(f"| peak memory of it | {max(each.peak_mib for each in first):.0f} MiB |")
-    print(f"| the same after six of them | {max(each.last_peak_mib for each in first):.0f} MiB |")
+    print(f"| peak memory after one photo | {max(each.peak_mib for each in first):.0f} MiB |")
+    print(f"| peak memory after six photos | {max(each.last_peak_mib for each in first):.0f} MiB |")
     print(f"| image | {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} MB of it on its base |")
-    heads = (f"{width} x {height}, warm | a million" for width, height in SIZES)
+    heads = (f"{width} x {height}, warm | a million calls" for width, height in SIZES)
     print(f"\n| memory | {' | '.join(heads)} |")
     print("|---" * (1 + 2 * len(SIZES)) + "|")
     for memory_mb, cpus in SHARES.items():
         given = min(cpus, usable_cpus())
         warm_s = [Calls.measured(options.image, *each, cpus=given).warm_s for each in SIZES]
         cells = [f"{each:.2f} s | ${million(each, memory_mb):.0f}" for each in warm_s]
-        bound = f", no more than {given:g} here" if given < cpus else ""
+        bound = f", measured with {given:g}" if given < cpus else ""
         print(f"| {memory_mb:,} MB ({cpus:g} vCPU{bound}) | {' | '.join(cells)} |")
 
 
@@ -136,8 +136,8 @@ class Calls:
     def measured(cls, image: str, width: int, height: int, *, cpus: float = TWO) -> Calls:
         """Call the handler in a new container with a photo of this size."""
         given = json.dumps(event(width, height))
-        told = json.loads(run(image, CALL, ALONE, given, cpus=cpus).splitlines()[-1])
-        status, length, *rest = told
+        printed = json.loads(run(image, CALL, ALONE, given, cpus=cpus).splitlines()[-1])
+        status, length, *rest = printed
         return cls(f"{status} with {length / 1e6:.1f} MB", *rest)
 
 

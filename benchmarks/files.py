@@ -2,10 +2,10 @@
 
     make bench-files DATA=folder
 
-Every file in the folder tree is decoded like in the service. If ImageMagick and libvips are
-installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in sRGB,
-upright, only opaque pixels. A file *differs* if no other decoder gives similar pixels. A file is
-*missed* if the service rejects it and another decoder opens it.
+Every file in the folder tree is decoded as in the service. If ImageMagick and libvips are installed
+(Debian's imagemagick and libvips-tools), the picture is compared with the pictures that they
+decode: in sRGB, upright, only opaque pixels. A file *differs* if no other decoder gives similar
+pixels. A file is *missed* if the service rejects it and another decoder opens it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TIMEOUT_S = 60
 
 
 class Outcome(NamedTuple):
-    """One file."""
+    """The outcome for one file."""
 
     path: Path
     kind: str

@@ -49,7 +49,7 @@ class Known(NamedTuple):
         return composite(self.foreground, self.background, self.alpha)
 
     def ideal(self, radius_px: int) -> RgbU8:
-        """Return the sharp subject over its background, blurred as if it had no foreground."""
+        """Return the sharp subject over the background, which is blurred without the subject."""
         blurred = cv2.GaussianBlur(
             self.background, (0, 0), radius_px, borderType=cv2.BORDER_REFLECT
         )
@@ -77,7 +77,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Put each matting photo's subject in front of every other photo in `photos`."""
+    """Put the subject of each matting photo in front of every second photo in `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")
@@ -98,7 +98,7 @@ def plain(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
 
 
 def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
-    """Blur the photo like the function, with the given alpha."""
+    """Blur the photo as the service does, with the given alpha."""
     return blur_background(Scene.decompose(photo, alpha), radius_px)
 
 

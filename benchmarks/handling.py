@@ -1,4 +1,4 @@
-"""The time of a call without its image: event, base64, multipart, accounts and response."""
+"""The time of a call without the imaging: event, base64, multipart, accounts and response."""
 
 from __future__ import annotations
 

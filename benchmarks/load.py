@@ -51,7 +51,7 @@ class Line:
 
     count: int
     per_s: float
-    """The time from the first such response to the last."""
+    """Responses per second, between the first and the last response with this status."""
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -62,7 +62,7 @@ def loaded(
 ) -> dict[str, Line]:
     """Send photos from a number of users for some time; return the statistics by status.
 
-    The users start at the same instant, or some of them each second.
+    The users start at the same instant, or with `a_second`, so many users per second.
 
     The statistics are from the end of the run, when all users have their last response; locust
     writes its CSV files up to a second earlier.
@@ -98,13 +98,13 @@ def floor_per_s(model: str) -> float:
     """Return how often the network runs per second, on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
-        started = time.time() + 3  # the time at which all of them have started
+        started = time.time() + 3  # by then, all processes have started
         work = partial(runs_in, model, started, FLOOR_S)
         return sum(pool.map(work, range(cpus))) / FLOOR_S
 
 
 def throughput(workers: str) -> str:
-    """Compare busy servers to the network alone, for one network after the other."""
+    """Compare a busy server with the network alone, for one network after the other."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:
@@ -123,7 +123,8 @@ def throughput(workers: str) -> str:
             f"{here:.1f} photos per second, {share:.2f} of the network's runs (target {TARGET})",
             by=HERE,
         )
-    head = ("600 x 399, per second", "network alone", "`bgblur serve`", f"of it; at least {TARGET}")
+    share_head = f"share of the network alone; at least {TARGET}"
+    head = ("600 x 399, per second", "network alone", "`bgblur serve`", share_head)
     return report.table(head, rows)
 
 

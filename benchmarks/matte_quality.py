@@ -40,11 +40,11 @@ class Quality(NamedTuple):
     mae: float
     max_f: float
     edges: tuple[float, ...]
-    """The errors of the matting photos."""
+    """The error along soft edges, for each matting photo."""
 
     @property
     def edge(self) -> float:
-        """The mean over the matting photos."""
+        """The mean of `edges`."""
         return float(np.mean(self.edges))
 
 
@@ -85,7 +85,7 @@ def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
 
 
 def pairs(photos: Path, truths: Path) -> Iterator[tuple[RgbU8, AlphaU8]]:
-    """Yield the names, photos and true masks of a folder."""
+    """Yield each photo of a folder with its true mask."""
     paths = sorted(photos.glob("*.jpg"))
     if not paths:
         sys.exit(f"There are no photos in {photos}.")
@@ -116,7 +116,7 @@ def edge_error(matte: AlphaU8, alpha: AlphaU8) -> float:
 
 
 def near_soft_edges(alpha: AlphaU8) -> NDArray[np.bool_]:
-    """Return a mask of the pixels within `BAND_PX` of soft ones."""
+    """Return a mask of the pixels within `BAND_PX` of soft pixels."""
     least, greatest = SOFT
     soft = (alpha > least * 255) & (alpha < greatest * 255)
     near: NDArray[np.bool_] = distance_transform_edt(~soft) <= BAND_PX

@@ -85,14 +85,14 @@ def present() -> dict[str, Path]:
 
 
 def row(name: str, seen: Recorded, yardstick: Recorded, data: Path) -> tuple[str, ...]:
-    """Measure a network whose outputs are cached."""
+    """Return the row of the table for a network whose outputs are cached."""
     theirs, here = (measure(way, seen, data) for way in (rembg_mask, matte_or_nothing))
     ratio = np.median(np.divide(seen.seconds, yardstick.seconds))
     return (name, *figures(theirs), *figures(here), str(seen.without_subject()), f"{ratio:.2f}")
 
 
 def figures(quality: Quality) -> tuple[str, str, str]:
-    """Write the measurements."""
+    """Return the measurements as text."""
     return f"{quality.mae:.4f}", f"{quality.max_f:.4f}", f"{quality.edge:.4f}"
 
 

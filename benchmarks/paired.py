@@ -1,6 +1,6 @@
 """Paired runs: each round measures each function once, and ratios are medians over rounds.
 
-If the machine becomes slower, this affects all functions.
+If the machine becomes slower for some time, this affects all functions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def paired(
     measure: Callable[[Callable[[], object]], float] = seconds,
     **works: Callable[[], object],
 ) -> dict[str, list[float]]:
-    """Measure all functions alternately, after one round that is not counted."""
+    """Measure all functions in turn in each round, after one round that is not counted."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -43,10 +43,10 @@ def ratio(above: list[float], below: list[float]) -> float:
 
 
 def tenths_of_milliseconds(times: list[float]) -> str:
-    """Write the median of short times."""
+    """Return the median as text, in milliseconds with one decimal."""
     return f"{1000 * statistics.median(times):.1f}"
 
 
 def milliseconds(times: list[float]) -> str:
-    """Write the median."""
+    """Return the median as text, in whole milliseconds."""
     return f"{1000 * statistics.median(times):.0f}"

@@ -13,7 +13,7 @@ from subjects import Naive, photo
 
 
 def main(who: str, width: int, height: int) -> None:
-    """Print the peak memory of one call; the memory for making its photo is not counted."""
+    """Print the peak memory of one call, without the memory for making its photo."""
     data = photo_of_child(width, height)
     if who == "naive":
         Naive.open()(data, 10)
@@ -30,15 +30,15 @@ def peak_mib() -> float:
 
 def photo_of_child(width: int, height: int) -> bytes:
     """Return the photo, made in a process that ends before the measurement."""
-    from multiprocessing import get_context  # noqa: PLC0415 - keeps the module light
+    from multiprocessing import get_context  # noqa: PLC0415 - the child process does not need it
 
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(photo, (width, height))
 
 
 def ours(data: bytes, depth: str) -> None:
-    """Blur the photo like the function."""
-    from ours import blurring, opened  # noqa: PLC0415 - only this side pays for it
+    """Blur the photo as the service does."""
+    from ours import blurring, opened  # noqa: PLC0415 - the naive run does not need it
 
     blurring(opened(), data, depth=depth)()
 

@@ -1,4 +1,4 @@
-"""The cost of removing a background in a preview and in full size: `make bench-preview`.
+"""The time for a background removal as a preview and in full size: `make bench-preview`.
 
 Times are medians, ratios medians over rounds of paired runs.
 """
@@ -36,7 +36,7 @@ def removing(model: Model, data: bytes, size: str, output: str) -> Callable[[], 
 
 
 def previews(model: Model) -> str:
-    """Compare a preview of 12 megapixels with the full size, in each format."""
+    """Compare the preview of a photo of 12 megapixels with its full size, in each format."""
     data, rows = photo(4000, 3000), []
     for output, target in TARGETS.items():
         preview, full = (removing(model, data, size, output) for size in ("preview", "full"))

@@ -74,7 +74,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Count the photos with a subject in which no subject is found."""
+    """Count the photos in which no subject is found although they have one."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:
@@ -82,7 +82,7 @@ def false_alarms(model: Model, data: Path) -> str:
             find_matte(model, photo, people=opened_people())
         except NoSubjectError:
             missed += 1
-    return f"`no_subject` on {missed} of {len(photos)} photos of ECSSD, each of which has one."
+    return f"`no_subject` on {missed} of {len(photos)} photos of ECSSD, which all have a subject."
 
 
 def main() -> None:

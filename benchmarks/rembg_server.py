@@ -1,4 +1,4 @@
-"""rembg's own HTTP server, `rembg s`, with the same published network.
+"""rembg's own HTTP server, `rembg s`, with u2netp as rembg publishes it.
 
 The server runs in a separate environment, which `make bench-server` prepares.
 """

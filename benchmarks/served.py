@@ -33,7 +33,7 @@ class Served:
     folder: Path
 
     def audit(self) -> dict[str, int]:
-        """Show the account's numbers."""
+        """Return the output of `bgblur accounts show` for the account."""
         return run(self.folder, "accounts", "show", self.account)
 
 

@@ -38,7 +38,7 @@ runs of the network."""
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types
-    """Return a function that runs the float network once, on a prepared tensor."""
+    """Return a function that runs the network once, on a prepared tensor."""
     spec = SPECS["u2netp"]
     pixels = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
     feed = {session.get_inputs()[0].name: to_tensor(pixels, spec)}
@@ -81,7 +81,8 @@ def against_peers(model: Model) -> str:
             )
         )
     head = ("JPEG", "naive, ms", "u2netp alone", f"{DEFAULT} alone", "here")
-    return report.table((*head, "faster than naive", "target", "of u2netp's time", "at most"), rows)
+    more = ("faster than naive", "target", "here : u2netp alone", "at most")
+    return report.table((*head, *more), rows)
 
 
 def noting(durations: list[tuple[str, float]]) -> Callable[[str], None]:
@@ -149,7 +150,7 @@ def over_http(model: Model) -> str:
 
 
 def cold(model: Model) -> str:
-    """Compare new processes; `cold_start.py` measures the image's container."""
+    """Compare the starts of new processes; `cold_start.py` measures those of containers."""
     del model  # each process opens its own model
     return starts(ROUNDS)
 

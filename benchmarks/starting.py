@@ -42,7 +42,7 @@ def starts(rounds: int) -> str:
         _prepare(folder)
         pairs = [(_started("naive", folder), _started("ours", folder)) for _ in range(rounds + 1)]
     rows = []
-    for title, part in (("ready", 0), (f"first {WIDTH} x {HEIGHT} answered", 1)):
+    for title, part in (("ready", 0), (f"first {WIDTH} x {HEIGHT} photo blurred", 1)):
         naive, ours = ([pair[who][part] for pair in pairs[1:]] for who in (0, 1))
         medians = (f"{statistics.median(each):.2f}" for each in (naive, ours))
         rows.append((title, *medians, f"{ratio(naive, ours):.1f} x"))
@@ -67,7 +67,7 @@ def _started(who: str, folder: Path) -> Start:
 
 
 def main(who: str, folder: Path) -> None:
-    """Start one of the two processes, let it blur one photo, and return the times."""
+    """Load one of the two services, let it blur one photo, and print the times."""
     answer = {"naive": _naive, "ours": _ours}[who](folder)
     ready_s = _alive_s()
     answer()
@@ -86,7 +86,7 @@ def _naive(folder: Path) -> Callable[[], object]:
 
 
 def _ours(folder: Path) -> Callable[[], object]:
-    """Build the whole handler, as Lambda does; then read the event and settle one credit."""
+    """Build the whole handler, as on Lambda; return a function that handles the event."""
     from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - only one of the two needs it
     from blur.app import build_app  # noqa: PLC0415 - as above
     from blur.settings import Settings  # noqa: PLC0415 - as above

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parents[1] / "build" / "models"
 SENSOR_NOISE = 3.0
-"""Standard deviation, in levels, of noise like a phone's, which an enlarged photo lacks."""
+"""The standard deviation of a phone's noise, in levels. An enlarged photo has less noise."""
 QUALITY = 92
 
 

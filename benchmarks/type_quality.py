@@ -4,9 +4,9 @@
     PYTHONPATH=. .venv/bin/python benchmarks/type_quality.py folder
 
 The folder has `people/images`, photos of people; `matting`, photos of animals; and `ecssd/images`,
-of all kinds. ECSSD has no labels for people, so the table has the names of the photos that are
-called `person`. If `ecssd/people.txt` has the names of the photos of people, one on each line, such
-as 0031, the table also has precision and recall.
+photos of all kinds of subjects. ECSSD has no labels for people, so the table has the names of the
+photos that get `person`. If `ecssd/people.txt` has the names of the photos of people, one on each
+line, such as 0031, the table also has precision and recall.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def opened_faces() -> Model:
 
 
 def find_persons(model: Model, folder: Path) -> tuple[list[str], int]:
-    """Return the names of the photos that are called `person`, and the number of all photos."""
+    """Return the names of the photos that get `person`, and the number of all photos."""
     matting = SUBJECTS["auto"](model, opened_people())
     paths = sorted(folder.glob("*.jpg"))
     if not paths:
@@ -64,7 +64,7 @@ def find_persons(model: Model, folder: Path) -> tuple[list[str], int]:
 
 
 def type_table(model: Model, data: Path) -> str:
-    """Count the photos that are called `person`."""
+    """Count the photos that get `X-Type: person`."""
     people, all_people = find_persons(model, data / "people" / "images")
     animals, all_animals = find_persons(model, data / "matting")
     mixed, all_mixed = find_persons(model, data / "ecssd" / "images")

@@ -9,7 +9,7 @@ let kind = null; // the kind of the key in use: live or test
 export const currentKey = () => localStorage.getItem(STORAGE_KEY);
 export const keyKind = () => kind;
 
-/** Set up the key's fields. `onFailure(failure)` shows an error, or removes it (null). */
+/** Set up the key's fields. `onFailure(failure)` shows an error; `onFailure(null)` removes it. */
 export function openAccount(onFailure) {
   const use = () => useKey(byId("key").value.trim(), onFailure);
   byId("key-use").addEventListener("click", use);
@@ -27,7 +27,7 @@ export function openAccount(onFailure) {
   if (!useKeyInAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
 }
 
-/** Show an error next to the key's field, or remove it (no lines). */
+/** Show an error next to the key's field; without lines, remove the error. */
 export function showKeyError(...lines) {
   const box = byId("key-error");
   box.replaceChildren(...lines);

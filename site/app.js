@@ -1,4 +1,4 @@
-// The page: photos, settings and a key in; results out. This module connects the others.
+// The page: it takes photos, settings and a key, and shows results. This module connects the others.
 
 import { currentKey, forget, openAccount, refreshCredits, showCredits } from "./account.js";
 import { blur } from "./calls.js";
@@ -17,7 +17,7 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // attempts for one photo, if there are several photos
+const MAX_WAITS = 20; // for one photo, if there are several photos
 /** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
@@ -125,7 +125,7 @@ async function startDraft() {
   }
 }
 
-/** Show a sentence instead of the costs, until something changes. */
+/** Show a sentence instead of the costs, until a setting changes or a call starts. */
 function note(text) {
   state.note = text;
   byId("hint").textContent = text;
@@ -196,7 +196,7 @@ async function blurItem(item, isOfMany) {
   }
 }
 
-/** Blur; if there are several photos, wait as long as the service asks and try again. */
+/** Blur a photo. If there are several photos, wait as long as an error requests, and try again. */
 async function withWaits(item, isOfMany) {
   for (let waits = 0; ; waits++) {
     const { work } = state;

@@ -60,8 +60,8 @@ export async function blur(photo, options, key, hooks) {
   try {
     return await blurOnce(photo, options, key, hooks);
   } catch (failure) {
-    // If the response of the charged call was lost, the photo was charged, even if the last
-    // response was free.
+    // The response of an earlier attempt can be lost after the photo was charged. So a later response
+    // does not prove that nothing was charged.
     if (photo.attempts.get(attemptName(key, options))?.isUnsure) failure.isFree = false;
     throw failure;
   }
@@ -187,7 +187,7 @@ async function parseFailure({ status, body, header }) {
   }
 }
 
-/** The fields of a result. `charged` is null for a response from a bucket or an unconfirmed charge. */
+/** The fields of a result. `charged` is null if a bucket sent it, or if the charge is not confirmed. */
 function parseResult({ body, header }, tookMs) {
   const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {

@@ -5,7 +5,7 @@ import { absoluteUrl, byId, make, show } from "./dom.js";
 import { REMEDIES } from "./errors.js";
 import { tryForm } from "./try.js";
 
-const VERBS = ["get", "post", "put", "delete"]; // OPTIONS is described once for all routes, above
+const VERBS = ["get", "post", "put", "delete"]; // the introduction describes OPTIONS for all routes
 const BOUNDARY = "photo-form";
 const isWide = matchMedia("(min-width: 56rem)").matches;
 
@@ -205,9 +205,9 @@ function errorEntries() {
   });
 }
 
-/** The status of a shared response: the status in the first route that has it. */
+/** The status of a shared response: its status in the first route that uses it. */
 function statusOf(name) {
-  const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses of other paths
+  const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses that no route refers to
   for (const verbs of Object.values(description.paths)) {
     for (const verb of VERBS.filter((each) => verbs[each])) {
       for (const [status, { $ref }] of Object.entries(verbs[verb].responses)) {
@@ -237,7 +237,7 @@ function contentsEntry(id, text, verb = null) {
   return make("a", { href: `#${id}` }, ...method, text);
 }
 
-/** Open the section in the address and the section around it, and scroll there. */
+/** Open the section that the address names and the section around it, and scroll there. */
 function goToAddress() {
   const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;

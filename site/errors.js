@@ -2,7 +2,8 @@
 
 /**
  * The page's text for each error: the problem and the remedy. If an entry has no remedy, the page
- * shows the API's message after the problem; if the remedy is empty, a countdown or a button.
+ * shows the API's message after the problem. If the remedy is empty, the page shows no text after the
+ * problem; a countdown or a button can follow.
  */
 const MESSAGES = {
   invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
@@ -54,7 +55,7 @@ export const REMEDIES = {
   invalid_api_key: "Check the ApiKey header for missing characters and spaces. Ask the operator whether the key was revoked or has expired.",
   insufficient_credits: "Ask the operator to add credits to the account. `GET /v2/account` shows the balance.",
   not_found: "Check the path; the routes are listed on this page.",
-  upload_not_found: "Ask for a new upload and send the file again. An upload is kept for a day and belongs to the key that asked for it.",
+  upload_not_found: "Request a new upload and send the file again. An upload is kept for a day and belongs to the key that requested it.",
   job_not_found: "Check the job's id, and use a key of the account that created the job. A job is kept for 30 days.",
   job_closed: "Create another job for more photos.",
   too_many_jobs: "Close or cancel jobs of the account, or wait until some have ended.",

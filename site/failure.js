@@ -1,4 +1,4 @@
-// Errors: next to the key's field or above the main button, with a countdown if waiting helps.
+// Shows errors next to the key's field or above the main button, with a countdown if waiting helps.
 
 import { showKeyError } from "./account.js";
 import { byId, make, show } from "./dom.js";
@@ -6,7 +6,7 @@ import { explain } from "./errors.js";
 
 /** Errors caused by the key; they are shown next to its field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
-/** Errors that another photo can solve, but another setting cannot. */
+/** Errors that are solved with another photo, but not with another setting. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);
 
 const NOTHING_CHARGED = "Nothing was charged.";
@@ -20,7 +20,7 @@ export function openFailures(onRetry) {
   addEventListener("online", () => shown?.code === "unreachable" && showFailure(null));
 }
 
-/** Show an error, or remove it (null). */
+/** Show an error; with null, remove the shown error. */
 export function showFailure(failure) {
   clearInterval(countdownTimer);
   shown = failure;

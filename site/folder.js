@@ -34,7 +34,7 @@ async function readEntry(entry, files) {
   }
   const reader = entry.createReader();
   for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // at most 100
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // at most 100 at a time
     if (!some.length) return;
     for (const each of some) await readEntry(each, files);
   }

@@ -39,7 +39,7 @@ export async function saveManifest(job, name, key) {
   save(new Blob(pages, { type: "application/jsonl" }), `${name || "photos"}-manifest.jsonl`);
 }
 
-/** Yield rows with their results, or null for an expired one, a few requests ahead. */
+/** Yield each row with its result, or with null if it has expired. A few requests run in advance. */
 async function* results(id, key, signal) {
   const running = [];
   for await (const row of finishedRows(id, key, signal)) {
@@ -65,7 +65,7 @@ async function* finishedRows(id, key, signal) {
   }
 }
 
-/** Return the path of a result in the ZIP: the photo's, inside of the folder, with its new extension. */
+/** Return the path of a result in the ZIP: the photo's path without `..`, with the new extension. */
 function pathOf(source, type) {
   const parts = source.split(/[/\\]/).filter((part) => !/^\.*$/.test(part));
   const stem = parts.join("/").replace(/[\u0000-\u001f:]/g, "_").replace(/\.[^./]*$/, "") || "photo";

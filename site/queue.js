@@ -14,7 +14,7 @@ let zipUrl = null;
 export class Item {
   constructor(photo) {
     this.photo = photo;
-    this.state = "waiting"; // working, done, failed
+    this.state = "waiting"; // or "working", "done", "failed"
     this.text = "";
     this.result = null; // {blob, options, …}
     this.failure = null; // from the last attempt

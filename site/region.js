@@ -4,7 +4,7 @@
 import { announce, byId, show } from "./dom.js";
 
 const FIRST = { x1: 0.25, y1: 0.1, x2: 0.75, y2: 0.9 };
-const MIN_SHARE = 0.03; // as a share of a side of the photo
+const MIN_SHARE = 0.03; // the smallest side of the box, as a share of the photo's side
 const KEY_STEP = 0.02;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 

@@ -14,7 +14,7 @@ export const storeJob = (saved, durability) => inStore("readwrite", (store) => s
 
 export const removeJob = () => inStore("readwrite", (store) => store.delete(KEY));
 
-/** Return the result of a request, or null if this browser stores nothing, such as in a private window. */
+/** Return the result of a request, or null if this browser stores nothing (in a private window). */
 async function inStore(mode, makeRequest, durability = "relaxed") {
   try {
     opening ??= openDatabase();

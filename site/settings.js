@@ -48,7 +48,7 @@ export function optionsFor(photo) {
   };
 }
 
-/** Show the settings' values and notes; `isOfMany` for the photos of a job. */
+/** Show the settings' values and notes; `isOfMany` is true for the photos of a job. */
 export function showSettings(photo, isOfMany = false) {
   const options = optionsFor(photo);
   const isCutout = options.mode === "cutout";

@@ -27,7 +27,7 @@ export function openStage(onPress) {
   frame.addEventListener("pointercancel", (event) => end(event, null));
   frame.addEventListener("dragstart", (event) => event.preventDefault());
   frame.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey || !hasResult()) return; // a pinch on a trackpad
+    if (!event.ctrlKey || !hasResult()) return; // browsers send a trackpad's pinch as Ctrl and wheel
     event.preventDefault();
     zoomAt(view.scale * Math.exp(-event.deltaY / 150), event);
   }, { passive: false });
