@@ -117,7 +117,9 @@ def top_up(
         show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
-@accounts.command(context_settings={"ignore_unknown_options": True})  # so that -3 is a number
+@accounts.command(
+    context_settings={"ignore_unknown_options": True}
+)  # so that click reads -3 as a number
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=ADJUSTMENT)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")

@@ -30,7 +30,7 @@ class LiveBars(Progress):
         self.is_live = console.is_terminal and os.environ.get("TERM") != "dumb"
 
     def start(self) -> None:
-        """Start drawing, on a terminal."""
+        """Start drawing, if the console is a terminal."""
         if self.is_live:
             super().start()
 

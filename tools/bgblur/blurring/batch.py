@@ -76,7 +76,7 @@ class BatchRunner:
         return list(self._running.values())
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
-        """Run the jobs; yield each outcome, and between outcomes None at every tick.
+        """Run the jobs and yield each outcome. While no outcome is ready, yield None at each tick.
 
         Files are written only in the caller's thread, so a second Ctrl-C leaves no incomplete file.
         """

@@ -50,7 +50,7 @@ class Failure(Exception):  # noqa: N818 - also a value in a list of outcomes
     """One photo cannot be blurred."""
 
     def __init__(self, code: str, message: str, **more: object) -> None:
-        """Keep the message and a code, from the API or from the command."""
+        """Keep the message, the code and other details, from the API or from the command."""
         super().__init__(message)
         self.code = code
         self.message = message

@@ -35,7 +35,7 @@ class Radius(click.ParamType[str]):
     name = "radius"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text, or fail."""
+        """Return the text unchanged; fail if it is not a radius."""
         if parse_radius(value) is None:
             self.fail(f"{value!r} is not a radius: it takes {RADIUS_RANGE}.", param, ctx)
         return value
@@ -47,7 +47,7 @@ class Region(click.ParamType[str]):
     name = '"x1 y1 x2 y2"'
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text, or fail."""
+        """Return the text unchanged; fail if it is not a region."""
         try:
             parse_roi(value)
         except InvalidRoiError:

@@ -91,7 +91,7 @@ def format_size(count: float) -> str:
 
 
 def _count(number: float, noun: str) -> str:
-    """Return a number with its noun."""
+    """Return a number with its noun, such as `2 credits`."""
     return f"{_number(number)} {noun}{'' if number == 1 else 's'}"
 
 

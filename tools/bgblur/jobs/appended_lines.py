@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 
 class AppendedLines:
-    """The file. Threads can share it. Use it as a context manager, which keeps the file open."""
+    """A file to append to, which threads can share. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Keep the path; nothing is read or written yet."""

@@ -56,7 +56,7 @@ class Fetch:
     """The source and the reason of each result that could not be fetched."""
 
     def counts(self) -> dict[str, Any]:
-        """Return the counts for scripts."""
+        """Return the counts for the JSON output."""
         failures = [{"source": source, "message": reason} for source, reason in self.failures]
         return {"fetched": self.fetched, "skipped": self.skipped, "not_fetched": failures}
 

@@ -70,7 +70,7 @@ class FetchedFiles:
         self._lines.__exit__(kind, error, traceback)
 
     def assigned(self) -> dict[bytes, str]:
-        """Return the file of each recorded source, by its digest."""
+        """Return the file of each recorded source, by the source's digest."""
         return {digest: fetched.file for digest, fetched in self._known.items()}
 
     def has(self, source: str, file: str) -> bool:

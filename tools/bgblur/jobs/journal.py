@@ -11,7 +11,7 @@ from bgblur.jobs.names import source_digest
 
 
 class Journal:
-    """A file with a line for each uploaded photo. A context manager keeps it open.
+    """A file with a line for each uploaded photo. Use it as a context manager.
 
     Only a digest of each source is kept in memory.
     """

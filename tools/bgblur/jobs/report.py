@@ -75,7 +75,7 @@ def submit_summary(submission: Submission, job: Job) -> str:
 
 
 def fetch_summary(fetched: Fetch, job: Job) -> str:
-    """Return a line about the fetched results, and a second one if the job has not ended."""
+    """Return a line about the fetched results, with a hint if the job has not ended."""
     parts = [f"{fetched.fetched} results saved in {fetched.files.folder}"]
     parts += [f"{fetched.skipped} skipped"] if fetched.skipped else []
     parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []

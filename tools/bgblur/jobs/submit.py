@@ -45,7 +45,7 @@ class Submission:
     _shown_error: str = field(default="", init=False)
 
     def counts(self) -> dict[str, Any]:
-        """Return the counts for scripts."""
+        """Return the counts for the JSON output."""
         failures = [{"source": source, "message": reason} for source, reason in self.failures]
         return {
             "uploaded": self.uploaded,
@@ -121,7 +121,7 @@ def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
 
 
 def follow(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:
-    """Show the progress until the job has ended, or `stop` is set; return its last state."""
+    """Show the progress until the job has ended, or `stop` is set; return the job as last read."""
     while True:
         display.show_job(job)
         if job.has_ended or stop.wait(POLL_S):

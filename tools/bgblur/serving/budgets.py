@@ -65,7 +65,7 @@ class Lease:
     held_bytes: int = 0
 
     def take(self, size: int) -> None:
-        """Take more bytes.
+        """Reserve `size` more bytes.
 
         Raises:
             OverloadedError: the memory, or the share of a sender, is used up.

@@ -32,7 +32,7 @@ SMALL_BODY_S = 1.0
 """The time limit for reading and dropping a body."""
 
 SLICE_BYTES = 65_536
-"""The size of the parts in which a response is passed to the system."""
+"""The size of the parts in which a response is written to the socket."""
 
 CLOSE = (b"connection", b"close")
 

@@ -25,7 +25,7 @@ class BoundedConnection(h11.Connection):
     """The HTTP state of one connection; if a limit is exceeded, it raises `RemoteProtocolError`."""
 
     def __init__(self) -> None:
-        """Take the server's side of the connection."""
+        """Create the state of the server's side of a connection."""
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
         self.fault = ""
         """The message for the client, if the request exceeded a limit of this class."""

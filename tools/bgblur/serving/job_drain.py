@@ -99,7 +99,7 @@ class JobDrain:
                 if is_available:
                     LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
                 is_available = False
-            except Exception:  # otherwise no photo of a job would start again
+            except Exception:  # if the loop ended, no photo of a job would start
                 if is_available:
                     LOGGER.exception("the jobs cannot be read")
                 is_available = False
@@ -200,5 +200,5 @@ class JobDrain:
 
 
 def retry_pause_s(attempts: int) -> int:
-    """Return the seconds until an object is tried again."""
+    """Return the seconds until an object is tried again, after this number of attempts."""
     return RETRY_PAUSES_S[min(max(attempts, 1), len(RETRY_PAUSES_S)) - 1]

@@ -26,7 +26,7 @@ Observe = Callable[[ResponseRecord, float], None]
 
 
 def ignore(_record: ResponseRecord, _seconds: float) -> None:
-    """Observe nothing."""
+    """Do nothing."""
 
 
 def guarded(observe: Observe) -> Observe:

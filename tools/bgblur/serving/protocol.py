@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Protocol(H11Protocol):
-    """One connection."""
+    """The connection of one client."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Forms with one file, streamed to disk as they arrive, as a bucket receives them.
+"""Receive forms with one file, as a bucket does, and write the file to disk while it arrives.
 
 The file is the last field. The fields before the file, such as a signed token, decide where it is
 written and how large it can be.

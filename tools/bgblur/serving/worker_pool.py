@@ -238,7 +238,7 @@ class WorkerPool:
             call.fail(self._overloaded())
 
     async def _watch_client(self, call: Call) -> None:
-        """When the client disconnects, drop its waiting request, or inform the handler."""
+        """When the client disconnects, drop its waiting request, or mark its running request."""
         await call.client.disconnected.wait()
         if self._queue.remove(call.account, call):
             call.fail(ClientDisconnected())
