@@ -147,7 +147,7 @@ def under_load(peer: RembgServer, server: Served) -> str:
 
 
 def main() -> None:
-    """Measure, and write the baseline."""
+    """Measure everything and store the results."""
     files = sorted(Path(sys.argv[1]).glob("*.*g")) if sys.argv[1:] else []
     if not files:
         sys.exit("The photos are missing: make bench-server DATA=folder, with a folder `photos`.")

@@ -1,4 +1,4 @@
-"""Counts the files of a folder that can be decoded, and compares pixels with other decoders.
+"""Counts the files that can be decoded, and compares their pixels with those of other decoders.
 
     make bench-files DATA=folder
 

@@ -95,7 +95,7 @@ def connection(server: Served) -> HTTPConnection:
 
 
 def on_new_connection(server: Served, ask: Ask) -> None:
-    """Send a request on a connection that is closed afterwards."""
+    """Send a request on a new connection, and close the connection."""
     new = connection(server)
     ask(new)
     new.close()

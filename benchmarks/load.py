@@ -179,7 +179,7 @@ def refusals(server: Served) -> str:
 
 
 def main() -> None:
-    """Measure, and write the baseline."""
+    """Measure everything and store the results."""
     workers = str(usable_cpus())
     rates = throughput(workers)
     with served("--workers", workers, "--queue", str(USERS[-1])) as server:

@@ -1,4 +1,4 @@
-"""Users who send the next photo as soon as they get a response, for locust (https://locust.io).
+"""Users of locust (https://locust.io), who send the next photo as soon as they get a response.
 
     BLUR_KEY=... BLUR_PHOTO=photo.jpg .venv/bin/locust -f benchmarks/locustfile.py \
         --headless --host http://127.0.0.1:8080 --users 16 --spawn-rate 16 --run-time 1m

@@ -1,6 +1,6 @@
 """The time for a background removal as a preview and in full size: `make bench-preview`.
 
-Times are medians, ratios medians over rounds of paired runs.
+Times are medians. Ratios are medians over the rounds of paired runs.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def false_alarms(model: Model, data: Path) -> str:
 
 
 def main() -> None:
-    """Measure everything and write the baseline."""
+    """Measure everything and store the results."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
         sys.exit("Name the folder of pictures: make bench-quality DATA=folder")
     data = Path(sys.argv[1])

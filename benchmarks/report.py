@@ -11,7 +11,7 @@ from docs.results import Measurement, store
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Write a Markdown table whose columns are also aligned in a terminal."""
+    """Return a Markdown table whose columns are also aligned in a terminal."""
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     lines.insert(1, ["-" * width for width in widths])

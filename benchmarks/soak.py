@@ -37,7 +37,7 @@ RECIPES = (
 
 
 def memory_mb(pid: int) -> float:
-    """Return the resident sets of a process and its children."""
+    """Return the sum of the resident sets of a process and its children."""
     front = psutil.Process(pid)
     processes = [front, *front.children(recursive=True)]
     total_bytes: int = sum(process.memory_info().rss for process in processes)
@@ -72,7 +72,7 @@ def mean_at(sizes: list[float], request: int) -> float:
 
 
 def main() -> None:
-    """Run the test, and write the baseline."""
+    """Run the test, and store the results."""
     with served("--workers", str(WORKERS)) as server:
         sizes = soaked(server)
         threads = sum(

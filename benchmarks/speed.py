@@ -3,7 +3,7 @@
     make bench                                        # everything
     .venv/bin/python benchmarks/speed.py Handler      # one section
 
-Times are medians, ratios medians over rounds of paired runs.
+Times are medians. Ratios are medians over the rounds of paired runs.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def cold(model: Model) -> str:
 
 
 def main() -> None:
-    """Measure everything and write the baseline."""
+    """Measure everything and store the results."""
     model = opened()
     titles = sys.argv[1:] or list(PARTS)
     for title in titles:

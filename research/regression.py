@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 RIDGE = 1e-4
-"""Added to the covariance's diagonal, relative to its mean."""
+"""This share of the diagonal's mean is added to the diagonal of the covariance."""
 DAMPING = 0.05
-"""Added to the metric's diagonal, relative to its mean, so that no error has zero weight."""
+"""This share of the diagonal's mean is added to the diagonal of the metric, so that no error has
+zero weight."""
 PENALTIES = (0.05, 0.3, 1.0, 1.0)
 """The weight of the distance to the linear responses, in each iteration."""
 

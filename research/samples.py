@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 POSITIONS = 700
 """Positions in each picture."""
 UNIFORM = 0.25
-"""The weight of a uniform distribution, which is added to the gradient's energy, relative to its
-mean."""
+"""This share of the mean energy is added to the gradient's energy at each position, so that every
+position can be drawn."""
 
 
 class Samples:
@@ -45,7 +45,7 @@ class Samples:
 
 
 def choose_positions(gradient: Floats, generator: np.random.Generator) -> Positions:
-    """Draw positions (row, column), (POSITIONS, 2), by the gradient's energy around them."""
+    """Draw rows and columns, (POSITIONS, 2); a gradient with more energy is drawn more often."""
     energy = np.square(gradient, dtype=np.float64).sum(axis=0)
     padded = np.pad(energy, 1, mode="edge")
     blurred = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).sum(axis=(2, 3))
@@ -64,7 +64,7 @@ def windows(tensor: Floats, at: Positions, side: int = 3) -> Floats:
 
 
 def half_windows(tensor: Floats, at: Positions) -> Floats:
-    """Return the windows of a map of half the side, interpolated as by bilinear upsampling."""
+    """Return the windows that a map of half the side has after bilinear upsampling."""
     (top, bottom, down), (left, right, across) = (
         neighbours(at[:, k], tensor.shape[1]) for k in (0, 1)
     )

@@ -101,7 +101,7 @@ def files() -> list[str]:
 
 
 def main() -> None:
-    """Print the findings, or the number per 1,000 words of each folder."""
+    """Print the findings; with `--counts`, their number per 1,000 words for each folder."""
     parser = argparse.ArgumentParser(description=__doc__, usage="prose.py [--counts] [PATH ...]")
     parser.add_argument("--counts", action="store_true", help="print one line for each folder")
     parser.add_argument("paths", nargs="*", help="only files whose path starts with one of these")

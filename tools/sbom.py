@@ -41,7 +41,7 @@ LICENCES = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
 }
-"""The SPDX identifiers (https://spdx.org/licenses/) for other names of licences in packages."""
+"""The SPDX identifiers (https://spdx.org/licenses/), by the names that packages use instead."""
 IDENTIFIERS = {*LICENCES.values(), "BSD-3-Clause"}
 
 

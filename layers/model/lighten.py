@@ -1,8 +1,8 @@
 """Build the light model from the pinned u2netp: `python lighten.py build/models`.
 
-The script writes `u2netp-light.onnx` next to `u2netp.onnx`, which stays unchanged; for other models
-it does nothing. The same input gives the same file, byte for byte. docs/imaging.md describes the
-changes and their cost.
+The script writes `u2netp-light.onnx` next to `u2netp.onnx`, which stays unchanged. If the folder
+has no `u2netp.onnx`, the script does nothing. The same input gives the same file, byte for byte.
+docs/imaging.md describes the changes and their cost.
 """
 
 from __future__ import annotations
