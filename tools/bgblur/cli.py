@@ -24,7 +24,7 @@ COMMANDS = {
 class ImportingGroup(PrintableErrorsGroup):
     """A group that imports the module of a command only when the command is used.
 
-    Most commands start twice as fast without the imports of the others.
+    Most commands start twice as fast without the imports of the other commands.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
@@ -46,7 +46,7 @@ class ImportingGroup(PrintableErrorsGroup):
 )
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
-    """Blur or remove the background of photos, here or as an API for others.
+    """Blur or remove the background of photos, on this machine or as an API for other programs.
 
     \b
     bgblur blur photo.jpg -r 12           blur a photo on this machine

@@ -1,4 +1,4 @@
-"""Shared by all commands: settings, the account store, and output."""
+"""Shared by the commands: the settings, the account store, and the option `--json`."""
 
 from __future__ import annotations
 
