@@ -30,7 +30,7 @@ class RateLimitStatus:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """The account and the rate limit of its key after a call, for the response's headers."""
+    """The balance of an account and the rate limit of a key after a call, for the headers."""
 
     credits_charged: Credits | None
     """None if the charge is unknown, because it was sent to the store but not confirmed."""

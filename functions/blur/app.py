@@ -67,9 +67,9 @@ def build_app(  # noqa: PLR0913 - built once
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
     opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths,
-    because these cannot redirect to a bucket. `observe` receives the record of each response; by
-    default, Lambda prints its metrics for CloudWatch. A worker can share its `engine` with the
-    jobs' runner.
+    because such a response cannot redirect to a bucket. `observe` receives the record of each
+    response; by default, the app prints metrics for CloudWatch on Lambda, and nothing elsewhere.
+    Pass an `engine` to share its networks with the runner of jobs.
 
     Raises:
         ModelError: a model's file is missing or damaged.
@@ -77,7 +77,7 @@ def build_app(  # noqa: PLR0913 - built once
 
     """
     networks = engine or new_engine(settings)
-    # ONNX Runtime releases the GIL while it opens a model, so the clients are built meanwhile.
+    # ONNX Runtime releases the GIL while it opens a model, so the stores open at the same time.
     with ThreadPoolExecutor(max_workers=1) as executor:
         opening = executor.submit(open_networks, networks) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
@@ -159,7 +159,7 @@ def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | Non
 
 
 def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
-    """Return the function that fetches images by URL, or None if the setting is off."""
+    """Return the function that fetches images by URL, or None if `fetch_urls` is off."""
     if not settings.fetch_urls:
         return None
     from blur.fetching.fetcher import ImageFetcher  # noqa: PLC0415 - for a shorter cold start
@@ -188,7 +188,7 @@ def routes(
     limits: Limits,
     jobs: JobService | None = None,
 ) -> Routes:
-    """Return the routes of the API; the routes for uploads and jobs need a storage for them.
+    """Return the routes of the API; without `uploads` or `jobs`, their routes do not exist.
 
     `limits` are the limits for remove.bg's routes.
     """

@@ -1,4 +1,4 @@
-"""The entry point of the nightly audit: a second function, without a model, in the same image."""
+"""The entry point of the nightly audit: a second Lambda function in the image, without a model."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def handler(event: object, context: object) -> dict[str, int]:
 
 
 def audit_settings(environ: Mapping[str, Any]) -> Settings:
-    """Return the settings for an audit: the location of the accounts."""
+    """Return settings with the location of the accounts; an audit needs no other setting."""
     variable = variable_of("accounts")
     return Settings.from_environ({variable: environ[variable]})
 
 
 def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
-    """Audit all accounts, and the bills for this month and for a month that has just ended."""
+    """Audit all accounts and this month's bills; in its first week, also last month's bills."""
     months = sorted({usage_month(Instant(now_us - LOOK_BACK_US)), usage_month(now_us)})
     return audit_each(store, months, now_us=now_us)
 

@@ -1,7 +1,7 @@
 """The largest values that settings, commands and stores accept.
 
-With these values, every computed sum, product and date fits into 64 bits, an HTTP header, a
-DynamoDB key and `datetime`.
+With these limits, all computed numbers fit into 64 bits and into HTTP headers, all names fit into
+keys of DynamoDB, and all times fit into `datetime`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ MAX_CREDITS = whole(10**12)
 """The largest amount of one ledger entry."""
 MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
-"""The highest rate in requests per minute: one request per microsecond, the unit of GCRA here."""
+"""The highest rate: one request per microsecond, which is the unit of time of GCRA here."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The longest time for which a derived key counts: as long as an `Idempotency-Key`."""
+"""The longest time for which a derived key is stored: as long as an `Idempotency-Key`."""
 MAX_VALID_KEYS = 2
 """The maximum number of valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64

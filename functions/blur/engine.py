@@ -1,4 +1,4 @@
-"""The engine of the settings: the networks, each opened at its first use."""
+"""Builds the engine from the settings: the networks, each opened at its first use."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def new_engine(settings: Settings) -> Engine:
 
 
 def open_networks(engine: Engine) -> bool:
-    """Open the model and the network for people; return whether the latter is installed.
+    """Open the model and the network for people; return whether the network is installed.
 
     Raises:
         ModelError: a model's file is missing or damaged.
@@ -54,10 +54,9 @@ def open_networks(engine: Engine) -> bool:
 
 
 def _open_faces(folder: Path, *, threads: int) -> Model | None:
-    """Load the network for faces, if its file exists and is not damaged.
+    """Open the network for faces, or return None if its file is missing or damaged.
 
-    The network is loaded with the first photo. If it is missing or damaged, photos are processed
-    without it.
+    A damaged file is logged. Photos are then processed without the network.
     """
     try:
         return open_faces_model(folder, threads=threads)

@@ -1,7 +1,7 @@
 """The errors that the API returns.
 
-Each class is one row of the contract: an HTTP status and a `code`. Any module can raise
-them; `api.response` maps them to responses. The errors of form fields are in `parameter_errors`.
+Each class has an HTTP status and a `code` of the contract. Any module can raise these errors;
+`api.response` maps them to responses. The errors of form fields are in `parameter_errors`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. Only calls that end with `LostError` can be charged.
+    """An error that clients can get. Only a call that ends with `LostError` can be charged.
 
-    Clients see `message`, so it never contains keys, paths or other internals.
-    `account_status` is the account after the call, if the key is valid.
+    Clients see `message`, so it never contains keys, paths of files or other internals.
+    `account_status` is the status of the account after the call, if the key is valid.
     """
 
     status: ClassVar[HTTPStatus]
@@ -58,7 +58,7 @@ class ApiError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def add_account_status(self, status: AccountStatus) -> None:
-        """Add the status to an error that was raised below the accounts, like `add_note`."""
+        """Add the status to an error from code that does not know the account."""
         self.account_status = status
 
 
@@ -85,7 +85,7 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired; responses do not differ."""
+    """The key is missing, malformed, unknown, revoked or expired, all with the same response."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
@@ -108,13 +108,13 @@ class InsufficientCreditsError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """There is no such route."""
+    """No route has this path."""
 
     status, code = HTTPStatus.NOT_FOUND, "not_found"
 
 
 class UploadNotFoundError(ApiError):
-    """There is no upload with this id, it has expired, or it belongs to another key."""
+    """This key has no upload with this id, or the upload has expired."""
 
     status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
 
@@ -127,7 +127,7 @@ class UploadNotFoundError(ApiError):
 
 
 class MethodNotAllowedError(ApiError):
-    """The route exists, but not for this method."""
+    """The route does not accept this method."""
 
     status, code = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"
 
@@ -181,7 +181,7 @@ class InternalError(ApiError):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
     def __init__(self) -> None:
-        """Give no internal details."""
+        """Set a message without internal details."""
         super().__init__("The service failed to process this request. Nothing was charged.")
 
 
@@ -214,6 +214,6 @@ class OverloadedError(ApiError):
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
 
     def __init__(self, *, retry_after_s: int) -> None:
-        """Keep the seconds to wait."""
+        """Set the message, and the seconds to wait."""
         message = "The server has too many requests at the moment. Nothing was charged."
         super().__init__(message, retry_after_s=retry_after_s)

@@ -29,7 +29,7 @@ class PaidForm(Protocol[Output]):
         ...
 
     def derived_key(self, remember_us: int) -> IdempotencyKey | None:
-        """Return the derived key, by which copies without an `Idempotency-Key` are found."""
+        """Return the key that identifies copies of this request, or None if the form has none."""
         ...
 
     def load(self) -> ImageRequest[Output]:
@@ -95,8 +95,8 @@ class RemovalForm:
     image: Source = field(repr=False)
     background: Source | None = field(default=None, repr=False)
     is_preview: bool
-    """Whether the result has at most the size of a preview: because of `size`, or with `auto`
-    because the photo has no more pixels."""
+    """Whether the result is at most as large as a preview: because `size` asks for a preview, or
+    because `size` is `auto` and the photo has no more pixels than a preview."""
     has_type: bool = True
     """See `RemovalRequest.has_type`."""
     max_bytes: int | None = None

@@ -38,7 +38,7 @@ class Rendered(Protocol):
 
 Output = TypeVar("Output", bound=Rendered)
 OnStep = Callable[[str], None]
-"""Called with the name of each step before it begins; it can raise an exception to stop."""
+"""Called with the name of each step before the step begins; an exception stops the request."""
 
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
 """The options that are always in a fingerprint. A fingerprint contains an option that was added
@@ -130,7 +130,7 @@ class RemovalRequest:
     max_bytes: int | None = None
     """The largest file that fits into the response; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
-    """Return whether the client accepts a media type, even if its header does not name the type."""
+    """Return whether the client's `Accept` header names a media type or its family (`image/*`)."""
 
     def fingerprint(self) -> str:
         """See `ImageRequest.fingerprint`."""

@@ -1,4 +1,4 @@
-"""The composition of bulk jobs: the use cases of the routes, the runner of workers, the keeper."""
+"""Builds the parts of bulk jobs: the use cases for the routes, the workers' runner, the keeper."""
 
 from __future__ import annotations
 
@@ -121,16 +121,16 @@ def build_keeper(  # noqa: PLR0913 - built once
 
     """
     from blur.jobs.keeper import JobKeeper  # noqa: PLC0415 - only the keeper needs it
-    from blur.jobs.runner import job_price  # noqa: PLC0415 - as above
+    from blur.jobs.runner import job_price  # noqa: PLC0415 - only the keeper needs it
 
     accounts, prices = open_account_store(settings.accounts), Prices.of(settings)
 
     def payable(job: Job) -> int | None:
         if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
-            return None  # its photos fail
+            return None  # all photos of the job fail
         try:
             price = job_price(job, prices, parse_parameters(job.parameters))
-        except InvalidParameterError:  # parameters from an older version: its photos fail too
+        except InvalidParameterError:  # parameters from an older version: all photos fail too
             return None
         balance = accounts.read_account(job.account_id, now_us=clock()).balance
         return balance // price if price else None
@@ -155,10 +155,10 @@ def build_keeper(  # noqa: PLR0913 - built once
 
 
 def open_job_files(settings: Settings) -> JobFiles:
-    """Open the storage of photos of jobs.
+    """Open the storage for the photos of jobs.
 
     Raises:
-        ValueError: the settings name no storage.
+        ValueError: the settings name no storage for photos of jobs.
 
     """
     files = open_storage(settings.media).jobs
@@ -169,7 +169,7 @@ def open_job_files(settings: Settings) -> JobFiles:
 
 
 def ended_fields(ended: EndedObject) -> dict[str, object]:
-    """Return the fields of the log line of an object, without the name of the photo."""
+    """Return the fields of the log line for an ended object, without the photo's name."""
     row = ended.row
     return {
         "job": row.job_id,
@@ -185,14 +185,14 @@ def ended_fields(ended: EndedObject) -> dict[str, object]:
 
 
 def new_secret() -> str:
-    """Return a new secret of the Standard Webhooks."""
+    """Return a new secret for signatures, in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job], bool]:
     """Return the function that sends the notification of a job; see `JobKeeper.notify`."""
     from blur.fetching.poster import Poster  # noqa: PLC0415 - only the keeper needs it
-    from blur.jobs.notify import send  # noqa: PLC0415 - as above
+    from blur.jobs.notify import send  # noqa: PLC0415 - only the keeper needs it
 
     if not settings.fetch_urls:  # notifications were turned off after the job was created
         return lambda _: False
@@ -201,7 +201,7 @@ def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job]
 
 
 def notify_check(settings: Settings) -> Callable[[str], None]:
-    """Return the check of addresses for notifications; it rejects all without the setting."""
+    """Return the check of `notify` URLs; if `fetch_urls` is off, it rejects all of them."""
     if settings.fetch_urls:
         from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
 

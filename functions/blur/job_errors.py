@@ -12,12 +12,12 @@ RETRY_AFTER_S = 60
 
 
 class JobNotFoundError(ApiError):
-    """There is no job with this id, it has expired, or it belongs to another account."""
+    """This account has no job with this id, or the job has expired."""
 
     status, code = HTTPStatus.NOT_FOUND, "job_not_found"
 
     def __init__(self) -> None:
-        """Use one message for all three cases, so that a response never shows which jobs exist."""
+        """Use one message for all cases, so that a response never shows which jobs exist."""
         super().__init__("This account has no job with this id, or the job has expired.")
 
 

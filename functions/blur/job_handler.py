@@ -1,10 +1,10 @@
-"""The entry point of the worker of bulk jobs: another function of the same image, called by SQS.
+"""The entry point of the worker of bulk jobs: a Lambda function of the image, called by SQS.
 
 A message names one or more objects; an object is one photo. SQS deletes the message when all its
-objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts its
-deliveries, even those whose worker was killed. While the store is unavailable, a delivery does not
-count as an attempt: the worker replaces the message by a new one, so that no photo fails because of
-a long outage.
+objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts the deliveries
+of the message, even if a worker was killed. While the store is unavailable, a delivery does not
+count as an attempt: the worker sends a new message instead of this one, so that no photo fails
+because of a long outage.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ENDED = {
     ObjectState.FAILED: "BulkFailed",
     ObjectState.CANCELLED: "BulkCancelled",
 }
-"""The metric that counts objects, for each way to end."""
+"""The metric that counts objects, for each final state."""
 INTERNAL_ERROR = "internal_error"
 
 
@@ -82,7 +82,7 @@ class Worker:
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Process a batch of messages, and print its metrics.
 
-        It is not an error of the function if every message has to be delivered again.
+        The function does not fail if every message has to be delivered again.
         """
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
         try:

@@ -1,4 +1,4 @@
-"""The entry point of the keeper of bulk jobs: another function of the same image, run every minute.
+"""The entry point of the keeper of bulk jobs: a Lambda function that runs every minute.
 
 The keeper resumes paused jobs, ends closed jobs, and announces ended jobs by notification and as an
 event of EventBridge.
@@ -32,8 +32,8 @@ RETRY_S = 900
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
-"""Less than the function's time-out, because the step of a large job, and notifications, can
-follow."""
+"""The keeper's `run_s`: less than the function's time-out, because the last step can take long, and
+notifications are sent after it."""
 
 
 def handler(event: object, context: object) -> None:

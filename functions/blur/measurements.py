@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Measurements:
-    """Values that are set while the request is handled, even if it fails."""
+    """Values that are collected while a request is handled; the log has them even if it fails."""
 
     key: ApiKey | None = None
     """The key in the request; it is valid if `status` is set."""

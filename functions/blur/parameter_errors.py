@@ -1,4 +1,4 @@
-"""The errors of form fields: each field has a class, with its `code`."""
+"""The errors of the fields of a request; each class has its own `code`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from blur.errors import ApiError
 
 
 class InvalidParameterError(ApiError):
-    """A form field is missing or not valid; each field has a class below."""
+    """A field is missing or not valid; each subclass is an error of one field."""
 
 
 class InvalidRadiusError(InvalidParameterError):
@@ -18,7 +18,7 @@ class InvalidRadiusError(InvalidParameterError):
 
 
 class InvalidDepthError(InvalidParameterError):
-    """`depth` is not one of the depths."""
+    """`depth` is not `flat` or `ground`."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_depth"
 
@@ -42,25 +42,25 @@ class RoiRegionEmptyError(InvalidParameterError):
 
 
 class InvalidSubjectError(InvalidParameterError):
-    """`subject` is not one of the subjects, or needs a network that is not installed."""
+    """`subject` is not a supported subject, or needs a network that is not installed."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_subject"
 
 
 class InvalidModeError(InvalidParameterError):
-    """`mode` is not one of the modes."""
+    """`mode` is not a supported mode."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_mode"
 
 
 class InvalidBlurError(InvalidParameterError):
-    """`blur` is not one of the kernels."""
+    """`blur` is not a supported kernel."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_blur"
 
 
 class InvalidFormatError(InvalidParameterError):
-    """`format` is not one of the output formats, or cannot hold a picture of this size."""
+    """`format` is not a supported output format, or cannot hold an image of this size."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_format"
 

@@ -2,8 +2,8 @@
 
 The hook issues a test key on an account for checks, calls the new version with the page's example
 photo, and revokes the key. So no key is stored permanently, and nothing is charged. CodeDeploy
-waits for the report of the hook for up to an hour, so every request here ends before the function's
-time-out, and every failure is reported:
+waits for the hook's report for up to an hour, so every request of the hook ends before the
+function's time-out, and every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
 """
 
@@ -39,7 +39,7 @@ ACCOUNT_ID, ACCOUNT_NAME = "PreTraffic00", "Check before deployments"
 NEW_VERSION = "NEW_VERSION"
 """The environment variable with the ARN of the function's new version."""
 KEY_TTL_US = 600 * SECOND_US
-"""The expiry of the key, in case the hook is killed before it revokes the key."""
+"""The lifetime of the key, in case the hook is killed before it revokes the key."""
 PHOTO = "sample.jpg"
 ROUTE = "/v2/rembg/blur/"
 BOUNDARY = "pre-traffic-check"
@@ -53,7 +53,7 @@ Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class CheckFailedError(Exception):
-    """The new version did not return a blurred photo; the message has status and code."""
+    """The new version did not return a blurred photo free of charge; the message shows why."""
 
 
 def handler(event: Mapping[str, str], context: object) -> str:
@@ -77,7 +77,7 @@ def handler(event: Mapping[str, str], context: object) -> str:
 
 
 def check_new_version(environ: Mapping[str, str]) -> None:
-    """Check the version in the environment variable, with the accounts in the settings.
+    """Check the version that `NEW_VERSION` names, with the accounts that `BLUR_ACCOUNTS` names.
 
     Raises:
         Exception: the version failed, or it could not be checked.

@@ -1,6 +1,6 @@
-"""The errors that only remove.bg's routes have; the codes are remove.bg's.
+"""The errors that only remove.bg's routes have.
 
-`api.removebg.errors` maps them, and the errors of `errors` and `parameter_errors`, to responses.
+`api.removebg.errors` maps all errors to responses in remove.bg's format.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ class FileTooLargeError(RemovalError):
 
 
 class ResultTooLargeError(RemovalError):
-    """The result is larger than a response can be; remove.bg's code is `file_too_large`."""
+    """The result is too large for a response; clients get the code `file_too_large`."""
 
     status, code = HTTPStatus.BAD_REQUEST, "result_too_large"
 
 
 class InvalidSizeError(RemovalError):
-    """`size` is not one of the sizes."""
+    """`size` is not a supported size."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_size"
 
 
 class InvalidTypeLevelError(RemovalError):
-    """`type_level` is not one of the levels."""
+    """`type_level` is not a supported level."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_type_level"
 

@@ -40,14 +40,14 @@ REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 25
-"""How long a copy waits for the first call. The only client that repeats calls does so after 20
-seconds without a response; after a 429 it does not."""
+"""How long a copy waits for the first call. Only one of remove.bg's clients repeats calls: after 20
+seconds without a response, but not after a 429."""
 POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult(Generic[Output]):
-    """The image, the account's status after the call, and whether it repeats a paid call."""
+    """The image, the account's status after the call, and whether the call is a replay."""
 
     output: Output
     status: AccountStatus
@@ -71,8 +71,8 @@ class ImageService:
     dedupe_s: int = 0
     """How long a repeated call without an `Idempotency-Key` counts as a copy; 0 turns this off."""
     ordinary_cpu_ms: int
-    """The CPU time of an ordinary photo; an uncharged call counts as one request for each such
-    amount."""
+    """The CPU time of an ordinary photo. In the rate limit, an uncharged call counts as one request
+    for each such amount of CPU time."""
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
     """Return the nanoseconds of a monotonic clock."""
@@ -162,7 +162,8 @@ class ImageService:
         """Return the key's account.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: as for every call.
+            InvalidApiKeyError: the key is not valid.
+            RateLimitError: the key has reached its rate limit.
 
         """
         return self.store.get_account(key.account_id, key.digest, now_us=self.clock())
@@ -173,8 +174,8 @@ class ImageService:
         """Parse the form of a call that is not authenticated yet.
 
         Raises:
-            ApiError: the form is not valid. Errors for the key, the rate limit and a balance below
-            the lowest price come first.
+            ApiError: the form is not valid. If the key is not valid, its rate limit is reached or
+            its balance is below the lowest price, that error is raised instead.
 
         """
         try:
@@ -204,7 +205,7 @@ class ImageService:
         deadline: Deadline,
         is_client_connected: Callable[[], bool],
     ) -> Reservation:
-        """If the call has an idempotency key, check whether it is the first with this key."""
+        """If the call has an idempotency key, check whether the call is the first with this key."""
         if reservation.key is None:
             return reservation
         fingerprint = request.fingerprint()
@@ -238,7 +239,7 @@ class ImageService:
         return request.render(self.engine, watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
-        """Return the number of additional requests for an uncharged call, by its CPU time."""
+        """Return the weight of an uncharged call by its CPU time, or None for an ordinary call."""
         cpu_ns = self.cpu_ticks() - cpu_begun_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None

@@ -86,8 +86,8 @@ class Settings:
     """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
-    """Seconds after a call to `/v1.0/removebg` in which an equal call without an `Idempotency-Key`
-    counts as a copy and is not charged, 86,400 at most; 0 turns this off."""
+    """Seconds after a call to `/v1.0/removebg`, at most 86,400. In this time, the same call without
+    an `Idempotency-Key` counts as a copy and is not charged; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
@@ -109,7 +109,7 @@ class Settings:
     tracing: bool = False
     """Whether Lambda sends traces to X-Ray: `yes` or `no`."""
     timeout_s: int = 28
-    """Seconds after which Lambda stops a call; not used anywhere else."""
+    """Seconds after which Lambda stops a call; the embedded server does not use this setting."""
     deadline_margin_s: int = 5
     """Seconds before Lambda's time-out at which a call is stopped; 0 sets no deadline."""
     queue_wait_s: int = 30
@@ -122,15 +122,15 @@ class Settings:
     """Workers of the embedded server that can process photos of jobs at the same time; 0 stands for
     all workers except one, but at least one."""
     job_free_bytes: int = 1_000_000_000
-    """Free space that must remain on the disk of the embedded server after an upload to a job;
-    after a result, half of this."""
+    """Free bytes that must remain on the disk of the embedded server after an upload to a job;
+    after the server stores a result, half as many must remain."""
     rate_per_minute: int = 100
     """Requests per minute, for keys without their own limit."""
     rate_burst: int = 100
-    """Requests that such a key can send together after a pause."""
+    """Requests that a key without its own limit can send together after a pause."""
     ordinary_cpu_ms: int = 2_000
-    """CPU time of an ordinary photo; an uncharged call counts as one request for each such amount.
-    """
+    """CPU time of an ordinary photo. In the rate limit, an uncharged call counts as one request for
+    each such amount of CPU time."""
 
     def __post_init__(self) -> None:
         """Reject values that would fail later, in a request."""
@@ -206,7 +206,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process can use, at most the machine's number."""
+    """Return the number of CPUs that this process can use, if known, or else the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

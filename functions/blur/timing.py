@@ -23,7 +23,7 @@ def rfc3339(at_us: Instant) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The time at which a call must stop, by its clock; None means no deadline."""
+    """The time on `clock` at which a call must stop; None means no deadline."""
 
     at_us: Instant | None
     clock: Callable[[], Instant]
@@ -53,7 +53,7 @@ def before_timeout(clock: Callable[[], Instant], *, left_ms: int, margin_s: int)
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Measures from its creation; `ticks` is a monotonic clock in nanoseconds."""
+    """Measures the steps of a call; `ticks` is a monotonic clock in nanoseconds."""
 
     ticks: Callable[[], int]
     _started_ns: int = field(init=False)

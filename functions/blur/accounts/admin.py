@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The store with the operator's methods, a clock and a source of random bytes."""
+    """The operator's methods on a store, at one time, with a source of random bytes."""
 
     store: AccountStore
     entropy: Entropy
     now_us: Instant
 
-    def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - the field's word
+    def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - the glossary's term
         """Create an account, with a first grant if `credits` is not 0, and return its id."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
@@ -37,7 +37,7 @@ class AccountAdmin:
         self,
         account_id: str,
         kind: EntryKind,
-        credits: Credits,  # noqa: A002 - the field's word
+        credits: Credits,  # noqa: A002 - the glossary's term
         note: str,
         *,
         entry_id: str | None = None,
@@ -80,9 +80,9 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a key with the limit of `old`, which stays valid for the grace period.
+        """Issue a new key with the limit of `old`; `old` stays valid for the grace period.
 
-        The new key has the old key's expiry.
+        The new key has the expiry that the old key had.
 
         Raises:
             InvalidKeyError: the key `old` is revoked or has expired.
@@ -101,7 +101,7 @@ class AccountAdmin:
         """Find a key by its prefix or its full text.
 
         Raises:
-            UnknownAccountError: no key or several keys have this prefix.
+            UnknownAccountError: the account does not exist, or not exactly one key has this name.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)

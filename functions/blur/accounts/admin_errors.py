@@ -15,7 +15,7 @@ class AccountAdminError(Exception):
 
 
 class InvalidArgumentError(AccountAdminError):
-    """A value is out of the bounds that `checks` defines."""
+    """A value is not valid: a function of `checks` rejects it."""
 
 
 class AccountExistsError(AccountAdminError):
@@ -33,7 +33,7 @@ class UnknownAccountError(AccountAdminError):
     @classmethod
     def no_key(cls, account_id: str) -> UnknownAccountError:
         """Return the error for a key that the account does not have."""
-        return cls(f"there is no such key on account {account_id}")
+        return cls(f"account {account_id} does not have this key")
 
 
 class OverdrawnError(AccountAdminError):
@@ -47,11 +47,11 @@ class OverdrawnError(AccountAdminError):
 
 
 class InvalidKeyError(AccountAdminError):
-    """The key is revoked or has expired, and cannot be renewed."""
+    """The key is revoked or has expired, so it cannot be changed or rotated."""
 
     @classmethod
     def ended(cls) -> InvalidKeyError:
-        """Return the error for a key whose limit can no longer be changed."""
+        """Return the error for a change of the rate limit of such a key."""
         return cls("the key is revoked or has expired; issue a new key instead")
 
 

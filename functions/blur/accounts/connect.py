@@ -23,8 +23,8 @@ def open_account_store(location: str) -> AccountStore:
         from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - see the docstring
 
         return SqliteAccountStore(Path(name))
-    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - as above
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
+    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - see the docstring
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - see the docstring
 
     return DynamoAccountStore(name, open_client())
 

@@ -1,11 +1,11 @@
 r"""The states of a hold, as a table that both stores implement and that the ledger's tests read.
 
-If the process dies, its hold stays HELD until it expires; the account's next use then returns the
-price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
+If a process dies, the hold of its call stays HELD until the hold expires; the account's next use
+then returns the price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
                     \--refund--> REFUNDED    the price is back in the balance, at once
-                    \--expire--> REFUNDED    the price is back, with the account's next use
+                    \--expire--> REFUNDED    the price is back, at the account's next use
 
 An ended hold never changes: repeated and later events have no effect, so each event can be sent
 again. `PRICE_LOCATION` names the amount of the account that includes the hold's price, so that
@@ -69,16 +69,16 @@ def next_state(state: HoldState, event: HoldEvent) -> HoldState:
 
 
 def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEvent:
-    """Return the event's effect at this time: a settle after the expiry is an expiry."""
+    """Return the event that takes effect at this time: a settle after the expiry is an expiry."""
     is_late = event is HoldEvent.SETTLE and now_us >= expires_us
     return HoldEvent.EXPIRE if is_late else event
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return the time before which expired holds can be released now by any machine.
+    """Return the latest expiry of the holds that any machine can release now.
 
-    This time is `CLOCK_SKEW_US` before now, because the machine that owns a hold can have a slower
-    clock, by which it settles the hold until the expiry.
+    It is `CLOCK_SKEW_US` before now: the machine that owns a hold can have a slow clock, and it can
+    settle the hold until the expiry by that clock.
     """
     return Instant(now_us - CLOCK_SKEW_US)
 
@@ -86,7 +86,7 @@ def released_until_us(now_us: Instant) -> Instant:
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
     """Return the charge that a settle reports for a hold in this state.
 
-    None if the hold is forgotten. After the expiry this is 0, even if the hold was settled in time:
-    stores forget ended holds.
+    `state` is None if the store has forgotten the hold. After the expiry the charge is 0, even if
+    the hold was settled in time, because stores forget ended holds.
     """
     return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

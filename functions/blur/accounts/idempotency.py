@@ -126,7 +126,10 @@ def identify(
 def claim(
     store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
 ) -> Reservation:
-    """Make the call the owner of its key's record, or refund it and set the `earlier` one."""
+    """Make the call the owner of its key's record.
+
+    If another call owns the record, refund this call and set `earlier`.
+    """
     key = reservation.key
     if key is None or reservation.is_replay:
         return reservation
@@ -153,7 +156,8 @@ def commit(
     """Charge a call that ends with an image; `pixels` is the size of its photo.
 
     The image is delivered even if the store cannot be reached. In that case either the charge has
-    arrived, or the hold expires and the credit is refunded. `credits_charged` is None then.
+    arrived, or the hold expires and the credit is refunded. If it is not known which of the two
+    happens, `credits_charged` is None.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)
@@ -179,7 +183,7 @@ def rollback(
     weight: Weight | None = None,
     failed: bool = False,
 ) -> AccountStatus:
-    """Refund a call and release its `Idempotency-Key`; a `failed` call is counted.
+    """Refund a call and release its `Idempotency-Key`; count a `failed` call as a failure.
 
     If the store cannot be reached, the hold expires, which has the same two effects.
     """

@@ -3,8 +3,8 @@
     bb_live_<account id>_<secret><check>
 
 The account id has 12 base62 characters. The account id is public, and names the item that a store
-reads. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of everything
-before it in 6 base62 characters, as in GitHub's tokens
+reads. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of all
+characters before it, written as 6 base62 characters, as in GitHub's tokens
 (https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds typos,
 but gives no protection. A store keeps the SHA-256 of the text, not the text; with 256 random bits,
 a salt or a slow hash would add nothing.
@@ -54,8 +54,8 @@ class ApiKey:
 def new_account_id(entropy: Entropy) -> str:
     """Return a random account id of about 71 bits.
 
-    The id is 128 random bits modulo 62**12, so the probabilities of all ids are equal to within
-    2**-56.
+    The id is 128 random bits modulo 62**12, so all ids have almost the same probability: it differs
+    by less than one part in 2**56.
     """
     return _base62(int.from_bytes(entropy(16)) % IDS, ACCOUNT_ID_LENGTH)
 

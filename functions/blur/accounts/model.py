@@ -20,7 +20,7 @@ SECOND_US = 1_000_000
 
 
 class KeyKind(StrEnum):
-    """A live key is charged; a test key is free and its images have a watermark."""
+    """Calls with a live key are charged; calls with a test key are free, with a watermark."""
 
     LIVE = "live"
     TEST = "test"
@@ -36,7 +36,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """The additional requests that a call counts as in its key's rate limit, for its CPU time."""
+    """A number of additional requests: a call with much CPU time counts as so many more."""
 
     requests: int
     limit: RateLimit
@@ -116,8 +116,8 @@ class AccountUsage:
     total: Usage
     """The settled calls of all keys, as in `Account.usage`."""
     keys: tuple[KeyUsage, ...]
-    """The keys with calls, oldest first; calls that older versions counted without their keys are
-    not included."""
+    """The keys with calls or failures, oldest first. Calls that an older version counted only for
+    the account are not included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Account:
     """Credits that can be spent; credits on hold are not included."""
     held: Credits
     granted: Credits
-    """Sum of the ledger's entries; each entry's write updates it."""
+    """Sum of the ledger's entries; the write of each entry updates this sum."""
     used: Credits
     """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account as one of its keys can see it."""
+    """An account, one of its keys, and the key's rate limit for reading the account."""
 
     account: Account
     key: KeyRecord
@@ -183,10 +183,10 @@ class IdempotencyRecord:
     done: bool
     """Whether that call ended with an image and is charged."""
     lease_until_us: Instant
-    """When another call can take over the record, if this one is not done: the expiry of its hold.
-    """
+    """The expiry of the owner's hold. After it, another call can take over a record that is not
+    done."""
     forget_us: Instant
-    """When the record expires: 24 h after the first call."""
+    """When the record expires: 24 h after the first call, or earlier with a derived key."""
 
     def counts(self, now_us: Instant) -> bool:
         """Return whether the record still blocks other calls, by the clock of any machine."""

@@ -5,8 +5,8 @@ Every method is atomic. A method that moves credits does so at most once for its
 `entry_id`), so callers and SDKs can repeat the method. Time is always an argument. `hold_states`
 has the states of a hold, and which events change them.
 
-Every method raises `UnavailableError` if the store cannot be reached within about two seconds; then
-nothing is charged.
+Every method raises `UnavailableError` if the store cannot be reached within about two seconds. Even
+then, the store can have made the change, so callers repeat the method or let the hold expire.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class CallStore(Protocol):
         Raises:
             InvalidApiKeyError: checked first; the key is unknown, revoked or expired.
             RateLimitError: checked second; the key has no requests left.
-            InsufficientCreditsError: checked third; the request is counted.
+            InsufficientCreditsError: checked third; the balance is below the price. The request
+            is counted.
 
         """
         ...
@@ -63,7 +64,7 @@ class CallStore(Protocol):
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """Charge the hold and count the call in its month, unless the hold has expired.
+        """Charge the hold and count the call in this month, unless the hold has ended or expired.
 
         The same write counts the call, its credits and the `pixels` of its photo for the key, and
         adds `weight` to the key's rate limit.
@@ -75,7 +76,8 @@ class CallStore(Protocol):
     ) -> AccountStatus:
         """Return the held credits to the balance, unless the hold has ended.
 
-        The same write adds `weight` to the key's rate limit, and counts a `failed` call.
+        The same write adds `weight` to the key's rate limit, and counts a `failed` call as a
+        failure.
         """
         ...
 
@@ -84,12 +86,12 @@ class CallStore(Protocol):
     ) -> AccountStatus:
         """Add the weight of a call that has no hold to the key's rate limit.
 
-        A repeated `add_weight` adds it again, up to the limit in `rate.add_weight`.
+        A repeated `add_weight` adds the weight again, up to the limit in `rate.add_weight`.
         """
         ...
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """Authenticate and return the account; this has a separate rate limit.
+        """Authenticate, count the request in a separate rate limit, and return the account.
 
         Raises:
             InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -118,11 +120,11 @@ class CallStore(Protocol):
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Return the record that counts now, if any."""
+        """Return the record with this scope, or None if it is missing or no longer counts."""
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
-        """Mark the record done and return True, if its owner is still the same `hold_id`.
+        """Mark the record done and return True, if this call's hold still owns it.
 
         If the result is False, the call must not settle, because another call owns the record and
         is charged.
@@ -130,7 +132,7 @@ class CallStore(Protocol):
         ...
 
     def release_record(self, record: IdempotencyRecord) -> None:
-        """Delete the record, if the same `hold_id` still owns it and it is not done."""
+        """Delete the record, if this call's hold still owns it and it is not done."""
         ...
 
 
@@ -152,7 +154,7 @@ class AccountStore(CallStore, Protocol):
         Raises:
             UnknownAccountError: the account does not exist.
             OverdrawnError: the adjustment is larger than the balance.
-            EntryDiffersError: the ledger has another entry under this id.
+            EntryDiffersError: the ledger has a different entry with this id.
 
         """
         ...
@@ -162,7 +164,7 @@ class AccountStore(CallStore, Protocol):
 
         Raises:
             UnknownAccountError: the account does not exist.
-            TooManyKeysError: the account has the maximum number of valid keys.
+            TooManyKeysError: the account has the maximum number of valid keys of this kind.
 
         """
         ...
@@ -220,7 +222,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
-        """Return the account and its ledger, both of the same moment, even during writes.
+        """Return the account and its ledger as they are at the same moment, even during writes.
 
         Raises:
             UnknownAccountError: the account does not exist.

@@ -4,26 +4,26 @@ GCRA is a leaky bucket used as a meter. Requests conform if the time between the
 emission interval T, except that an idle key can send `burst` requests together. The state is the
 theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is stored
 together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so
-that a store whose conditions cannot calculate needs only one of two updates:
+that a store that cannot calculate in its conditions needs only one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
     busy, TAT > now and allow <= now   TAT += T, allow += T
     otherwise                          rejected until `allow`
 
 Each accepted request moves TAT by T, and no request is accepted if TAT is more than (burst - 1) T
-ahead. So at most t / T + burst requests are accepted in t seconds. Times are whole microseconds and
-T is rounded up, so that rounding never increases the limit.
+after now. So at most t / T + burst requests are accepted in t seconds. Times are whole microseconds
+and T is rounded up, so that rounding never increases the limit.
 
 A call that is not charged and took more CPU than an ordinary photo counts as several requests when
-it ends: TAT and `allow` move by T for each (`add_weight`).
+it ends: TAT and `allow` move by T for each additional request (`add_weight`).
 
 The clocks of machines differ, and TAT is compared with the clock of each machine. So a bucket also
 has the instant of its last request, and its time never goes back: if a request from a slow clock
 has an earlier instant, it counts at that last instant. A process remembers how far the instants in
 buckets are ahead of the process's clock, and adds this difference to its clock (`LimiterClock`). So
-limits follow the fastest clock that has used them. A constant difference has no effect on a limit.
-When a faster clock joins or a clock is set forward by d seconds, at most min(burst, d / T) more
-requests are accepted. A clock that is set back has no effect.
+limits follow the clock that is furthest ahead. A constant difference has no effect on a limit. If a
+clock that is d seconds ahead is used for the first time, or a clock is set forward by d seconds, at
+most min(burst, d / T) more requests are accepted. A clock that is set back has no effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MINUTE_US = 60 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A key's state in microseconds since 1970; all are 0 before the first request."""
+    """A key's state in microseconds since 1970; all values are 0 before the first request."""
 
     tat_us: int
     """Theoretical arrival time; from then on the whole burst is available."""
@@ -63,7 +63,7 @@ def interval_us(limit: RateLimit) -> int:
 
 
 def slack_us(limit: RateLimit) -> int:
-    """Return `allow_us` minus now, after an idle bucket's first request; it can be negative."""
+    """Return `allow_us` minus now, just after a request to an idle bucket; it can be negative."""
     return (2 - limit.burst) * interval_us(limit)
 
 
@@ -79,7 +79,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 
 
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
-    """Return the bucket after an accepted request gets a weight of `requests` more.
+    """Return the bucket after an accepted request counts as `requests` more requests.
 
     TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """
@@ -91,12 +91,12 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return how far TAT can be ahead of the last request, with a burst and its weight."""
+    """Return the maximum of TAT minus now: the time of two bursts."""
     return 2 * limit.burst * interval_us(limit)
 
 
 def bucket_time(bucket: Bucket, now_us: Instant) -> Instant:
-    """Return now, or the bucket's last request if that is later: time never goes back."""
+    """Return now, or the time of the bucket's last request if that is later."""
     return Instant(max(now_us, bucket.last_us))
 
 
@@ -116,7 +116,7 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 
 
 class LimiterClock:
-    """Measures how far the clocks in the buckets are ahead of this process's clock."""
+    """Measures how far the instants in buckets are ahead of this process's clock."""
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         """Start with the process's clock; `ticks` returns seconds that never go back."""
@@ -132,10 +132,10 @@ class LimiterClock:
         return Instant(now_us + self._ahead_us)
 
     def learn(self, last_us: int, started: LimiterTime) -> None:
-        """Compare this clock with a bucket's last request, which was read just now.
+        """Compare this clock with the time of a bucket's last request, which was read just now.
 
-        The time since the start of the current request is added, because the other request can have
-        arrived after that start.
+        The time since the start of the current request is added, because the bucket's last request
+        can have arrived after that start.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)

@@ -1,12 +1,12 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
 remove.bg's clients send no key, and send a request again if it takes too long. Copies of a
-request have the same derived key, so they are one call. Such calls differ from calls with an
-`Idempotency-Key` in two ways:
+request have the same derived key, so they are charged as one call. Such calls differ from calls
+with an `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
   their user would get an error from any other response (ADR 23).
-- A URL can have a different image later. A call with another image is a new call, not a conflict.
+- The image at a URL can change. If it has changed, the call is a new call, not a conflict.
 """
 
 from __future__ import annotations

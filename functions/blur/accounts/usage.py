@@ -18,7 +18,7 @@ class BillLine(NamedTuple):
 
     account: AccountUsage
     prefix: str | None
-    """None for calls that older versions counted, which only the account's total includes."""
+    """None for calls that an older version counted only for the account."""
     kind: KeyKind | None
     counts: KeyCounts
 
@@ -28,7 +28,9 @@ class UsageDiffersError(Exception):
 
 
 def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
-    """Yield a line for each key; their credits add up to the usage that the audit checks.
+    """Yield a line for each key, and a line for calls that were counted without their keys.
+
+    The credits of all lines add up to the account's usage, which the audit checks.
 
     Raises:
         UsageDiffersError: the credits do not add up to the account's usage.
@@ -68,9 +70,9 @@ def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) ->
 def joined_months(
     before: Iterable[AccountUsage], after: Iterable[AccountUsage]
 ) -> list[AccountUsage]:
-    """Return the usage in the month `after`, with the counts of the keys in both months.
+    """Return the usage `after`, with the counts of the keys from both `before` and `after`.
 
-    If the two readings are in different months, an account can have calls in both.
+    If the two readings are in different months, an account can have calls in both months.
     """
     keys = {account.account_id: account.keys for account in before}
     return [replace(each, keys=(*keys.get(each.account_id, ()), *each.keys)) for each in after]

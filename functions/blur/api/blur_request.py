@@ -88,7 +88,7 @@ def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
-    """Return the value of the header, or None if it is missing or not valid."""
+    """Return the idempotency key in the header, or None if it is missing or not valid."""
     value = request.headers.get("idempotency-key", "")
     return IdempotencyKey(value) if _VISIBLE_ASCII.fullmatch(value) else None
 
@@ -111,7 +111,8 @@ def bounded_body(
     """Return the request's body.
 
     Raises:
-        ImageTooLargeError: the body is too large. The message names the route for larger photos.
+        ImageTooLargeError: the body is too large. With `offers_uploads`, the message names the
+            route for larger photos.
 
     """
     declared = request.headers.get("content-length", "")

@@ -32,7 +32,7 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
                 _add(metrics, record)
                 metrics.flush_metrics()
             finally:
-                metrics.clear_metrics()  # not printed again by the next response
+                metrics.clear_metrics()  # so that the next response does not print them again
 
     return observe
 

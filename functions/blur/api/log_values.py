@@ -1,4 +1,4 @@
-"""Values of the log that cannot contain a secret by mistake, and have a limited length."""
+"""Values for the log: unknown methods become a fixed text, and tracebacks have a limited length."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ UNROUTED = "(no route)"
 METHODS = frozenset(method.value for method in HTTPMethod)
 UNKNOWN_METHOD = "(unknown)"
 MAX_LOGGED_CHARS = 8000
-"""The maximum length of a log field, because a message can quote the request."""
+"""The maximum length of a logged traceback, because its message can quote the request."""
 
 
 def logged_method(method: str) -> str:
-    """Return the method for the log if it is a known one.
+    """Return the method for the log, or a fixed text for an unknown method.
 
-    Any other word could contain a key by mistake.
+    An unknown method could contain a key by mistake.
     """
     return method if method in METHODS else UNKNOWN_METHOD
 

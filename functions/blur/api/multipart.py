@@ -1,7 +1,7 @@
 """Strict parsing of a multipart/form-data body (RFC 7578), with limits.
 
-The package `multipart` parses. The decoder of requests-toolbelt is made for responses: it has no
-limits and accepts truncated bodies (docs/adr/0002).
+The package `multipart` parses the body. The decoder of requests-toolbelt is made for responses: it
+has no limits and accepts truncated bodies (docs/adr/0002).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]
 def boundary_of(content_type: str) -> str:
     """Return the boundary in the header.
 
-    If the library would read only a part of the header, for example of a boundary without its
-    quotes, the header is rejected: another program could read a different boundary from it.
+    The header is rejected if the library would read only a part of it, for example if the boundary
+    has a space but no quotes: another program could read a different boundary.
 
     Raises:
         InvalidRequestError: the type is not multipart/form-data, or the header does not have

@@ -85,7 +85,7 @@ class HttpRequest:
         """
         if self.is_base64:
             return _decode_base64(self.raw_body)
-        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with these characters
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with two hyphens
             return _decode_base64(self.raw_body)
         try:
             return self.raw_body.encode("latin-1")
@@ -102,8 +102,8 @@ def from_event(
 ) -> HttpRequest:
     """Read a proxy event; any part of it can be missing or null.
 
-    Paths under `/<base_path>` are read without it: The base path of a custom domain is part of the
-    event's path.
+    `/<base_path>` at the start of the path is removed: with a custom domain, the path in the event
+    includes the domain's base path.
     """
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),

@@ -61,7 +61,7 @@ def absolute_url(url: str, request: HttpRequest) -> str:
 
 
 def _pairs(body: bytes) -> dict[str, str]:
-    if body.lstrip().startswith(b"{"):  # `curl -d` without the header
+    if body.lstrip().startswith(b"{"):  # sent by `curl -d` without a Content-Type header
         message = "The body is JSON, not a form. Send it with 'Content-Type: application/json'."
         raise InvalidRequestError(message)
     try:

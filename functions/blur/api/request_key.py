@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def request_key(request: HttpRequest) -> ApiKey:
-    """Return the parsed key, from the header of the request's path.
+    """Return the parsed key, from the header that the request's path uses for keys.
 
     Raises:
         InvalidApiKeyError: the header is missing or malformed.

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The clock for errors on our own paths, which have no header with the time."""
+"""The time for errors on our own paths, which have no header that contains the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
-"""The same number with decimals."""
+"""The same number of credits, with decimals."""
 
 
 def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
@@ -165,7 +165,7 @@ def _image_headers(result: CallResult[BlurredPhoto], request_id: str) -> dict[st
 
 
 def call_headers(result: CallResult[Output]) -> dict[str, str]:
-    """Return the headers for the time of each step, and for a repeated paid call."""
+    """Return the header with the time of each step, and the header that marks a replay."""
     replayed = {"Idempotent-Replayed": "true"} if result.replayed else {}
     return {"Server-Timing": server_timing(result.durations_ms), **replayed}
 

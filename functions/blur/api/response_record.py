@@ -39,9 +39,9 @@ class ResponseRecord:
     steps_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step; for a failed call, the steps up to its error."""
     bytes_in: int = 0
-    """The body of the request."""
+    """The size of the request's body."""
     bytes_out: int = 0
-    """The body of the response."""
+    """The size of the response's body."""
     format: str | None = None
     """The format of the image in the response, such as `png`."""
     photo_pixels: int = 0
@@ -51,11 +51,11 @@ class ResponseRecord:
 
     @property
     def megapixels(self) -> float:
-        """The size of the photo."""
+        """The size of the photo that was sent."""
         return self.photo_pixels / PIXELS_PER_MEGAPIXEL
 
     def log_fields(self) -> dict[str, Any]:
-        """Return the fields of the log line, without those that do not apply."""
+        """Return the fields of the log line; fields without a value are left out."""
         optional = {
             "code": self.code,
             "account": self.account,

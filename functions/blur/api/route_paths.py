@@ -24,7 +24,7 @@ class RouteMatch(NamedTuple):
 
 
 class RoutePaths:
-    """Finds the route of a path; a slash at the end is optional."""
+    """Finds the route of a path; slashes at the end of the path are ignored."""
 
     def __init__(self, routes: Iterable[str]) -> None:
         """Compile the routes with parameters."""
@@ -44,5 +44,5 @@ class RoutePaths:
 
 
 def pattern_of(route: str) -> re.Pattern[str]:
-    """Return the pattern of a route's paths; a parameter is one part of the path."""
+    """Return the pattern of a route's paths; a parameter matches any text without a slash."""
     return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(route)))

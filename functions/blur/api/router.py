@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Invocation(Protocol):
-    """The part of Lambda's context object that is used; other callers provide the same."""
+    """The part of Lambda's context object that the router uses; other callers pass the same."""
 
     @property
     def aws_request_id(self) -> str:
@@ -78,8 +78,8 @@ class Router:
         """Register the routes with powertools' resolver; a slash at the end of a path is optional.
 
         Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
-        record of each response, before it is logged; its errors are logged. Paths can begin with
-        `/<base_path>`.
+        record of each response, before the record is logged; errors of `observe` are logged. Paths
+        can begin with `/<base_path>`.
         """
         self._routes = routes
         self._paths = RoutePaths(routes)
@@ -170,7 +170,7 @@ class Router:
         return found.route if (found := self._paths.find(path)) else UNROUTED
 
     def _methods(self, path: str) -> Mapping[str, Route] | None:
-        """Return the methods of a path, or None if it has no route."""
+        """Return the methods that a path accepts, or None if the path has no route."""
         found = self._paths.find(path)
         return self._routes[found.route] if found else None
 
@@ -185,11 +185,11 @@ class Router:
             return response.encode_body(route(_without_repeated_headers(self._request())))
 
     def _no_route(self, _: Exception) -> HttpResponse:
-        """Return 404 for an unknown path, and 405 for another method (RFC 9110, 15.5.6)."""
+        """Return 404 for an unknown path, the response to OPTIONS, or 405 (RFC 9110, 15.5.6)."""
         request = self._request()
         methods = self._methods(request.path)
         if methods is None:
-            return self._error_response(NotFoundError("There is no such route."))
+            return self._error_response(NotFoundError("No route has this path."))
         accepted = with_head(methods)
         allowed = (*accepted, "OPTIONS")
         if request.method == "OPTIONS":

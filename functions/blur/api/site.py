@@ -1,7 +1,7 @@
-"""The page and the reference: the files of `site/`, with entity tags and a strict policy.
+"""The page and the reference: the files of `site/`, with entity tags and security headers.
 
-Only the files in the table are served, so a client's path never reaches the file system. A file is
-read at its first request, not in the cold start.
+Only the files in `PAGES`, `PLAIN` and `ASSETS` are served, so a client's path never reaches the
+file system. A file is read at its first request, not in the cold start.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ of Lambda."""
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The folder with all files in the tables above."""
+    """Serves the files of a folder that are in the tables above."""
 
     folder: Path
     storage_origin: Callable[[], str]

@@ -1,1 +1,1 @@
-"""Fetch an image from a URL that a client sent, from the public internet only."""
+"""Requests to URLs that clients sent, on the public internet only: images and notifications."""

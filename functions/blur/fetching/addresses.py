@@ -18,12 +18,12 @@ SPECIAL_IPV4 = tuple(
     for block in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared by carriers; some clouds have their metadata here
+        "100.64.0.0/10",  # shared by carriers; some clouds have their metadata service here
         "127.0.0.0/8",  # loopback
         "168.63.129.16/32",  # the host of a virtual machine in Azure
-        "169.254.0.0/16",  # link-local, with the metadata of most clouds
+        "169.254.0.0/16",  # link-local, with the metadata service of most clouds
         "172.16.0.0/12",  # private
-        "192.0.0.0/24",  # protocol assignments, with the metadata of one cloud
+        "192.0.0.0/24",  # protocol assignments, with the metadata service of one cloud
         "192.0.2.0/24",  # documentation
         "192.31.196.0/24",  # AS112
         "192.52.193.0/24",  # AMT
@@ -37,7 +37,7 @@ SPECIAL_IPV4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-"""IANA's registry of special-purpose addresses (RFC 6890), and metadata services outside it."""
+"""IANA's registry of special-purpose addresses (RFC 6890), and addresses that only clouds use."""
 
 UNICAST_IPV6 = IPv6Network("2000::/3")
 """The only block from which IANA assigns public addresses. It contains no loopback, link-local,
@@ -51,7 +51,7 @@ SPECIAL_IPV6 = tuple(
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4, which contains an IPv4 address
         "2620:4f:8000::/48",  # AS112
-        "3ffe::/16",  # 6bone, returned
+        "3ffe::/16",  # 6bone, a former test network
         "3fff::/20",  # documentation
     )
 )

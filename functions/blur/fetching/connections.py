@@ -44,7 +44,7 @@ class Connections:
         ports: Collection[int] = PORTS,
         new_tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
-        """Set the limits: `resolve` can raise `OSError`, `is_allowed` and `ports` decide."""
+        """Set the allowed addresses and ports; `resolve` raises `OSError` for an unknown host."""
         self._resolve = resolve
         self._is_allowed = is_allowed
         self.ports = ports
@@ -86,7 +86,7 @@ class Connections:
 
 
 class TimedExchange:
-    """The requests of one call, in a separate thread, with a time limit for all of them.
+    """The requests for one URL, in a separate thread, with a time limit for all of them.
 
     The work needs a thread, because a look-up cannot be interrupted, and a server can send one byte
     per second. At the time limit the caller stops waiting and shuts the socket down, which ends the

@@ -1,10 +1,10 @@
-"""The errors of a fetch. The messages are for the client and contain no network addresses."""
+"""The errors of requests to URLs of clients. The messages contain no network addresses."""
 
 from __future__ import annotations
 
 
 class FetchError(Exception):
-    """The image cannot be fetched."""
+    """The request to the URL failed."""
 
 
 class InvalidUrlError(FetchError):
@@ -12,7 +12,7 @@ class InvalidUrlError(FetchError):
 
 
 class DownloadError(FetchError):
-    """The URL is allowed, but its server does not send an image."""
+    """The URL is allowed, but its server cannot be reached, is too slow, or sends no image."""
 
 
 class DownloadTooLargeError(DownloadError):

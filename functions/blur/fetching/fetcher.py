@@ -1,6 +1,6 @@
 """Fetch an image by its URL, within limits for time and size.
 
-Redirects are not followed by the HTTP library: each one is a new connection with the same checks.
+The HTTP library does not follow redirects: each redirect is a new connection with the same checks.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ HEAD_BYTES = 512
 """The number of a file's first bytes that are enough to detect its format."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
 """The library adds `Accept-Encoding: identity`, so that servers do not compress the file, and no
-decompression bomb is unpacked. If a server compresses the file anyway, it is rejected, because it
-is not an image."""
+decompression bomb is unpacked. If a server compresses the file anyway, the file is rejected,
+because compressed data is not an image."""
 
 
 class ImageFetcher:

@@ -88,7 +88,7 @@ def parse_target(url: str, *, ports: Collection[int] = PORTS) -> Target:
 
 
 def _check_host(host: str) -> str:
-    """Return the host without brackets; reject other notations of an address than the usual one.
+    """Return the host without brackets; reject unusual notations of an IP address.
 
     Resolvers read `0x7f.1`, `017700000001` and `2130706433` as 127.0.0.1.
     """

@@ -1,7 +1,7 @@
 """The types of the arrays that the steps exchange.
 
 Colour is straight, never premultiplied, and stays encoded as in the file: photo editors blur these
-values, and users compare the result with theirs. Only `bokeh` works in linear light.
+values, and users compare our results with those of editors. Only `bokeh` works in linear light.
 """
 
 from __future__ import annotations

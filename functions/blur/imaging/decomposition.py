@@ -65,7 +65,7 @@ SUBJECTS: dict[str, Callable[[Predictor, Predictor | None], Matting]] = {
     "auto": _any_subject,
     "person": _person,
 }
-"""The ways by the value of the `subject` field."""
+"""The function for each value of the `subject` field; it returns the way to find the subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Decomposition:
         return self.photo.shape[0], self.photo.shape[1]
 
     def matte(self, shape: tuple[int, int]) -> AlphaU8:
-        """Return the matte in a size, (height, width)."""
+        """Return the matte of the whole photo, resized to (height, width)."""
         return self.subject if self.subject.shape == shape else resize_matte(self.subject, shape)
 
     def scene(self) -> Scene:
@@ -107,8 +107,8 @@ def decompose(
 ) -> Decomposition:
     """Find the subject of a photo, (H, W, 3) with alpha (H, W) or None, and estimate its layers.
 
-    With a `box`, the subject is searched for inside it, and the matte is 0 outside. Everything is
-    computed in the working copy. `on_step` is called with "matte" and "refine".
+    With a `box`, the subject is searched for inside it, and the matte is 0 outside. The matte and
+    the layers are computed in working copies. `on_step` is called with "matte" and "refine".
 
     Raises:
         NoSubjectError: the network finds no subject, or no person.
@@ -161,7 +161,7 @@ def _find_in(
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:
-    """Return the power of two by which a photo of (height, width) is downscaled for this work."""
+    """Return the power of two by which the working copy of (height, width) is smaller."""
     side_px = max(WORKING_SIDE_PX, matting.side_px)
     factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:

@@ -1,6 +1,6 @@
 """The modes of a blur request: blur the background, or cut out the subject.
 
-Both functions take a scene and return arrays.
+`blur_background` and `cut_out` take a scene and return arrays.
 """
 
 from __future__ import annotations

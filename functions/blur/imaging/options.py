@@ -54,7 +54,7 @@ class BlurOptions:
 def parse_radius(text: str) -> Mapping[str, float] | None:
     """Return the radius in a text such as `12` or `1.5%` as a field of `BlurOptions`.
 
-    None for any other text.
+    Return None for any other text.
     """
     if _PIXELS.fullmatch(text) and int(text) <= MAX_RADIUS_PX:
         return {"radius_px": int(text)}

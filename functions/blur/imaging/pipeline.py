@@ -33,7 +33,7 @@ class BlurredPhoto(NamedTuple):
 
     image: EncodedImage
     depth: str
-    """The depth that was used: This is `flat` if `ground` was requested but no ground was found."""
+    """The depth that was used: `flat` if `ground` was requested but no ground was found."""
     photo_pixels: int = 0
     """Width times height of the photo."""
 

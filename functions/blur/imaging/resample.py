@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def downscale(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """Return the means of cells of `factor` x `factor` pixels, (ceil(H / factor), ...).
 
-    `factor` is a power of two. Cells beyond the border are completed by mirroring the image.
+    `factor` is a power of two. Cells that cross the border are filled by mirroring the image.
     """
     first = min(factor, MAX_FAST_FACTOR)
     cells = _cell_means(image, first)

@@ -31,7 +31,7 @@ def thread_count() -> int:
 def row_strips(height: int, width: int, multiple: int = 1) -> list[slice]:
     """Divide the rows 0..height into slices of about `STRIP_PX` pixels, at least one row each.
 
-    The length of all slices but the last is a multiple of `multiple`.
+    The length of each slice, except the last, is a multiple of `multiple`.
     """
     return slices(height, max(1, STRIP_PX // width // multiple) * multiple)
 
@@ -80,7 +80,7 @@ def for_each_strip(
 
 @cache
 def _helpers(count: int) -> ThreadPoolExecutor:
-    """Return that number of threads, which are kept because starting them takes milliseconds."""
+    """Return a pool of threads, which is kept because starting threads takes milliseconds."""
     return ThreadPoolExecutor(count, thread_name_prefix="strips")
 
 

@@ -3,8 +3,8 @@
 Calls with a test key are free, so a client can send a photo many times, mirrored, rotated or
 shifted, and combine the results. Three things limit this attack:
 
-1. The result has the size of the paid one, but only the detail of `DETAIL_PX` pixels. No
-   combination of results has more.
+1. The result has the size of a paid result, but only the detail of `DETAIL_PX` pixels. No
+   combination of results has more detail.
 2. Each pixel is tinted, in a hue that follows the brightness around it. The same content gets the
    same tint at every position in the image, so no median or mean of results removes the tint.
 3. The word "TEST" covers the whole image. The letters have the mean colour around them, so they
@@ -31,7 +31,7 @@ DETAIL_PX = 250_000
 """The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
 TINT = 16.0
 """The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
-one falls by at least half of this, so that the tint is visible both on black and on white."""
+channel falls by at least half of `TINT`, so that the tint is visible on black and on white."""
 HUE_PERIOD = 128.0
 """The levels of brightness over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24

@@ -27,8 +27,8 @@ THREADS = 16
 MOST_OF_AN_ACCOUNT = 4
 """The maximum number of notifications for one account in a run."""
 MOST = 2 * THREADS
-"""The maximum number of notifications in a run, so that all take at most twice the time limit of
-one."""
+"""The maximum number of notifications in a run. All of them together take at most twice the time
+limit of one notification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Announcer:
     on_error: Callable[[Exception], None]
 
     def run(self, ended: Iterable[Job]) -> None:
-        """Announce those of the jobs whose next attempt is due."""
+        """Announce the jobs without a notification, and those whose next attempt is due."""
         notified = []
         for job in ended:
             if job.notification is None:
@@ -65,7 +65,7 @@ class Announcer:
     def _is_announced(self, job: Job) -> bool:
         """Announce a job to the operator before its first notification.
 
-        If this fails, the notification waits.
+        Return False if this fails; the notification then waits for the next run.
         """
         if job.notification is None or job.notification.attempts:
             return True
@@ -106,7 +106,7 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs; a job whose notification has been due for longer comes first."""
+    """Yield up to `MOST` jobs, a few of each account; those that are due the longest come first."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:
@@ -119,7 +119,7 @@ def _due_us(job: Job) -> int:
 
 
 def until_unavailable(announce: Callable[[Job], None]) -> Callable[[Job], None]:
-    """Return the function, which fails at once after its first `UnavailableError`.
+    """Return a function like `announce`, which fails at once after the first `UnavailableError`.
 
     Each failure takes the whole time limit of a request, and a run can have many jobs to announce.
     """

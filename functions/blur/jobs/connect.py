@@ -23,7 +23,7 @@ def open_job_store(location: str) -> JobStore:
         from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - see the docstring
 
         return SqliteJobStore(Path(name))
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
-    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - as above
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - see the docstring
+    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - see the docstring
 
     return DynamoJobStore(name, open_client())

@@ -1,4 +1,4 @@
-"""A job as clients see it: the body of the routes of jobs, of notifications and of events."""
+"""A job as clients see it, in responses, notifications and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep jobs going: resume paused ones, complete closed ones, and announce those that have ended.
+"""Keeps jobs going: resumes paused jobs, completes closed jobs, and announces ended jobs.
 
 A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so the keeper
 can be killed at any point, and two keepers can run at the same time.
@@ -23,17 +23,17 @@ DAY_S = 86_400
 """Objects of a job without progress are delivered again each day, even if the queue is never empty
 because of other jobs: a second delivery is harmless."""
 OPEN_DAYS = 7
-"""After this time, an open job is closed, because its first photos are no longer kept."""
+"""After this time, an open job is closed, because the storage then deletes its first photos."""
 EMPTY_DAYS = 1
-"""The same for a job without photos, so that the number of forgotten jobs does not grow."""
+"""After this time, an open job without photos is closed, so that forgotten jobs do not collect."""
 MOST_CANCELLED = 5_000
 """The maximum number of photos that one run cancels: each needs a write, and all other jobs wait.
 """
 
 SPARE = 100
-"""The additional photos that a paused job gets, more than its account can pay for, because some
-fail and cost nothing. Each additional photo would be parked again, which costs a message and a
-write."""
+"""A resumed job gets this many more photos than its account can pay for, because some photos fail
+and cost nothing. The number is small, because each photo that the account cannot pay for is parked
+again, which costs a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -41,7 +41,7 @@ Enqueue = Callable[[str, Iterable[str]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKeeper:
-    """One step of all jobs that have not ended, or have not been announced."""
+    """Takes the next step of each job that has not ended or has not been announced."""
 
     jobs: JobStore
     files: JobFiles
@@ -62,14 +62,15 @@ class JobKeeper:
     worker_s: int
     """The longest time that a worker can have for an object."""
     run_s: int
-    """After this time, a run starts with no further job. The stores list jobs in random order, so
-    that the next runs reach the others."""
+    """After this time, a run takes no step of another job. The stores list jobs in random order, so
+    that the next runs reach the other jobs."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty. If it is, objects of a job without progress are lost."""
+    """Return whether the queue is empty. Then the waiting objects of a job without progress are
+    lost."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
-        """Take the next step of each job; a failure leaves the other jobs unaffected.
+        """Take the next step of each job; the failure of one job does not affect the other jobs.
 
         Raises:
             UnavailableError: the jobs cannot be listed.
@@ -212,7 +213,7 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether this time, or a multiple of it, has passed since the last progress."""
+        """Return whether, in the period of this run, a multiple of `every_s` has passed."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 

@@ -60,8 +60,8 @@ class JobCounts:
     """The counts of a job's objects, and their charges."""
 
     received: int = 0
-    """The objects that the store has counted in the job. With a bucket, the number is exact after
-    the state `closed`."""
+    """The objects that the store has counted in the job. With a bucket, this number can be too low
+    until the job has ended."""
     done: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -82,7 +82,7 @@ class Notification:
     """`whsec_` and 24 to 64 bytes in Base64, as in Standard Webhooks."""
     attempts: int = 0
     next_attempt_us: Instant | None = None
-    """None: sent, given up, or the job has not ended."""
+    """None if the job has not ended, or if no further attempt will be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Job:
     job_id: str
     account_id: str
     key_digest: str
-    """The key that created the job, and that pays for its photos."""
+    """The SHA-256 of the key that created the job; calls for its photos use this key."""
     key_kind: KeyKind
     parameters: Mapping[str, str]
     """The form fields of `POST /v2/rembg/blur/` without the photo, as they were sent."""
@@ -103,8 +103,8 @@ class Job:
     closed_us: Instant | None = None
     cancelled_us: Instant | None = None
     ended_us: Instant | None = None
-    """When the last row of the job became final. `end_job` also sets it for a cancelled job, some
-    time after the cancellation, because objects that had started still end and are charged."""
+    """When `end_job` ended the job. For a cancelled job, this is some time after the cancellation,
+    because objects that had started are still processed and charged."""
     first_us: Instant | None = None
     """The start of the object that ended first."""
     last_us: Instant | None = None
@@ -114,7 +114,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no more photos are processed."""
+        """Whether no more photos are started."""
         return self.state in (JobState.DONE, JobState.CANCELLED)
 
     @property

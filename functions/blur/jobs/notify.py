@@ -62,7 +62,7 @@ def check_notify(url: str) -> None:
 
 
 def send(job: Job, post: Post, *, now_us: Instant) -> bool:
-    """Send the notification of a job that has ended; return whether its server accepted it."""
+    """Send the notification of a job that has ended; return whether the client accepted it."""
     if job.notification is None:
         return True
     body = ended_event(job, now_us=now_us)

@@ -47,7 +47,7 @@ class JobStore(Protocol):
         """Close an open job; return the job. A job in another state does not change.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist or has expired.
 
         """
         ...
@@ -59,7 +59,7 @@ class JobStore(Protocol):
         object has a final row.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist or has expired.
         """
         ...
 
@@ -115,12 +115,12 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield jobs that have not ended or have not been announced: all, or some thousands.
+        """Yield jobs that have not ended or have not been announced: all, or at least 2,000.
 
         A job with `ended_us` is yielded until a call of `record_attempt` with
         `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
         keeper is killed. The jobs are chosen and ordered at random, so that a keeper without time
-        for all jobs reaches each of them in some run.
+        for all jobs reaches each of them in a later run.
         """
         ...
 
@@ -133,13 +133,13 @@ class JobStore(Protocol):
 
         Return whether it has ended. The job gets `ended_us`. A closed job becomes `DONE`; a
         cancelled job stays `CANCELLED`. The job's number of objects becomes `received`, or the
-        number of its rows if that is larger. A job with a `WAITING` row does not end. If it has a
-        notification, its first attempt is due now.
+        number of its rows if that is larger. A job with a `WAITING` row does not end. The first
+        attempt of the job's notification is due now.
         """
         ...
 
     def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """Count an attempt to announce the end, and set the time of the next one, if any."""
+        """Count an attempt to announce the end; set the time of the next attempt, None for none."""
         ...
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ class JobFiles(Protocol):
         ...
 
     def copy_target(self, job_id: str) -> str | None:
-        """Return the address to which an operator can copy photos, such as `s3://…/`."""
+        """Return the address to which operators can copy photos, such as `s3://…/`, or None."""
         ...
 
     def read_source(self, job_id: str, source: str, *, max_bytes: int) -> bytes:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from blur.timing import Deadline
 
 MAX_ATTEMPTS = 3
-"""How often an object is started. An attempt whose worker was killed counts too."""
+"""The maximum number of attempts for an object. An attempt counts even if its worker was killed."""
 LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
 """The message for a photo whose workers were all killed."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
@@ -48,7 +48,7 @@ ParseOptions = Callable[[Mapping[str, str]], "BlurOptions"]
 
 
 class Outcome(StrEnum):
-    """The next step of the queue after an attempt."""
+    """The result of an attempt, which decides the queue's next step."""
 
     ENDED = "ended"
     """Remove the object: it has a final row, or its job has ended or expired."""
@@ -64,7 +64,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndedObject:
-    """The log entry of an object that this process has ended."""
+    """The values for the log line of an object that this process has ended."""
 
     job: Job
     row: JobObject

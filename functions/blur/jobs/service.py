@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link, PresignedForm
 
 MOST_ACTIVE = 1_000
-"""The jobs of an account that have not ended. The keeper reads all of them every minute."""
+"""The maximum number of jobs of an account that have not ended or have not been announced."""
 KEPT_US = KEEP_DAYS * 86_400 * SECOND_US
 """How long results are kept."""
 ENDED_STATES = tuple(state for state in ObjectState if state.has_ended)
@@ -49,7 +49,7 @@ class JobService:
     new_secret: Callable[[], str]
     """Return a new secret to sign notifications with."""
     public_url: str = ""
-    """The address of this server, for storages whose forms are sent to it."""
+    """The address of this server, for the forms that clients send to this server."""
 
     def create(self, key: ApiKey, parameters: Mapping[str, str], notify: str | None) -> Job:
         """Create an open job for the key's account; `notify` is a URL.
@@ -82,7 +82,7 @@ class JobService:
         """Return a job of the key's account.
 
         Raises:
-            JobNotFoundError: the account has no such job.
+            JobNotFoundError: the account has no job with this id.
 
         """
         job = self.jobs.find_job(job_id)
@@ -94,7 +94,7 @@ class JobService:
         """Close a job, if it is open, and return it.
 
         Raises:
-            JobNotFoundError: the account has no such job.
+            JobNotFoundError: the account has no job with this id.
 
         """
         job = self.find(key, job_id)
@@ -105,7 +105,7 @@ class JobService:
         """Cancel a job, if it has not ended, and return it.
 
         Raises:
-            JobNotFoundError: the account has no such job.
+            JobNotFoundError: the account has no job with this id.
 
         """
         job = self.find(key, job_id)
@@ -118,7 +118,7 @@ class JobService:
         return replace(form, url=f"{self.public_url}{form.url}") if is_ours else form
 
     def failures(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
-        """Return failed objects."""
+        """Return a page of failed objects."""
         states = (ObjectState.FAILED,)
         return self.jobs.list_objects(job.job_id, states=states, after=after, limit=limit)
 
@@ -138,7 +138,7 @@ class JobService:
             raise ResultNotFoundError
         now_us = self.clock()
         if link := self.files.link_result(job.job_id, object_id, now_us=now_us):
-            if now_us >= (row.at_us or 0) + KEPT_US:  # links are signed without a request
+            if now_us >= (row.at_us or 0) + KEPT_US:  # the link can be to a deleted file
                 raise ResultNotFoundError
             return StoredResult(row.content_type, link)
         try:

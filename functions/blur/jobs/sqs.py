@@ -33,7 +33,7 @@ COUNTED = (
     "ApproximateNumberOfMessagesDelayed",
     "ApproximateNumberOfMessagesNotVisible",
 )
-"""The attributes of a queue that count its waiting messages and those with workers."""
+"""The attributes of a queue that count its messages: waiting, delayed, and delivered to workers."""
 TEST_EVENT = "s3:TestEvent"
 EVENT_SOURCE, ENDED = "background-blur", "bulk job ended"
 
@@ -44,7 +44,7 @@ class ObjectName(NamedTuple):
     job_id: str
     source: str
     attempts: int = 0
-    """The attempts counted by earlier messages; SQS counts those of this one."""
+    """The attempts counted by earlier messages; SQS counts the deliveries of this message."""
 
 
 def read_message(body: str) -> list[ObjectName]:
@@ -127,7 +127,7 @@ class ObjectQueue:
 class EventBus:
     """Publishes the end of jobs on the default bus of EventBridge."""
 
-    def __init__(self, client: Any = None) -> None:  # noqa: ANN401 - as ObjectQueue
+    def __init__(self, client: Any = None) -> None:  # noqa: ANN401 - a client of botocore
         """Keep the client; no request is sent yet."""
         self._client = client or open_client("events")
 
@@ -149,7 +149,7 @@ class EventBus:
             raise _unavailable()
 
 
-def open_client(service: str) -> Any:  # noqa: ANN401 - as ObjectQueue
+def open_client(service: str) -> Any:  # noqa: ANN401 - a client of botocore
     """Build a client with short time-outs; it sends no request yet."""
     return session().create_client(service, config=limited(read_s=READ_S, attempts=MAX_ATTEMPTS))
 
@@ -160,7 +160,7 @@ def _batches(sources: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _sent(operation: Any, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as ObjectQueue
+def _sent(operation: Any, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - a client of botocore
     try:
         response: dict[str, Any] = operation(**request)
     except (BotoCoreError, ClientError, ResponseParserError) as error:

@@ -1,1 +1,1 @@
-"""Storage for results and uploads that are too large for a response or a request."""
+"""Storage for large uploads and results, and for the photos and results of bulk jobs."""

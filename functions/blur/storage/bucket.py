@@ -1,7 +1,7 @@
 """The storage on AWS: results and uploads in an S3 bucket.
 
 Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
-the environment (such as `AWS_ENDPOINT_URL_S3`), its files or the machine's role. Links and forms
+the environment (such as `AWS_ENDPOINT_URL_S3`), boto's files or the machine's role. Links and forms
 are signed without a request, by the machine's clock. A signature is valid only as long as the
 credentials that made it.
 """
@@ -47,7 +47,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
             retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
             signature_version="s3v4",
             s3={"addressing_style": "virtual"},
-            response_checksum_validation="when_required",  # uploads with a form have no file name
+            response_checksum_validation="when_required",  # uploads with a form have no checksum
         ),
     )
 
@@ -147,7 +147,7 @@ class BucketStore:
 
 @contextmanager
 def unavailable_on_failure() -> Iterator[None]:
-    """Convert errors of S3 to UnavailableError; errors in this module's calls stay unchanged."""
+    """Convert errors of S3 to `UnavailableError`, but not the errors for wrong arguments."""
     try:
         yield
     except ParamValidationError:

@@ -116,7 +116,7 @@ class FolderStore:
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
         expired = []
-        with writable(), suppress(FileNotFoundError):  # no folder
+        with writable(), suppress(FileNotFoundError):  # there is no folder yet
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)
@@ -130,7 +130,7 @@ class FolderStore:
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # an earlier version's server is writing it
+            elif not path.name.startswith(_PART):  # an earlier version can still write a part
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)

@@ -1,4 +1,4 @@
-"""Files of the storage's folder: written under another name, then renamed; optionally durable."""
+"""Writes files of the storage's folder under a temporary name, and then renames them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replacing(
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its parents with mode 0700, so that a power failure keeps them."""
+    """Create a folder and its parents with mode 0700; a power failure later does not lose them."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(exist_ok=True, mode=0o700)
@@ -45,7 +45,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the list of a folder's names to the disk."""
+    """Write the list of the files in a folder to the disk."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows, which cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -70,9 +70,9 @@ def changed_us(path: Path) -> int:
 
 
 def remove_each(paths: Iterable[Path]) -> None:
-    """Remove files and folders, as many as possible.
+    """Remove files and folders; an error does not stop the removal of the others.
 
-    Other processes can remove them at the same time.
+    Other processes can remove the same files and folders at the same time.
 
     Raises:
         OSError: a file or folder cannot be removed.

@@ -18,9 +18,9 @@ SECRET_BYTES = 32
 
 
 def read_secrets(folder: Path) -> list[bytes]:
-    """Return the secrets, the newest last; create the first one.
+    """Return the secrets, sorted by the names of their files; create the first secret if needed.
 
-    A shorter file is not a secret yet: another program is still writing it.
+    A file with fewer than `SECRET_BYTES` is left out: another program is still writing the file.
     """
     paths = sorted(folder.glob(f"{KEY_FILE}*"))
     found = [path.read_bytes() for path in paths]

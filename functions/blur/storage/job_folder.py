@@ -91,7 +91,7 @@ class JobFolder:
             raise UploadNotFoundError(NO_FORM)
         return match[1], token
 
-    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages have one
+    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages use it
         """Return None: photos arrive only by the form."""
         return None
 
@@ -101,7 +101,8 @@ class JobFolder:
     ) -> Iterator[BinaryIO]:
         """Open a new file for a photo; it is stored when the context ends without an exception.
 
-        A later upload of the same source replaces it. The disk needs `leave_bytes` of free space.
+        A later upload of the same source replaces the file. The disk needs `leave_bytes` of free
+        space.
 
         Raises:
             OverloadedError: too many uploads of the job are in progress.
@@ -144,14 +145,14 @@ class JobFolder:
         object_id: str,
         data: bytes,
         *,
-        content_type: str,  # noqa: ARG002 - in the row of the object
-        file_name: str,  # noqa: ARG002 - made from the source
+        content_type: str,  # noqa: ARG002 - the object's row has it
+        file_name: str,  # noqa: ARG002 - other storages use it
     ) -> None:
         """Write the result to the disk; see `JobFiles.write_result`."""
         with writable(), self._replacing(self._result(job_id, object_id)) as file:
             file.write(data)
 
-    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages have links
+    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages use them
         """Return None: the server returns results itself."""
         return None
 
@@ -191,7 +192,7 @@ class JobFolder:
     @contextmanager
     def _replacing(self, path: Path) -> Iterator[BinaryIO]:
         parts = self._folder / PARTS
-        with self._folder_lock:  # a folder that another upload creates is on the disk
+        with self._folder_lock:  # wait until folders that another upload creates are on the disk
             make_folder(parts)
             make_folder(path.parent)
         with replacing(path, part_in=parts, prefix="", durable=True) as file:
@@ -212,7 +213,7 @@ class JobFolder:
                     del self._receiving[job_id]
 
     def require_space(self, leave_bytes: int) -> None:
-        """Raise `UnavailableError` if the disk has less free space."""
+        """Raise `UnavailableError` if the disk has less free space than `leave_bytes`."""
         if not self.has_space(leave_bytes):
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)

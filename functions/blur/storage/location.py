@@ -1,4 +1,4 @@
-"""Opens the storage in the setting `BLUR_MEDIA`. Only this module depends on the schemes."""
+"""Opens the storage that the setting `BLUR_MEDIA` names. Only this module knows the schemes."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Uploads:
     max_bytes: int
     new_id: Callable[[], str]
     public_url: str = ""
-    """The address of this server, for stores whose forms are sent to it."""
+    """The address of this server, for the forms that clients send to this server."""
 
     def presign_upload(
         self, owner: str, content_type: str, size_bytes: int, *, now_us: int

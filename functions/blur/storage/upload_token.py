@@ -1,4 +1,4 @@
-"""Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
+"""Signed tokens for uploads to a folder: of one file, or of a job's photos, for a limited time.
 
 The tokens correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
 Because of the salt, a signature for another purpose cannot be used as a token. A token does not
@@ -20,7 +20,10 @@ SALT = b"bgblur.upload-token"
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:
-    """Permission to upload one file with this type, name and maximum size, until the expiry."""
+    """Permission to upload a file with this name, type and maximum size, until the expiry.
+
+    For the photos of a job, `name` is their common prefix, and `content_type` is empty.
+    """
 
     name: str
     content_type: str

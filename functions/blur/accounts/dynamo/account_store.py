@@ -48,8 +48,9 @@ class DynamoAccountStore:
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
     Every method raises `UnavailableError` within two seconds if DynamoDB throttles, cannot be
-    reached or sends an invalid response; the cause is chained to the error. The write was possibly
-    carried out even then. In that case, a hold expires; any other method can be repeated.
+    reached or sends an invalid response; the cause is chained to the error. Even then, DynamoDB can
+    have made the write. If the write took a hold, the hold expires; all other methods can be
+    repeated.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_BUCKETS = 10_000
 """The number of buckets whose state a process remembers."""
 MAX_ATTEMPTS = 8
-"""The maximum number of writes for one request while many others use the key at the same moment."""
+"""The maximum number of writes for one request, while many requests use the same key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class RateCheck:
         bucket: BucketNames,
         now_us: Instant,
     ) -> RateCheck:
-        """Start a request whose bucket has not been read yet."""
+        """Return the check of a request whose bucket has not been read yet."""
         limiter = table.limiter.start(now_us)
         return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 
 
 Branch = Callable[[Expressions, RateCheck], None]
-"""Adds to an update the conditions for an idle or a busy bucket, and its values afterwards."""
+"""Adds to an update the condition that the bucket is idle or busy, and the bucket's new values."""
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:

@@ -1,10 +1,10 @@
 """Amounts of credits in DynamoDB's items, as decimal numbers: `3`, `0.25`.
 
-DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions wrote whole credits as
-the same numbers, so their items need no migration.
+DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions stored only whole
+credits, also as numbers of credits, so their items need no migration.
 
-All items are read with `read_item`, so that code above it sees quarters. Amounts are converted with
-`stored` before they are written.
+All items are read with `read_item`, so that all other code gets quarters. Amounts are converted
+with `stored` before they are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from blur.credits import Credits, format_credits, parse_credits
 
 ACCOUNT_AMOUNTS = frozenset({"balance", "granted", "used"})
 CREDITS = "credits"
-"""The amount of a ledger entry; followed by a month, the usage in that month."""
+"""The attribute for the amount of a ledger entry. With a month at the end, such as
+`credits2026-01`, it is the attribute for the usage in that month."""
 HOLDS, PRICE = "holds", "c"
 """The map of holds, and the attribute for the amount of each hold."""
 
@@ -29,7 +30,7 @@ def stored(amount: Credits) -> Decimal:
 
 
 def stored_hold(hold: Item) -> Item:
-    """Return a hold as it is stored in the item, from a hold with its price in quarters."""
+    """Return a hold as it is stored in the item; the price of `hold` is in quarters."""
     return {**hold, PRICE: stored(hold[PRICE])}
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB's client: sends requests, repeats them until a deadline, and explains failures.
+"""DynamoDB's client: sends requests, repeats them until a deadline, and classifies failures.
 
 This is the only module of the store that imports botocore, the part of boto3 that sends requests.
 The rest of boto3 takes longer to import. Endpoint, region and credentials come from the environment
@@ -63,11 +63,11 @@ TRANSIENT_CODES = frozenset(
 CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
 """The errors of a write during a transaction that writes the same item."""
 CONFLICT_REASON = "TransactionConflict"
-"""The reason for which a transaction is cancelled in the same case."""
+"""The reason that DynamoDB gives if such a conflict cancels a transaction."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
-"""Added to every request, so that a response without `ConsumedCapacity` is not DynamoDB's.
-Otherwise `{}` would be a complete response to a write, and botocore reads any text as `{}`."""
+"""Added to every request. A response without `ConsumedCapacity` is then not DynamoDB's. Without
+this check, `{}` would be a complete response to a write, and botocore reads any text as `{}`."""
 
 
 def open_client() -> DynamoDBClient:

@@ -3,8 +3,8 @@
 The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
 account's: two writes. Between the two writes, or if the second one fails, the key is in both items;
-then the account's item is used. Calls also do this for items of earlier versions, which did not
-remove keys.
+then the key in the account's item is used. Calls also move the ended keys in items of earlier
+versions, which did not remove keys.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Remove some ended keys from the account's item and return the item.
+    """Move up to `BATCH` ended keys out of the account's item, and return the item.
 
     A key is kept for `CLOCK_SKEW_US` after its expiry, for a server whose clock is slow. If the
     table cannot be reached or the keys have changed, a later call removes them.

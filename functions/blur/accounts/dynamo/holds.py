@@ -72,7 +72,7 @@ def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
 
 
 def state_of(item: Item, hold_id: str) -> HoldState | None:
-    """Return the hold's state, or None for an unknown or forgotten one."""
+    """Return the hold's state, or None if the hold is unknown or forgotten."""
     if hold_id in item["holds"]:
         return HoldState.HELD
     tombstones = frozenset().union(*(item[name] for name in item if name.startswith(ENDED)))
@@ -150,9 +150,9 @@ def refunding(
 
 
 def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Release expired holds, delete old tombstones, and move ended keys and past usage.
+    """Release expired holds, delete old tombstones, and return the new account item.
 
-    Return the new item.
+    Ended keys and the usage of past months are moved to their own items.
     """
     while update := _compaction(item, now_us):
         try:
@@ -190,7 +190,7 @@ def release(holds: Item) -> Expressions:
 
 
 def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
-    """Let a hold expire for the machine that owns it."""
+    """End a hold whose settle came after its expiry."""
     try:
         return table.update(schema.account_key(hold.account_id), release({hold.hold_id: held}))
     except ConditionFailedError as failed:

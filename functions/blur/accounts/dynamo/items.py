@@ -15,7 +15,7 @@ only one letter:
 | `ended<slot>` | a set of tombstones: the holds that ended in these five seconds |
 | `keys.<digest>` | a key, with the attributes below |
 | `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
-| `x` | expiry; `NEVER` if none, so that the condition is one comparison |
+| `x` | expiry, or `NEVER`, so that the condition for a valid key is one comparison |
 | `r` | true if the key is revoked, otherwise absent |
 | `m`, `b` | the limit: requests per minute, burst |
 | `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` return it |
@@ -24,9 +24,9 @@ only one letter:
 
 Instants and durations are microseconds. The held credits are the sum over `holds`.
 
-The item of an ended key has a key's attributes above, without buckets. A record's item has the
-names of `IdempotencyRecord`. An entry's item has the names of `LedgerEntry` and `v`, the version
-that it gave the account.
+The item of an ended key has a key's attributes above, without buckets. The item of an idempotency
+record has the fields of `IdempotencyRecord`. The item of a ledger entry has the fields of
+`LedgerEntry`, and `v`, the version that the entry gave the account.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
     """Read one of the keys in an account's item.
 
     Raises:
-        KeyError: the account has no such key.
+        KeyError: the item does not have the key.
 
     """
     key = item["keys"][digest]
@@ -156,7 +156,7 @@ def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
 
 
 def key_item(key: KeyRecord) -> Item:
-    """Return the map of a key without requests."""
+    """Return the map of a new key, which has sent no requests yet."""
     revoked = {"r": True} if key.revoked else {}
     return {
         "k": key.kind,

@@ -1,4 +1,4 @@
-"""The usage of each key by month: counters in the account's item, in the write of the charge.
+"""The usage of each key by month: counters in the account's item, updated by the charge's write.
 
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LETTERS = ("c", "q", "p", "f")
 """Calls, quarters of a credit, pixels, failures: in the order of `KeyCounts`."""
 DIGEST_LENGTH = 12
-"""48 bits, which differ between the keys of one account."""
+"""12 hexadecimal digits are 48 bits, which differ between the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
 """The counters of a month are moved this long after it ends, when none of its calls still runs."""
 BATCH = 60
@@ -53,7 +53,7 @@ def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant
 def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
     """Move counters of one past month out of the account's item, and return the item.
 
-    If the table cannot be reached or a counter has changed, a later call moves them.
+    If the table cannot be reached or a counter has changed, a later call moves the counters.
     """
     this_month = usage_month(Instant(now_us - MOVED_AFTER_US))
     months = sorted({name[:5] for name in item if _is_counter(name)})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
 
 TTL_MARGIN_S = 24 * 3600
-"""The time for which a record stays in the table after it stopped counting."""
+"""The time that a record stays in the table after `forget_us`."""
 
 
 def claim(

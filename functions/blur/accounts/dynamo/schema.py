@@ -15,8 +15,8 @@ The key of a ledger entry contains only its id, without the instant, so that a r
 not become a second one. `ledger.py` sorts the entries by their instant. Only idempotency
 records and items of jobs have the attribute `ttl`. DynamoDB deletes them after that time, typically
 within a few days
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record's age
-cannot be seen from whether the record exists.
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record that still
+exists can have expired.
 """
 
 from __future__ import annotations

@@ -31,22 +31,22 @@ class ConditionFailedError(Exception):
     """The condition of a write failed; nothing was written."""
 
     def __init__(self, items: Sequence[Item | None]) -> None:
-        """Keep each item as it is stored.
+        """Keep the stored item of each write.
 
-        None if the item is missing, or if its condition was true.
+        An element is None if the item is missing, or if the condition of its write was true.
         """
         super().__init__("the condition of the write failed")
         self.items = items
 
     @property
     def item(self) -> Item | None:
-        """Return the item, if the write was to a single item; None if that item is missing."""
+        """Return the stored item of the only or first write, or None if the item is missing."""
         return self.items[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A write of a transaction: put an item, if the stored one meets the condition."""
+    """A write of a transaction: put an item, if the stored item meets the condition."""
 
     item: Item
     expressions: Expressions
@@ -76,7 +76,7 @@ Write = Put | Update
 
 
 class DynamoTable:
-    """One table, for one method of the store and its deadline."""
+    """One table, with the deadline of one method of the store."""
 
     def __init__(
         self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
@@ -93,7 +93,7 @@ class DynamoTable:
         return DynamoTable(self._name, self._start, self.limiter, self.busy_until)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
-        """Update one item and return all its attributes, which costs nothing more."""
+        """Update one item and return all its attributes, at no additional cost."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
         response = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
         return read_attributes(response["Attributes"])
@@ -116,7 +116,7 @@ class DynamoTable:
         return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; this can be repeated without an error or a second effect."""
+        """Put an item; if the sender repeats the request, it has no second effect and no error."""
         self.transact(Put(item, absent))
 
     def transact(self, *writes: Write) -> None:

@@ -43,7 +43,7 @@ def marshal_item(item: Item) -> dict[str, Any]:
     return {name: marshal(value) for name, value in item.items()}
 
 
-def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any of the values Item names
     """Return the Python value of an attribute value."""
     ((kind, content),) = value.items()
     match kind:
@@ -87,7 +87,7 @@ class Expressions:
         return placeholder
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request's arguments, without empty ones."""
+        """Return the request's arguments; those with an empty value are left out."""
         clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
         update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
         arguments = {

@@ -2,8 +2,8 @@
 
 `rate.add_weight` bounds the bucket with a minimum, which an update cannot compute. So up to three
 updates are tried, in this order: the first adds the whole weight, if the result is within the
-bound; the second moves the bucket to the bound; the third does not change the bucket. Each update
-also moves the credits.
+bound; the second moves the bucket to the bound; the third does not change the bucket. If the call
+has a hold, each of these updates also ends the hold.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant, Weight
 
 Addition = Callable[[Expressions], None]
-"""Adds one way of moving the bucket to an update."""
+"""Adds the change of the bucket, and its conditions, to an update."""
 
 
 def add_weight(
@@ -42,7 +42,7 @@ def add_weight(
 
 
 def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterator[Addition]:
-    """Yield the additions to an update; try each until the conditions of one succeed."""
+    """Yield the three ways to change the bucket; the caller tries each until an update succeeds."""
     if weight:
         limit = weight.limit
         bound_us = now_us + rate.max_ahead_us(limit)

@@ -67,7 +67,7 @@ class SqliteAccountStore:
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """See `CallStore.settle`; repeated before the expiry, it reports the same charge."""
+        """See `CallStore.settle`; until the expiry, a repeated settle reports the same charge."""
         counts = KeyCounts(1, hold.price, pixels, 0)
         return self._end(hold, HoldEvent.SETTLE, now_us, weight, counts)
 
@@ -217,7 +217,7 @@ class SqliteAccountStore:
 
     @contextmanager
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
-        """Read the account with its expired holds released.
+        """Release the account's expired holds, and yield a connection to read the account.
 
         The file is written only if a hold has expired, because only a write has to wait for other
         processes, possibly for longer than its deadline.

@@ -40,7 +40,7 @@ class AccountsFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write: commit the whole block, or nothing after an exception.
+        """Yield a connection for writes: commit the whole block, or nothing after an exception.
 
         Raises:
             UnavailableError: the file is locked for too long, damaged, or cannot be written.
@@ -51,10 +51,12 @@ class AccountsFile:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Read everything at the same moment, without waiting for writes of other processes.
+        """Yield a connection whose reads all see the file as it is at one moment.
+
+        They do not wait for writes of other processes.
 
         Raises:
-            UnavailableError: as for `transaction`.
+            UnavailableError: the file is locked for too long, or damaged.
 
         """
         with self._begin("BEGIN DEFERRED") as connection:
@@ -144,9 +146,9 @@ closed yet."""
 def _create(path: Path) -> None:
     """Create the file if it is missing.
 
-    An existing file is not opened: to close it would release the locks of this process's other
-    connections (POSIX, fcntl), and another process would then remove the write-ahead log that these
-    still use. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    An existing file is not opened: closing it would release the locks of this process's other
+    connections (POSIX, fcntl). Another process would then remove the write-ahead log that these
+    connections still use. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
     """
     with _CREATING, suppress(FileExistsError):
         os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -53,7 +53,7 @@ def has_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> boo
 
 
 def find(db: sqlite3.Connection, account_id: str, hold_id: str) -> tuple[Hold, HoldState] | None:
-    """Return the hold and its state, or None for an unknown or forgotten one."""
+    """Return the hold and its state, or None if the hold is unknown or forgotten."""
     row = db.execute(
         "SELECT * FROM holds WHERE account_id = ? AND hold_id = ?", (account_id, hold_id)
     ).fetchone()

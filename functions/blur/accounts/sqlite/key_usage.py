@@ -27,7 +27,7 @@ def add(db: sqlite3.Connection, hold: Hold, counts: KeyCounts, now_us: Instant) 
 
 
 def list_usage(db: sqlite3.Connection, month: str) -> list[AccountUsage]:
-    """Return each account's usage in a month, by its id."""
+    """Return each account's usage in a month, sorted by the account's id."""
     keys = _keys(db, month)
     rows = db.execute(
         """

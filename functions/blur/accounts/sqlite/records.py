@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def claim(
     db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Store the record, or return another one that still counts; delete expired records.
+    """Store the record, or return another record that still counts; delete expired records.
 
     The record of a running call is not deleted: without it, the call would not be charged.
     """
@@ -37,7 +37,7 @@ def claim(
 def find(
     db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Return the record, if it counts."""
+    """Return the record with this scope, or None if it is missing or no longer counts."""
     row = db.execute(
         "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()
@@ -46,7 +46,7 @@ def find(
 
 
 def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
-    """Mark the record done, if its hold still owns it; return whether it does."""
+    """Mark the record done and return True, if the call's hold still owns it."""
     changed = db.execute(
         "UPDATE records SET done = 1 WHERE account_id = ? AND scope = ? AND hold_id = ?",
         (record.account_id, record.scope, record.hold_id),
@@ -55,7 +55,7 @@ def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
 
 
 def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
-    """Delete the record, if its hold still owns it and it is not done."""
+    """Delete the record, if the call's hold still owns it and it is not done."""
     db.execute(
         """
         DELETE FROM records WHERE account_id = ? AND scope = ? AND hold_id = ? AND done = 0

@@ -35,7 +35,7 @@ class Caller:
     """The bucket of requests for the account, which have a separate limit."""
 
     def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
-        """Return the status of account and key."""
+        """Return the status of the account and the key."""
         limit_status = rate.rate_limit_status(self.calls, self.key.limit, now_us)
         return AccountStatus(credits_charged, self.balance, limit_status)
 

@@ -1,7 +1,7 @@
 """The tables of the embedded store, and the migration of older files.
 
 `PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
-change is a new migration at the end, and programs that do not have it reject the file.
+change is a new migration at the end, and older programs, which do not have it, reject the file.
 
 A new table, or a column with a default, is not a migration if only newer programs use it. Older
 programs can still use the file, so an update can be undone, and two versions can share a file
@@ -21,7 +21,7 @@ _ENTRIES_ARE_NOT_CHANGED = """
 """
 
 _FIRST = (
-    # SQLite turns a sum beyond 64 bits into a float; the checks reject that.
+    # SQLite turns a sum that needs more than 64 bits into a float; these checks reject floats.
     """
     CREATE TABLE accounts (
         account_id TEXT PRIMARY KEY,
@@ -126,10 +126,10 @@ _QUARTERS = (
     "UPDATE entries SET quarters = 4 * quarters",
     _ENTRIES_ARE_NOT_CHANGED,
 )
-"""After it, amounts are in quarters of a credit."""
+"""After this migration, amounts are in quarters of a credit."""
 
 MIGRATIONS = (_FIRST, (), _QUARTERS)
-"""The second migration has no statements, because an earlier program counted the columns below as a
+"""The second migration has no statements, because an earlier version counted `ADDED_COLUMNS` as a
 migration."""
 
 ADDED_COLUMNS = {
@@ -160,7 +160,7 @@ ADDED_TABLES = {
     """,
     **JOB_TABLES,
 }
-"""Tables that only newer programs use; they are not migrations, like added columns."""
+"""Tables that only newer programs use; like `ADDED_COLUMNS`, they are not migrations."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -41,7 +41,7 @@ TEXTS = (
     "bg_color",
     "bg_image_url",
 )
-"""The fields that are text; all others are ignored."""
+"""The fields that are text. Fields that are in neither list are ignored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,5 +15,5 @@ def is_removebg(path: str) -> bool:
 
 
 def key_header(path: str) -> str:
-    """Return the name of the header with the API key on a path."""
+    """Return the name of the header that contains the API key in requests to this path."""
     return "X-Api-Key" if is_removebg(path) else "ApiKey"

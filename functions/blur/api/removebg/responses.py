@@ -38,7 +38,9 @@ def removal_response(
 
 
 def account_document(view: AccountView) -> Mapping[str, Any]:
-    """Return the account in remove.bg's format; its Ruby client fails on an additional member.
+    """Return the account in remove.bg's format, without additional members.
+
+    remove.bg's Ruby client fails on an additional member.
 
     All credits are prepaid ("pay as you go"), and no call is free.
     """

@@ -1,4 +1,4 @@
-"""Decode a body of `application/x-www-form-urlencoded`; the memory is a few times its size.
+"""Decodes an `application/x-www-form-urlencoded` body, in memory of a few times the body's size.
 
 `urllib.parse` makes an object from each escape, so the largest possible body would need 2 GB.
 """

@@ -1,9 +1,9 @@
 """Normalised convolution: the weighted mean of colours under a kernel.
 
-The weighted colours and the weights are convolved with the same kernel and divided
-(H. Knutsson, C.-F. Westin, "Normalized and differential convolution", CVPR 1993). Pixels without
-weight have no influence: with the weight 1 - alpha, the background takes no colour from the
-subject.
+The weighted colours and the weights are convolved with the same kernel, and the first result is
+divided by the second (H. Knutsson, C.-F. Westin, "Normalized and differential convolution", CVPR
+1993). Pixels without weight have no influence: with the weight 1 - alpha, the background takes no
+colour from the subject.
 """
 
 from __future__ import annotations

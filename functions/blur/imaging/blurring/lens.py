@@ -1,9 +1,9 @@
-"""The kernels of the blur: a Gaussian, or a disc like a lens's.
+"""The kernels of the blur: a Gaussian, or a disc like the blur of a lens.
 
 A wide kernel is smooth, so it is computed on a coarser grid of cells. The grid itself blurs:
 averaging a cell has the variance (cell_px**2 - 1) / 12, and upscaling by a quadratic B-spline has
-the variance (cell_px**2 - 1) / 4. The kernel is narrower by both, so that the total blur is the
-requested one.
+the variance (cell_px**2 - 1) / 4. Both variances are subtracted from the kernel's variance, so that
+the total blur has the requested variance.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Lens:
     convolve: Callable[[FloatArray], FloatArray]
     """Convolve (h, w, C) with the kernel, which sums to 1; edges are mirrored."""
     to_linear: FloatArray
-    """The light to convolve, (256,), by the sample's value."""
+    """The value to convolve for each value of a sample, (256,)."""
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
@@ -71,7 +71,7 @@ def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens
 
 
 def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
-    """Return the disc with that standard deviation, in linear light with highlights expanded.
+    """Return the disc with a standard deviation of `radius_px`, in linear light.
 
     The image of a point out of focus is the lens's aperture, the circle of confusion
     (M. Potmesil, I. Chakravarty, "A lens and aperture camera model for synthetic image

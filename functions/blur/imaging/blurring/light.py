@@ -62,8 +62,8 @@ def from_linear(light: RgbF32) -> RgbU8:
 
 
 _U16 = DELTA * ((1 << 16) - 2)
-"""White is this times H = 1 / d, slightly less than the maximum of 16 bits, so that rounding does
-not exceed it."""
+"""The factor from H to 16 bits. White, H = 1 / d, becomes slightly less than the maximum of 16
+bits, so that rounding does not exceed the maximum."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
 """H by a sample's value, (256,), in 16 bits."""

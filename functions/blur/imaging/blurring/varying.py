@@ -37,19 +37,19 @@ if TYPE_CHECKING:
 FINEST_PX = 0.75
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
-"""The same for a large photo, in which single pixels are not visible. This needs only a quarter of
-the cells."""
+"""The radius of the finest level of a large photo, in which single pixels are not visible. This
+level needs only a quarter of the cells."""
 LARGE_PX = 4_000_000
 """A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
 """The largest ratio between the radii of two levels."""
 LARGE_MAX_RATIO = 3.1
-"""The same for a large photo: at most three levels below a radius of 50 pixels."""
+"""The largest ratio for a large photo: a radius of 50 pixels needs only three further levels."""
 PIXEL_VARIANCE = 0.25
 """The variance of the blur that a sharp photo already has."""
 MIN_SIGMA_CELLS = 0.87
-"""Standard deviations in cells, for all levels except the widest, which is computed like a uniform
-blur."""
+"""The minimum standard deviation in cells, for all levels except the widest, which is computed like
+a uniform blur."""
 MARGIN_CELLS = 3
 """Additional rows of a level around those that show it: upscaling uses the neighbours."""
 

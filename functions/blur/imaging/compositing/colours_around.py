@@ -2,7 +2,7 @@
 
 Viewers that interpolate straight colour show these colours near the edge. The colours are constant
 in blocks, which grow with the distance from the subject: PNG's filters predict them almost
-everywhere, so they take almost no bytes. Beyond the reach, the colour is constant.
+everywhere, so they take almost no bytes. Far from the subject, the colour is constant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FINE_PX = 8
 """The side of a block that contains a visible pixel."""
 COARSE_FACTOR = 4
-"""The side of the larger blocks around those, as a multiple of `FINE_PX`."""
+"""The side of the larger blocks around the fine blocks, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue at least this far around it."""
 
@@ -30,8 +30,8 @@ def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). A colour is the layer's mean in the block; beyond the reach, it is the mean of the whole
-    layer.
+    (H, W). A colour is the layer's mean in the block; far from the subject, it is the mean of the
+    whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0
@@ -45,7 +45,7 @@ def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
 
 
 def constant_colour(foreground: RgbF32) -> RgbU8:
-    """Return the colour beyond the reach, (3,): the mean of the subject's colours."""
+    """Return the colour far from the subject, (3,): the mean of the subject's colours."""
     return to_u8(foreground.mean(axis=(0, 1)))
 
 

@@ -58,7 +58,7 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
     The soft edge contains no colour from the old background. The subject's colours continue for at
     least `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour
-    show no fringe. Beyond that distance, the colour is constant.
+    show no fringe. Farther away, the colour is constant.
     """
     result = np.empty_like(photo)
     blocks = colours_around(layers.foreground, matte)

@@ -1,4 +1,4 @@
-"""Repair an AVIF whose alpha has no size.
+"""Repair an AVIF if its alpha image has no size.
 
 Older encoders omitted the `ispe` property of the alpha image, which libavif requires.
 """

@@ -77,7 +77,7 @@ class AvifFile(AvifImageFile):
         """Decode.
 
         Raises:
-            InvalidImageError: decoding needs more memory than an image of this size.
+            InvalidImageError: decoding needs more memory than an image of this size can need.
 
         """
         try:

@@ -164,7 +164,7 @@ def open_bmp(data: bytes) -> Source:
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return the header; None if the header is truncated, or is the short one of OS/2."""
+    """Return the header, or None if it is truncated or has the short format of OS/2."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
     size, width, height = struct.unpack_from("<L2l", data, _FILE_BYTES)
@@ -204,7 +204,7 @@ def decode_rle(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return the palette indices, (H, W), of RLE8 or RLE4, bottom row first; skipped pixels are 0.
 
-    Pixels beyond the end of a row are dropped: encoders pad rows of odd width.
+    Pixels after the end of a row are dropped: encoders pad rows of odd width.
 
     Raises:
         InvalidImageError: the file ends before its image.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BOXES = 20_000
-"""The number of boxes that are read at one level: files with 500 tiles have about 1,000."""
+"""The maximum number of boxes that are read at one level: a file with 500 tiles has about 1,000."""
 
 HEADER_BYTES = 8
 _APERTURE_BYTES = 32
@@ -136,7 +136,7 @@ def _read_iprp(data: bytes, box: Box, items: Items) -> None:
 
 
 def read_associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
-    """Yield items and their associations: property numbers, with a bit for essential ones."""
+    """Yield items and their associations: property numbers, with a bit for essential properties."""
     version, wide = data[box.body], data[box.body + 3] & 1
     (count,) = struct.unpack_from(">L", data, box.body + 4)
     at = box.body + 8

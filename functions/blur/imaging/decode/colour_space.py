@@ -106,7 +106,7 @@ def to_8bit(
 
 
 def icc_profile_of(colour_space: ColourSpace) -> bytes | None:
-    """Return the ICC profile for a colour space with a curve; None is sRGB."""
+    """Return the ICC profile for a colour space with a curve; None means sRGB."""
     if colour_space.primaries is SRGB:
         return None
     return build_profile(

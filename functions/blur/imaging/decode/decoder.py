@@ -32,7 +32,7 @@ class Photo:
     pixels: RgbU8
     alpha: AlphaU8 | None
     icc_profile: bytes | None
-    """The RGB profile of `pixels`; None is sRGB."""
+    """The RGB profile of `pixels`; None means sRGB."""
     reduction: int
     """The power of two by which `pixels` are smaller than the image in the file."""
     full_shape: tuple[int, int]

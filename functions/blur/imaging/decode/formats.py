@@ -88,9 +88,9 @@ BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
     ),
     (frozenset({b"avif", b"avis"}), InputFormat("AVIF", _open_avif)),
 )
-"""By the brands in the `ftyp` box (ISO/IEC 14496-12, 4.3)."""
+"""The brands in the `ftyp` box that identify a format, and the format (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
-"""Ordinary files have fewer than ten brands."""
+"""The number of bytes of the box that are read; ordinary files have fewer than ten brands."""
 
 _FORMATS = [item for _, _, item in SIGNATURES] + [item for _, item in BRANDS]
 INPUT_FORMATS = tuple(dict.fromkeys(item.name for item in _FORMATS))

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_COPIED_BYTES = 64_000_000
-"""The maximum of the number of items times the bytes of their descriptions: 30 million for 500
-tiles."""
+"""The maximum product of the number of items and the bytes of their descriptions. The product is 30
+million for a file with 500 tiles."""
 MAX_READ_BYTES = 500_000_000
-"""The maximum of the number of items that are not images times the bytes of the file, because
-libheif can read the whole file for each item."""
+"""The maximum product of the number of items that are not images and the bytes of the file, because
+libheif can read the whole file for each such item."""
 _NOT_AN_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
 """The description of an item that is not an image: its type comes after version, flags, number and
 protection (ISO/IEC 14496-12, 8.11.6)."""

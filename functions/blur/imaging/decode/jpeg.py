@@ -95,7 +95,7 @@ class JpegSource(Source):
         return self._orientation
 
     def reduce(self, factor: int) -> None:
-        """Decode the lowest frequencies of each block only, which gives a smaller image."""
+        """Let `read` decode only the lowest frequencies of each block: the image is smaller."""
         self.reduction = min(factor, _MAX_REDUCTION)
 
     def _check_kind(self, data: bytes, header: list[_Segment]) -> None:

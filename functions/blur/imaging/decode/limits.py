@@ -75,9 +75,9 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:
-    """Return the error for an image with more pixels.
+    """Return the error for an image with more than `max_pixels` pixels.
 
-    `size` is a clause with the size of this image.
+    `size` is an optional end of the message, with the size of this image.
     """
     return TooManyPixelsError(f"An image can have at most {max_pixels} pixels{size}.")
 
@@ -134,7 +134,7 @@ def check_png(data: bytes) -> None:
     """Reject a PNG with more than `MAX_CHUNKS` chunks (PNG, third edition, 5.3).
 
     Raises:
-        InvalidImageError: it has more.
+        InvalidImageError: the file has too many chunks.
 
     """
     offset = 8
@@ -150,7 +150,7 @@ def check_gif(data: bytes) -> None:
     """Reject a GIF with more than `MAX_CHUNKS` blocks before its first frame (GIF89a, 15 and 23).
 
     Raises:
-        InvalidImageError: it has more.
+        InvalidImageError: the file has too many blocks.
         IndexError: the file ends before its first frame.
 
     """
@@ -182,9 +182,9 @@ def check_tiff(data: bytes) -> None:
     If a tag occurs twice, the worse value counts, because decoders differ in which value they use.
 
     Raises:
-        InvalidImageError: the directory has too many entries or strips; or its tiles are too large,
-        or are progressive JPEGs, each of which can have a hundred scans. TIFF allows sequential
-            JPEGs only (TIFF Technical Note 2).
+        InvalidImageError: the directory has too many entries or strips, its tiles are too large, or
+            its tiles are progressive JPEGs. Each of these can have a hundred scans, and TIFF allows
+            only sequential JPEGs (TIFF Technical Note 2).
         struct.error: the file ends before its directory.
 
     """

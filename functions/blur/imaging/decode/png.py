@@ -2,7 +2,7 @@
 
 `colour_space` applies the gamma and the primaries.
 
-Like libpng, this ignores ancillary chunks whose CRC, length or contents are invalid (PNG, third
+Like libpng, this module ignores ancillary chunks with an invalid CRC, length or content (PNG, third
 edition, 13.2 and 5.4). Text chunks are never read.
 """
 
@@ -48,7 +48,7 @@ _SCALE = 100_000
 
 
 class PngSource(Source):
-    """A PNG. Pillow gets the chunks with pixels only."""
+    """A PNG. Pillow gets only the chunks with pixels."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header.
@@ -59,7 +59,7 @@ class PngSource(Source):
         """
         check_png(data)
         if data.startswith(b"CgBI", 12):
-            kind = "Apple's CgBI form of PNG"
+            kind = "Apple's CgBI variant of PNG"
             raise unsupported_error(kind, "a standard PNG")
         metadata, pixels = _read_metadata(data), b"".join(_pixel_chunks(data))
         self._is_complete = END in data

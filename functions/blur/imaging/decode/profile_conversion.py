@@ -20,7 +20,7 @@ describe sRGB."""
 
 
 def convert_profile(pixels: RgbU8, source: bytes | None, target: bytes | None) -> RgbU8:
-    """Return the colours, (H, W, 3), converted between RGB profiles; None is sRGB.
+    """Return the colours, (H, W, 3), converted between RGB profiles; None means sRGB.
 
     If a profile cannot be used, or both are the same, the colours do not change.
     """

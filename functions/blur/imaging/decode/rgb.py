@@ -29,7 +29,7 @@ SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
 
 def to_rgb(image: Image.Image) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-    """Return RGB, alpha and the RGB profile of the colours; None is sRGB.
+    """Return RGB, alpha and the RGB profile of the colours; None means sRGB.
 
     RGB keeps its samples and its profile. Grey and CMYK with a matching profile are converted
     to sRGB. A profile is ignored if it is broken or does not match the file's colour space.

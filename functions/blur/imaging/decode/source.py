@@ -37,9 +37,9 @@ class Source:
     colour_space: ColourSpace | None = None
     """The colour space, if the file has no ICC profile and is not in sRGB."""
     crop: Rectangle | None = None
-    """The part of the stored image to display; None is the whole image."""
+    """The part of the stored image to display; None means the whole image."""
     reduction: int = 1
-    """The factor by which the decoded image is smaller than the stored one."""
+    """The factor by which the decoded image is smaller than the stored image."""
 
     def __init__(self, image: ImageFile) -> None:
         """Keep an image whose pixels are not loaded."""
@@ -61,10 +61,10 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Decode to a size that is smaller by a power of two, if the format has a fast way."""
+        """Let `read` return a smaller image, by a power of two, if the format has a fast way."""
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB samples; None is sRGB."""
+        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB; None means sRGB."""
         colour_space = self.colour_space
         if colour_space is None or (
             colour_space.hdr is None and is_profile_usable(self.profile, self.image.mode)

@@ -31,8 +31,8 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Integers and bytes by tag. Values beyond the end of the file are empty; values of other types are
-left out."""
+"""Integers and bytes by tag. A value that the file does not contain completely is empty; values of
+other types are left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
@@ -68,7 +68,7 @@ def read_pages(data: bytes) -> Iterator[Directory]:
 
 
 def is_reduced_page(directory: Directory) -> bool:
-    """Return whether a page is a smaller copy of another one (NewSubfileType and SubfileType)."""
+    """Return whether a page is a smaller copy of another page (NewSubfileType and SubfileType)."""
     return bool(number(directory, SUBFILE_TYPE) & _REDUCED) or (
         number(directory, OLD_SUBFILE_TYPE) == _OLD_REDUCED
     )
@@ -85,7 +85,7 @@ def _is_big(data: bytes) -> bool:
 
 
 def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory, int]:
-    """Return the directory, and the offset of the next one or 0."""
+    """Return the directory, and the offset of the next directory or 0."""
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)
     entry = struct.Struct(f"{order}{'HHQ8s' if big else 'HHL4s'}")
     first = start + (8 if big else 2)
@@ -97,7 +97,7 @@ def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory,
             continue
         if size > len(value):
             offset = int.from_bytes(value, "little" if order == "<" else "big")
-            value = data[offset : offset + size]  # noqa: PLW2901 - the entry has its offset only
+            value = data[offset : offset + size]  # noqa: PLW2901 - the entry has only its offset
         is_complete = len(value) >= size
         directory[tag] = _values(value[:size], kind, length, order) if is_complete else ()
     end = first + count * entry.size

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_AREA = 0.05
-"""The minimum size of a subject, as a share of the largest component. Smaller ones are litter or a
-ball, for example."""
+"""The minimum size of a subject, as a share of the largest component. Smaller components are not
+subjects; they can be litter or a ball."""
 MAX_GAP = 0.15
 """The maximum distance of two components of one subject, as a share of their joint height."""
 MIN_FRAGMENT = 0.01
 """The minimum size of a part of a subject, as a share of the largest component."""
 MAX_FOOT_RISE = 0.2
-"""The maximum height of a contact above the lowest one, as a share of the subject's height."""
+"""The maximum height of a contact above the lowest contact, as a share of the subject's height."""
 MIN_PROMINENCE = 0.03
 """A contact protrudes at least this share of the subject's height below the outline around it."""
 MAX_CUT = 1 / 3
@@ -58,7 +58,7 @@ class Subject:
 
     @property
     def bottom(self) -> int:
-        """The row below the lowest one."""
+        """The row below the lowest row of the subject."""
         return int(self.mask.shape[0] - self.mask[::-1].any(axis=1).argmax())
 
     @property
@@ -89,7 +89,7 @@ def find_subjects(mask: Mask) -> list[Subject]:
     """Return the subjects of a mask, (H, W), the largest first.
 
     The matte can be interrupted between legs and trunk, or by an object in front of the subject.
-    Components that are close above each other are therefore one subject.
+    So two components are one subject if one is close above the other.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA]

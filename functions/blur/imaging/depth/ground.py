@@ -45,11 +45,12 @@ class Ground(NamedTuple):
     """A plane seen in perspective; rows in shares of the picture's height, from the top."""
 
     near: float
-    """The row in which the nearest subject touches it."""
+    """The row in which the nearest subject touches the plane."""
     far: float
-    """The row in which the farthest subject touches it; the rows between are in focus."""
+    """The row in which the farthest subject touches the plane. Rows from `far` to `near` are in
+    focus."""
     horizon: float
-    """The row of the horizon, where it ends; it can be above the picture."""
+    """The row of the horizon, where the plane ends; the horizon can be above the picture."""
 
 
 def find_ground(

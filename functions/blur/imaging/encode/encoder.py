@@ -100,8 +100,8 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
     """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
-    The file has the same pixels as `encode`'s file and fewer bytes, but takes more time. An image
-    of almost only noise gets the usual codes.
+    The file has the same pixels as the file of `encode` and fewer bytes, but encoding takes more
+    time. An image of almost only noise gets the usual codes.
     """
     write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
     try:

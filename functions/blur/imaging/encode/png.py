@@ -56,8 +56,8 @@ def write_png(
 ) -> bytes:
     """Encode an image, uint8 (H, W, C) with 1, 3 or 4 channels, at least 1 x 1.
 
-    `compact` makes a smaller file in more time, `smallest` a still smaller one in several times
-    that time. The result does not depend on `threads`.
+    `compact` makes a smaller file in more time. `smallest` makes an even smaller file, and takes
+    several times as long. The result does not depend on `threads`.
     """
     height, width, channels = image.shape
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)

@@ -20,7 +20,7 @@ READABLE = 0o644 << 16
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:
-    """Return an archive of both files; it is not compressed, because the files are."""
+    """Return an archive of both files; it does not compress them again."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in ((COLOUR_NAME, colour_jpeg), (ALPHA_NAME, alpha_png)):

@@ -92,7 +92,8 @@ def predict_maps(
 
     The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
     own `alpha` become grey, because their colours are arbitrary. If the result of `model` is
-    undecided, `model` also runs on the mirrored photo, and the network for `people` is used, too.
+    undecided, `model` also runs on the mirrored photo. The network for `people` completes the
+    result.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.

@@ -56,7 +56,7 @@ MODELS: dict[str, ModelSpec] = {
 PEOPLE = ModelSpec(
     "selfie-segmentation", "selfie-segmentation.onnx", 256, ZERO, ONE, like_rembg=False
 )
-"""MediaPipe's network for people; it is used together with one of the others."""
+"""MediaPipe's network for people; it is used together with one of `MODELS`."""
 FACES = ModelSpec(
     "face-detection", "face-detection.onnx", 192, HALF, HALF, logits=True, like_rembg=False
 )
@@ -67,7 +67,7 @@ def get_model_spec(name: str) -> ModelSpec:
     """Return the row of a model by its name.
 
     Raises:
-        ValueError: the name is unknown; the message lists the known ones.
+        ValueError: the name is unknown; the message lists the known names.
 
     """
     if name not in MODELS:

@@ -29,8 +29,9 @@ HALF = 0.5
 MIN_AREA = 0.002
 """The least share of the picture that a person covers."""
 MIN_PERSON = 0.8
-"""If the map's mean is lower on every region, the photo shows no person. In each of 145 photos of
-people, it is at least 0.85 on one region; in 27 of 100 photos of ECSSD, it is lower on all."""
+"""If the map's mean is lower on all regions, the photo shows no person. In each of 145 photos of
+people, the mean is at least 0.85 on one region; in 27 of 100 photos of ECSSD, it is lower than
+`MIN_PERSON` on all regions."""
 MIN_SALIENT = 0.3
 """The least share of a person that is salient; persons with less are in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FINE_SIDE_PX = 640
 """The longer side of the fine grid."""
 GRID_FACTOR = 2
-"""The coarse grid is smaller than the fine one by this factor."""
+"""The coarse grid is smaller than the fine grid by this factor."""
 CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
 """Levels of the network's map, 0..255: up to the first, a pixel is certainly background; from the
 second on, it is certainly subject (5 and 95 %)."""
@@ -61,7 +61,8 @@ def to_fine_grid(photo: RgbU8) -> RgbU8:
 def find_unknown(matte: AlphaU8) -> Mask:
     """Return the unknown pixels of the trimap.
 
-    A pixel is certain only if its eight neighbours are, too: hair begins at the edge of a region.
+    A pixel is certain only if its eight neighbours are certain, too: hair begins at the edge of a
+    region.
     """
     return dilate(matte < CERTAIN_SUBJECT) & dilate(matte > CERTAIN_BACKGROUND)
 

@@ -1,1 +1,1 @@
-"""Remove the background of a photo, as remove.bg's API does: crop, place, and fill behind it."""
+"""Remove a photo's background as remove.bg's API does: crop, place, and draw a new background."""

@@ -113,8 +113,9 @@ def cover(image: Photo, shape: Shape) -> Picture:
 def put_behind(subject: Picture, background: Picture) -> Picture:
     """Composite a subject over a background of its size.
 
-    If a pixel of the subject is opaque, the result is exactly this pixel; if it is transparent,
-    exactly the background's (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
+    Where the subject is opaque, the result has exactly the subject's pixel; where the subject is
+    transparent, exactly the background's pixel (T. Porter, T. Duff, "Compositing digital images",
+    SIGGRAPH 1984).
     """
     colours, alpha = subject
     if alpha is None:

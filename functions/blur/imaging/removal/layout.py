@@ -80,8 +80,9 @@ class Framing(NamedTuple):
     subject: Box
     """The pixels of the subject in the photo."""
     top: float
-    """The subject's place in the frame."""
+    """The distance of the subject from the upper border of the frame."""
     left: float
+    """The distance of the subject from the left border of the frame."""
     scale: float
     """The factor by which the subject is enlarged."""
 

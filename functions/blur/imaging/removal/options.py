@@ -76,7 +76,7 @@ class RemovalOptions:
     scale: float | None = None
     """The size of the subject as a share of the frame, 0.1..1; None keeps its size."""
     position: Position | None = None
-    """None is the centre with a `scale`, else the original position."""
+    """None means the centre if there is a `scale`, and otherwise the original position."""
     channels: str = "rgba"
     """One of `CHANNELS`; with `alpha` the background has no effect."""
     colour: Rgba | None = None

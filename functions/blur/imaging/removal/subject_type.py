@@ -37,8 +37,8 @@ def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -
     """Return "person" if the network for people confirms the subject, and the subject shows a face.
 
     `seen`, (H, W, 3), are the pixels from which the maps were computed. The network for `faces`
-    runs only if the other one confirms the subject. If one of the networks is missing, all subjects
-    are "other".
+    runs only if the network for people confirms the subject. If one of the networks is missing, all
+    subjects are "other".
     """
     if faces is None or confirmed_share(maps) < MIN_CONFIRMED:
         return "other"

@@ -79,7 +79,10 @@ def active_keys(account_id: str, job_id: str) -> list[Item]:
 
 
 def active_of(account_id: str) -> str:
-    """Return the partition key of an account's active jobs; ids of jobs have no `#`."""
+    """Return the partition key of an account's list of active jobs.
+
+    It is not the partition key of a job, because ids of jobs contain no `#`.
+    """
     return partition(f"ACCT#{account_id}")
 
 

@@ -89,7 +89,7 @@ def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | N
     """See `JobStore.record_attempt`."""
     item = table.get(job_key(job_id))
     if item is None:
-        return  # it has expired
+        return  # the job has expired
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('ended_us')})")
     update.adds.append(f"{update.path('notify_attempts')} {update.value(1)}")
@@ -148,7 +148,7 @@ def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
 
 
 def _in_states(*states: JobState) -> Expressions:
-    """Return an update of a job in one of these states."""
+    """Return an update of a job, on condition that the job is in one of these states."""
     update = Expressions()
     state = update.path("state")
     allowed = ", ".join(update.value(each) for each in states)
@@ -157,7 +157,7 @@ def _in_states(*states: JobState) -> Expressions:
 
 
 def _update(table: DynamoTable, job_id: str, update: Expressions) -> Item | None:
-    """Update the job if the condition is true; return its item, or None without a job."""
+    """Update the job if the condition is true; return its item, or None if it does not exist."""
     try:
         return table.update(job_key(job_id), update)
     except ConditionFailedError as failed:

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 CONFLICT_S = 5.0
-"""If a write conflicts with other writes to the same account or job, it is retried for this much
-longer. The photo is already computed, so its worker has time."""
+"""If a write conflicts with other writes to the same account or job, it is retried for this many
+seconds longer. The photo is already computed, so its worker has time."""
 
 
 class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
     Every method raises `UnavailableError` like the methods of `DynamoAccountStore`, but only after
-    some seconds if DynamoDB responds and others write to the same items. The write was possibly
-    carried out even then, so the caller repeats the method.
+    some seconds if other requests write to the same items. Even then, DynamoDB can have made the
+    write, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:

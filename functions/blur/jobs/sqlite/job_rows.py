@@ -50,8 +50,8 @@ def create(db: sqlite3.Connection, job: Job) -> None:
 def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> None:
     """Delete up to `rows` rows of an expired job, and the job after its last row.
 
-    Deleting a million rows together would block the file for seconds. So each new job deletes some
-    rows, and each new row deletes more than one.
+    Deleting a million rows together would block the file for seconds. So each new job and each new
+    row deletes only some of them.
     """
     expired = db.execute(
         "SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1", (now_us - KEPT_S * SECOND_US,)
@@ -70,7 +70,7 @@ def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> Non
 
 
 def find(db: sqlite3.Connection, job_id: str) -> Job | None:
-    """Return the job, or None."""
+    """Return the job, or None if it does not exist."""
     row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
     return None if row is None else _job_of(row)
 
@@ -79,7 +79,7 @@ def require(db: sqlite3.Connection, job_id: str) -> Job:
     """Return the job.
 
     Raises:
-        JobNotFoundError: there is no such job.
+        JobNotFoundError: the job does not exist or has expired.
 
     """
     job = find(db, job_id)
@@ -140,7 +140,10 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
 
 
 def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> bool:
-    """Set the number of listed files, and end the job if its rows allow it."""
+    """Set the number of listed files, and end the job if all its objects have ended.
+
+    Return whether the job has ended.
+    """
     db.execute(
         "UPDATE jobs SET listed = ? WHERE job_id = ? AND ended_us IS NULL AND state IN (?, ?)",
         (received, job_id, JobState.CLOSED, JobState.CANCELLED),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def find(db: sqlite3.Connection, job_id: str, object_id: str) -> JobObject | None:
-    """Return the row, or None."""
+    """Return the row, or None if it does not exist."""
     row = db.execute(
         "SELECT * FROM job_objects WHERE job_id = ? AND object_id = ?", (job_id, object_id)
     ).fetchone()
@@ -66,7 +66,7 @@ def page(
     after: str | None,
     limit: int,
 ) -> ObjectPage:
-    """Return some rows with these states, by object id.
+    """Return a page of the rows with these states, sorted by object id.
 
     The states are constants of the statement, so that SQLite can use the index of failed rows.
     """
@@ -86,9 +86,9 @@ def page(
 _CAN_START = """
     job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :latest)
 """
-"""No lease ends later than one that begins now, unless the clock was set back. A small difference
-is normal: a worker that waits for the file has read the clock earlier than the worker that has the
-file."""
+"""A lease that ends after `:latest` does not count: no lease ends later than a lease that begins
+now, unless the clock was set back. `:latest` allows a small difference, because a worker that waits
+for the file has read the clock earlier than the worker that uses the file."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """

@@ -157,7 +157,7 @@ def test_a_critical_chunk_with_a_wrong_crc_is_rejected() -> None:
 
 def test_apples_cgbi_png_is_named_in_the_error() -> None:
     data = saved(Image.fromarray(PHOTO), "PNG")
-    with pytest.raises(InvalidImageError, match="CgBI form of PNG is not supported; save it as"):
+    with pytest.raises(InvalidImageError, match="CgBI variant of PNG is not supported; save it as"):
         decode(data[:8] + png_chunk(b"CgBI", bytes(4)) + data[8:], max_pixels=1000)
 
 
