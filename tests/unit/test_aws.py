@@ -1,4 +1,4 @@
-"""No client of AWS waits longer for a service than its caller has time."""
+"""Every client of AWS has time limits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ CALLS = {
 
 
 @pytest.mark.parametrize("place", CALLS)
-def test_every_client_has_time_limits(place: str) -> None:
-    # Botocore's defaults are a minute for each of five attempts, longer than any function runs.
+def test_every_call_of_create_client_passes_a_config(place: str) -> None:
+    # By default, botocore waits a minute in each of five attempts: longer than any function runs.
     assert "config" in {keyword.arg for keyword in CALLS[place].keywords}
 
 
-def test_a_limited_client_waits_for_its_attempts_only() -> None:
+def test_the_limited_config_sets_the_timeouts_and_the_number_of_attempts() -> None:
     config = vars(limited(read_s=7, attempts=2))
     assert (config["connect_timeout"], config["read_timeout"]) == (CONNECT_S, 7)
     assert config["retries"] == {"total_max_attempts": 2, "mode": "standard"}

@@ -1,4 +1,4 @@
-"""Amounts of credits: quarters inside, decimals for people and clients."""
+"""Amounts of credits: quarters in the code, decimals for people and clients."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_number_of_credits_is_read_as_quarters_and_shown_without_needless_deci
         *("0.1", "0.3", "0.255", "1" * 101, "0." + "0" * 101),
     ],
 )
-def test_other_text_is_not_a_number_of_credits(text: str) -> None:
+def test_text_that_is_not_a_whole_number_of_quarters_is_rejected_and_quoted(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number of credits") as caught:
         parse_credits(text)
     assert repr(text) in str(caught.value)
@@ -78,8 +78,8 @@ def test_whole_credits_are_shown_as_integers(number: int) -> None:
     assert credits_number(whole(number)) == number
 
 
-def test_no_other_module_converts_between_credits_and_quarters() -> None:
-    """Except the migration of SQLite, whose SQL is never edited again."""
+def test_only_one_module_converts_between_credits_and_quarters() -> None:
+    """The migration of SQLite converts them too, because its SQL must not change."""
     blur, bgblur = ROOT / "functions" / "blur", ROOT / "tools" / "bgblur"
     folders = (blur / "accounts", blur / "api", bgblur)
     paths = [*blur.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]

@@ -21,7 +21,7 @@ COMMANDS = [
     for command in block.commands
 ]
 MAPPED = ["functions/blur", "tools"]
-"""The folders whose modules and subfolders are all on the map."""
+"""The map in CONTRIBUTING.md lists all modules and subfolders of these folders."""
 
 
 def links() -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ def anchors(document: str) -> set[str]:
 
 
 def code_map() -> list[str]:
-    """Return the paths on CONTRIBUTING's map."""
+    """Return the paths on the map of the code in CONTRIBUTING.md."""
     [drawing] = blocks("CONTRIBUTING.md", "")
     paths: list[str] = []
     above = ""
@@ -69,7 +69,7 @@ def test_documented_stacks_are_configured() -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("aws dynamodb ")])
-def test_documented_aws_commands_exist(command: str) -> None:
+def test_documented_dynamodb_commands_and_their_options_exist(command: str) -> None:
     called, *options = shlex.split(command)[2:]
     calls: Any = get_session().get_service_model("dynamodb")
     [operation] = [name for name in calls.operation_names if xform_name(name, "-") == called]
@@ -91,7 +91,7 @@ def test_documented_parameters_have_the_defaults_of_the_template() -> None:
 
 
 @pytest.mark.parametrize(("document", "target"), links())
-def test_links_have_a_target(document: str, target: str) -> None:
+def test_the_file_and_the_heading_of_a_link_exist(document: str, target: str) -> None:
     path, _, anchor = target.partition("#")
     there = (ROOT / document).parent / path if path else ROOT / document
     assert there.exists()
@@ -99,7 +99,7 @@ def test_links_have_a_target(document: str, target: str) -> None:
         assert anchor in anchors(str(there.resolve().relative_to(ROOT)))
 
 
-def test_the_map_of_the_code_is_complete() -> None:
+def test_the_map_of_the_code_is_complete_and_all_its_paths_exist() -> None:
     listed = code_map()
     assert [path for path in listed if not (ROOT / path).exists()] == []
     modules = {

@@ -42,7 +42,7 @@ def test_each_error_has_its_own_code() -> None:
     assert set(Counter(error.code for error in leaves(ApiError)).values()) == {1}
 
 
-def test_the_documentation_has_no_other_codes() -> None:
+def test_the_documentation_has_exactly_the_codes_of_the_error_classes() -> None:
     documented = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
     assert documented == {error.code for error in leaves(ApiError)}
 
@@ -71,7 +71,7 @@ def example(error: type[ApiError]) -> ApiError:
 
 @pytest.mark.parametrize("error", every_class(ApiError), ids=lambda error: error.__name__)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_an_error_arrives_unchanged_in_another_process(
+def test_a_pickled_or_copied_error_equals_the_original(
     error: type[ApiError], protocol: int
 ) -> None:
     sent = example(error)

@@ -1,4 +1,4 @@
-"""Forms of paid requests: prices, fingerprints, and keys for repeated calls."""
+"""Forms of paid requests: prices, fingerprints and derived keys."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> Remov
     return RemovalForm(options=options, **values)
 
 
-def content(form: RemovalForm) -> str:
+def key_value(form: RemovalForm) -> str:
     key = form.derived_key(SECOND_US)
     assert key is not None
     return key.value
 
 
-def test_every_option_of_a_removal_is_in_its_fingerprint() -> None:
+def test_the_photo_and_every_option_of_a_removal_change_its_fingerprint() -> None:
     assert set(OTHER_VALUES) == {each.name for each in fields(RemovalOptions)}
     changed = [replace(RemovalOptions(), **{name: value}) for name, value in OTHER_VALUES.items()]
     requests = [RemovalRequest(image=PHOTO, options=each) for each in (RemovalOptions(), *changed)]
@@ -68,7 +68,7 @@ def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
     assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
 
 
-def test_the_response_limit_is_not_in_a_fingerprint() -> None:
+def test_type_limit_and_accepted_formats_do_not_change_the_fingerprint() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
     other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()
@@ -87,8 +87,8 @@ def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
         removal(background=Source.of_file(b"background")),
         removal(background=Source.of_url("https://a.example", fetch)),
     ]
-    assert len({content(form) for form in forms}) == len(forms)
-    assert content(removal()) == content(removal(is_preview=False, has_type=False, max_bytes=3))
+    assert len({key_value(form) for form in forms}) == len(forms)
+    assert key_value(removal()) == key_value(removal(is_preview=False, has_type=False, max_bytes=3))
 
 
 def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
@@ -97,10 +97,10 @@ def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
 
 
 def test_a_derived_key_never_equals_a_clients_key_and_has_a_separate_lifetime() -> None:
-    key = derived_key("content", remember_us=7)
+    key = derived_key("key_value", remember_us=7)
     assert (key.remember_us, key.is_derived) == (7, True)
     assert " " in key.value
-    assert key.scope("digest") != IdempotencyKey("content").scope("digest")
+    assert key.scope("digest") != IdempotencyKey("key_value").scope("digest")
     assert removal().derived_key(0) is None
 
 
@@ -108,7 +108,7 @@ def test_a_blur_has_no_derived_key() -> None:
     assert BlurForm(BlurOptions(), lambda: PHOTO).derived_key(SECOND_US) is None  # type: ignore[func-returns-value]
 
 
-def test_loading_fetches_photo_and_background() -> None:
+def test_photo_and_background_are_fetched_only_when_the_form_is_loaded() -> None:
     fetched = []
 
     def fetch(url: str) -> bytes:
@@ -118,7 +118,7 @@ def test_loading_fetches_photo_and_background() -> None:
     form = removal(
         image=Source.of_url("photo", fetch), background=Source.of_url("background", fetch)
     )
-    content(form)
+    key_value(form)
     assert fetched == []
     request = form.load()
     assert request == RemovalRequest(

@@ -1,4 +1,4 @@
-"""The composition of bulk jobs."""
+"""The parts of bulk jobs that `job_app` builds from the settings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         ("dynamodb:accounts", "", False),
     ],
 )
-def test_jobs_need_a_queue_and_a_storage_that_the_same_workers_use(
+def test_jobs_need_sqlite_with_a_folder_or_dynamodb_with_a_bucket(
     accounts: str, media: str, *, has: bool
 ) -> None:
     assert has_workers(Settings(accounts=accounts, media=media)) is has
@@ -95,14 +95,16 @@ def job_of(store: SqliteAccountStore, funds: Credits, subject: str = "auto") -> 
     return replace(new_job(subject=subject), account_id=account_id, key_digest=key.digest)
 
 
-def test_balance_pays_for_a_number_of_photos(keeper: JobKeeper, store: SqliteAccountStore) -> None:
+def test_keeper_computes_for_how_many_photos_the_balance_pays(
+    keeper: JobKeeper, store: SqliteAccountStore
+) -> None:
     assert keeper.payable(job_of(store, whole(7))) == 3
     assert keeper.payable(job_of(store, ONE)) == 0
     assert keeper.payable(job_of(store, whole(7), subject="person")) == 2
     assert keeper.payable(replace(job_of(store, ONE), key_kind=KeyKind.TEST)) is None
 
 
-def test_paused_job_goes_on_if_its_photos_will_fail_without_a_charge(
+def test_job_needs_no_balance_if_its_photos_will_fail_without_a_charge(
     keeper: JobKeeper, store: SqliteAccountStore
 ) -> None:
     job = job_of(store, ONE)
@@ -123,7 +125,7 @@ def test_secret_has_256_random_bits() -> None:
     assert new_secret() != new_secret()
 
 
-def test_log_line_of_an_object_has_no_name_of_a_photo() -> None:
+def test_log_line_of_an_object_does_not_have_the_name_of_its_photo() -> None:
     row = JobObject(
         job_id="job_1",
         source=SOURCE,

@@ -28,19 +28,19 @@ PRICES = Prices(image=ONE, preview=QUARTER, person=Credits(6))
         (Prices(image=ONE, preview=ONE, person=ONE), PriceRange(ONE, ONE), PriceRange(ONE, ONE)),
     ],
 )
-def test_the_prices_of_a_route_are_a_range(
+def test_the_price_range_of_a_route_has_its_lowest_and_its_highest_price(
     prices: Prices, blur: PriceRange, removal: PriceRange
 ) -> None:
     assert (prices.blur, prices.removal) == (blur, removal)
     assert prices.blur.is_fixed is (blur.lowest == blur.highest)
 
 
-def test_a_photo_with_subject_person_has_its_own_price() -> None:
+def test_a_blur_with_subject_person_has_a_separate_price() -> None:
     assert PRICES.blur_price(BlurOptions(subject="person")) == Credits(6)
     assert PRICES.blur_price(BlurOptions()) == ONE
 
 
-def test_a_preview_of_a_removed_background_has_its_own_price() -> None:
+def test_a_preview_of_a_removal_has_a_separate_price() -> None:
     assert PRICES.removal_price(is_preview=True) == QUARTER
     assert PRICES.removal_price(is_preview=False) == ONE
 

@@ -1,4 +1,4 @@
-"""The check of the project's English: it finds each phrase of the list, and only in English."""
+"""The check of the project's English finds each listed phrase in texts, but not in code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def found(path: str, text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("sentence", REJECTED)
-def test_a_sentence_with_a_listed_phrase_is_reported_with_what_to_write(sentence: str) -> None:
+def test_a_sentence_with_a_listed_phrase_is_reported_with_its_replacement(sentence: str) -> None:
     findings = list(RULES.findings("a.md", Passage(1, sentence)))
     assert findings
     assert all(finding.instead for finding in findings)
@@ -76,13 +76,13 @@ def test_every_allowed_text_has_a_reason() -> None:
         ("Makefile", 'run: ## An odd turn\n\t@echo "odd turn"\n\todd turn\n', [1, 2]),
     ],
 )
-def test_the_english_of_a_file_is_read_with_its_line(
+def test_a_phrase_is_found_only_in_the_texts_of_a_file_and_reported_with_its_line(
     path: str, text: str, lines: list[int]
 ) -> None:
     assert found(path, text) == lines
 
 
-def test_a_part_of_an_allowed_text_is_not_accepted() -> None:
+def test_a_phrase_is_accepted_only_inside_of_an_allowed_text() -> None:
     assert found("a.md", "the odd turn test\n") == []
     assert found("a.md", "the odd turn test has an odd turn\n") == [1]
 

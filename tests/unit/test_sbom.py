@@ -70,7 +70,7 @@ def test_native_libraries_in_wheels_are_listed(document: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["selfie-segmentation", "face-detection"])
-def test_an_optional_network_is_listed_if_the_container_image_has_it(
+def test_an_optional_network_is_listed_if_the_folder_of_models_has_it(
     document: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     models = {each["name"]: each for each in of_type(document, "machine-learning-model")}
@@ -83,7 +83,7 @@ def test_an_optional_network_is_listed_if_the_container_image_has_it(
     assert sbom.optional_models(name, tmp_path) == []
 
 
-def test_another_model_is_listed_instead() -> None:
+def test_a_model_without_a_light_model_is_listed_alone() -> None:
     [model] = sbom.models("silueta", FOLDER)
     assert (model["name"], model["licenses"]) == ("silueta", [{"license": {"id": "Apache-2.0"}}])
 
@@ -101,14 +101,16 @@ def test_every_dependency_is_reachable_from_the_function(
     assert reached == {sbom.FUNCTION, *(each["bom-ref"] for each in document["components"])}
 
 
-def test_references_are_unique_and_the_file_is_the_same_each_time(document: dict[str, Any]) -> None:
+def test_references_are_unique_and_the_document_is_the_same_each_time(
+    document: dict[str, Any],
+) -> None:
     references = re.findall(r'"bom-ref": "([^"]+)"', json.dumps(document))
     assert len(references) == len(set(references))
     assert sbom.bill(MODEL, FOLDER) == document
     assert document["serialNumber"].startswith("urn:uuid:")
 
 
-def test_a_version_that_differs_from_the_locked_one_is_an_error() -> None:
+def test_a_locked_version_that_differs_from_the_installed_version_is_an_error() -> None:
     [pin] = [pin for pin in read_lock(LOCK) if pin.name == "pillow"]
     [other] = read_lock(f"pillow==0.1 \\\n    --hash=sha256:{'0' * 64}\n    # via -r function.in\n")
     assert sbom.package(pin)["purl"] == f"pkg:pypi/pillow@{pin.version}"

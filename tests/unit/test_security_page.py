@@ -21,7 +21,7 @@ def names_in(file: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_every_named_test_exists(file: str, name: str) -> None:
+def test_every_test_that_the_threat_model_names_exists(file: str, name: str) -> None:
     assert name.startswith("test_")
     assert name in names_in(file)
 

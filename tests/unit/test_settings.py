@@ -1,4 +1,4 @@
-"""The environment as settings."""
+"""Read the settings from environment variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_each_variable_sets_its_field() -> None:
     assert not Settings.from_environ({"BLUR_FETCH_URLS": "no"}).fetch_urls
 
 
-def test_prices_are_multiples_of_a_quarter_of_a_credit() -> None:
+def test_prices_are_read_as_quarters_of_a_credit() -> None:
     assert Settings().price == whole(1)
     assert Settings().price_preview == Credits(1)
     prices = {"BLUR_PRICE": "1.5", "BLUR_PRICE_PREVIEW": "0", "BLUR_PRICE_PERSON": "0.75"}
@@ -73,7 +73,9 @@ def test_a_person_costs_the_price_of_an_image_or_its_separate_price() -> None:
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )
-def test_the_error_for_a_wrong_variable_names_it(variable: str, value: str, message: str) -> None:
+def test_the_error_for_an_invalid_variable_names_the_variable(
+    variable: str, value: str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Settings.from_environ({variable: value})
     assert variable in str(caught.value)
@@ -104,7 +106,7 @@ def test_lambda_does_not_start_if_it_could_lose_a_charged_result(
     "changed",
     [{}, {"BLUR_HOLD_TTL_S": "33"}, {"BLUR_HOLD_TTL_S": "25", "BLUR_TIMEOUT_S": "20"}],
 )
-def test_lambda_starts_with_a_bucket_and_a_hold_longer_than_the_time_out(
+def test_lambda_starts_with_a_bucket_and_a_hold_that_is_longer_than_the_timeout(
     changed: dict[str, str],
 ) -> None:
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"
@@ -123,7 +125,7 @@ def test_every_setting_is_in_the_documentation_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("text", ["/blur", "blur/", "a/b", "a b", "x" * 101])
-def test_a_base_path_has_only_one_part(text: str) -> None:
+def test_a_base_path_that_is_not_one_part_of_a_path_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="BLUR_BASE_PATH must be one part of a path"):
         Settings.from_environ({"BLUR_BASE_PATH": text})
     assert Settings.from_environ({"BLUR_BASE_PATH": "blur-1.0"}).base_path == "blur-1.0"

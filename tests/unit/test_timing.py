@@ -34,14 +34,16 @@ def test_a_timeout_shorter_than_the_margin_stops_every_call() -> None:
         before_timeout(lambda: START, left_ms=3000, margin_s=5).check()
 
 
-def test_no_margin_means_no_deadline() -> None:
+def test_with_a_margin_of_0_seconds_there_is_no_deadline() -> None:
     deadline = before_timeout(lambda: START, left_ms=0, margin_s=0)
     with does_not_raise():
         Deadline(deadline.at_us, lambda: Instant(START * 1000)).check()
 
 
 @pytest.mark.parametrize("steps", range(len(STEPS)))
-def test_a_photo_that_is_too_late_stops_before_any_step(steps: int) -> None:
+def test_a_photo_stops_before_the_first_step_that_would_start_after_the_deadline(
+    steps: int,
+) -> None:
     ticks = itertools.count()
     deadline = Deadline(Instant(steps), lambda: Instant(next(ticks)))
     with pytest.raises(UnavailableError):

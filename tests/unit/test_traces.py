@@ -1,4 +1,4 @@
-"""The search for keys and photos in logs finds them in every form."""
+"""The search for keys and photos in logs finds them in every encoding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
 @pytest.mark.parametrize("part", [slice(None), slice(0, 100), slice(-100, None)], ids=str)
-def test_a_photo_or_its_beginning_or_end_is_found(
+def test_a_whole_photo_and_its_first_and_last_100_bytes_are_found(
     part: slice, write: Callable[[bytes], bytes]
 ) -> None:
     written = write(PHOTO[part])
@@ -40,7 +40,9 @@ def test_a_photo_or_its_beginning_or_end_is_found(
 
 
 @pytest.mark.parametrize("write", TEXT_AS_WRITTEN.values(), ids=TEXT_AS_WRITTEN)
-def test_a_key_and_its_secret_alone_are_found(write: Callable[[bytes], bytes]) -> None:
+def test_a_whole_key_and_the_secret_part_of_a_key_are_found(
+    write: Callable[[bytes], bytes],
+) -> None:
     forms = key_forms([make.EMPTY, make.FUNDED])
     for text in (make.FUNDED, make.FUNDED.rpartition("_")[2]):
         assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}

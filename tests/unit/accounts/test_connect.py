@@ -1,4 +1,4 @@
-"""How a location selects a store."""
+"""The location in the settings selects the store of accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blur.accounts.model import Instant
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
-def test_a_path_can_have_colons(tmp_path: Path) -> None:
+def test_the_path_of_a_sqlite_location_can_have_colons(tmp_path: Path) -> None:
     path = tmp_path / "a:b" / "accounts.db"
     store = open_account_store(f"sqlite:{path}")
     assert isinstance(store, SqliteAccountStore)
@@ -22,7 +22,9 @@ def test_a_path_can_have_colons(tmp_path: Path) -> None:
     assert path.is_file()
 
 
-def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dynamodb_location_opens_a_store_although_the_table_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     store = open_account_store("dynamodb:accounts")
     assert isinstance(store, DynamoAccountStore)
@@ -32,6 +34,6 @@ def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "location", ["", "sqlite", "sqlite:", "dynamodb:", "postgres:accounts", "accounts.db", ":x"]
 )
-def test_an_unknown_location_is_in_the_error(location: str) -> None:
+def test_the_error_for_an_invalid_location_quotes_it(location: str) -> None:
     with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
         open_account_store(location)

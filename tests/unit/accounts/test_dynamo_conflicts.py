@@ -13,11 +13,11 @@ from blur.errors import UnavailableError
 from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
-"""More than the retries after other transient errors, whose pauses grow."""
+"""More conflicts than the number of retries after other transient errors."""
 
 
 class BusyTable:
-    """A client whose first requests conflict with other writers."""
+    """A client that fails its first requests with the same error."""
 
     def __init__(self, error: ClientError, conflicts: int = CONFLICTS) -> None:
         self.tokens: list[str] = []
@@ -31,7 +31,7 @@ class BusyTable:
 
 
 def cancelled(*reasons: str) -> ClientError:
-    """Return the error of a transaction with these reasons, one for each of its parts."""
+    """Return the error of a cancelled transaction, with one reason for each of its writes."""
     return failed(
         "TransactionCanceledException",
         CancellationReasons=[{"Code": reason} for reason in reasons],
@@ -71,7 +71,7 @@ def test_a_transaction_with_a_failed_condition_is_not_repeated_despite_a_conflic
     assert len(table.tokens) == 1
 
 
-def test_after_a_second_of_conflicts_a_call_gives_up_and_a_job_continues() -> None:
+def test_after_a_second_of_conflicts_a_call_fails_but_a_job_still_retries() -> None:
     """The pauses of 60 conflicts add up to 1.3 to 2.3 s."""
     error = failed("TransactionConflictException")
     with pytest.raises(UnavailableError):
@@ -81,7 +81,7 @@ def test_after_a_second_of_conflicts_a_call_gives_up_and_a_job_continues() -> No
     assert len(table.tokens) == 61
 
 
-def test_a_write_of_a_job_is_retried_for_longer_only_after_conflicts() -> None:
+def test_a_throttled_write_of_a_job_is_retried_at_most_five_times() -> None:
     table = BusyTable(failed("ThrottlingException"), conflicts=60)
     with pytest.raises(UnavailableError):
         send(table, conflict_s=CONFLICT_S)

@@ -44,7 +44,7 @@ def test_no_event_changes_an_ended_hold(state: HoldState, event: HoldEvent) -> N
     assert next_state(state, event) is state
 
 
-def test_the_table_has_each_event_once_and_only_for_open_holds() -> None:
+def test_the_table_has_a_transition_for_each_event_and_only_from_the_state_held() -> None:
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
@@ -56,18 +56,20 @@ def test_in_each_state_exactly_one_amount_of_the_account_includes_the_price() ->
     }
 
 
-def test_a_settle_after_the_expiry_counts_as_an_expiry() -> None:
+def test_a_settle_at_the_time_of_the_expiry_counts_as_an_expiry() -> None:
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, JUST_BEFORE_US) is HoldEvent.SETTLE
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, EXPIRES_US) is HoldEvent.EXPIRE
 
 
 @pytest.mark.parametrize("event", [HoldEvent.REFUND, HoldEvent.EXPIRE])
 @pytest.mark.parametrize("now_us", [JUST_BEFORE_US, EXPIRES_US])
-def test_other_events_do_not_depend_on_the_time(event: HoldEvent, now_us: Instant) -> None:
+def test_a_refund_and_an_expiry_do_not_depend_on_the_time(
+    event: HoldEvent, now_us: Instant
+) -> None:
     assert event_at(event, EXPIRES_US, now_us) is event
 
 
-def test_other_machines_release_a_hold_only_after_the_clock_skew_has_passed() -> None:
+def test_any_machine_can_release_a_hold_when_the_clock_skew_after_its_expiry_has_passed() -> None:
     now_us = Instant(EXPIRES_US + CLOCK_SKEW_US)
     assert released_until_us(now_us) == EXPIRES_US
     assert released_until_us(Instant(now_us - 1)) < EXPIRES_US

@@ -26,7 +26,9 @@ def key_text(kind: KeyKind = KeyKind.LIVE, secret: bytes = bytes(range(32))) -> 
 
 
 @given(kinds, secret_bytes)
-def test_a_minted_key_is_parsed(kind: KeyKind, secret: bytes) -> None:
+def test_parsing_a_minted_key_returns_its_kind_account_digest_and_prefix(
+    kind: KeyKind, secret: bytes
+) -> None:
     text = key_text(kind, secret)
     key = parse(text)
     assert (key.kind, key.account_id) == (kind, ACCOUNT)
@@ -48,7 +50,7 @@ def test_the_largest_secret_fits_into_43_characters() -> None:
     assert len(text) == len(f"bb_live_{ACCOUNT}_") + 43 + 6
 
 
-def test_the_check_is_the_crc32_of_everything_before_it() -> None:
+def test_the_last_six_characters_of_a_key_are_the_crc32_of_all_others() -> None:
     text = key_text()
     number = 0
     for character in text[-6:]:
@@ -56,7 +58,7 @@ def test_the_check_is_the_crc32_of_everything_before_it() -> None:
     assert number == zlib.crc32(text[:-6].encode())
 
 
-def test_an_account_id_is_twelve_base62_characters() -> None:
+def test_an_account_id_has_twelve_base62_characters_that_depend_only_on_the_entropy() -> None:
     ids = {new_account_id(entropy_of(seed)) for seed in range(200)}
     assert len(ids) == 200
     assert all(re.fullmatch("[0-9A-Za-z]{12}", account_id) for account_id in ids)
@@ -115,7 +117,7 @@ def test_a_key_with_two_swapped_characters_is_rejected(at: int) -> None:
         lambda _: "",
     ],
 )
-def test_a_text_that_looks_almost_like_a_key_is_rejected(spoil: object) -> None:
+def test_a_text_that_is_not_exactly_a_minted_key_is_rejected(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(InvalidApiKeyError):
         parse(spoil(key_text()))

@@ -1,4 +1,4 @@
-"""The lines of bills, and the busiest accounts."""
+"""The lines of a bill, and the list of the busiest accounts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
 @pytest.mark.parametrize(
     "total", [Usage(3, Credits(8)), Usage(2, Credits(9)), Usage(3, Credits(10))]
 )
-def test_a_bill_that_differs_from_the_account_is_not_written(total: Usage) -> None:
+def test_a_bill_is_an_error_if_its_keys_do_not_add_up_to_the_account(total: Usage) -> None:
     with pytest.raises(UsageDiffersError, match="differs"):
         list(bill_lines(account(LIVE, total=total)))
 
@@ -51,7 +51,7 @@ def busy(name: str, calls: int, failures: int = 0, held: Credits = ZERO) -> Acco
     return account(KeyUsage("p", KeyKind.LIVE, counts), name=name, held=held)
 
 
-def test_the_busiest_account_is_the_one_with_the_most_calls_since_the_first_reading() -> None:
+def test_accounts_are_sorted_by_their_calls_and_failures_since_the_first_reading() -> None:
     before = [busy("large", 1_000), busy("small", 10), busy("failing", 0)]
     after = [busy("large", 1_001), busy("small", 15), busy("failing", 0, failures=9)]
     found = activities(before, after)
@@ -63,7 +63,7 @@ def test_the_busiest_account_is_the_one_with_the_most_calls_since_the_first_read
     assert found[1].counts == KeyCounts(5, Credits(20), 5_000, 0)
 
 
-def test_only_an_account_with_calls_or_held_credits_is_active() -> None:
+def test_an_account_without_new_calls_is_active_only_if_it_has_held_credits() -> None:
     accounts = [busy("idle", 7), busy("running", 7, held=ONE)]
     assert [each.account.account_id for each in activities(accounts, accounts)] == ["running"]
 
@@ -81,4 +81,4 @@ def test_calls_of_both_months_count_if_a_month_ends_between_the_readings() -> No
         ("a", 5),
         ("new", 1),
     ]
-    assert [each.account.total.calls for each in found] == [3, 1]  # those of the new month
+    assert [each.account.total.calls for each in found] == [3, 1]  # the calls of the new month

@@ -1,4 +1,4 @@
-"""Which format a client prefers."""
+"""The `Accept` header: which format the client prefers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS
         ("y" + "x," * 495 + "image/webp", "png"),
     ],
 )
-def test_the_preferred_format_is_used(header: str, name: str) -> None:
+def test_the_accept_header_selects_the_format_and_png_is_the_default(
+    header: str, name: str
+) -> None:
     assert preferred_format(header) == name
 
 
@@ -72,7 +74,7 @@ def test_every_header_selects_a_format(header: str) -> None:
         ("text/html", False),
     ],
 )
-def test_json_is_preferred_only_if_its_quality_is_higher_than_images_have(
+def test_json_is_preferred_only_if_its_quality_is_higher_than_the_quality_of_images(
     header: str, *, is_json: bool
 ) -> None:
     assert prefers_json(header) is is_json
@@ -92,7 +94,7 @@ def test_json_is_preferred_only_if_its_quality_is_higher_than_images_have(
         ("image/*", "application/zip", False),
     ],
 )
-def test_a_type_is_accepted_explicitly_if_the_header_names_it_or_its_family(
+def test_a_type_is_accepted_explicitly_if_the_header_names_it_or_all_subtypes(
     header: str, content_type: str, *, is_accepted: bool
 ) -> None:
     assert accepts_explicitly(header, content_type) is is_accepted

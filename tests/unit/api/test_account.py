@@ -41,7 +41,7 @@ ACCOUNT = Account(
 VIEW = AccountView(ACCOUNT, KEY, RateLimitStatus(LIMIT, 5, 2))
 
 
-def test_the_document_has_neither_the_accounts_name_nor_its_other_keys() -> None:
+def test_the_account_document_does_not_have_the_name_of_the_account() -> None:
     assert account_document(VIEW) == {
         "account_id": "0aZ9bY8cX7dW",
         "balance": 6,
@@ -59,11 +59,11 @@ def test_the_document_has_neither_the_accounts_name_nor_its_other_keys() -> None
     }
 
 
-def test_months_are_in_order() -> None:
+def test_the_months_of_the_usage_are_in_chronological_order() -> None:
     assert list(account_document(VIEW)["usage"]) == ["2026-12", "2027-01"]
 
 
-def test_a_key_without_expiry_has_no_expiry_in_the_document() -> None:
+def test_the_document_of_a_key_without_expiry_has_null_as_expires_at() -> None:
     endless = replace(VIEW, key=replace(KEY, expires_us=None))
     assert account_document(endless)["key"]["expires_at"] is None
 

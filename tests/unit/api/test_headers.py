@@ -1,4 +1,4 @@
-"""The account headers of a response."""
+"""The headers of a response: credits, rate limit and timings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blur.credits import QUARTER, ZERO, Credits, whole
 RATE = RateLimitStatus(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
 
 
-def test_credits_and_rate_limit_are_headers() -> None:
+def test_the_account_headers_have_the_credits_and_the_rate_limit() -> None:
     assert account_headers(AccountStatus(whole(1), whole(41), RATE)) == {
         "X-Credits-Charged": "1",
         "X-Credits-Remaining": "41",
@@ -38,7 +38,7 @@ def test_an_unknown_charge_has_no_header() -> None:
     assert headers["X-Credits-Remaining"] == "41"
 
 
-def test_remove_bgs_headers_include_its_rate_limit_and_can_be_read_by_pages() -> None:
+def test_headers_of_remove_bgs_routes_have_its_rate_limit_and_list_the_headers_for_pages() -> None:
     status, at_us = AccountStatus(QUARTER, whole(41), RATE), Instant(1_800_000_000_000_001)
     headers = removebg_headers("req_1", status, at_us)
     exposed = str(headers["Access-Control-Expose-Headers"]).split(", ")

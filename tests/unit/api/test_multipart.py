@@ -61,7 +61,7 @@ def test_an_ambiguous_boundary_is_rejected(header: str) -> None:
         parse_form(header, part("a", b"1") + END)
 
 
-def test_other_parameters_and_white_space_change_nothing() -> None:
+def test_other_parameters_and_white_space_in_the_content_type_are_ignored() -> None:
     header = f'multipart/form-data ;charset="utf;-8" ;  boundary = {BOUNDARY} ; x=y;'
     assert parse_form(header, part("a", b"1") + END).all("a") == [b"1"]
 
@@ -71,7 +71,7 @@ def test_text_that_looks_like_the_boundary_is_content() -> None:
     assert parse_form(TYPE, part("a", content) + END).all("a") == [content]
 
 
-def test_all_parts_with_one_name_are_kept_in_order() -> None:
+def test_all_parts_with_the_same_name_are_kept_in_order() -> None:
     assert parse_form(TYPE, part("a", b"1") + part("a", b"2") + END).all("a") == [b"1", b"2"]
 
 
@@ -118,13 +118,15 @@ def test_a_huge_boundary_is_rejected() -> None:
 
 
 @given(st.text(), st.binary())
-def test_every_type_and_body_is_parsed_or_rejected(content_type: str, body: bytes) -> None:
+def test_every_content_type_and_body_is_parsed_or_rejected_without_another_error(
+    content_type: str, body: bytes
+) -> None:
     for given_type in (content_type, TYPE):
         with does_not_raise(), suppress(InvalidRequestError):
             parse_form(given_type, body)
 
 
-def test_parts_and_headers_at_the_limits_are_read() -> None:
+def test_parts_and_headers_at_the_limits_are_read_and_longer_headers_are_rejected() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]

@@ -13,7 +13,9 @@ from blur.errors import InvalidRequestError
 
 
 @given(st.binary())
-def test_a_form_is_the_same_in_every_encoding_of_the_event(content: bytes) -> None:
+def test_a_form_is_decoded_from_base64_with_or_without_the_flag_and_from_latin_1(
+    content: bytes,
+) -> None:
     body = b"--boundary\r\n" + content
     encoded = base64.b64encode(body).decode()
     carried = [
@@ -24,7 +26,7 @@ def test_a_form_is_the_same_in_every_encoding_of_the_event(content: bytes) -> No
     assert [from_event(event).body() for event in carried] == [body] * 3
 
 
-def test_text_with_other_characters_than_latin_1_is_read_as_utf_8() -> None:
+def test_text_with_characters_outside_of_latin_1_is_encoded_as_utf_8() -> None:
     assert from_event({"body": "-- \u20ac"}).body() == "-- \u20ac".encode()
 
 
@@ -51,19 +53,19 @@ def test_the_last_value_of_a_repeated_header_is_used() -> None:
         {"multiValueHeaders": None, "headers": {"ApiKey": "a", "apikey": "b"}},
     ],
 )
-def test_a_repeated_singleton_header_is_reported(event: dict[str, object]) -> None:
+def test_an_api_key_header_that_occurs_twice_is_reported(event: dict[str, object]) -> None:
     assert from_event(event).repeated_headers == ("ApiKey",)
 
 
 @pytest.mark.parametrize("bad", [None, 7, "", "a b", "\r\nX-Evil: 1", "x" * 101])
-def test_a_request_id_in_another_format_is_replaced(bad: object) -> None:
+def test_a_request_id_of_a_wrong_format_is_replaced_by_a_random_one(bad: object) -> None:
     request_id = from_event({"requestContext": {"requestId": bad}}).request_id
     assert request_id.startswith("req_")
     assert len(request_id) == len("req_") + 36
 
 
 @given(st.dictionaries(st.sampled_from(["httpMethod", "path", "headers", "body"]), st.none()))
-def test_missing_parts_of_an_event_are_empty(event: dict[str, None]) -> None:
+def test_absent_and_null_parts_of_an_event_get_default_values(event: dict[str, None]) -> None:
     request = from_event(event)
     assert (request.method, request.path, request.headers) == ("", "/", {})
 
@@ -90,7 +92,7 @@ def test_all_parts_of_an_event_are_read() -> None:
     )
 
 
-def test_an_empty_event_has_the_longest_possible_time_left() -> None:
+def test_an_empty_event_has_default_values_and_900_seconds_left() -> None:
     request = from_event({})
     assert (request.method, request.path, request.public_path) == ("", "/", "/")
     assert (request.raw_body, request.is_base64, request.left_ms) == ("", False, 900_000)
@@ -110,7 +112,7 @@ def test_the_request_id_contains_the_gateways_id(good: str) -> None:
     "text",
     ["LS0t\nLS0t", "LS0tLS0t\n", "LS0", "LS0t====", "LS==LS==", "LS0-", "LS0\u00e9", "\ud800"],
 )
-def test_almost_valid_base64_is_rejected(text: str) -> None:
+def test_a_body_with_the_base64_flag_and_almost_valid_base64_is_rejected(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="not valid base64"):
         from_event({"body": text, "isBase64Encoded": True}).body()
 
@@ -121,7 +123,7 @@ def test_a_body_that_starts_like_a_form_in_base64_is_decoded(text: str) -> None:
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
 
-def test_other_text_is_read_as_one_byte_for_each_character() -> None:
+def test_text_that_does_not_start_like_a_form_in_base64_is_encoded_as_latin_1() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"
@@ -136,7 +138,7 @@ def test_control_characters_in_a_path_are_percent_encoded() -> None:
     assert from_event({"path": path}).path == "/a%0Ab%00c%1Fd%7Fe f"
 
 
-def test_the_last_value_of_a_repeated_parameter_counts() -> None:
+def test_the_last_value_of_a_repeated_query_parameter_is_used() -> None:
     many = {"after": ["a", "b"], "limit": ["5"], "none": []}
     assert from_event({"multiValueQueryStringParameters": many}).query == {
         "after": "b",

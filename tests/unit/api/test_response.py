@@ -83,7 +83,7 @@ def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     assert sorted(left_over) == [0, 1, 2, 3]
 
 
-def test_a_limit_that_the_headers_fill_allows_no_inline_image() -> None:
+def test_the_largest_inline_image_grows_by_3_bytes_for_each_4_bytes_of_the_limit() -> None:
     headers_bytes = next(limit for limit in range(5_000) if response.max_inline_bytes(limit))
     assert response.max_inline_bytes(headers_bytes) == 3
     assert response.max_inline_bytes(headers_bytes + 3) == 3
@@ -108,12 +108,12 @@ def test_an_image_is_returned_with_the_account_headers() -> None:
     }
 
 
-def test_a_replayed_image_has_its_header() -> None:
+def test_a_replayed_image_has_the_header_idempotent_replayed() -> None:
     sent = response.image_response(blur_result(replayed=True), REQUEST_ID)
     assert sent.headers["Idempotent-Replayed"] == "true"
 
 
-def test_an_image_in_storage_is_a_redirect() -> None:
+def test_the_response_for_an_image_in_the_storage_is_a_redirect_to_its_link() -> None:
     link = Link("https://bucket.example/result", Instant(1_800_000_000_000_000))
     sent = response.image_response(blur_result(link=link), REQUEST_ID)
     assert (sent.status_code, sent.content_type) == (303, "application/json")
@@ -133,7 +133,7 @@ def test_an_image_in_storage_is_a_redirect() -> None:
     }
 
 
-def test_a_document_is_json_with_account_headers_if_there_is_a_key() -> None:
+def test_a_document_is_json_and_has_account_headers_if_there_is_an_account_status() -> None:
     sent = response.json_response({"a": 1}, REQUEST_ID)
     assert (sent.status_code, sent.content_type, sent.body) == (
         200,
@@ -153,7 +153,7 @@ def test_an_error_has_the_format_of_the_contract_and_costs_nothing() -> None:
     assert sent.headers == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
-def test_an_error_with_account_status_has_its_headers_but_no_charge() -> None:
+def test_an_error_with_an_account_status_has_the_account_headers_and_a_charge_of_0() -> None:
     failed = InternalError()
     failed.add_account_status(STATUS)
     assert response.error_response(
@@ -168,13 +168,13 @@ def test_a_temporary_error_has_the_seconds_to_wait_in_body_and_header() -> None:
     assert sent.headers["Retry-After"] == "7"
 
 
-def test_a_wrong_method_gets_a_list_of_the_allowed_ones() -> None:
+def test_the_error_for_a_wrong_method_lists_the_allowed_methods() -> None:
     failed = MethodNotAllowedError("no", allowed=("GET", "OPTIONS"))
     sent = response.error_response(failed, REQUEST_ID)
     assert (sent.status_code, sent.headers["Allow"]) == (405, "GET, OPTIONS")
 
 
-def test_a_stored_upload_gets_no_content() -> None:
+def test_the_response_to_a_stored_upload_has_status_204_and_no_body() -> None:
     sent = response.no_content(REQUEST_ID)
     assert (sent.status_code, sent.content_type, sent.body) == (204, None, "")
     assert sent.headers == COMMON
@@ -192,7 +192,7 @@ def test_a_preflight_is_valid_for_a_day() -> None:
     }
 
 
-def test_a_response_without_the_resolver_is_the_same_proxy_response() -> None:
+def test_an_error_can_be_converted_to_a_proxy_response_without_the_resolver() -> None:
     refused = response.error_response(InternalError(), REQUEST_ID)
     sent = response.proxy_response(refused)
     assert set(sent) == {"statusCode", "headers", "body"}

@@ -96,7 +96,9 @@ def test_only_the_account_and_the_prefix_of_a_valid_key_are_recorded() -> None:
 
 
 @pytest.mark.parametrize("measured", [Measurements(KEY), Measurements(status=STATUS)])
-def test_an_invalid_key_is_not_recorded(measured: Measurements) -> None:
+def test_without_both_a_key_and_an_account_status_no_account_is_recorded(
+    measured: Measurements,
+) -> None:
     assert not {"account", "key_prefix", "credits"} & measured_fields(measured).keys()
 
 
@@ -121,11 +123,11 @@ def test_the_size_of_a_text_body_is_its_size_in_utf_8() -> None:
         ("", None),
     ],
 )
-def test_only_an_image_has_a_format(content_type: str, name: str | None) -> None:
+def test_only_images_and_zip_archives_have_a_format(content_type: str, name: str | None) -> None:
     assert image_format(content_type) == name
 
 
-def test_bytes_in_and_out_are_the_sizes_of_both_bodies() -> None:
+def test_bytes_in_and_bytes_out_are_the_sizes_of_the_request_and_the_response_body() -> None:
     request = from_event({"body": base64.b64encode(b"12345").decode(), "isBase64Encoded": True})
     headers = {"Content-Type": ["image/webp"]}
     body = base64.b64encode(b"1234567").decode()
@@ -180,7 +182,7 @@ def test_metrics_that_could_not_be_printed_are_dropped(
     assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
 
-def test_metrics_that_are_not_valid_are_an_error_and_are_dropped(
+def test_invalid_metrics_raise_an_error_and_are_dropped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
@@ -199,7 +201,7 @@ def test_metrics_have_the_service_as_their_only_dimension(
         assert document["service"] == "test"
 
 
-def test_all_metrics_cost_at_most_the_documented_price() -> None:
+def test_there_are_fewer_metrics_than_the_documented_number_with_its_price() -> None:
     steps = {*STEPS, *REMOVAL_STEPS}
     codes = {error.code for error in errors(ApiError) if "code" in vars(error)}
     others = 7  # Answers, Duration, ColdStarts, Credits, Megapixels, BytesIn, BytesOut

@@ -62,7 +62,7 @@ def test_an_asset_is_cached_for_five_minutes(site: Site) -> None:
     }
 
 
-def test_a_photo_is_sent_as_bytes_and_the_rest_as_text(site: Site) -> None:
+def test_binary_files_are_sent_as_bytes_and_all_other_files_as_text(site: Site) -> None:
     routes = site.routes()
     bodies = {name: routes[f"/{name}"]["GET"](request(f"/{name}")).body for name in ASSETS}
     binary = (".jpg", ".png", ".ico")
@@ -83,7 +83,7 @@ def test_the_image_of_a_link_preview_has_an_absolute_url(
 
 
 @pytest.mark.parametrize("price", ["1", "3", "0.25"])
-def test_the_page_has_the_price_of_a_result(price: str, site: Site) -> None:
+def test_the_page_has_the_prices_of_the_settings(price: str, site: Site) -> None:
     head = '<meta name="price" content="1"><meta name="person-price" content="1">'
     (site.folder / "index.html").write_text(head)
     priced = replace(site, price=parse_credits(price), person_price=parse_credits("0.5"))
@@ -94,7 +94,7 @@ def test_the_page_has_the_price_of_a_result(price: str, site: Site) -> None:
     )
 
 
-def test_a_file_is_read_once(site: Site) -> None:
+def test_a_file_is_read_only_once(site: Site) -> None:
     page = site.routes()["/docs"]["GET"]
     page(request("/docs"))
     (site.folder / "docs.html").unlink()
@@ -147,14 +147,14 @@ def test_a_client_that_has_the_file_gets_304(site: Site, known: str) -> None:
     assert response.headers == {**COMMON, "Cache-Control": "public, max-age=300", "ETag": tag}
 
 
-def test_each_file_has_the_media_type_of_its_kind() -> None:
+def test_each_file_has_the_media_type_of_its_extension() -> None:
     types = {"svg": "image/svg+xml", "jpg": "image/jpeg", "css": "text/css; charset=utf-8"}
     types |= {"js": "text/javascript; charset=utf-8", "png": "image/png", "ico": "image/x-icon"}
     types["json"] = "application/json"
     assert {name: types[name.rpartition(".")[2]] for name in ASSETS} == ASSETS
 
 
-def test_a_stage_with_any_name_is_redirected_to_the_path_with_a_slash() -> None:
+def test_the_canonical_url_of_the_root_ends_with_a_slash_and_other_urls_do_not() -> None:
     assert canonical("/X", is_root=True) == "./X/"
     assert canonical("/stage/X/", is_root=False) == "../X"
 
@@ -168,7 +168,7 @@ def test_without_a_storage_origin_a_page_connects_only_to_its_own_host() -> None
     assert page_headers("") == {"Content-Security-Policy": POLICY.format(media=""), **CLOSED}
 
 
-def test_browsers_revalidate_the_description_and_all_origins_can_read_it() -> None:
+def test_browsers_revalidate_the_openapi_document_and_all_origins_can_read_it() -> None:
     response = description(request("/openapi.json"))
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert response.headers["Cache-Control"] == "no-cache"

@@ -36,8 +36,8 @@ class Emitter:
 def emitter() -> Iterator[Emitter]:
     """Return the emitter of the SDK's recorder for one segment.
 
-    The recorder is created when the SDK is imported, and opens a socket that nothing closes. So
-    only the process of this test imports the SDK.
+    The import of the SDK creates the recorder, which opens a socket and never closes it. So the SDK
+    is imported here and not at the top of the module.
     """
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
 

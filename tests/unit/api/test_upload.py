@@ -66,7 +66,7 @@ def test_every_supported_format_can_be_uploaded(name: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", [None, 7, "", "image/svg+xml", "IMAGE/PNG", ["image/png"]])
-def test_the_message_for_another_content_type_lists_the_supported_ones(
+def test_the_error_for_an_unsupported_content_type_lists_the_supported_types(
     content_type: object,
 ) -> None:
     body = json.dumps({"content_type": content_type, "bytes": 1})
@@ -77,13 +77,15 @@ def test_the_message_for_another_content_type_lists_the_supported_ones(
 @pytest.mark.parametrize(
     "size", [None, True, False, 0, -1, 1.5, "", "0", "one", "1e3", " 1", 10**15, "9" * 5_000]
 )
-def test_a_size_is_a_whole_number_of_at_least_1(size: object) -> None:
+def test_a_size_that_is_not_a_whole_number_from_1_to_10_to_the_15th_is_rejected(
+    size: object,
+) -> None:
     body = json.dumps({"content_type": "image/png", "bytes": size})
     with pytest.raises(InvalidBytesError, match="whole number of at least 1"):
         read_upload(request(body))
 
 
-def test_a_size_has_at_most_fifteen_digits() -> None:
+def test_a_size_of_fifteen_digits_is_accepted() -> None:
     body = json.dumps({"content_type": "image/png", "bytes": 10**15 - 1})
     assert read_upload(request(body)) == ("image/png", 10**15 - 1)
 
@@ -101,14 +103,14 @@ def test_a_size_has_at_most_fifteen_digits() -> None:
         (' {"bytes": 1}', URLENCODED, "is JSON, not a form"),
     ],
 )
-def test_a_request_that_is_neither_an_object_nor_a_form_is_rejected(
+def test_a_body_that_is_neither_a_json_object_nor_a_valid_form_is_rejected(
     body: str, content_type: str | None, message: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=message):
         read_upload(request(body, content_type))
 
 
-def test_twenty_fields_are_not_too_many() -> None:
+def test_a_form_with_twenty_fields_is_accepted() -> None:
     more = "&".join(f"f{n}=1" for n in range(18))
     asked = request(f"content_type=image/png&bytes=1&{more}", URLENCODED)
     assert read_upload(asked) == ("image/png", 1)
@@ -120,7 +122,7 @@ def test_a_content_type_that_is_not_text_is_rejected() -> None:
         read_upload(asked)
 
 
-def test_a_request_beyond_10000_bytes_is_too_large() -> None:
+def test_a_request_of_more_than_10000_bytes_is_rejected() -> None:
     body = '{"content_type": "image/png", "bytes": 1}'
     assert read_upload(request(body.ljust(10_000))) == ("image/png", 1)
     with pytest.raises(ImageTooLargeError, match=r"more than 10000 bytes\.$"):
@@ -145,7 +147,7 @@ def test_an_absolute_form_url_is_unchanged() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:8080"])
-def test_a_loopback_host_completes_the_url(host: str) -> None:
+def test_a_relative_form_url_is_completed_with_a_loopback_host(host: str) -> None:
     assert url_of("/media", host=host, x_forwarded_proto="https") == f"http://{host}/media"
 
 
@@ -157,10 +159,10 @@ def test_a_loopback_host_completes_the_url(host: str) -> None:
         *("127.0.0.1.attacker.example", "1127.0.0.1", "127.0.0.1:port", "localhost:123456"),
     ],
 )
-def test_only_a_loopback_host_appears_in_the_url(host: str) -> None:
+def test_a_relative_form_url_is_not_completed_with_any_other_host(host: str) -> None:
     headers = {"host": host, "x_forwarded_proto": "https", "x_forwarded_host": "a.example"}
     assert url_of("/media", **headers, forwarded="host=a.example") == "/media"
 
 
-def test_without_a_host_the_url_is_relative() -> None:
+def test_without_a_host_header_a_relative_form_url_stays_relative() -> None:
     assert url_of("/media") == "/media"

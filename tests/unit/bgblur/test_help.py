@@ -42,7 +42,7 @@ def test_each_example_is_on_its_own_line(names: tuple[str, ...]) -> None:
 
 
 def required_options() -> list[tuple[tuple[str, ...], str]]:
-    """Return the names of each command and one of its required options."""
+    """Return a pair for each required option: the names of its command, and the option."""
     found = []
     for names in commands(main):
         command: click.Command = main
@@ -57,7 +57,7 @@ def required_options() -> list[tuple[tuple[str, ...], str]]:
     return found
 
 
-def test_the_radius_is_required() -> None:
+def test_the_radius_of_a_blur_is_required() -> None:
     assert (("blur",), "-r") in required_options()
 
 

@@ -13,7 +13,7 @@ HEAVY = {"blur", "bgblur", "numpy", "onnxruntime", "PIL", "click"}
 
 
 @pytest.mark.parametrize("url", ["api.example.com", "", "ftp://api.example.com"])
-def test_an_invalid_address_is_rejected_before_anything_is_sent(url: str) -> None:
+def test_an_invalid_server_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="https://"):
         Client(url, "bb_live_key")
 
@@ -35,7 +35,7 @@ def test_the_client_imports_no_module_of_the_service() -> None:
     assert not loaded & HEAVY
 
 
-def test_the_client_can_be_installed_alone(tmp_path: Path) -> None:
+def test_the_client_can_be_installed_without_the_service(tmp_path: Path) -> None:
     project = tmp_path / "blur_client"
     project.mkdir()
     for file in CLIENT.iterdir():

@@ -57,7 +57,7 @@ def test_credits_are_integers_if_they_are_whole(header: str, number: float | Non
     assert isinstance(result.credits_left, int) == ("." not in header and number is not None)
 
 
-def test_a_result_without_the_headers_is_still_a_result() -> None:
+def test_the_fields_of_a_result_without_headers_are_none_or_empty() -> None:
     response = make_response(200, b"picture")
     result = parse_blur_result(response, response)
     assert (result.credits_charged, result.request_id, result.timing_ms) == (None, None, {})
@@ -125,7 +125,7 @@ def test_the_wait_doubles_and_is_never_shorter_than_retry_after() -> None:
     assert policy.wait_s(limited, 0, 0.0) == 9.5
 
 
-def test_a_wait_longer_than_the_policy_allows_gives_up() -> None:
+def test_the_client_gives_up_if_retry_after_is_longer_than_the_policy_allows() -> None:
     limited = make_error("rate_limit_exceeded", 429, retry_after=61)
     assert RetryPolicy(max_wait_s=60).wait_s(limited, 0, 0.5) is None
 

@@ -66,7 +66,7 @@ def test_the_file_that_the_caller_opened_stays_open() -> None:
     ("name", "sent_name"),
     [("my photo.jpg", "my photo.jpg"), ("日本.jpg", "__.jpg"), ('a"b\n.jpg', "ab.jpg")],
 )
-def test_characters_unsafe_in_a_header_are_removed_from_the_file_name(
+def test_unsafe_characters_in_the_file_name_are_removed_or_replaced(
     name: str, sent_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name

@@ -67,7 +67,7 @@ def test_a_url_is_split_into_the_parts_of_a_request(
         ("http://a.example/" + MAX_CHARS * "b", "more than 2048 characters"),
     ],
 )
-def test_an_unusual_url_is_rejected_with_the_reason(url: str, message: str) -> None:
+def test_an_invalid_or_unsafe_url_is_rejected_with_the_reason(url: str, message: str) -> None:
     with pytest.raises(InvalidUrlError, match=message):
         parse_target(url)
 
@@ -98,11 +98,11 @@ def test_any_text_is_either_rejected_or_a_target_that_fits_into_a_request(
         part.encode("ascii")
 
 
-def test_the_repr_of_a_target_shows_no_part_of_its_url() -> None:
+def test_the_repr_of_a_target_shows_only_the_scheme_of_its_url() -> None:
     assert repr(parse_target("https://a.example/b?signature=secret")) == "<https URL>"
 
 
-def test_a_redirect_is_relative_to_the_url_and_is_checked_again() -> None:
+def test_the_target_of_a_redirect_is_relative_to_the_url_and_is_checked_too() -> None:
     target = parse_target("https://a.example/b/c.jpg?d")
     assert target.join("e.png") == parse_target("https://a.example/b/e.png")
     assert target.join("//other.example/") == parse_target("https://other.example/")

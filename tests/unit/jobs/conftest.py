@@ -28,7 +28,7 @@ JOB_ID, SOURCE = "job_1", "shoes/red shoe.jpg"
 
 @dataclass
 class Clock:
-    """A clock that a test moves."""
+    """A clock that shows the time that a test sets."""
 
     at_us: int = START
 

@@ -1,4 +1,4 @@
-"""How a location selects a store of jobs."""
+"""The location in the settings selects the store of jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blur.jobs.dynamo.job_store import DynamoJobStore
 from blur.jobs.sqlite.job_store import SqliteJobStore
 
 
-def test_a_path_can_have_colons(tmp_path: Path) -> None:
+def test_the_path_of_a_sqlite_location_can_have_colons(tmp_path: Path) -> None:
     path = tmp_path / "a:b" / "accounts.db"
     store = open_job_store(f"sqlite:{path}")
     assert isinstance(store, SqliteJobStore)
@@ -20,7 +20,9 @@ def test_a_path_can_have_colons(tmp_path: Path) -> None:
     assert path.is_file()
 
 
-def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dynamodb_location_opens_a_store_although_the_table_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     store = open_job_store("dynamodb:accounts")
     assert isinstance(store, DynamoJobStore)
@@ -28,6 +30,6 @@ def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("location", ["", "sqlite", "sqlite:", "dynamodb:", "postgres:x", ":x"])
-def test_an_unknown_location_is_in_the_error(location: str) -> None:
+def test_the_error_for_an_invalid_location_quotes_it(location: str) -> None:
     with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
         open_job_store(location)

@@ -61,7 +61,7 @@ def test_a_new_job_is_read_as_it_was_stored(job: Job) -> None:
     assert items.job_of(items.job_item(job)) == job
 
 
-def test_the_later_steps_of_a_job_are_read() -> None:
+def test_the_state_the_times_and_the_counts_of_an_ended_job_are_read() -> None:
     steps = {
         "state": "done",
         "is_paused": True,
@@ -89,7 +89,7 @@ def test_the_later_steps_of_a_job_are_read() -> None:
 )
 def test_a_row_is_read_as_it_was_stored(row: JobObject) -> None:
     item = items.row_item(row, NOW)
-    assert item["credits"] == credits_number(row.charged)  # the table counts credits
+    assert item["credits"] == credits_number(row.charged)  # the table stores credits, not quarters
     assert items.row_of({**item, "credits": row.charged}) == row
     assert None not in item.values()
 

@@ -170,7 +170,7 @@ def test_a_failed_message_does_not_affect_the_others_of_its_batch(
 
 
 @pytest.mark.usefixtures("job")
-def test_a_delivery_counts_as_an_attempt_even_if_its_worker_was_killed(
+def test_an_object_fails_if_it_is_delivered_more_often_than_the_limit_of_attempts(
     worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, own(SOURCE, attempt=MAX_ATTEMPTS + 1)) == []
@@ -208,7 +208,7 @@ def test_an_unknown_message_is_logged_without_its_content(worker: Worker, lines:
     assert "secret" not in lines.stream.getvalue()
 
 
-def test_a_photo_gets_the_time_that_its_worker_has_left(
+def test_a_photo_is_delivered_again_if_its_worker_has_less_time_left_than_the_margin(
     runner: ObjectRunner, lines: Lines, job: Job, store: FakeJobStore
 ) -> None:
     worker = Worker(

@@ -46,7 +46,7 @@ def test_the_remaining_time_is_computed_from_the_rate_so_far() -> None:
     ],
     ids=["not started", "none ended", "paused", "done", "cancelled"],
 )
-def test_the_remaining_time_is_unknown(job: Job) -> None:
+def test_a_job_that_is_not_running_or_has_no_ended_photo_has_no_remaining_time(job: Job) -> None:
     assert job.seconds_left(Instant(30_000_000)) is None
 
 
@@ -71,11 +71,13 @@ def test_the_remaining_time_is_0_while_the_clock_is_before_the_first_photo() -> 
         (replace(JOB, state=JobState.CANCELLED, is_paused=True), "cancelled"),
     ],
 )
-def test_a_job_that_waits_for_credits_is_shown_as_paused(job: Job, shown: str) -> None:
+def test_a_job_that_waits_for_credits_is_shown_as_paused_until_it_has_ended(
+    job: Job, shown: str
+) -> None:
     assert job.shown_state == shown
 
 
-def test_only_waiting_objects_have_not_ended() -> None:
+def test_an_object_has_ended_in_every_state_except_waiting() -> None:
     assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
 
 
@@ -83,7 +85,7 @@ def test_a_source_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
     assert (MAX_SOURCE_BYTES, KEPT_S) == (512, 2_592_000)
 
 
-def test_ids_do_not_change() -> None:
+def test_the_ids_of_objects_and_holds_are_the_same_in_every_version() -> None:
     """Ids are in the paths of results, in rows and in the storage."""
     assert object_id("a/ä.jpg") == "ba281f3dc1c39c4c1e3e53a9ea1f442e"
     assert hold_id("job_1", "a/ä.jpg") == "931e3e56e9c8813a1915"

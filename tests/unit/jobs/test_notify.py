@@ -135,6 +135,6 @@ def test_public_address_is_accepted(url: str) -> None:
         "https://[/",
     ],
 )
-def test_other_address_is_rejected(url: str) -> None:
+def test_address_that_is_invalid_or_not_public_is_rejected(url: str) -> None:
     with pytest.raises(InvalidNotifyError, match=r"^The field 'notify' is not valid\. "):
         check_notify(url)

@@ -1,4 +1,4 @@
-"""Use cases of clients that the tests of the routes, with a folder, do not cover."""
+"""Results in a bucket. The tests of the routes cover only results in a folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def service(store: FakeJobStore, clock: Clock, tmp_path: Path) -> JobService:
 def test_link_of_a_result_is_returned_only_while_the_bucket_has_the_result(
     service: JobService, store: FakeJobStore, clock: Clock
 ) -> None:
-    """A link is signed without a request, so it could lead to an error of the bucket."""
+    """Links are signed without a request, so the link of a removed result would not work."""
     job = new_job()
     store.create_job(job)
     row = JobObject(job_id=JOB_ID, source="a", state=ObjectState.DONE, content_type="image/png")

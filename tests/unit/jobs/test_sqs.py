@@ -66,7 +66,7 @@ def failing(error: Exception) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 @given(NAMES)
-def test_an_event_of_s3_has_the_photos_name_from_the_client(source: str) -> None:
+def test_the_source_of_a_photo_is_decoded_from_the_event_of_s3(source: str) -> None:
     body = s3_event(f"job-sources/job_1/{source}")
     assert read_message(body) == [ObjectName("job_1", source)]
 
@@ -77,7 +77,7 @@ def test_an_event_can_name_several_photos() -> None:
 
 
 @pytest.mark.parametrize("key", ["uploads/a", "job-sources/a/folder/", "job-sources/a.jpg"])
-def test_an_event_whose_key_is_not_of_a_job_names_no_photo(key: str) -> None:
+def test_an_event_whose_key_is_not_a_photo_of_a_job_names_no_photo(key: str) -> None:
     assert read_message(s3_event(key)) == []
 
 
@@ -90,7 +90,7 @@ def test_the_test_event_of_s3_names_no_photo() -> None:
     "body",
     ["", "x", "[]", "null", "{}", '"job_id"', '{"job_id": "a"}', '{"Records": [{}]}', "[1]"],
 )
-def test_a_message_of_another_format_is_an_error(body: str) -> None:
+def test_a_message_of_an_unknown_format_is_an_error(body: str) -> None:
     with pytest.raises(ValueError, match="neither an event of S3"):
         read_message(body)
 
@@ -126,7 +126,7 @@ def test_a_deferred_object_keeps_its_number_of_attempts() -> None:
     ],
     ids=["one failed", "empty", "no connection", "refused"],
 )
-def test_messages_that_were_not_accepted_are_reported(
+def test_an_error_is_raised_if_sqs_did_not_accept_all_messages(
     answer: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     with pytest.raises(UnavailableError):
@@ -146,11 +146,11 @@ def test_a_queue_is_idle_if_it_has_no_message_and_no_worker_has_one(
     assert ObjectQueue(URL, service).is_idle() is (set(counts) == {"0"})
 
 
-def test_a_queue_whose_messages_are_not_counted_is_not_idle() -> None:
+def test_a_queue_is_not_idle_if_sqs_does_not_return_its_counts() -> None:
     assert ObjectQueue(URL, Service(lambda _: {})).is_idle() is False
 
 
-def test_the_event_has_the_job_as_clients_see_it() -> None:
+def test_the_event_on_eventbridge_has_the_document_and_the_time_of_the_ended_job() -> None:
     service = Service(lambda _: {"FailedEntryCount": 0})
     EventBus(service).publish_ended({"job_id": "job_1"}, at_us=Instant(5_000_000))
     ((entry,),) = (each["Entries"] for each in service.requests)
@@ -162,7 +162,7 @@ def test_the_event_has_the_job_as_clients_see_it() -> None:
 @pytest.mark.parametrize(
     "answer", [lambda _: {"FailedEntryCount": 1}, lambda _: {}], ids=["failed", "empty"]
 )
-def test_an_event_that_was_not_accepted_is_reported(
+def test_an_error_is_raised_if_eventbridge_did_not_accept_the_event(
     answer: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     with pytest.raises(UnavailableError):

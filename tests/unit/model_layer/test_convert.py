@@ -38,7 +38,7 @@ def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
 
 
 def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the publisher's output with one channel, and the converted network's."""
+    """Return the one-channel outputs of the publisher's network and the converted network."""
     theirs = Interpreter(model_content=content, num_threads=1)
     theirs.allocate_tensors()
     theirs.set_tensor(theirs.get_input_details()[0]["index"], source)
@@ -51,14 +51,16 @@ def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], 
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_gives_the_publishers_output(pinned: bytes, name: str) -> None:
+def test_the_converted_network_for_people_gives_the_publishers_output(
+    pinned: bytes, name: str
+) -> None:
     expected, found = outputs(pinned, picture(name, 256, 0))
     assert expected.max() - expected.min() > 0.5
     assert np.abs(found - expected).mean() < 1 / 255
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_gives_the_publishers_scores_for_faces(
+def test_the_converted_network_for_faces_gives_the_publishers_scores(
     model_dir: Path, name: str
 ) -> None:
     expected, found = outputs((model_dir / FACES).read_bytes(), picture(name, 192, -1))
@@ -73,7 +75,9 @@ def test_the_same_file_is_converted_to_the_same_bytes(source: str, model_dir: Pa
     assert convert(content) == convert(content) == (model_dir / CONVERTED[source]).read_bytes()
 
 
-def test_the_converted_networks_are_small(model_dir: Path) -> None:
+def test_the_converted_networks_have_fewer_than_500_000_and_2_200_000_bytes(
+    model_dir: Path,
+) -> None:
     sizes = [(model_dir / converted).stat().st_size for converted in CONVERTED.values()]
     assert sizes[0] < 500_000
     assert sizes[1] < 2_200_000
@@ -91,7 +95,7 @@ def test_the_error_for_an_unknown_operator_names_it(pinned: bytes) -> None:
         convert(other)
 
 
-def test_only_a_list_of_all_pixels_is_left_out(model_dir: Path) -> None:
+def test_a_reshape_to_another_shape_than_a_list_of_all_pixels_is_rejected(model_dir: Path) -> None:
     file = TfliteFile((model_dir / FACES).read_bytes())
     *_, last = [each for each in file.operators() if each.kind == "RESHAPE"]
     other = replace(last, output=file.input)

@@ -1,4 +1,4 @@
-"""The layer as `sam build` builds it, from the model that `make model` downloaded."""
+"""The layer that `sam build` builds from the models that `make model` downloaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from sources import read_pins
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path: Path) -> None:
+def test_the_folder_models_of_the_layer_has_exactly_the_files_of_the_default_networks(
+    tmp_path: Path,
+) -> None:
     # SAM builds in a copy of the folder, without the rest of the project.
     copy = shutil.copytree(ROOT / "layers" / "model", tmp_path / "scratch")
     artifacts = tmp_path / "artifacts"
@@ -36,7 +38,9 @@ def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path:
     }
 
 
-def test_the_layer_contains_the_chosen_model(tmp_path: Path) -> None:
+def test_a_build_of_the_layer_with_an_unknown_model_fails_and_names_the_model(
+    tmp_path: Path,
+) -> None:
     folder = ROOT / "layers" / "model"
     words = [f"ARTIFACTS_DIR={tmp_path}", f"PYTHON={sys.executable}", "MODEL=giant"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The light form of the pinned model, built from the real file."""
+"""The light model, built from the file of the pinned model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_light_model_is_reproducible(pinned: bytes, model_dir: Path, tmp_pat
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
-def test_other_models_have_no_light_form(tmp_path: Path) -> None:
+def test_no_light_model_is_written_for_another_model(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"")
     main(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
@@ -59,18 +59,18 @@ def photo(name: str) -> RgbU8:
     return np.array(getattr(data, name)())
 
 
-def answer(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def run(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = {"input.1": to_tensor(photo("coffee"), MODELS["u2netp"])}
     return np.asarray(session.run([session.get_outputs()[0].name], feed)[0])
 
 
-def test_rewriting_does_not_change_the_map(pinned: bytes) -> None:
+def test_rewriting_the_graph_changes_the_output_by_less_than_one_in_10_000(pinned: bytes) -> None:
     model = onnx.load_from_string(pinned)
-    before = answer(model)
+    before = run(model)
     rewrite(model.graph)
     assert {node.op_type for node in model.graph.node}.isdisjoint({"Shape", "Slice", "Cast"})
-    assert np.abs(answer(model) - before).max() < 1e-4
+    assert np.abs(run(model) - before).max() < 1e-4
 
 
 def multiplications(content: bytes) -> int:
@@ -90,7 +90,9 @@ def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> Non
     assert multiplications(lighten(pinned)) <= before * 2 / 3
 
 
-def test_the_map_of_another_photo_is_close_to_the_original(model_dir: Path) -> None:
+def test_the_output_of_the_light_model_is_close_to_the_output_of_the_original_model(
+    model_dir: Path,
+) -> None:
     # An image of a retina looks unlike usual photos; the network still finds a bright disc in it.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (

@@ -34,7 +34,7 @@ def test_windows_of_a_half_map_equal_the_windows_of_the_upsampled_map() -> None:
     assert centre == pytest.approx(full[0].reshape(2, -1).T, abs=1e-6)
 
 
-def test_windows_are_zero_padded() -> None:
+def test_windows_at_the_edge_are_padded_with_zeros() -> None:
     picture = np.ones((1, 4, 4), np.float32)
     (corner, middle) = windows(picture, np.array([[0, 0], [1, 2]]))
     assert corner.tolist() == [0, 0, 0, 0, 1, 1, 0, 1, 1]
@@ -56,7 +56,7 @@ def test_the_fit_recovers_a_map_of_low_rank() -> None:
     assert np.abs(rectify(again) - rectify(responses)).max() < 0.1
 
 
-def test_the_fit_is_closest_in_the_channels_with_the_largest_weight() -> None:
+def test_the_fit_is_closest_in_the_channel_with_the_largest_weight() -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(3000, 8)).astype(np.float32)
     metric = np.diag([1.0, 100.0])
@@ -66,7 +66,7 @@ def test_the_fit_is_closest_in_the_channels_with_the_largest_weight() -> None:
     assert errors[1] < errors[0] / 5
 
 
-def test_views_are_reproducible() -> None:
+def test_views_are_reproducible_with_the_same_seed() -> None:
     first, second = (
         [view for photo in photos()[:1] for view in views(photo, np.random.default_rng(5))]
         for _ in range(2)

@@ -75,7 +75,7 @@ def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_form(tmp_path: Pa
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_sweep_does_not_touch_other_folders_and_needs_no_folder(tmp_path: Path) -> None:
+def test_a_sweep_keeps_other_folders_and_accepts_a_missing_folder(tmp_path: Path) -> None:
     FolderStore(tmp_path / "nowhere").sweep(now_us=NOW_US)
     (tmp_path / "uploads" / "0000-notes").mkdir(parents=True)
     FolderStore(tmp_path).sweep(now_us=NOW_US)
@@ -101,7 +101,7 @@ def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
     assert list(uploads.iterdir()) == []
 
 
-def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
+def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
     """Return how many system calls `work` makes, and how many names it reads from folders."""
     counts: Counter[str] = Counter()
 
@@ -142,7 +142,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> di
     return dict(counts)
 
 
-def test_a_form_and_a_read_do_not_list_stored_files(
+def test_signing_a_form_and_reading_an_upload_do_not_list_the_stored_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FolderStore(tmp_path)
@@ -152,12 +152,12 @@ def test_a_form_and_a_read_do_not_list_stored_files(
         token_of(store)
         assert store.get("uploads/a", max_bytes=10) == b"first"
 
-    few = looked_at(monkeypatch, work)
+    few = counted_calls(monkeypatch, work)
     [hour] = (tmp_path / "uploads").iterdir()
     for number in range(10_000):
         (hour / f"{number:064x}").touch()
-    assert looked_at(monkeypatch, work) == few
-    assert few["names"] == 5  # the hour, and twice the names in the folder: secret and uploads
+    assert counted_calls(monkeypatch, work) == few
+    assert few["names"] == 5  # the folder of the hour, and twice `secret` and `uploads`
 
 
 def test_a_token_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_an_incomplete_secret_signs_no_token(incomplete: bytes, tmp_path: Path) 
         signed_by(store)
 
 
-def test_a_folder_that_is_not_writable_makes_the_storage_unavailable(tmp_path: Path) -> None:
+def test_the_storage_is_unavailable_if_the_path_of_its_folder_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UnavailableError):
         token_of(FolderStore(tmp_path / "file"))
@@ -227,7 +227,9 @@ def test_a_folder_that_is_not_writable_makes_the_storage_unavailable(tmp_path: P
 @pytest.mark.parametrize(
     "name", ["secret", "../secret", "uploads", "uploads/../secret", "uploads/a/b", "/etc/passwd"]
 )
-def test_no_name_leads_out_of_the_folder_with_uploads(name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_not_directly_in_the_folder_of_uploads_is_rejected(
+    name: str, tmp_path: Path
+) -> None:
     store = FolderStore(tmp_path)
     token_of(store)
     before = sorted(tmp_path.rglob("*"))

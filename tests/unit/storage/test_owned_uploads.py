@@ -1,4 +1,4 @@
-"""The names of uploads and results are random and depend on their owner."""
+"""Upload ids are random, and the name of an upload depends on its owner."""
 
 from __future__ import annotations
 
@@ -52,12 +52,14 @@ def test_text_from_a_client_becomes_a_digest_and_never_a_path(owner: str, upload
     assert re.fullmatch(r"uploads/[0-9a-f]{64}", upload_name(owner, upload_id))
 
 
-def test_an_id_has_a_different_name_for_each_owner() -> None:
+def test_the_same_upload_id_gives_a_different_name_for_each_owner() -> None:
     assert upload_name("a" * 64, "id") != upload_name("b" * 64, "id")
 
 
 @pytest.mark.parametrize("public_url", ["https://api.example", "https://api.example/"])
-def test_the_public_url_completes_the_servers_own_forms(public_url: str, tmp_path: Path) -> None:
+def test_the_url_of_a_form_starts_with_the_public_url_of_the_settings(
+    public_url: str, tmp_path: Path
+) -> None:
     opened = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
     url = opened.presign_upload("owner", "image/png", 1, now_us=0).form.url
     assert url == f"https://api.example{UPLOAD_PATH}"

@@ -22,7 +22,7 @@ def test_a_signed_token_is_valid_until_it_expires() -> None:
 
 
 @given(st.text())
-def test_other_text_is_not_a_token(text: str) -> None:
+def test_text_that_the_server_did_not_sign_is_rejected(text: str) -> None:
     with pytest.raises(UploadNotFoundError):
         verify(text, [NEW], now_us=0)
 
@@ -37,7 +37,7 @@ def test_a_changed_token_is_not_valid(data: st.DataObject) -> None:
         token = verify(changed, [NEW], now_us=0)
     except UploadNotFoundError:
         return
-    # The last character of a signature in base64 has two bits that are not part of it.
+    # The last base64 character has two bits that are not part of the signature.
     assert (at, token) == (len(signed) - 1, TOKEN)
 
 
@@ -54,7 +54,7 @@ def test_the_newest_secret_signs_and_older_ones_are_accepted() -> None:
         verify(signed, [OLD], now_us=0)
 
 
-def test_a_signature_for_another_purpose_is_not_a_token() -> None:
+def test_a_value_that_was_signed_for_another_purpose_is_rejected() -> None:
     other = itsdangerous.URLSafeSerializer(NEW, salt=b"another purpose").dumps(["a", "b", 1, 99])
     with pytest.raises(UploadNotFoundError):
         verify(str(other), [NEW], now_us=0)

@@ -1,4 +1,4 @@
-"""Bodies from remove.bg's clients: three types with the same fields."""
+"""Bodies from remove.bg's clients: each of the three content types gives the same fields."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def from_json(values: dict[str, Any]) -> Fields:
 
 
 @pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
-def test_all_types_of_bodies_have_the_same_fields(read: Reader) -> None:
+def test_each_content_type_gives_the_same_fields(read: Reader) -> None:
     assert read(VALUES).texts == VALUES
 
 
@@ -82,13 +82,13 @@ def test_the_last_value_of_a_repeated_field_counts() -> None:
     assert read_fields("application/json", b'{"size": "full", "size": "hd"}').text("size") == "hd"
 
 
-def test_json_booleans_numbers_and_null_are_read_like_text() -> None:
+def test_json_booleans_and_numbers_become_text_and_null_is_absent() -> None:
     fields = from_json({"crop": True, "add_shadow": False, "type_level": 1, "scale": None})
     assert fields.texts == {"crop": "true", "add_shadow": "false", "type_level": "1"}
 
 
 def test_invalid_unicode_becomes_replacement_characters_in_each_type_of_body() -> None:
-    """JSON can contain half of a surrogate pair, which no encoding accepts."""
+    """JSON can contain half of a surrogate pair, which cannot be encoded as UTF-8."""
     in_json = from_json({"image_url": "https://a/\ud800"}).texts["image_url"]
     assert in_json.encode().decode().strip("\ufffd") == "https://a/"
     for fields in (
@@ -103,7 +103,9 @@ def test_invalid_unicode_becomes_replacement_characters_in_each_type_of_body() -
 
 
 @pytest.mark.parametrize("value", [["0", "0"], {"x": 1}])
-def test_the_error_for_a_json_list_or_object_as_a_parameter_names_it(value: object) -> None:
+def test_the_error_for_a_parameter_with_a_json_list_or_object_names_the_parameter(
+    value: object,
+) -> None:
     with pytest.raises(InvalidRequestError, match="'roi'"):
         from_json({"roi": value})
     assert from_json({"unknown": value}) == Fields({}, {})
@@ -114,7 +116,7 @@ def test_the_name_of_a_file_that_is_sent_as_text_is_returned(read: Reader) -> No
     assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
 
 
-def test_the_fields_are_the_same_as_in_remove_bgs_description() -> None:
+def test_exactly_the_fields_of_remove_bgs_api_description_are_read() -> None:
     names = """
         image_file image_file_b64 image_url size type type_level format roi crop crop_margin scale
         position channels add_shadow shadow_type shadow_opacity semitransparency bg_color
@@ -151,7 +153,7 @@ def test_a_body_that_cannot_be_read_is_rejected_with_the_reason(
     assert message in raised.value.message
 
 
-def test_a_form_has_at_most_50_parts() -> None:
+def test_a_form_with_more_than_50_parts_is_rejected() -> None:
     assert multipart([(f"x{number}", "x") for number in range(50)]) == Fields({}, {})
     with pytest.raises(InvalidRequestError, match="too many parts"):
         multipart([(f"x{number}", "x") for number in range(51)])

@@ -36,12 +36,14 @@ def classes(error: type[ApiError]) -> set[type[ApiError]]:
     return {each for each in {error, *below} if each.__module__.startswith("blur.")}
 
 
-def test_every_error_class_has_a_row_and_there_is_no_other_row() -> None:
+def test_every_error_class_has_a_row_and_every_row_has_an_error_class() -> None:
     assert set(ROWS) == classes(ApiError)
 
 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
-def test_a_row_has_an_error_status_and_texts(kind: type[ApiError]) -> None:
+def test_a_row_has_a_title_a_code_and_an_error_status_and_only_an_invalid_key_has_403(
+    kind: type[ApiError],
+) -> None:
     row = ROWS[kind]
     assert 400 <= row.status < 600
     assert row.status is not ROWS[InvalidApiKeyError].status or kind is InvalidApiKeyError
@@ -49,7 +51,7 @@ def test_a_row_has_an_error_status_and_texts(kind: type[ApiError]) -> None:
     assert row.code.replace("_", "").isalnum()
 
 
-def test_errors_on_remove_bgs_routes_have_our_codes_except_for_too_large_results() -> None:
+def test_errors_of_removals_keep_our_codes_except_the_code_of_too_large_results() -> None:
     own = {kind for kind in classes(RemovalError) if kind is not RemovalError}
     assert all(ROWS[kind].status == kind.status for kind in own)
     other = {(kind.code, ROWS[kind].code) for kind in own if ROWS[kind].code != kind.code}
@@ -128,7 +130,7 @@ def test_errors_on_other_paths_have_our_format() -> None:
         assert "X-RateLimit-Limit" not in sent.headers
 
 
-def test_a_subclass_without_a_row_uses_its_base_class_row() -> None:
+def test_a_subclass_without_a_row_uses_the_row_of_its_base_class() -> None:
     class UnknownError(InvalidSizeError):
         """An error that is not in the table."""
 

@@ -1,4 +1,4 @@
-"""The request to remove.bg's route as a form."""
+"""Parse a request to `/v1.0/removebg` into a form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parse(
     return parse_removal_request(request, limits)
 
 
-def test_a_request_has_photo_background_options_and_limits() -> None:
+def test_a_loaded_request_has_its_photo_background_options_and_limit() -> None:
     call = parse(bg_image_url=f"{URL}?b", size="hd", format="zip", crop=True)
     request = call.form.load()
     assert isinstance(request, RemovalRequest)
@@ -38,7 +38,7 @@ def test_a_request_has_photo_background_options_and_limits() -> None:
     assert request.max_bytes == 77
 
 
-def test_without_parameters_a_request_is_a_preview_without_a_limit() -> None:
+def test_a_request_without_parameters_is_a_preview_with_the_default_options() -> None:
     call = parse(Limits(max_body_bytes=1_000, fetch=str.encode))
     assert call.form.is_preview
     assert call.form.options == RemovalOptions()
@@ -46,11 +46,11 @@ def test_without_parameters_a_request_is_a_preview_without_a_limit() -> None:
     assert (call.wants_json, call.form.has_type) == (False, True)
 
 
-def test_a_larger_size_is_not_a_preview() -> None:
+def test_a_request_with_size_medium_is_not_a_preview() -> None:
     assert not parse(size="medium").form.is_preview
 
 
-def test_accept_selects_image_or_json_and_allows_other_types() -> None:
+def test_the_accept_header_selects_json_and_the_accepted_image_types() -> None:
     assert parse(headers={"accept": "application/json"}).wants_json
     accepts = parse(headers={"accept": "image/webp"}).form.accepts
     assert accepts("image/webp")
@@ -62,7 +62,7 @@ def test_a_type_level_of_none_hides_the_type() -> None:
     assert parse(type_level="latest").form.has_type
 
 
-def test_a_body_over_the_limit_is_rejected_even_before_it_is_read() -> None:
+def test_a_body_over_the_limit_or_a_content_length_over_it_is_rejected() -> None:
     size = len(json.dumps({"image_url": URL}))
     assert parse(Limits(max_body_bytes=size, fetch=str.encode))
     with pytest.raises(ImageTooLargeError):
@@ -79,7 +79,7 @@ def test_a_request_without_a_content_type_is_rejected_and_without_accept_gets_an
     assert not parse().form.accepts("image/webp")
 
 
-def test_an_idempotency_key_is_checked() -> None:
+def test_an_invalid_idempotency_key_is_rejected() -> None:
     assert parse(headers={"idempotency-key": "once"})
     with pytest.raises(InvalidIdempotencyKeyError):
         parse(headers={"idempotency-key": "not valid"})

@@ -76,7 +76,7 @@ def test_an_image_response_has_all_of_remove_bgs_headers_and_ours() -> None:
     assert set(sent.headers) - hidden <= set(str(exposed).split(", "))
 
 
-def test_json_has_the_image_and_the_foreground() -> None:
+def test_a_json_response_has_the_image_in_base64_and_the_foreground_box() -> None:
     sent = removal_response(RESULT, replace(CALL, wants_json=True), "req_1", NOW)
     assert sent.content_type == "application/json"
     assert json.loads(sent.body or "") == {
@@ -91,14 +91,14 @@ def test_json_has_the_image_and_the_foreground() -> None:
     assert sent.headers["X-Type"] == "person"
 
 
-def test_the_type_can_be_left_out() -> None:
+def test_without_has_type_the_response_has_no_x_type_header() -> None:
     sent = removal_response(
         RESULT, replace(CALL, form=replace(CALL.form, has_type=False)), "req_1", NOW
     )
     assert "X-Type" not in sent.headers
 
 
-def test_a_copy_has_the_replayed_header() -> None:
+def test_a_replayed_response_has_the_header_idempotent_replayed() -> None:
     sent = removal_response(replace(RESULT, replayed=True), CALL, "req_1", NOW)
     assert sent.headers["Idempotent-Replayed"] == "true"
 
@@ -136,7 +136,9 @@ def test_a_limit_below_the_size_of_the_headers_allows_no_image() -> None:
 
 
 @pytest.mark.parametrize(("balance", "number"), [(whole(3), 3), (Credits(13), 3.25), (ZERO, 0)])
-def test_an_account_has_the_balance_as_prepaid_credits(balance: Credits, number: float) -> None:
+def test_the_account_document_has_the_balance_as_total_and_as_prepaid_credits(
+    balance: Credits, number: float
+) -> None:
     account = Account("id", "name", NOW, balance, ZERO, balance, ZERO)
     limit = RateLimit(60, 10)
     key = KeyRecord("d", "id", KeyKind.LIVE, "p", NOW, None, revoked=False, limit=limit)

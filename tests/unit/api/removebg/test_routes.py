@@ -1,4 +1,4 @@
-"""remove.bg's two routes: the key, the arguments of the service, and the responses."""
+"""remove.bg's two routes: how they read the key, call the service, and respond."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 @dataclass
 class RecordingService:
-    """A service that records its calls and parses each form twice."""
+    """A service that records the arguments of its calls, and parses each form twice."""
 
     prices: Prices = PRICES
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -78,7 +78,9 @@ def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa
     return removebg_routes(service, limits)[path][method](request)
 
 
-def test_a_removal_parses_its_form_first_and_passes_the_call_on(service: RecordingService) -> None:
+def test_a_removal_passes_its_key_and_all_other_arguments_to_the_service(
+    service: RecordingService,
+) -> None:
     sent = answer(service, "/v1.0/removebg", "POST", idempotency_key="once")
     assert service.calls == [
         {
@@ -110,7 +112,9 @@ def test_an_account_response_has_the_rate_limit_headers(service: RecordingServic
 
 
 @pytest.mark.parametrize(("path", "method"), [("/v1.0/removebg", "POST"), ("/v1.0/account", "GET")])
-def test_the_key_is_in_remove_bgs_header(path: str, method: str, service: RecordingService) -> None:
+def test_a_request_without_a_valid_key_in_x_api_key_is_rejected(
+    path: str, method: str, service: RecordingService
+) -> None:
     for headers in ({"x_api_key": ""}, {"x_api_key": "nonsense"}, {"x_api_key": "", "apikey": KEY}):
         with pytest.raises(InvalidApiKeyError):
             answer(service, path, method, **headers)

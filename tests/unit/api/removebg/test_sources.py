@@ -49,7 +49,7 @@ def raising(error: FetchError) -> Callable[[str], bytes]:
     return fetch
 
 
-def test_a_file_is_the_photo() -> None:
+def test_the_field_image_file_is_loaded_as_the_photo() -> None:
     source = image_source(Fields({}, {"image_file": PHOTO}), None)
     assert source.load() == PHOTO
     assert source.digest() == sha256(PHOTO).hexdigest()
@@ -66,20 +66,20 @@ def test_a_file_is_the_photo() -> None:
         "DATA:;base64,\r\n " + base64.encodebytes(PHOTO).decode().replace("\n", "\r\n\t"),
     ],
 )
-def test_base64_with_a_prefix_and_white_space_is_the_same_photo(text: str) -> None:
+def test_base64_is_decoded_with_white_space_a_data_url_prefix_or_wrong_padding(text: str) -> None:
     source = image_source(texts(image_file_b64=text), None)
     assert source.load() == PHOTO
     assert source.digest() == image_source(Fields({}, {"image_file": PHOTO}), None).digest()
 
 
-def test_base64_can_end_with_any_digit() -> None:
+def test_base64_that_ends_with_x_is_decoded_completely() -> None:
     assert image_source(texts(image_file_b64="AAAX"), None).load() == b"\0\0\x17"
 
 
 @pytest.mark.parametrize(
     "text", ["a photo!", "é", "\ud800", "aGk=aGk=", "data:x,*,aGk=", "A", "data:image/png;base64,*"]
 )
-def test_other_text_is_rejected(text: str) -> None:
+def test_text_that_is_not_base64_is_rejected(text: str) -> None:
     with pytest.raises(InvalidImageError, match="not valid base64"):
         image_source(texts(image_file_b64=text), None)
 
@@ -108,14 +108,14 @@ def test_exactly_one_photo_is_required() -> None:
         image_source(texts(image_url=URL, image_file_b64="aGk="), fetch_photo)
 
 
-def test_a_file_that_is_sent_as_text_is_rejected_and_the_error_names_the_right_type() -> None:
+def test_the_error_for_a_file_that_is_sent_as_text_names_multipart_form_data() -> None:
     with pytest.raises(MissingSourceError, match="multipart/form-data"):
         image_source(Fields({}, {}, frozenset({"image_file"})), None)
     with pytest.raises(ApiError, match="multipart/form-data"):
         background_source(Fields({}, {}, frozenset({"bg_image_file"})), None)
 
 
-def test_files_have_at_most_22_megabytes() -> None:
+def test_files_of_more_than_22_megabytes_are_rejected() -> None:
     largest = bytes(MAX_FILE_BYTES)
     assert image_source(Fields({}, {"image_file": largest}), None).load() == largest
     for fields in (
@@ -144,7 +144,7 @@ def test_urls_are_rejected_if_the_server_does_not_fetch_them() -> None:
         (NotAnImageError, UnsupportedImageError, FailedBgDownloadError),
     ],
 )
-def test_a_failed_download_is_the_error_of_its_parameter(
+def test_a_failed_download_raises_different_errors_for_the_photo_and_the_background(
     raised: type[FetchError], of_image: type[ApiError], of_background: type[ApiError]
 ) -> None:
     fetch = raising(raised("the reason"))
@@ -156,7 +156,7 @@ def test_a_failed_download_is_the_error_of_its_parameter(
         background.load()
 
 
-def test_there_is_at_most_one_background() -> None:
+def test_more_than_one_background_is_rejected() -> None:
     file = {"bg_image_file": PHOTO}
     assert background_source(texts(bg_color="red"), None) is None
     assert background_source(texts(), None) is None

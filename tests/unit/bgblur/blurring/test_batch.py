@@ -79,7 +79,7 @@ def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
     assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 failed, 2 not started"
 
 
-def test_a_result_that_exists_is_skipped(tmp_path: Path) -> None:
+def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path: Path) -> None:
     (tmp_path / "0.png").touch()
     assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2))) == ["skipped", "result"]
     assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
@@ -120,7 +120,7 @@ def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (7_100_000, "7.1 MB")]
 )
-def test_sizes_have_a_unit(count: int, text: str) -> None:
+def test_sizes_are_shown_in_bytes_kilobytes_or_megabytes(count: int, text: str) -> None:
     assert report.format_size(count) == text
 
 

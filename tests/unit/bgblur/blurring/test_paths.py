@@ -32,7 +32,7 @@ def planned(
     return {str(task.source): str(task.target) for task in tasks}
 
 
-def test_a_result_goes_next_to_its_photo() -> None:
+def test_without_an_output_a_result_is_written_next_to_its_photo() -> None:
     assert planned("one.jpg", "album/c.heic") == {
         "one.jpg": "one-blurred.png",
         "album/c.heic": "album/c-blurred.png",
@@ -57,7 +57,7 @@ def test_the_output_for_several_photos_is_a_folder() -> None:
     }
 
 
-def test_in_a_folder_only_photos_are_used_except_results_and_hidden_files() -> None:
+def test_in_a_folder_only_photos_are_used_but_no_results_and_no_hidden_files() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
@@ -134,7 +134,7 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
         (["one.jpg"], "album/notes.txt/x.png", "is a file"),
     ],
 )
-def test_a_plan_that_cannot_succeed_is_rejected(
+def test_paths_that_cannot_be_read_or_written_are_rejected(
     paths: list[str], output: str | None, message: str
 ) -> None:
     with pytest.raises(click.UsageError, match=message):
@@ -162,7 +162,7 @@ def test_a_result_has_the_format_and_extension_of_its_photo() -> None:
     }
 
 
-def test_a_cutout_of_a_jpeg_is_a_png_with_its_own_suffix() -> None:
+def test_the_cutout_of_a_jpeg_is_a_png_and_has_a_suffix_only_next_to_its_photo() -> None:
     naming = Naming(mode="cutout")
     assert planned("one.jpg", naming=naming) == {"one.jpg": "one-cutout.png"}
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}

@@ -43,7 +43,9 @@ def test_a_link_to_a_photo_is_read(tmp_path: Path) -> None:
     assert Photo(tmp_path / "link").size_bytes == 5
 
 
-def test_a_file_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_larger_than_the_limit_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "photo"
     monkeypatch.setattr(photo_file, "MAX_PHOTO_BYTES", 2_000_000)
     path.write_bytes(b"x" * 2_000_000)

@@ -51,7 +51,7 @@ def job(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> J
 
 
 def drawn(display: Display, terminal: Terminal, running: list[Job], finished: int) -> list[str]:
-    """Return the text of one update."""
+    """Return the lines that one update draws."""
     display.update(running, finished)
     terminal.lines()
     display.update(running, finished)
@@ -75,7 +75,7 @@ def test_the_overall_bar_moves_only_when_a_photo_is_finished(terminal: Terminal)
     assert "0%" in shown[0]
 
 
-def test_a_finished_photo_loses_its_bar(terminal: Terminal) -> None:
+def test_the_bar_of_a_finished_photo_disappears(terminal: Terminal) -> None:
     a, b = job("a.jpg"), job("b.jpg")
     with Display(terminal.console, 3, clock=lambda: 0.0) as display:
         drawn(display, terminal, [a, b], 0)
@@ -116,12 +116,12 @@ def test_a_narrow_terminal_still_shows_the_step() -> None:
         assert "blurring" in drawn(display, terminal, [job()], 0)[0]
 
 
-def test_a_single_photo_has_no_second_bar(terminal: Terminal) -> None:
+def test_a_single_photo_has_no_overall_bar(terminal: Terminal) -> None:
     with Display(terminal.console, 1) as display:
         assert len(drawn(display, terminal, [job()], 0)) == 1
 
 
-def test_without_a_terminal_only_lines_are_written(
+def test_without_a_terminal_printed_lines_are_written_but_no_bars(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe, dumb = io.StringIO(), io.StringIO()
@@ -136,7 +136,7 @@ def test_without_a_terminal_only_lines_are_written(
     assert "━" not in dumb.getvalue()
 
 
-def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
+def test_the_bars_are_not_wider_or_higher_than_the_terminal() -> None:
     terminal = Terminal(width=60, height=6)
     jobs = [job("夏の写真" * 20, step="trying again in 9 s: " + "x" * 99) for _ in range(20)]
     with Display(terminal.console, 99) as display:
@@ -145,7 +145,7 @@ def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
     assert all(len(row) <= 60 for row in rows)
 
 
-def test_each_row_has_space_at_its_end_for_the_echoed_ctrl_c() -> None:
+def test_each_row_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> None:
     terminal = Terminal(width=80)
     with Display(terminal.console, 2) as display:
         rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)
@@ -161,7 +161,7 @@ def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
     assert row.startswith("evil?[2J?[red]?.jpg")
 
 
-def test_every_imaging_step_has_a_label_and_a_position_in_the_bar() -> None:
+def test_every_imaging_step_has_a_label_and_the_shares_of_the_bar_grow() -> None:
     assert tuple(STEPS) == pipeline.STEPS
     shares = [share for _, share in STEPS.values()]
     assert shares == sorted(shares)

@@ -1,4 +1,4 @@
-"""Results are written completely or not at all, and later runs detect complete ones."""
+"""A result is written completely or not at all, and later runs detect complete results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_the_next_run_detects_a_complete_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"resul", b"Result", b""])
-def test_a_result_that_was_changed_is_written_again(damaged: bytes, tmp_path: Path) -> None:
+def test_a_result_that_was_changed_is_not_detected_and_can_be_written_again(
+    damaged: bytes, tmp_path: Path
+) -> None:
     with opened(tmp_path) as files:
         write(files, "a.jpg", "a.png")
     (tmp_path / "a.png").write_bytes(damaged)
@@ -83,7 +85,7 @@ def test_an_error_while_receiving_leaves_no_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".bgblur-job_1.jsonl"]
 
 
-def test_a_record_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
+def test_the_records_before_and_after_a_record_that_was_cut_off_are_read(tmp_path: Path) -> None:
     with opened(tmp_path) as files:
         write(files, "a.jpg", "a.png")
     record = tmp_path / ".bgblur-job_1.jsonl"
@@ -95,12 +97,14 @@ def test_a_record_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
         assert files.has("c.jpg", "c.png")
 
 
-def test_an_incomplete_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+def test_the_next_run_of_the_same_job_removes_the_incomplete_file_of_a_killed_run(
+    tmp_path: Path,
+) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "sub").iterdir())) == 1
     with FetchedFiles(tmp_path, "job_2", overwrite=False):
-        assert len(list((tmp_path / "sub").iterdir())) == 1, "another job can be running"
+        assert len(list((tmp_path / "sub").iterdir())) == 1, "a run of another job removes nothing"
     with opened(tmp_path):
         assert list((tmp_path / "sub").iterdir()) == []
 
@@ -108,12 +112,12 @@ def test_an_incomplete_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
 def test_a_run_does_not_remove_the_files_of_another_run_that_has_not_ended(tmp_path: Path) -> None:
     with opened(tmp_path) as first:
 
-        def others(target: BinaryIO) -> None:
+        def receive_during_two_other_runs(target: BinaryIO) -> None:
             target.write(b"half")
             for _ in range(2):
                 with opened(tmp_path):
                     pass
             target.write(b"half")
 
-        first.write("a.jpg", "a.png", others)
+        first.write("a.jpg", "a.png", receive_during_two_other_runs)
     assert (tmp_path / "a.png").read_bytes() == b"halfhalf"

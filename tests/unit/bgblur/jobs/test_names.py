@@ -1,4 +1,4 @@
-"""The files of results are always inside of the folder, and no two results share one."""
+"""Each result has its own file, which is always inside of the folder of the results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bgblur.jobs.names import ResultNames, source_digest
 
-LEAVING = [
+UNSAFE = [
     "../a.jpg",
     "a/../../b.jpg",
     "/etc/passwd",
@@ -50,14 +50,16 @@ def test_a_result_is_named_after_its_photo(
     assert names(tmp_path, output).name(source) == file
 
 
-@pytest.mark.parametrize("source", LEAVING)
-def test_a_source_that_is_not_a_relative_path_becomes_a_digest(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", UNSAFE)
+def test_the_result_of_a_source_that_is_not_a_safe_path_is_named_by_a_digest(
+    source: str, tmp_path: Path
+) -> None:
     assert names(tmp_path).name(source) == f"{source_digest(source).hex()}.png"
 
 
 @given(
     st.lists(
-        st.text(max_size=12) | st.sampled_from([*LEAVING, "a/..", "a.png", "a.png/b.png"]),
+        st.text(max_size=12) | st.sampled_from([*UNSAFE, "a/..", "a.png", "a.png/b.png"]),
         unique=True,
     )
 )
@@ -72,7 +74,7 @@ def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) 
     assert [given_names.name(source) for source in sources] == files
 
 
-def test_if_names_differ_only_by_extension_later_results_keep_the_extension_in_the_name(
+def test_if_sources_differ_only_by_extension_later_results_keep_it_in_their_names(
     tmp_path: Path,
 ) -> None:
     given_names = names(tmp_path)
@@ -91,14 +93,14 @@ def test_no_result_has_the_name_of_the_folder_of_another_result(
         path.touch(exist_ok=False)
 
 
-def test_names_in_different_unicode_forms_are_different_files(tmp_path: Path) -> None:
-    """On macOS, both forms of `é` name the same file."""
+def test_sources_that_are_equal_in_unicode_get_names_that_are_not_equal(tmp_path: Path) -> None:
+    """On macOS, the one-character and the two-character `é` name the same file."""
     given_names = names(tmp_path)
     files = [given_names.name(source) for source in ("\u00e9.jpg", "e\u0301.jpg")]
     assert files == ["\u00e9.png", "e\u0301.jpg.png"]
 
 
-def test_a_source_with_the_digest_of_another_source_as_its_name_gets_another_file(
+def test_a_digest_that_is_already_the_name_of_another_result_gets_a_number(
     tmp_path: Path,
 ) -> None:
     given_names = names(tmp_path)

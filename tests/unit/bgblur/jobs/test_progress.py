@@ -1,4 +1,4 @@
-"""The bar of a job: its text, and its place on the terminal."""
+"""The progress bar of a job, and durations as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _term(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
 
 
-def test_the_end_of_the_row_is_free_for_the_echoed_ctrl_c() -> None:
+def test_the_bar_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> None:
     terminal = Terminal(width=60)
     with JobDisplay(terminal.console) as display:
         display.update("Uploading", 3, 10, "x" * 99)
@@ -27,7 +27,7 @@ def test_the_end_of_the_row_is_free_for_the_echoed_ctrl_c() -> None:
     assert len(row) <= 60 - len("^C")
 
 
-def test_without_a_terminal_only_lines_are_written() -> None:
+def test_without_a_terminal_printed_lines_are_written_but_no_bar() -> None:
     pipe = io.StringIO()
     with JobDisplay(Console(file=pipe)) as display:
         display.update("Uploading", 3, 10)
@@ -39,5 +39,7 @@ def test_without_a_terminal_only_lines_are_written() -> None:
     ("seconds", "text"),
     [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599, "59 min 59 s"), (7320, "2 h 2 min")],
 )
-def test_durations_have_their_largest_units(seconds: float, text: str) -> None:
+def test_a_duration_is_written_in_seconds_or_its_two_largest_units(
+    seconds: float, text: str
+) -> None:
     assert duration(seconds) == text

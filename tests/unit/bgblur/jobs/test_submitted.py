@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_newest_job_is_listed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_job_is_listed_first_and_a_line_that_was_cut_off_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local_settings, "data_folder", lambda _: tmp_path / "data")
     assert submitted() == []
     jobs = [

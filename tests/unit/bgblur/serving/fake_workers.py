@@ -40,11 +40,11 @@ class Fleet:
         self.objects: list[JobObject] = []
         """Objects that workers can claim."""
         self.outcomes: list[Outcome | Exception] = []
-        """The outcomes of the next objects; all others are done."""
+        """The outcomes of the next objects; all objects after these end without an error."""
         self.processed: list[str] = []
         """The sources of the objects that were claimed."""
         self.may_end = asyncio.Event()
-        """Set when claimed objects can end."""
+        """A test sets this event to let claimed objects end."""
 
     def new_worker(self) -> Worker:
         self.workers.append(FakeWorker(self))

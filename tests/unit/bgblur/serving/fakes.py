@@ -116,7 +116,7 @@ class Connection:
 
 
 class Client:
-    """Sends a body in chunks and records the events."""
+    """A client that sends a body in chunks, and records the messages in both directions."""
 
     def __init__(self, *chunks: bytes, is_gone: bool = False) -> None:
         self._messages = self._sending(chunks, is_gone=is_gone)
@@ -132,11 +132,11 @@ class Client:
         yield {"type": "http.disconnect"}
 
     async def receive(self) -> Message:
-        self.log.append("listened")
+        self.log.append("received")
         return next(self._messages)
 
     async def send(self, message: Message) -> None:
-        self.log.append("spoke")
+        self.log.append("sent")
         self.sent.append(message)
 
     @property

@@ -37,7 +37,9 @@ def test_the_whole_photo_goes_to_the_pool() -> None:
         ("GET", "/x"),
     ],
 )
-def test_other_requests_go_to_the_inline_handler_without_their_body(method: str, path: str) -> None:
+def test_requests_without_a_photo_go_to_the_inline_handler_without_their_body(
+    method: str, path: str
+) -> None:
     harness = Harness(Pool(is_full=True))
     client = harness(Client(bytes(10)), method=method, path=path, length=10)
     assert (client.status, harness.inline.answered) == (200, [("", 0)])
@@ -50,10 +52,10 @@ def test_the_front_process_answers_health_itself(method: str) -> None:
     client = harness(Client(), method=method, path="/health")
     assert (client.status, client.headers[b"content-length"]) == (200, b"16")
     assert client.content == (b'{"status": "ok"}' if method == "GET" else b"")
-    assert "listened" not in client.log
+    assert "received" not in client.log
 
 
-def test_account_calls_are_queued_by_account() -> None:
+def test_calls_of_the_inline_handler_are_queued_by_account() -> None:
     harness = Harness()
     harness(Client(), KEY, method="GET", path="/v2/account")
     harness(Client(b"{}"), KEY, path="/v2/uploads", length=2)
@@ -93,20 +95,20 @@ def test_a_rejected_request_gets_its_response_before_its_body_is_read(
     client = harness(Client(bytes(90_000)), *headers, length=90_000)
     assert client.status == status
     assert client.headers[b"connection"] == b"close"
-    assert "listened" not in client.log
+    assert "received" not in client.log
     assert client.connection.events[-2:] == ["lingered", "aborted"]
 
 
-def test_the_small_body_of_a_rejected_request_is_dropped_and_the_connection_kept() -> None:
+def test_the_small_body_of_a_rejected_request_is_dropped_and_the_connection_stays_open() -> None:
     client = Harness()(Client(b"abc"), FORM, length=3)
     assert client.status == 401
     assert b"connection" not in client.headers
-    assert client.log == ["spoke", "spoke", "listened", "spoke"]
+    assert client.log == ["sent", "sent", "received", "sent"]
 
 
 def test_a_client_that_expects_100_continue_does_not_get_it_for_a_rejected_body() -> None:
     client = Harness()(Client(b"abc"), FORM, (b"expect", b"100-continue"), length=3)
-    assert "listened" not in client.log
+    assert "received" not in client.log
     assert client.headers[b"connection"] == b"close"
 
 
@@ -114,7 +116,7 @@ def test_nothing_is_sent_to_a_disconnected_client() -> None:
     assert Harness()(Client(b"abc", is_gone=True), KEY, FORM, length=10).sent == []
 
 
-def test_the_pool_notices_that_a_waiting_client_disconnects() -> None:
+def test_the_pool_is_informed_when_a_waiting_client_disconnects() -> None:
     client = Client(b"abc")
     client.connection.lost.set()
     assert Harness(Pool(waits_for_disconnect=True))(client, KEY, FORM, length=3).sent == []
@@ -133,7 +135,9 @@ def test_a_body_that_arrives_too_slowly_is_rejected(monkeypatch: pytest.MonkeyPa
     assert (client.status, client.error["code"]) == (400, "invalid_request")
 
 
-def test_a_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_arrives_slowly_but_steadily_is_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(body, "RATE_WINDOW_S", 1.0)
     monkeypatch.setattr(body, "_MIN_BYTES", 1)
 
@@ -146,20 +150,20 @@ def test_a_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> Non
     assert client.content == b"30 bytes"
 
 
-def test_one_account_can_send_a_limited_number_of_bodies_at_the_same_time(
+def test_a_body_over_the_limit_of_bodies_of_its_account_gets_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
     assert Harness()(Client(b"abc"), KEY, FORM, length=3).status == 503
 
 
-def test_a_key_that_a_worker_rejects_is_looked_up_again() -> None:
+def test_a_key_that_a_worker_rejects_is_forgotten() -> None:
     harness = Harness(Pool(reply=Reply(401, [], b"")))
     harness(Client(b"abc"), KEY, FORM, length=3)
     assert len(harness.keys.forgotten) == 1
 
 
-def test_the_queue_slot_of_a_photo_is_reserved_for_its_account() -> None:
+def test_a_photo_needs_a_slot_of_the_queue_for_its_account() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     assert harness.pool.asked_for == [keys.parse(make.FUNDED).account_id]

@@ -70,12 +70,12 @@ def test_a_request_with_two_keys_goes_to_the_handler_that_rejects_it(
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
-def test_the_key_is_only_in_remove_bgs_header(path: str) -> None:
+def test_remove_bgs_routes_do_not_read_the_key_from_our_header(path: str) -> None:
     method = "GET" if path.endswith("account") else "POST"
     client = Harness()(Client(bytes(90_000)), KEY, FORM, method=method, path=path, length=90_000)
     assert client.status == 403
     assert errors_of(client) == {"title": "API Key invalid", "code": "auth_failed"}
-    assert "listened" not in client.log
+    assert "received" not in client.log
 
 
 def test_remove_bgs_header_is_not_read_on_other_routes() -> None:
@@ -104,7 +104,7 @@ def test_a_rejected_request_gets_its_response_before_its_body_is_read(
     client = harness(Client(bytes(90_000)), *headers, path=PATHS[0], length=90_000)
     assert (client.status, errors_of(client)["title"]) == (status, title)
     assert client.headers[b"connection"] == b"close"
-    assert "listened" not in client.log
+    assert "received" not in client.log
     assert client.headers.get(b"retry-after", b"1").isdigit()
 
 
@@ -142,7 +142,7 @@ def test_the_largest_body_fits_even_if_it_is_much_larger_than_on_other_routes() 
     assert client.content == b"%d bytes" % length
 
 
-def test_the_bodies_from_one_account_are_limited_on_all_routes_together(
+def test_a_body_over_the_limit_of_bodies_of_its_account_gets_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
@@ -150,13 +150,13 @@ def test_the_bodies_from_one_account_are_limited_on_all_routes_together(
     assert (client.status, errors_of(client)["code"]) == (503, "overloaded")
 
 
-def test_a_key_that_a_worker_rejects_with_403_is_looked_up_again() -> None:
+def test_a_key_that_a_worker_rejects_with_403_is_forgotten() -> None:
     harness = Harness(Pool(reply=Reply(403, [], b"")))
     harness(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
     assert harness.keys.forgotten == [keys.parse(make.FUNDED).digest]
 
 
-def test_a_large_result_is_sent_inline_and_counts_in_the_memory_for_responses() -> None:
+def test_a_result_of_10_megabytes_is_sent_in_the_response() -> None:
     picture = bytes(range(256)) * 40_000  # 10 MB
     harness = Harness(Pool(reply=Reply(200, [(b"content-type", b"image/png")], picture)))
     client = harness(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
@@ -165,7 +165,9 @@ def test_a_large_result_is_sent_inline_and_counts_in_the_memory_for_responses() 
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
-def test_the_routes_are_labels_in_metrics(path: str) -> None:
+def test_a_request_without_a_key_is_recorded_with_the_route_without_a_slash_at_the_end(
+    path: str,
+) -> None:
     method = "GET" if path.endswith("account") else "POST"
     harness = Harness()
     harness(Client(), method=method, path=path)

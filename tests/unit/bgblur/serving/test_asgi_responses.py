@@ -47,7 +47,7 @@ def test_a_response_is_sent_in_slices() -> None:
     assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
 
 
-def test_unread_responses_use_limited_memory() -> None:
+def test_the_oldest_unread_responses_are_aborted_if_there_are_too_many() -> None:
     picture = bytes(MAX_BYTES)
     harness = Harness(Pool(reply=Reply(200, [], picture)))
     clients = [UnreadingClient(b"abc") for _ in range(asgi.BODIES_AT_ONCE + 5)]
@@ -77,7 +77,7 @@ class UnreadingClient(Client):
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("a secret"), OSError("a secret")])
-def test_an_unexpected_error_gets_an_error_response_of_the_api(
+def test_an_unexpected_error_gets_a_500_without_the_message_of_the_error(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = Harness(Pool(failure))(Client(b"abc"), KEY, FORM, length=3)
@@ -86,7 +86,7 @@ def test_an_unexpected_error_gets_an_error_response_of_the_api(
     assert client.error["request_id"].removeprefix("req_") in caplog.text
 
 
-def test_a_request_cancelled_at_a_stop_gets_an_error_response() -> None:
+def test_a_request_that_is_cancelled_when_the_server_stops_gets_a_500() -> None:
     client = Harness(Pool(asyncio.CancelledError()))(Client(b"abc"), KEY, FORM, length=3)
     assert (client.status, client.error["code"]) == (500, "internal_error")
 
@@ -116,7 +116,7 @@ def test_each_response_from_the_front_process_has_one_log_line(
     assert line["request_id"] == client.error["request_id"]
 
 
-def test_handlers_log_their_own_responses_and_health_is_logged_below_info(
+def test_the_front_process_logs_health_at_debug_and_no_responses_of_handlers(
     lines: list[Mapping[str, Any]],
 ) -> None:
     Harness()(Client(b"abc"), KEY, FORM, length=3)

@@ -1,4 +1,4 @@
-"""The memory for bodies and responses, and the senders' shares."""
+"""The memory for bodies and for responses, and the share of each sender."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOTAL = 600
 
 
 def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
-    """Take bodies of 10 bytes until one is rejected; return the total."""
+    """Take bodies of 10 bytes until one is rejected; return the number of accepted bytes."""
     taken = 0
     while True:
         lease = stack.enter_context(budget.lease(factors))
@@ -35,7 +35,7 @@ def test_one_sender_alone_gets_half_and_others_still_get_a_share() -> None:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_each_sender_has_its_own_factor() -> None:
+def test_a_sender_with_a_larger_factor_gets_a_larger_share() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2

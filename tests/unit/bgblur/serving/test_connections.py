@@ -36,7 +36,7 @@ def table_of(connections: list[Connection], *, per_address: int = 0) -> Connecti
     return table
 
 
-def test_the_longest_idle_connection_of_the_busiest_address_closes() -> None:
+def test_the_longest_idle_connection_of_the_address_with_the_most_connections_closes() -> None:
     few, many = [Connection("a")], [Connection("b", 3), Connection("b", 2), Connection("b", 4)]
     assert closed(table_of(few + many), few + many) == [many[1]]
 
@@ -49,7 +49,7 @@ def test_connections_with_a_key_are_closed_last() -> None:
 
 
 @pytest.mark.parametrize("per_address", [0, 2])
-def test_no_connection_is_closed_while_all_process_requests_with_a_key(
+def test_a_new_connection_is_rejected_while_all_others_process_requests_with_a_key(
     per_address: int,
 ) -> None:
     busy = [Connection("a", has_key=True, is_answering=True) for _ in range(2)]
@@ -60,7 +60,7 @@ def test_no_connection_is_closed_while_all_process_requests_with_a_key(
     assert [each.is_closed for each in busy] == [False, True]
 
 
-def test_each_address_has_a_connection_limit() -> None:
+def test_a_connection_over_the_limit_of_its_address_closes_another_one_of_this_address() -> None:
     one, other = [Connection("a", n) for n in range(2)], Connection("b")
     table = ConnectionTable(per_address=2, most=10)
     assert all(map(table.admit, [*one, other]))
@@ -68,7 +68,7 @@ def test_each_address_has_a_connection_limit() -> None:
     assert [each.is_closed for each in [*one, other]] == [True, False, False]
 
 
-def test_closed_connections_are_removed_from_the_table() -> None:
+def test_a_removed_connection_makes_space_and_can_be_removed_twice() -> None:
     table = ConnectionTable(per_address=1, most=1)
     for _ in range(3):
         connection = Connection("a")

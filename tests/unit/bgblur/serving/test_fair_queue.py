@@ -63,7 +63,7 @@ def test_a_second_account_can_always_get_half_of_the_slots(working: int) -> None
     assert queue.used_slots == 8
 
 
-def test_a_slot_is_taken_from_the_account_with_the_most() -> None:
+def test_a_slot_is_taken_from_the_account_with_the_most_slots() -> None:
     queue: FairQueue[str] = FairQueue(6)
     add(queue, "a", 2)
     add(queue, "b", 4)
@@ -95,7 +95,7 @@ def test_accounts_take_turns_in_any_order_of_arrival() -> None:
     assert taken(queue, 6, used_s=0) == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_an_account_with_slow_requests_gets_the_same_worker_time() -> None:
+def test_accounts_with_slow_and_fast_requests_get_equal_shares_of_the_worker_time() -> None:
     queue: FairQueue[str] = FairQueue(30)
     add(queue, "slow", 2)
     add(queue, "b", 20)
@@ -110,7 +110,7 @@ def test_an_account_with_slow_requests_gets_the_same_worker_time() -> None:
     assert order[:12].count("b") >= 10
 
 
-def test_with_two_workers_a_second_account_always_gets_one_of_them() -> None:
+def test_with_two_workers_a_second_account_always_gets_one_worker() -> None:
     queue: FairQueue[str] = FairQueue(9, workers=2)
     add(queue, "a", 5)
     add(queue, "b", 3)
@@ -147,7 +147,7 @@ def test_four_workers_are_divided_between_the_active_accounts() -> None:
     assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
 
 
-def test_an_idle_account_gains_no_advantage() -> None:
+def test_after_an_idle_time_an_account_gets_only_its_share_of_the_workers() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 9)
     assert taken(queue, 3) == ["a0", "a1", "a2"]
@@ -155,7 +155,7 @@ def test_an_idle_account_gains_no_advantage() -> None:
     assert sorted(taken(queue, 4)) == ["a3", "a4", "b0", "b1"]
 
 
-def test_an_item_that_is_put_back_is_the_next_one_of_its_account() -> None:
+def test_an_item_that_is_put_back_is_the_next_item_of_its_account() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 3)
     assert queue.take() == "a0"

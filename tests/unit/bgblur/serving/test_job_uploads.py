@@ -1,4 +1,4 @@
-"""Uploads of photos of jobs, as they arrive."""
+"""Uploads of photos of jobs, while the server receives them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def send(folder: JobFolder, queue: Queue, photo: bytes) -> None:
 def test_an_upload_stops_when_the_disk_becomes_almost_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many uploads can begin at the same time while there is space for one."""
+    """Many uploads can start at the same time although there is space for only one of them."""
     folder, queue = JobFolder(tmp_path), Queue()
     free_bytes = iter([LEAVE_BYTES, LEAVE_BYTES, LEAVE_BYTES, LEAVE_BYTES - 1])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free_bytes)))

@@ -18,10 +18,10 @@ KEY = "bb_live_key"
 
 
 class Clock:
-    """A clock that the test moves."""
+    """A clock that shows the time that a test sets."""
 
     def __init__(self) -> None:
-        """Start at any second."""
+        """Start at an arbitrary second."""
         self.now_s = 1000.0
 
     def __call__(self) -> float:
@@ -59,7 +59,7 @@ def test_an_unknown_code_has_no_key(links: KeyLinks) -> None:
     assert links.redeem("another") is None
 
 
-def test_codes_cannot_be_guessed() -> None:
+def test_codes_are_different_and_have_at_least_128_bits() -> None:
     links = KeyLinks()
     codes = {links.issue(KEY) for _ in range(100)}
     assert len(codes) == 100

@@ -1,4 +1,4 @@
-"""A turn of a worker process, in which it processes an object of a job."""
+"""A turn of a worker process: the process claims an object of a job and processes it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_worker_sends_the_claimed_object_and_then_its_result() -> None:
     assert queue.leases == [TURN.lease_s]
 
 
-def test_an_object_that_has_not_ended_has_no_row() -> None:
+def test_the_result_of_an_object_that_has_not_ended_has_no_row() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
@@ -90,7 +90,7 @@ def test_a_worker_without_an_object_sends_only_none() -> None:
 
 
 def test_no_object_starts_while_the_disk_is_almost_full(caplog: pytest.LogCaptureFixture) -> None:
-    """Otherwise results fill the disk of the accounts, and every photo fails within seconds."""
+    """Otherwise results would fill the disk of the accounts, and every photo would fail."""
     queue, space = Queue(), iter([False, False, True])
     runner = Runner(Outcome.RETRY, lambda _: None)
     worker = ObjectWorker(queue, cast("ObjectRunner", runner), has_space=lambda: next(space))

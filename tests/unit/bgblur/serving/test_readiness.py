@@ -60,7 +60,9 @@ def test_concurrent_requests_share_one_failed_check() -> None:
         ("store_error", UnavailableError("The store does not answer.", retry_after_s=1)),
     ],
 )
-def test_a_failed_check_is_raised_and_repeated(name_and_error: tuple[str, Exception]) -> None:
+def test_the_error_of_a_failed_check_is_raised_until_a_later_check_succeeds(
+    name_and_error: tuple[str, Exception],
+) -> None:
     checks = Checks()
     name, error = name_and_error
     setattr(checks, name, error)

@@ -47,7 +47,7 @@ def test_a_failed_sweep_is_logged_and_retried(caplog: pytest.LogCaptureFixture) 
     ]
 
 
-def test_the_sweeper_stops_with_the_server_and_needs_no_folder() -> None:
+def test_the_sweeper_stops_with_the_server_and_does_not_run_without_a_folder() -> None:
     folder = Folder()
     before = set(threading.enumerate())
     with sweeping([folder], every_s=3600):

@@ -57,7 +57,7 @@ def test_a_worker_is_restarted_until_it_starts(
         fleet.may_answer.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7
-        assert len(caplog.records) == 6  # one pause for the lost request, five for the starts
+        assert len(caplog.records) == 6  # one for the lost request, five for the failed starts
 
     run(test)
 
@@ -134,7 +134,7 @@ def test_a_request_that_was_not_accepted_goes_to_the_next_worker() -> None:
     run(test)
 
 
-def test_a_request_without_a_client_does_not_go_to_another_worker() -> None:
+def test_a_request_that_is_late_or_has_no_client_does_not_go_to_another_worker() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(max_wait_s=0))
         fleet.answer_failures = [NotAcceptedError("EOFError")] * 3
@@ -157,7 +157,7 @@ def test_a_pool_does_not_start_if_one_worker_does_not_start() -> None:
     run(test)
 
 
-def test_closing_the_pool_ends_every_worker_even_if_some_have_already_ended() -> None:
+def test_closing_the_pool_kills_every_worker_even_if_they_cannot_be_stopped() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=3))
         pool.close()

@@ -69,7 +69,7 @@ def test_the_time_to_wait_depends_on_how_long_requests_take(
     run(test)
 
 
-def test_a_new_account_takes_the_last_slot_of_the_account_with_the_most() -> None:
+def test_a_new_account_takes_the_last_slot_of_the_account_with_the_most_slots() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=3))
         tasks = [send(pool, b"a%d" % n) for n in range(4)]
@@ -85,7 +85,7 @@ def test_a_new_account_takes_the_last_slot_of_the_account_with_the_most() -> Non
     run(test)
 
 
-def test_a_request_waits_for_a_limited_time() -> None:
+def test_a_request_that_waits_longer_than_the_limit_is_rejected() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(max_wait_s=0.05))
         first = send(pool, b"first")
@@ -110,7 +110,7 @@ def test_a_waiting_request_is_dropped_when_its_client_disconnects() -> None:
         client.disconnected.set()
         with pytest.raises(ClientDisconnected):
             await second
-        pool.require_slot("a")  # at once
+        pool.require_slot("a")  # the slot is free immediately
         fleet.may_answer.set()
         assert await first == REPLY
         assert (fleet.seen, fleet.disconnected) == ([b"first"], [])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         (noise(0, 5), random_alpha(0, 5), None),
     ],
 )
-def test_arrays_with_another_shape_or_dtype_are_rejected(
+def test_decompose_rejects_arrays_of_a_wrong_shape_or_dtype(
     photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None
 ) -> None:
     with pytest.raises(ValueError, match="must be uint8"):

@@ -1,4 +1,4 @@
-"""GIF: a first frame smaller than the canvas."""
+"""GIF files: the first frame can be smaller than the canvas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blur.imaging.decode.decoder import decode
 
 
 def on_a_canvas(size: tuple[int, int], position: tuple[int, int], **options: int) -> bytes:
-    """Return a GIF of a small image on a canvas of `size`."""
+    """Return a GIF with a frame of 20 x 10 pixels at `position` on a canvas of `size`."""
     data = bytearray(saved(Image.fromarray(astronaut(10, 20)).quantize(16), "GIF", **options))
     at = data.index(b",\0\0\0\0" + struct.pack("<2H", 20, 10))
     data[6:10] = struct.pack("<2H", *size)
@@ -22,7 +22,7 @@ def on_a_canvas(size: tuple[int, int], position: tuple[int, int], **options: int
 
 
 @pytest.mark.parametrize("options", [{}, {"transparency": 3}])
-def test_the_canvas_around_a_first_frame_is_transparent(options: dict[str, int]) -> None:
+def test_the_canvas_around_a_smaller_first_frame_is_transparent(options: dict[str, int]) -> None:
     whole = decode(on_a_canvas((20, 10), (0, 0), **options), max_pixels=10_000)
     photo = decode(on_a_canvas((50, 40), (7, 9), **options), max_pixels=10_000)
     assert photo.alpha is not None

@@ -7,7 +7,7 @@ from tests.unit.imaging.pictures import difference, noise
 from blur.imaging.decode.profile_conversion import convert_profile
 
 
-def test_colours_do_not_change_between_equal_profiles() -> None:
+def test_pixels_do_not_change_between_two_srgb_or_missing_profiles() -> None:
     pixels = noise(20, 30)
     for source, target in ((None, None), (SRGB, SRGB), (None, SRGB), (SRGB, None)):
         assert convert_profile(pixels, source, target) is pixels
@@ -19,7 +19,7 @@ def test_srgb_red_is_less_saturated_in_display_p3() -> None:
     assert np.abs(converted - np.array([234, 51, 35])).max() <= 3
 
 
-def test_a_conversion_and_its_inverse_give_almost_the_same_colours() -> None:
+def test_a_conversion_to_display_p3_and_back_almost_restores_the_colours() -> None:
     pixels = noise(20, 30)
     wide = convert_profile(pixels, None, display_p3())
     assert difference(wide, pixels).max() > 10

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_archive_has_exactly_two_stored_files_in_this_order() -> None:
+def test_the_archive_has_color_jpg_and_then_alpha_png_both_uncompressed() -> None:
     with ZipFile(BytesIO(write_zip(b"colours", b"matte"))) as archive:
         assert archive.namelist() == ["color.jpg", "alpha.png"]
         assert (archive.read("color.jpg"), archive.read("alpha.png")) == (b"colours", b"matte")
@@ -18,14 +18,16 @@ def test_the_archive_has_exactly_two_stored_files_in_this_order() -> None:
         assert archive.testzip() is None
 
 
-def test_the_bytes_do_not_depend_on_time_or_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bytes_do_not_depend_on_the_time_or_the_operating_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = write_zip(b"colours", b"matte")
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     monkeypatch.setattr("sys.platform", "win32")
     assert write_zip(b"colours", b"matte") == first
 
 
-def test_entries_are_readable_files_of_1980() -> None:
+def test_the_files_in_the_archive_are_dated_1980_and_have_mode_644() -> None:
     with ZipFile(BytesIO(write_zip(b"colours", b"matte"))) as archive:
         for entry in archive.infolist():
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)

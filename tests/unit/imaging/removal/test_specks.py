@@ -13,14 +13,14 @@ def test_a_faint_region_away_from_the_subject_is_removed() -> None:
     assert np.array_equal(remove_specks(faint), matte)
 
 
-def test_soft_edges_and_separate_parts_are_kept() -> None:
+def test_a_separate_region_is_kept_if_one_of_its_pixels_is_half_opaque() -> None:
     matte = disc(60, 80, 15)
     matte[2:4, 3:9] = 40
     matte[3, 9] = 128
     assert np.array_equal(remove_specks(matte), matte)
 
 
-def test_regions_that_touch_at_a_corner_are_one() -> None:
+def test_regions_that_touch_at_a_corner_count_as_one_region() -> None:
     matte = np.zeros((4, 4), np.uint8)
     matte[1, 1], matte[2, 2] = 255, 9
     assert np.array_equal(remove_specks(matte), matte)
