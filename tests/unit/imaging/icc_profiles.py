@@ -17,15 +17,15 @@ def in_space(profile: bytes, space: bytes) -> bytes:
 
 
 def grey_profile(gamma: float) -> bytes:
-    """A grey profile with a gamma (ICC.1:2001-04, 6.3.1)."""
+    """Return a grey profile with a gamma (ICC.1:2001-04, 6.3.1)."""
     curve = b"curv\x00\x00\x00\x00" + struct.pack(">IH2x", 1, round(gamma * 256))
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": curve})
 
 
 def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
-    """Return a CMYK profile for a press with normal black, whose cyan channel can print red.
+    """Return a CMYK profile in which the cyan ink is cyan or red, and the black ink is black.
 
-    It is an 8-bit table (ICC.1:2001-04, 6.5.8) of Lab, with a node for each corner of CMYK.
+    The profile is an 8-bit table of Lab (ICC.1:2001-04, 6.5.8) with a node for each CMYK corner.
     """
     red, cyan, white, black = (138, 209, 198), (156, 78, 92), (255, 128, 128), (0, 128, 128)
     ink = red if cyan_prints_red else cyan

@@ -1,4 +1,4 @@
-"""Blur and cutout of a photo and its matte, from arrays to arrays."""
+"""Blur the background of a photo, or cut out its subject: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from blur.imaging.modes import blur_background, cut_out
     radius=st.floats(0, 50),
     seed=st.integers(0, 1000),
 )
-def test_any_size_and_radius_keeps_subject_and_arguments(
+def test_a_blur_of_any_size_and_radius_changes_neither_the_subject_nor_the_arguments(
     height: int, width: int, radius: float, seed: int
 ) -> None:
     photo, matte = noise(height, width, seed), random_alpha(height, width, seed + 1)
@@ -71,7 +71,9 @@ def test_pixels_with_matte_0_show_only_the_blurred_background() -> None:
 
 @pytest.mark.parametrize("size", [(301, 333), (300, 451), (97, 64)])
 @pytest.mark.parametrize("radius", [3, 20, 50])
-def test_an_odd_size_is_composited_like_an_even_one(size: tuple[int, int], radius: float) -> None:
+def test_a_photo_of_any_size_with_an_almost_opaque_matte_changes_little(
+    size: tuple[int, int], radius: float
+) -> None:
     photo, matte = astronaut(*size), np.full(size, 250, np.uint8)
     result = blur_background(Scene.decompose(photo, matte), radius)
     assert difference(result, photo).mean() < 4
@@ -85,7 +87,7 @@ def test_radius_0_returns_a_copy_of_the_photo() -> None:
 
 
 @pytest.mark.parametrize("matte_level", [0, 255])
-def test_a_uniform_matte_is_all_background_or_all_subject(matte_level: int) -> None:
+def test_with_a_uniform_matte_the_photo_changes_only_if_the_matte_is_0(matte_level: int) -> None:
     photo, matte = astronaut(100, 100), np.full((100, 100), matte_level, np.uint8)
     result = blur_background(Scene.decompose(photo, matte), 8)
     assert bool((result == photo).all()) is (matte_level == 255)
@@ -110,7 +112,7 @@ def test_colours_in_transparent_pixels_have_no_influence() -> None:
 
 
 @pytest.mark.parametrize("radius", [-1, float("nan")])
-def test_a_negative_radius_is_rejected(radius: float) -> None:
+def test_a_negative_or_nan_radius_is_rejected(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
             function(Scene.decompose(noise(4, 5), random_alpha(4, 5)), radius)

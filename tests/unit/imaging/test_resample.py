@@ -17,7 +17,9 @@ def test_cells_are_the_means_of_their_pixels(step: int) -> None:
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), power=st.integers(0, 5))
-def test_every_size_is_restored_after_downscaling(height: int, width: int, power: int) -> None:
+def test_a_uniform_image_of_any_size_is_restored_after_downscaling(
+    height: int, width: int, power: int
+) -> None:
     image = flat(height, width, (10, 120, 250))
     cells = downscale(image, 1 << power)
     assert cells.shape[0] == -(-height // (1 << power))
@@ -33,7 +35,7 @@ def test_a_ramp_keeps_its_position_when_downscaled_and_upscaled(step: int) -> No
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
-def test_upscaling_has_the_variance_that_kernels_subtract(step: int) -> None:
+def test_upscaling_spreads_a_cell_by_the_variance_that_kernels_subtract(step: int) -> None:
     cells = np.zeros((1, 65), np.float32)
     cells[0, 32] = 1
     spread = upscale_by(cells, step, (step, 65 * step))[0]
@@ -45,7 +47,7 @@ def test_upscaling_has_the_variance_that_kernels_subtract(step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16, 32])
-def test_upscaling_bytes_keeps_the_mean(step: int) -> None:
+def test_upscaled_bytes_have_the_same_mean_as_upscaled_floats(step: int) -> None:
     cells = noise(40, 40)
     shape = (40 * step, 40 * step)
     off = upscale_by(cells, step, shape) - upscale_by(cells.astype(np.float32), step, shape)
@@ -53,7 +55,7 @@ def test_upscaling_bytes_keeps_the_mean(step: int) -> None:
 
 
 @given(height=st.integers(1, 100_000), width=st.integers(1, 100_000), side=st.integers(1, 500))
-def test_fitting_within_a_side_keeps_the_aspect_and_never_enlarges(
+def test_fitting_within_a_side_limits_the_longer_side_and_never_enlarges(
     height: int, width: int, side: int
 ) -> None:
     tall, wide = fit_within((height, width), side)
@@ -62,7 +64,7 @@ def test_fitting_within_a_side_keeps_the_aspect_and_never_enlarges(
     assert max(tall, wide) == min(side, max(height, width))
 
 
-def test_resizing_to_the_same_size_changes_nothing() -> None:
+def test_resizing_to_the_same_size_returns_the_same_array() -> None:
     image = noise(7, 9)
     assert resize(image, (7, 9)) is image
     assert upscale(image, (7, 9)) is image

@@ -59,7 +59,7 @@ def test_the_margin_stays_within_the_photo() -> None:
 
 
 class RedPredictor:
-    """Finds everything red."""
+    """A network that finds all red pixels."""
 
     side_px = 160
 
@@ -70,7 +70,7 @@ class RedPredictor:
 
 
 def two_squares() -> RgbU8:
-    """Return a blue photo with a red square on either side."""
+    """Return a blue photo with a red square on the left and another one on the right."""
     photo = astronaut(240, 480) // 4
     photo[..., 2] += 100
     for left in (60, 340):
@@ -102,7 +102,7 @@ def test_a_cutout_is_transparent_outside_the_region() -> None:
     assert not cutout[:, 240:, 3].any()
 
 
-def test_a_region_in_a_transparent_photo_is_at_the_same_position() -> None:
+def test_a_region_has_the_same_position_in_a_photo_with_transparent_pixels() -> None:
     photo = np.dstack((two_squares(), np.full((240, 480), 255, np.uint8)))
     photo[:40, :, 3] = 0
     result = result_of(photo, roi=parse_roi("50% 0 100% 100%"))
@@ -126,7 +126,7 @@ def test_a_radius_in_percent_equals_the_same_radius_in_pixels(side: int) -> None
     assert results[0] == results[1]
 
 
-def test_a_subject_cut_off_by_the_region_has_the_same_result_as_flat_and_reports_it() -> None:
+def test_a_subject_that_the_region_cuts_off_has_the_flat_result_with_depth_ground() -> None:
     data = saved(Image.fromarray(two_squares()), "PNG")
     cut, standing = (parse_roi(f"0 0 50% {bottom}") for bottom in (130, 200))
     results = {

@@ -66,7 +66,7 @@ def test_after_an_exception_no_further_strip_starts() -> None:
     assert len(begun) <= thread_count()
 
 
-def test_each_row_is_processed_once(threads: int) -> None:
+def test_each_row_is_processed_once_by_at_most_the_set_number_of_threads(threads: int) -> None:
     rows: Counter[int] = Counter()
     threads_used = set()
 
@@ -105,9 +105,11 @@ def test_strips_inside_strips_in_many_threads_do_not_block() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that it has threads
+@pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # the warning that the process has threads
 @pytest.mark.usefixtures("threads")
-def test_strips_also_work_in_a_forked_process() -> None:
+def test_a_forked_process_processes_every_strip() -> None:
     for_each_strip(THREE_STRIPS, lambda _: None)
     if (pid := os.fork()) == 0:
         rows: list[int] = []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CLOSE = 4
 """A pixel is recovered if no channel differs from the paid result by more than this."""
 MAX_RECOVERED = 0.01
-"""The share of pixels that an attack can recover."""
+"""The largest share of pixels that an attack can recover."""
 SIDE = 256
 SHIFT = 21
 """The number of pixels that are cropped: about half a letter."""
@@ -38,7 +38,7 @@ SHIFT = 21
 Call = Callable[["RgbU8"], "RgbU8"]
 """Sends an image and returns the result, aligned with the image."""
 Planes: TypeAlias = "NDArray[np.int16]"
-"""Channels of the common part, (..., channels, H, W)."""
+"""The channels of the part that all variants show, (..., channels, H, W)."""
 
 
 def marked(image: RgbU8) -> RgbU8:

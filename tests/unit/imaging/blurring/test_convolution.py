@@ -71,7 +71,7 @@ def test_the_blur_matches_an_exact_gaussian_up_to_the_border(radius: float) -> N
 
 
 @pytest.mark.parametrize("radius", RADII)
-def test_weights_match_the_exact_formula(radius: float) -> None:
+def test_weighted_colours_match_the_exact_formula(radius: float) -> None:
     photo, weights = astronaut(320, 352), FULL - disc(320, 352, 80)
     blurred = weighted_blur(photo, weights, radius)[0]
     has_weight = gaussian_filter(weights / FULL, radius, mode="reflect") > 0.3
@@ -118,7 +118,7 @@ def test_cells_without_weight_get_the_fallback_colours() -> None:
     np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
 
 
-def test_a_low_weight_inside_the_subject_gives_a_valid_colour() -> None:
+def test_a_pixel_with_a_very_low_weight_gets_the_colour_of_the_image() -> None:
     weights = FULL - disc(300, 300, 120)
     weights[150, 150] = 1
     image = flat(300, 300, (180, 120, 60))

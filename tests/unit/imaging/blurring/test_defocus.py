@@ -25,14 +25,14 @@ def test_the_subject_does_not_spread_into_the_background(radius: float, kernel: 
     assert difference(blurred, back)[hard == 0].max() <= 1
 
 
-def test_a_wider_radius_leaves_less_detail() -> None:
+def test_a_larger_radius_leaves_less_detail() -> None:
     scene = Scene.decompose(noise(200, 200), disc(200, 200, 40))
     blurred = (defocus_background(scene, gaussian(radius)) for radius in (1, 3, 9, 27))
     detail = [np.abs(np.diff(result.astype(float), axis=0)).mean() for result in blurred]
     assert all(finer > 2 * coarser for finer, coarser in pairwise(detail))
 
 
-def test_transparent_pixels_do_not_become_visible() -> None:
+def test_colours_of_transparent_pixels_do_not_become_visible() -> None:
     photo, matte = flat(100, 100, (90, 90, 90)), np.zeros((100, 100), np.uint8)
     alpha = np.full((100, 100), 255, np.uint8)
     photo[:, 70:], alpha[:, 70:] = (0, 255, 0), 0

@@ -46,7 +46,7 @@ class Composite(NamedTuple):
 
 
 def coarse_strands() -> AlphaU8:
-    """A disc with soft strands at its edge, like fur."""
+    """Return a matte: a disc with soft strands at its edge, like fur."""
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     fray = 12 * np.sin(40 * np.arctan2(y, x))
     ramp = np.clip((110 + fray - np.hypot(y, x)) / 6 + 0.5, 0, 1)
@@ -71,7 +71,9 @@ def plain_blur(scene: Composite, radius: float) -> RgbU8:
 
 @pytest.mark.parametrize("name", scenes())
 @pytest.mark.parametrize("radius", [5, 10, 30, 50])
-def test_the_halo_is_much_weaker_than_with_a_plain_blur(name: str, radius: float) -> None:
+def test_the_halo_is_at_least_a_quarter_weaker_than_with_a_plain_blur(
+    name: str, radius: float
+) -> None:
     scene = scenes()[name]
     ours = scene.error(blur_background(Scene.decompose(scene.photo, scene.matte), radius), radius)
     assert ours < 0.75 * scene.error(plain_blur(scene, radius), radius)

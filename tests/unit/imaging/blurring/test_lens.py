@@ -10,7 +10,7 @@ OPAQUE = np.full((200, 200), 255, np.uint8)
 
 
 def lamp() -> np.ndarray:
-    """A small white light on a dark background."""
+    """Return a picture of a small white light on a dark background."""
     image = flat(200, 200, (12, 12, 12))
     image[98:102, 98:102] = 255
     return image
@@ -25,7 +25,9 @@ def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float)
     offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
     if radius >= 1:
         variance = (taps.sum(axis=0) * offsets**2).sum()
-        assert variance == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.09)  # plus a cell's variance
+        assert variance == pytest.approx(
+            radius**2 / 4 + 1 / 12, abs=0.09
+        )  # 1 / 12 is that of a cell
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -38,7 +40,7 @@ def test_a_kernel_sums_to_one(kernel: str, radius: float) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [0.01, 1, 5, 50])
-def test_a_kernel_is_0_beyond_its_radius(kernel: str, radius: float) -> None:
+def test_a_kernel_is_0_outside_of_its_radius(kernel: str, radius: float) -> None:
     lens = KERNELS[kernel](radius)
     side = 2 * lens.radius_cells + 21
     point = np.zeros((side, side), np.float32)
@@ -48,7 +50,7 @@ def test_a_kernel_is_0_beyond_its_radius(kernel: str, radius: float) -> None:
 
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
-def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
+def test_the_fast_path_for_bytes_differs_from_floats_by_at_most_half_a_level(radius: float) -> None:
     lens, image = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
     error = lens.fast_path(image) - lens.convolve(image.astype(np.float32))
@@ -97,7 +99,7 @@ def test_every_sample_is_restored_from_linear_light() -> None:
     np.testing.assert_array_equal(lens.from_linear(lens.to_linear[samples]), samples)
 
 
-def test_light_adds_up_in_linear_light() -> None:
+def test_bokeh_mixes_linear_light_so_a_checkerboard_becomes_brighter_than_with_a_gaussian() -> None:
     checkers = np.indices((200, 200)).sum(axis=0) % 2 * 120 + 60
     image = np.repeat(checkers[..., np.newaxis], 3, axis=2).astype(np.uint8)
     grey = weighted_blur(image, OPAQUE, 3, "bokeh")[0][100, 100, 0]

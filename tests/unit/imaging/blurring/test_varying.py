@@ -53,9 +53,7 @@ def test_a_share_of_one_gives_the_uniform_blur(radius: float, kernel: str) -> No
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_share_of_zero_gives_the_sharp_photo_behind_the_subject(
-    radius: float, kernel: str
-) -> None:
+def test_a_share_of_zero_leaves_the_background_sharp(radius: float, kernel: str) -> None:
     photo, matte = astronaut(250, 230), disc(250, 230, 60)
     still = np.zeros(250, np.float32)
     result = defocus_background_by_row(Scene.decompose(photo, matte), radius, kernel, still)
@@ -103,7 +101,9 @@ def test_the_blur_grows_steadily_from_row_to_row(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [2, 10, 50])
-def test_the_subject_does_not_spread_into_any_row(radius: float, kernel: str) -> None:
+def test_the_subject_does_not_spread_into_the_background_of_any_row(
+    radius: float, kernel: str
+) -> None:
     hard = np.where(disc(400, 200, 80, softness=1) > 127, 255, 0).astype(np.uint8)
     back = flat(400, 200, (30, 60, 90))
     photo = composite(flat(400, 200, (255, 0, 0)), back, hard)
@@ -120,7 +120,7 @@ def test_transparent_pixels_of_the_photo_do_not_become_visible() -> None:
     assert difference(result, flat(100, 100, (90, 90, 90))).max() == 0
 
 
-def test_a_highlight_adds_light_in_every_row() -> None:
+def test_with_bokeh_highlights_stay_brighter_than_with_a_gaussian() -> None:
     """Bokeh mixes its levels as light, so a lamp stays brighter than in a mixture of samples."""
     photo = flat(300, 300, (20, 20, 20))
     photo[::30, ::30] = 255
@@ -134,7 +134,7 @@ def test_a_highlight_adds_light_in_every_row() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (7, 5), (33, 47)])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_pictures_of_any_size_are_blurred(shape: tuple[int, int], kernel: str) -> None:
+def test_a_blurred_picture_of_any_size_keeps_its_size(shape: tuple[int, int], kernel: str) -> None:
     scene = Scene.decompose(noise(*shape), random_alpha(*shape), random_alpha(*shape, seed=1))
     for radius in RADII:
         result = defocus_background_by_row(scene, radius, kernel, valley(shape[0]))

@@ -54,7 +54,9 @@ def test_multiplying_alphas_rounds_to_the_nearest_level() -> None:
 
 
 @pytest.mark.parametrize("background", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
-def test_the_soft_edge_of_a_cutout_has_no_old_background(background: tuple[int, int, int]) -> None:
+def test_the_soft_edge_of_a_cutout_has_no_colour_of_the_old_background(
+    background: tuple[int, int, int],
+) -> None:
     matte, foreground = disc(200, 200, 60, softness=12), flat(200, 200, (180, 120, 90))
     scene = Scene.decompose(composite(foreground, flat(200, 200, background), matte), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
@@ -98,7 +100,7 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_within_reach_a_cutout_has_colours_of_the_layer_nearby(
+def test_close_to_the_subject_a_cutout_has_colours_of_the_foreground_layer_nearby(
     shape: tuple[int, int],
 ) -> None:
     """Nearby means within a fine block that has a visible pixel, or within a coarse block."""
@@ -116,7 +118,7 @@ def test_within_reach_a_cutout_has_colours_of_the_layer_nearby(
 
 
 @pytest.mark.parametrize("radius", [0, 5])
-def test_a_cutouts_colours_are_constant_beyond_reach(radius: float) -> None:
+def test_far_from_the_subject_a_cutout_has_only_one_colour(radius: float) -> None:
     scene = Scene.decompose(noise(700, 900), disc(700, 900, 90))
     colours, alpha = cut_out(scene, radius)
     far = ~within_reach(alpha, 2 * REACH_PX)
@@ -126,7 +128,7 @@ def test_a_cutouts_colours_are_constant_beyond_reach(radius: float) -> None:
     assert np.abs(colours[far][0] - mean).max() <= 0.5
 
 
-def test_a_cutout_without_subject_is_constant() -> None:
+def test_a_cutout_without_a_subject_has_only_one_colour() -> None:
     scene = Scene.decompose(noise(300, 200), np.zeros((300, 200), np.uint8))
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)
     assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 1
@@ -135,7 +137,7 @@ def test_a_cutout_without_subject_is_constant() -> None:
 @pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
 @pytest.mark.parametrize("factor", [0.5, 1 / 3, 1 / 16, 1.7])
 def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: float) -> None:
-    """Viewers that resize straight colour and alpha separately show no other colour."""
+    """Viewers that resize colour and alpha separately show no colour of the old background."""
     shape = 640, 960
     matte, foreground = disc(*shape, 200, softness=4), flat(*shape, (180, 120, 90))
     scene = Scene.decompose(composite(foreground, flat(*shape, (10, 200, 30)), matte), matte)
@@ -151,7 +153,7 @@ def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: 
 
 
 def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
-    """Return the pixels that are at most this far from a visible pixel, along both axes."""
+    """Return the pixels at most `reach_px` away from a visible pixel, along both axes."""
     side = 2 * reach_px + 1
     near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(near, np.bool_)

@@ -30,7 +30,7 @@ def test_each_pixel_of_a_gap_gets_colours_from_the_nearer_side() -> None:
     assert filled[:, -13].min() > 140
 
 
-def test_without_any_weight_all_pixels_count_equally() -> None:
+def test_a_uniform_image_without_any_weight_does_not_change() -> None:
     colours = np.full((5, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, np.zeros((5, 7), np.float32)), colours, atol=1e-3)
 
@@ -43,7 +43,7 @@ def test_very_low_weights_do_not_darken_colours(exponent: int) -> None:
     np.testing.assert_allclose(fill(colours, weights), colours, atol=1e-2)
 
 
-def test_visible_pixels_stay_and_transparent_ones_have_no_influence() -> None:
+def test_visible_pixels_do_not_change_and_transparent_pixels_have_no_influence() -> None:
     alpha = random_alpha(90, 70)
     alpha[:, 30:50] = 0
     one, other = noise(90, 70), noise(90, 70)
@@ -60,7 +60,7 @@ def test_visible_colours_continue_in_transparent_pixels() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (900, 2)])
-def test_a_fully_transparent_photo_is_filled(size: tuple[int, int]) -> None:
+def test_filling_a_fully_transparent_photo_keeps_its_size(size: tuple[int, int]) -> None:
     assert fill_transparent(noise(*size), np.zeros(size, np.uint8)).shape == (*size, 3)
 
 

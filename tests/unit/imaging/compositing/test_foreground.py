@@ -34,7 +34,7 @@ def test_the_composite_of_the_layers_is_the_photo() -> None:
     assert difference(composite(foreground, background, matte), photo).mean() < 1
 
 
-def test_certain_pixels_are_unchanged() -> None:
+def test_pixels_with_a_matte_of_0_or_255_do_not_change() -> None:
     photo, matte = noise(120, 90), disc(120, 90, 30)
     certain = (matte == 0) | (matte == 255)
     for layer in Layer:
@@ -73,7 +73,7 @@ def test_an_estimate_whose_composite_is_the_photo_does_not_change() -> None:
     np.testing.assert_allclose(layers.background, background, atol=1e-3)
 
 
-def test_the_difference_goes_mostly_to_the_layer_with_more_alpha() -> None:
+def test_the_error_of_the_estimate_changes_mostly_the_layer_with_more_alpha() -> None:
     alpha = np.full((1, 3), 0.9, np.float32)
     estimate = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
     layers = blur_fusion(np.full((1, 3), 120, np.float32), alpha, estimate)
@@ -81,7 +81,7 @@ def test_the_difference_goes_mostly_to_the_layer_with_more_alpha() -> None:
     assert 100 < layers.background.max() < 104
 
 
-def test_only_mixed_pixels_of_the_rows_are_unmixed() -> None:
+def test_only_pixels_of_the_given_rows_with_partial_alpha_are_unmixed() -> None:
     photo, matte = noise(40, 30), random_alpha(40, 30) // 128 * 255
     matte[10, 5] = matte[30, 7] = 100
     mixed = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))

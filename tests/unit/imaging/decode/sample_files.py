@@ -1,4 +1,4 @@
-"""Change files from Pillow to sample files like those from phones, cameras and editors."""
+"""Make sample files like those of phones, cameras and editors, from files of Pillow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def box(kind: bytes, body: bytes) -> bytes:
-    """A box (ISO/IEC 14496-12, 4.2)."""
+    """Return a box (ISO/IEC 14496-12, 4.2)."""
     return struct.pack(">L4s", 8 + len(body), kind) + body
 
 
@@ -31,7 +31,7 @@ def with_nclx(data: bytes, primaries: int, transfer: int) -> bytes:
 def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
     """Add an essential property to the primary item of a HEIC or AVIF.
 
-    The changed `meta` box is at the end, so that other offsets in the file stay valid.
+    The changed `meta` box is at the end, so that the offsets in the file stay valid.
     """
     meta = next(part for part in boxes(data) if part.kind == b"meta")
     inner = list(boxes(data, meta.body + 4, meta.end))
@@ -88,7 +88,7 @@ def deep_png(samples: bytes, size: tuple[int, int], *chunks: bytes) -> bytes:
 
 
 def segment(marker: int, data: bytes) -> bytes:
-    """A segment of a JPEG (ITU-T T.81, B.1.1.4)."""
+    """Return a segment of a JPEG (ITU-T T.81, B.1.1.4)."""
     return bytes((0xFF, marker)) + struct.pack(">H", 2 + len(data)) + data
 
 

@@ -34,7 +34,7 @@ def test_a_frame_larger_than_the_stated_size_is_rejected(name: str) -> None:
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_the_limit_allows_the_memory_that_a_photo_needs(subsampling: str) -> None:
+def test_a_photo_of_12_megapixels_is_decoded_within_the_memory_limit(subsampling: str) -> None:
     photo = astronaut(3000, 4000)
     file = saved(Image.fromarray(photo), "AVIF", speed=10, subsampling=subsampling)
     assert difference(decode(file, max_pixels=50_000_000).pixels, photo).mean() < 4
@@ -61,7 +61,7 @@ def test_the_memory_limit_is_set_in_the_main_thread_only(monkeypatch: pytest.Mon
     assert limits[1] == before
 
 
-def test_an_existing_lower_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_limit_that_is_already_lower_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = limit()
     new_limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, hard))

@@ -41,7 +41,7 @@ MASKS = {
 
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("direction", [1, -1])
-def test_any_bit_masks_give_their_colours(kind: str, direction: int) -> None:
+def test_colours_are_read_with_the_bit_masks_of_the_file(kind: str, direction: int) -> None:
     bits, masks = MASKS[kind]
     image = astronaut(9, 7)
     words = np.zeros((9, 8 if bits == 16 else 7), np.uint32)
@@ -56,7 +56,7 @@ def test_any_bit_masks_give_their_colours(kind: str, direction: int) -> None:
     assert photo.alpha is None
 
 
-def test_an_alpha_mask_gives_alpha() -> None:
+def test_alpha_is_read_with_the_alpha_mask_of_the_file() -> None:
     image, alpha = astronaut(6, 8) >> 4, noise(6, 8)[..., 0] >> 4
     words = image[..., 0].astype(np.uint16) << 8 | image[..., 1] << 4 | image[..., 2]
     words |= alpha.astype(np.uint16) << 12
@@ -67,7 +67,7 @@ def test_an_alpha_mask_gives_alpha() -> None:
     np.testing.assert_array_equal(photo.alpha, alpha * 17)
 
 
-def test_one_bit_of_alpha_in_16_is_read() -> None:
+def test_one_bit_of_alpha_in_16_bits_is_read() -> None:
     image, alpha = astronaut(6, 8) >> 3, noise(6, 8)[..., 0] >> 7
     words = image[..., 0].astype(np.uint16) << 10 | image[..., 1].astype(np.uint16) << 5
     words |= image[..., 2] | alpha.astype(np.uint16) << 15
@@ -85,7 +85,9 @@ def test_masks_with_gaps_are_rejected() -> None:
 
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("width", [12, 13, 301])
-def test_runs_padded_past_an_odd_row_do_not_skew_the_image(bits: int, width: int) -> None:
+def test_padding_after_the_last_pixel_of_a_row_does_not_skew_the_image(
+    bits: int, width: int
+) -> None:
     indices = noise(10, width)[..., 0] >> (8 - bits)
     palette = astronaut(1, 1 << bits)[0]
     rows = b""
@@ -134,7 +136,7 @@ def test_the_profile_of_a_version_5_header_is_kept(profile: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, astronaut(4, 8))
 
 
-def test_a_bmp_with_an_embedded_jpeg_is_named_in_the_error() -> None:
+def test_the_error_for_a_bmp_with_an_embedded_jpeg_names_this_kind_of_bmp() -> None:
     inner = saved(Image.fromarray(astronaut(8, 8)), "JPEG")
     with pytest.raises(
         InvalidImageError, match="BMP that contains a JPEG or a PNG is not supported"

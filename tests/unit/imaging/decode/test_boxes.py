@@ -1,4 +1,4 @@
-"""The boxes of HEIC and AVIF that the decoders do not apply."""
+"""Boxes of HEIC and AVIF that our code applies, because the decoders ignore them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def photo(file_format: str, **options: object) -> bytes:
     return saved(Image.fromarray(astronaut(280, 320)), file_format, quality=95, **options)
 
 
-def test_a_motion_photo_with_a_video_of_any_length_is_read() -> None:
+def test_a_motion_photo_with_a_video_of_3_megabytes_is_read() -> None:
     images = [Image.fromarray(astronaut(64, 64))] + [Image.new("RGB", (16, 16))] * 23
     file = BytesIO()
     images[0].save(file, "HEIF", save_all=True, append_images=images[1:])
@@ -71,7 +71,7 @@ def test_an_impossible_clean_aperture_is_ignored(file_format: str, aperture: byt
     assert decode(data, max_pixels=1_000_000).pixels.shape == (280, 320, 3)
 
 
-def test_an_alpha_item_without_a_size_gets_its_master_images_size() -> None:
+def test_an_alpha_item_without_a_size_gets_the_size_of_its_image() -> None:
     image = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
     whole = saved(Image.fromarray(image), "AVIF", quality=90)
     items = read_items(whole)
@@ -87,7 +87,7 @@ def test_an_alpha_item_without_a_size_gets_its_master_images_size() -> None:
     np.testing.assert_array_equal(one.alpha, other.alpha)
 
 
-def test_a_file_whose_alpha_has_a_size_is_not_changed() -> None:
+def test_a_file_without_an_alpha_item_is_not_changed() -> None:
     whole = photo("AVIF")
     assert add_alpha_sizes(whole) is whole
 

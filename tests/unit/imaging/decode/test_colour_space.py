@@ -1,4 +1,4 @@
-"""Colour spaces without an ICC profile: wide gamuts, exponents and high dynamic range."""
+"""Colour spaces without an ICC profile: wide gamuts, gamma and high dynamic range."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_display_p3_in_png_chunks_keeps_its_colours(chunks: tuple[bytes, ...]) -
     np.testing.assert_array_equal(photo.pixels, in_p3(astronaut()))
 
 
-def test_the_built_display_p3_profile_matches_others() -> None:
+def test_the_built_display_p3_profile_gives_the_same_colours_as_apples_profile() -> None:
     built = read(png_with(Image.fromarray(astronaut()), png_chunk(b"cICP", bytes((12, 13, 0, 1)))))
     ours, theirs = (in_srgb(astronaut(), profile) for profile in (built.icc_profile, display_p3()))
     assert difference(ours, theirs).max() <= 1
@@ -135,7 +135,7 @@ def test_bt2020_with_standard_range_gets_a_profile(transfer: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [b"cICP", b"sRGB"])
-def test_srgb_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
+def test_a_png_with_an_srgb_or_a_cicp_chunk_for_srgb_gets_no_profile(chunk: bytes) -> None:
     body = {b"cICP": bytes((1, 13, 0, 1)), b"sRGB": b"\0"}[chunk]
     data = png_with(Image.fromarray(astronaut()), png_chunk(chunk, body), SRGB_GAMMA)
     photo = read(data)

@@ -40,7 +40,7 @@ def dcf(index: bytes) -> bytes:
     return exif((34665, LONG, 1, struct.pack("<L", 26)), after=nested + last)
 
 
-def test_a_dcf_optional_file_gets_an_adobe_rgb_profile() -> None:
+def test_a_photo_with_the_adobe_rgb_mark_gets_an_adobe_rgb_profile() -> None:
     assert is_adobe_rgb(dcf(b"R03\0"))
     assert not is_adobe_rgb(dcf(b"R98\0"))
     jpeg = saved(Image.fromarray(PHOTO), "JPEG", quality=95)
@@ -54,7 +54,7 @@ def test_a_dcf_optional_file_gets_an_adobe_rgb_profile() -> None:
     np.testing.assert_array_equal(photo.pixels, plain.pixels)
 
 
-def test_a_dcf_optional_file_keeps_its_own_profile() -> None:
+def test_a_photo_with_the_adobe_rgb_mark_keeps_its_embedded_profile() -> None:
     jpeg = saved(Image.fromarray(PHOTO), "JPEG", icc_profile=SRGB)
     photo = decode(jpeg[:2] + segment(0xE1, dcf(b"R03\0")) + jpeg[2:], max_pixels=10_000)
     assert photo.icc_profile == SRGB

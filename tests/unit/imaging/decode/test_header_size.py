@@ -29,12 +29,14 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("size", [(1, 1), (500, 333), (333, 500), (4000, 3), (1, 16383)])
-def test_the_size_equals_the_decoded_photos_size(name: str, size: tuple[int, int]) -> None:
+def test_the_size_in_the_header_equals_the_size_of_the_image(
+    name: str, size: tuple[int, int]
+) -> None:
     kind, options = WRITERS[name]
     assert read_header_size(saved(Image.new("RGB", size, (9, 9, 9)), kind, **options)) == size
 
 
-def test_other_formats_are_not_read() -> None:
+def test_gif_bmp_tiff_and_text_give_no_size() -> None:
     for kind in ("GIF", "BMP", "TIFF"):
         assert read_header_size(saved(Image.new("RGB", (30, 20)), kind)) is None
     assert read_header_size(b"text") is None
@@ -55,7 +57,7 @@ def test_damaged_headers_are_never_an_error(signature: bytes, rest: bytes) -> No
     assert size is None or min(size) > 0
 
 
-def test_a_side_of_zero_is_rejected() -> None:
+def test_a_png_with_a_width_of_0_gives_no_size() -> None:
     png = saved(Image.new("RGB", (30, 20)), "PNG")
     assert read_header_size(png[:16] + bytes(4) + png[20:]) is None
 
@@ -72,7 +74,9 @@ def test_the_size_is_found_after_megabytes_of_metadata_that_the_decoder_accepts(
     [(b"\xff", (300, 200)), (b"\xff\xe1\x00\x02", None), (b"\xff\xe1\x00\x00", None)],
     ids=["fill bytes", "empty segments", "segments without a length"],
 )
-def test_the_size_is_read_in_a_short_time(filling: bytes, size: tuple[int, int] | None) -> None:
+def test_the_search_for_the_size_in_22_megabytes_takes_less_than_a_second(
+    filling: bytes, size: tuple[int, int] | None
+) -> None:
     data = JPEG[:2] + filling * (22_000_000 // len(filling)) + JPEG[2:]
     begun = time.process_time()
     assert read_header_size(data) == size

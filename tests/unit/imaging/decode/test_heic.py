@@ -1,4 +1,4 @@
-"""The metadata of a HEIC: removed before decoding, and limited."""
+"""The metadata of HEIC files is removed before decoding, and its amount is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ICC profiles: libpng accepts the written profile, and it keeps the colours."""
+"""ICC profiles: libpng accepts the written profiles, and they do not change colours."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_a_too_short_segment_is_ignored(short: bytes, kind: str) -> None:
         (0xF7, 8, "JPEG-LS"),
     ],
 )
-def test_an_unsupported_kind_of_jpeg_is_named_in_the_error(
+def test_the_error_for_an_unsupported_kind_of_jpeg_names_the_kind(
     marker: int, bits: int, name: str
 ) -> None:
     whole = bytearray(jpeg())
@@ -93,6 +93,6 @@ def test_an_unsupported_kind_of_jpeg_is_named_in_the_error(
         pixels(bytes(whole))
 
 
-def test_a_video_after_the_image_changes_nothing() -> None:
+def test_data_after_the_end_of_the_image_changes_no_pixel() -> None:
     whole = jpeg()
     np.testing.assert_array_equal(pixels(whole + b"\xff\xd8\xff\xda\0\0" * 9), pixels(whole))

@@ -51,7 +51,7 @@ def tiled(image: int, tile: int, kind: int = LONG) -> list[tuple[int, int, int, 
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
-def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
+def test_an_ordinary_jpeg_passes_the_limits(options: dict[str, bool]) -> None:
     with does_not_raise():
         check_jpeg(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
@@ -140,7 +140,9 @@ def test_a_gif_with_too_many_blocks_before_its_first_frame_is_rejected(piece: by
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
-def test_the_size_limit_of_a_tile_depends_on_the_image(order: str, *, big: bool) -> None:
+def test_the_size_limit_of_a_tile_depends_on_the_size_of_the_image(
+    order: str, *, big: bool
+) -> None:
     check_tiff(directory(*tiled(1, 4096), order=order, big=big))
     check_tiff(directory(*tiled(10_000, 10_016), order=order, big=big))
     with pytest.raises(InvalidImageError, match="tiles"):
@@ -153,7 +155,7 @@ def test_a_tiles_size_is_read_in_every_integer_type(kind: int) -> None:
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 
 
-def test_if_a_tag_has_two_entries_the_worse_one_decides() -> None:
+def test_if_a_tag_has_two_entries_the_entry_that_exceeds_the_limit_decides() -> None:
     contradictory = [*tiled(1, 44_000), *tiled(44_000, 256)]
     for entries in (contradictory, contradictory[::-1]):
         with pytest.raises(InvalidImageError, match="tiles"):

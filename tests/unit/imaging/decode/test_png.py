@@ -1,4 +1,4 @@
-"""PNG: broken ancillary chunks are ignored."""
+"""PNG: broken ancillary chunks are ignored, and broken critical chunks are rejected."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_gamma_is_used_if_the_profile_is_unusable(profile: bytes) -> None:
         (b"iCCP", b"name\0\0" + zlib.compress(SRGB)),
     ],
 )
-def test_colour_chunks_are_read_only_before_the_palette_and_the_pixels(
+def test_colour_chunks_after_the_palette_or_after_pixels_are_ignored(
     kind: bytes, body: bytes, before: bytes
 ) -> None:
     image = Image.fromarray(PHOTO).quantize(16)
@@ -155,13 +155,13 @@ def test_a_critical_chunk_with_a_wrong_crc_is_rejected() -> None:
         decode(data[:29] + b"\0\0\0\0" + data[33:], max_pixels=1000)
 
 
-def test_apples_cgbi_png_is_named_in_the_error() -> None:
+def test_the_error_for_apples_cgbi_png_names_this_kind_of_png() -> None:
     data = saved(Image.fromarray(PHOTO), "PNG")
     with pytest.raises(InvalidImageError, match="CgBI variant of PNG is not supported; save it as"):
         decode(data[:8] + png_chunk(b"CgBI", bytes(4)) + data[8:], max_pixels=1000)
 
 
-def test_the_first_image_of_an_animation_is_read_without_the_others() -> None:
+def test_only_the_first_image_of_an_animation_is_read() -> None:
     frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
     data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(decode(data, max_pixels=1000).pixels, PHOTO)

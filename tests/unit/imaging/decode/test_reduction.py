@@ -24,7 +24,7 @@ def jpeg(height: int = 301, width: int = 403, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize(("factor", "used"), [(1, 1), (2, 2), (4, 4), (8, 8), (16, 8)])
-def test_a_jpeg_is_smaller_by_a_power_of_two_up_to_8(factor: int, used: int) -> None:
+def test_a_jpeg_is_reduced_by_a_power_of_two_up_to_8(factor: int, used: int) -> None:
     photo = reduced(jpeg(), factor)
     assert photo.pixels.shape == (-(-301 // used), -(-403 // used), 3)
     assert (photo.reduction, photo.full_shape) == (used, (301, 403))
@@ -39,7 +39,7 @@ def test_the_smaller_image_looks_like_the_full_one_downscaled(options: dict[str,
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_jpeg_has_its_upright_size(orientation: int) -> None:
+def test_a_rotated_jpeg_is_reduced_and_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     photo = reduced(jpeg(exif=exif), 2)
@@ -57,7 +57,7 @@ def test_a_turned_jpeg_has_its_upright_size(orientation: int) -> None:
         saved(Image.fromarray(noise(60, 80)).convert("CMYK"), "JPEG"),
     ],
 )
-def test_other_files_are_decoded_in_full_size(data: bytes) -> None:
+def test_png_webp_grey_and_cmyk_files_are_decoded_in_full_size(data: bytes) -> None:
     photo = reduced(data, 4)
     assert photo.pixels.shape == (60, 80, 3)
     assert (photo.reduction, photo.full_shape) == (1, (60, 80))
@@ -79,6 +79,6 @@ def test_a_truncated_jpeg_is_rejected_in_each_size(missing: int) -> None:
             reduced(jpeg()[:-missing], factor)
 
 
-def test_the_limit_applies_to_the_full_size() -> None:
+def test_the_limit_of_pixels_applies_to_the_full_size() -> None:
     with pytest.raises(ImageTooLargeError):
         decode(jpeg(), max_pixels=301 * 403 - 1, reduction=lambda _: 8)

@@ -14,7 +14,7 @@ from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.rgb import scale_grey, to_rgb
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
-"""All 256 greys, exactly, in 16 bits."""
+"""The 256 greys of 8 bits, as 16-bit samples."""
 GREYS = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
 
 
@@ -55,7 +55,7 @@ def test_grey_with_alpha_keeps_both(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
-def test_16_bits_are_scaled_and_not_clipped(order: str) -> None:
+def test_a_16_bit_tiff_is_scaled_and_not_clipped(order: str) -> None:
     assert_grey(read(saved(Image.fromarray(RAMP.astype(order)), "TIFF")), GREYS)
 
 
@@ -74,12 +74,12 @@ def test_floats_are_scaled_by_the_smallest_range_that_fits(scale: int) -> None:
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_floats_beyond_all_ranges_are_stretched() -> None:
+def test_floats_outside_of_all_ranges_are_stretched_from_black_to_white() -> None:
     samples = GREYS.astype(np.float32) * 1000 - 90_000
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_nan_and_infinite_samples_are_decoded() -> None:
+def test_a_nan_sample_becomes_black() -> None:
     samples = np.array([[0, np.nan, 1]], np.float32)
     np.testing.assert_array_equal(scale_grey(samples), [[0, 0, 255]])
 
@@ -166,7 +166,7 @@ def test_grey_with_a_transparent_level_has_alpha(samples: np.ndarray, key: int) 
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "LAB", "HSV"])
-def test_other_colour_spaces_keep_their_colours(mode: str) -> None:
+def test_ycbcr_lab_and_hsv_images_keep_their_colours(mode: str) -> None:
     image = Image.fromarray(astronaut(60, 60))
     if mode == "LAB":
         srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")

@@ -39,7 +39,7 @@ def test_grey_with_alpha_and_a_profile_keeps_its_alpha() -> None:
     assert photo.pixels[0, 55, 0] > 120
 
 
-def test_grey_with_an_rgb_profile_keeps_it_because_the_result_is_rgb() -> None:
+def test_grey_with_an_rgb_profile_keeps_the_profile_because_the_result_is_rgb() -> None:
     photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=SRGB))
     assert photo.icc_profile == SRGB
     np.testing.assert_array_equal(photo.pixels, np.dstack([GREYS] * 3))

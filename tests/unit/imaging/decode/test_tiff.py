@@ -19,7 +19,7 @@ def read(data: bytes) -> Photo:
 
 
 @pytest.mark.parametrize("tag", [254, 255])
-def test_the_full_size_page_is_read_if_the_first_is_a_smaller_copy(tag: int) -> None:
+def test_the_full_size_page_is_read_if_the_first_page_is_a_smaller_copy(tag: int) -> None:
     small = Image.fromarray(noise(10, 12))
     large = Image.fromarray(astronaut(100, 120))
     data = saved(
@@ -58,7 +58,7 @@ def test_bigtiff_in_big_endian_is_read() -> None:
 
 
 def sub_page(photometric: int) -> bytes:
-    """Return a TIFF whose first page is a small copy, and whose sub-page is of another kind."""
+    """Return a TIFF with a small copy as first page, and 16-bit samples in its sub-page."""
     small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
     nested = page(to_16bit(noise(20, 30)[..., :1]), photometric)
     start = len(small) + struct.unpack_from("<L", nested, 4)[0]
@@ -103,7 +103,7 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_the_error_for_an_unsupported_kind_names_it_and_a_supported_kind(kind: str) -> None:
+def test_the_error_for_an_unsupported_kind_of_tiff_names_the_kind(kind: str) -> None:
     name = kind.replace("32-bit", "floating-point")
     with pytest.raises(InvalidImageError, match=f"{name} is not supported; save it as"):
         read(UNSUPPORTED[kind]())
@@ -115,7 +115,7 @@ def test_an_orientation_in_the_xmp_of_a_tiff_is_ignored() -> None:
     np.testing.assert_array_equal(photo.pixels, astronaut(20, 30))
 
 
-def test_the_size_of_a_tiff_is_checked_before_unpacking() -> None:
+def test_a_tiff_with_too_many_pixels_is_rejected() -> None:
     with pytest.raises(ImageTooLargeError):
         decode(page(to_16bit(noise(20, 30)), 2, planar=True), max_pixels=599)
 

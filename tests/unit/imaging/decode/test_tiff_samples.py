@@ -18,7 +18,7 @@ from blur.imaging.decode.decoder import Photo, decode
 
 ORDERS = ("<", ">")
 COMPRESSIONS = (1, 8)
-"""None and Deflate."""
+"""The codes of no compression and of Deflate."""
 
 
 def read(data: bytes) -> Photo:
@@ -107,7 +107,9 @@ def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("unit", [1, 257, 0x01010101])
-def test_unsigned_32_bits_fill_8_or_16_or_all_of_them(unit: int, channels: int, order: str) -> None:
+def test_unsigned_32_bit_samples_are_scaled_by_their_8_16_or_32_used_bits(
+    unit: int, channels: int, order: str
+) -> None:
     image = astronaut(40, 50)[..., :channels]
     samples = (image.astype(np.uint64) * unit).astype(np.uint32)
     photo = read(page(samples, 2 if channels == 3 else 1, order=order))
@@ -146,7 +148,7 @@ def test_floats_with_the_floating_point_predictor_are_read() -> None:
     assert difference(read(data).pixels, astronaut(12, 20)).max() <= 1
 
 
-def test_floats_with_highlights_and_nans_keep_their_scale_and_alpha() -> None:
+def test_a_nan_does_not_change_the_scale_of_floats_but_a_very_bright_sample_does() -> None:
     samples = np.dstack((astronaut(300, 40) / 255, np.full((300, 40), 0.5))).astype(np.float32)
     samples[0, 0, 0] = np.nan
     photo = read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1))
@@ -210,7 +212,7 @@ def test_tiles_of_planes_are_joined(compression: int) -> None:
     np.testing.assert_array_equal(read(data).pixels, np.rot90(astronaut(40, 50), -1))
 
 
-def test_a_truncated_file_of_unpacked_samples_is_rejected() -> None:
+def test_a_damaged_file_of_unpacked_samples_is_decoded_or_rejected() -> None:
     whole = page(to_16bit(astronaut(20, 30)), 2, planar=True, compression=8, rows_per_strip=5)
     start = struct.unpack_from("<L", whole, 4)[0]
     for offset in range(8, start, 97):

@@ -44,7 +44,7 @@ def test_a_rough_base_is_one_contact() -> None:
     assert subject.contacts() == [150]
 
 
-def test_subjects_are_sorted_by_size_and_litter_is_left_out() -> None:
+def test_subjects_are_sorted_by_size_and_very_small_regions_are_left_out() -> None:
     near, far, litter = (40, 180, 20, 60), (60, 120, 120, 140), (190, 193, 150, 153)
     subjects = find_subjects(mask_of(far, litter, near))
     assert [subject.bottom for subject in subjects] == [180, 120]
@@ -56,7 +56,7 @@ def test_two_parts_of_one_subject_in_the_matte_are_one_subject() -> None:
     assert (subject.top, subject.bottom) == (40, 190)
 
 
-def test_a_component_far_above_a_subject_is_not_a_part_of_it() -> None:
+def test_a_region_far_above_a_subject_is_a_separate_subject() -> None:
     person, kite = (100, 190, 80, 120), (5, 45, 70, 130)
     subjects = find_subjects(mask_of(person, kite))
     assert [subject.top for subject in subjects] == [100, 5]
@@ -70,7 +70,7 @@ def test_a_subject_is_cut_if_the_border_touches_most_of_its_width(
     assert [subject.is_cut for subject in find_subjects(mask_of(body, foot))] == cut
 
 
-def test_the_outline_of_a_mask_is_the_row_below_each_column() -> None:
+def test_the_lower_outline_is_the_row_below_the_lowest_pixel_of_each_column() -> None:
     assert lower_outline(mask_of((2, 5, 0, 2), (1, 3, 2, 3), height=8, width=4)) == [5, 5, 3, 0]
 
 

@@ -34,14 +34,14 @@ def test_the_ground_is_sharp_at_the_subjects_base_and_ends_at_the_horizon() -> N
     np.testing.assert_allclose(ground, (0.8, 0.8, 0.3), atol=0.01)
 
 
-def test_everything_between_two_subjects_is_in_focus() -> None:
+def test_the_ground_between_the_bases_of_two_subjects_is_in_focus() -> None:
     ground = found((0.3, 0.9, 0.1, 0.25), (0.3, 0.65, 0.6, 0.7))
     np.testing.assert_allclose(ground, (0.9, 0.65, 0.3), atol=0.01)
     shares = circle_of_confusion(ground, HEIGHT)
     assert shares[round(0.66 * HEIGHT) : round(0.89 * HEIGHT)].max() == 0
 
 
-def test_the_farther_of_two_feet_is_in_focus() -> None:
+def test_the_band_in_focus_contains_both_feet_of_a_subject() -> None:
     ground = found((0.2, 0.7, 0.4, 0.6), (0.7, 0.85, 0.4, 0.45), (0.7, 0.8, 0.55, 0.6))
     np.testing.assert_allclose(ground, (0.85, 0.8, 0.2), atol=0.01)
 
@@ -101,11 +101,13 @@ def test_transparency_under_the_subject_gives_no_ground() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
-def test_a_subject_that_fills_a_tiny_or_thin_picture_is_cut_off(shape: tuple[int, int]) -> None:
+def test_a_subject_that_fills_a_tiny_or_thin_picture_gives_no_ground(
+    shape: tuple[int, int],
+) -> None:
     assert find_ground(np.full(shape, 255, np.uint8)) is None
 
 
-def test_the_size_of_the_photo_does_not_matter() -> None:
+def test_the_ground_does_not_depend_on_the_size_of_the_photo() -> None:
     small, large = (find_ground(disc(side, side, side / 4)) for side in (400, 1600))
     assert small is not None
     assert large is not None

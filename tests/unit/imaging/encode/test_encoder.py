@@ -42,7 +42,7 @@ def test_a_png_keeps_the_profile() -> None:
 
 
 @pytest.mark.parametrize("profile", [None, SRGB])
-def test_a_png_has_no_other_metadata(profile: bytes | None) -> None:
+def test_a_png_has_no_metadata_except_the_profile(profile: bytes | None) -> None:
     kinds = set(chunks(encode(noise(20, 30), None, profile, "png", 90).data))
     assert kinds == {b"IHDR", b"IDAT", b"IEND"} | ({b"iCCP"} if profile else set())
 
@@ -64,13 +64,13 @@ def test_every_format_keeps_the_pixels_approximately_and_has_its_media_type(outp
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_every_format_keeps_a_wide_gamut_profile(output: str) -> None:
+def test_every_format_keeps_the_profile(output: str) -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, output, 90).data))
     assert image.info["icc_profile"] == SRGB
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_no_format_has_other_metadata(output: str) -> None:
+def test_a_file_without_a_profile_has_no_metadata_in_any_format(output: str) -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, None, output, 90).data))
     image.load()
     assert not image.getexif()
@@ -110,7 +110,9 @@ def test_a_quality_out_of_range_is_rejected(quality: int) -> None:
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (17, 31)])
-def test_odd_sizes_are_kept(output: str, size: tuple[int, int]) -> None:
+def test_images_of_one_pixel_or_with_very_short_sides_keep_their_size(
+    output: str, size: tuple[int, int]
+) -> None:
     image = Image.open(BytesIO(encode(noise(*size), None, None, output, 90).data))
     image.load()
     assert image.size == size[::-1]

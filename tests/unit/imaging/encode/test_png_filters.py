@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """Return all pairs of a left and an upper byte with one corner; `here` is 0: (256, 256)."""
+    """Return all pairs of a left and an upper byte, (256, 256), with one corner; `here` is 0."""
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 
@@ -60,7 +60,7 @@ def test_a_decoder_reads_filtered_rows_back(type_: int, rows: slice, channels: i
 
 
 def unfilter(type_: int, filtered: NDArray[np.uint8], image: ImageU8, top: int) -> ImageU8:
-    """Decode rows byte by byte; the rows above `top` are the image's own (9.2)."""
+    """Decode rows byte by byte (9.2); the row above `top` is a row of `image`."""
     _, width, channels = image.shape
     decoded = np.zeros((len(filtered), width, channels), int)
     for y, x, c in np.ndindex(*decoded.shape):

@@ -42,7 +42,7 @@ def test_the_laplacian_is_symmetric_and_positive() -> None:
     assert one @ windows.apply(one) > 0
 
 
-def test_the_diagonal_equals_the_laplacians() -> None:
+def test_the_diagonal_equals_the_diagonal_of_the_laplacian() -> None:
     windows = Windows.touching(everywhere(6, 7), noise(6, 7))
     products = [windows.apply(unit) for unit in np.eye(42, dtype=np.float32)]
     np.testing.assert_allclose(windows.diagonal(), np.diagonal(products), atol=1e-5)
@@ -61,9 +61,11 @@ def test_windows_without_an_unknown_pixel_are_omitted() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # pymatting's imports warn about deprecations
-def test_the_laplacian_of_a_photo_equals_pymattings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_laplacian_of_a_photo_equals_the_laplacian_of_pymatting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    from pymatting.laplacian.cf_laplacian import cf_laplacian  # noqa: PLC0415 - env first
+    from pymatting.laplacian.cf_laplacian import cf_laplacian  # noqa: PLC0415 - after setenv
 
     photo = astronaut(40, 50)
     theirs = cf_laplacian(photo / 255, EPSILON, 1)
@@ -84,7 +86,7 @@ def test_conjugate_gradients_solve_a_known_system() -> None:
     np.testing.assert_allclose(solution, truth, atol=1e-4)
 
 
-def test_a_solution_does_not_change_if_it_is_the_start() -> None:
+def test_conjugate_gradients_that_start_at_the_solution_do_not_change_it() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
     solution = conjugate_gradients(
         lambda x: 2 * x, 2 * ones, 2 * truth, truth, max_iterations=5, tolerance=1e-6

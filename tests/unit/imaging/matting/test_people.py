@@ -57,7 +57,9 @@ def test_a_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> N
     [box(60, 300, 50, 270), box(60, 320, 50, 200), box(0, 0, 0, 0), PORTRAIT * np.float32(0.8)],
     ids=["above the border", "small at the border", "nobody", "uncertain"],
 )
-def test_other_pictures_keep_the_certain_pixels_of_the_saliency_map(people: AlphaF32) -> None:
+def test_a_map_of_people_without_a_certain_portrait_does_not_change_the_saliency_map(
+    people: AlphaF32,
+) -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, people, never), FACE_ONLY)
 
 
@@ -67,7 +69,7 @@ def test_persons_that_are_not_salient_stay_in_the_background() -> None:
     np.testing.assert_array_equal(combine(saliency, people, never), saliency)
 
 
-def test_a_half_transparent_person_becomes_opaque_and_any_other_ghost_transparent() -> None:
+def test_half_transparent_persons_become_opaque_and_other_such_regions_transparent() -> None:
     first = box(100, 300, 20, 140)
     both = np.maximum(first, box(100, 300, 140, 260, 0.45))
     person = combine(both, box(100, 300, 20, 260), never)
@@ -117,7 +119,7 @@ def test_with_subject_person_a_photo_without_a_person_is_rejected(value: float) 
         predict_person(Sequence(np.full((256, 256), value, np.float32)), noise(90, 120))
 
 
-def test_maps_of_other_sizes_are_combined_at_the_size_of_the_saliency_map() -> None:
+def test_maps_of_different_sizes_are_combined_at_the_size_of_the_saliency_map() -> None:
     large = np.zeros((1024, 1024), np.float32)
     large[190:640, 160:860] = 1
     small = np.zeros((256, 256), np.float32)

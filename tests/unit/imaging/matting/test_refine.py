@@ -27,7 +27,7 @@ def test_an_extremely_long_photo_is_refined(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_a_certain_map_is_unchanged(level: int) -> None:
+def test_a_map_of_only_0_or_only_255_is_unchanged(level: int) -> None:
     assert (refine(np.full((320, 320), level, np.uint8), noise(200, 300)) == level).all()
 
 
@@ -52,7 +52,7 @@ def test_a_uniform_photo_keeps_the_prior() -> None:
     assert (np.abs(refined - rescaled) < 40).mean() > 0.98
 
 
-def test_the_alpha_of_a_mix_of_two_colours_is_recovered() -> None:
+def test_the_alpha_of_a_mix_of_two_colours_is_at_least_twice_as_exact_as_the_prior() -> None:
     truth = disc(640, 640, 200, softness=24) / 255
     near, far = np.array([220, 60, 40]), np.array([20, 90, 200])
     photo = np.rint(truth[..., np.newaxis] * near + (1 - truth[..., np.newaxis]) * far)
@@ -75,7 +75,7 @@ def test_uncertain_pixels_and_their_neighbours_are_unknown() -> None:
     np.testing.assert_array_equal(find_unknown(row), np.tile(expected, (5, 1)))
 
 
-def test_alpha_is_0_or_1_outside_the_unknown() -> None:
+def test_alpha_is_0_or_1_outside_of_the_unknown_pixels() -> None:
     matte = disc(80, 90, 25, softness=10)
     unknown = find_unknown(matte)
     alpha = solve_alpha(matte, unknown, Windows.touching(unknown, noise(80, 90)))

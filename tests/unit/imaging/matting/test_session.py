@@ -36,7 +36,7 @@ def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
     assert 0.99 < raw.max() <= 1
 
 
-def test_the_runtime_stores_no_device_id_and_sends_no_telemetry(
+def test_the_runtime_writes_no_device_id_into_the_home_folder(
     model_dir: Path, tmp_path: Path
 ) -> None:
     # The runtime sends nothing if it detects a test run, so hide the variables that show one.

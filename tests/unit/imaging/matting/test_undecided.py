@@ -31,7 +31,7 @@ class Map:
 
 
 def person_and(ghost: float) -> AlphaF32:
-    """Return two persons; the network sees the second one with this probability."""
+    """Return a map of two persons; `ghost` is the probability of the second person."""
     raw = np.zeros((320, 320), np.float32)
     raw[80:, 30:110], raw[90:, 190:280] = 1, ghost
     blurred: AlphaF32 = cv2.GaussianBlur(raw, (0, 0), 2)
@@ -53,7 +53,7 @@ def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
-def test_the_people_map_decides_about_ghosts_that_the_saliency_map_leaves_undecided() -> None:
+def test_the_map_of_people_decides_if_a_half_transparent_person_becomes_opaque() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
     assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
@@ -75,7 +75,9 @@ def test_a_wide_slope_is_cut_in_the_middle() -> None:
 
 @pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
 @pytest.mark.parametrize("photo", [astronaut(), noise(300, 400), flat(400, 300, (90, 80, 70))])
-def test_no_ghost_remains_in_a_matte_from_any_map(level: float, photo: RgbU8) -> None:
+def test_no_matte_has_a_half_transparent_region_that_is_wider_than_an_edge(
+    level: float, photo: RgbU8
+) -> None:
     random = np.random.default_rng(3).random((5, 5), np.float32)
     patches = cv2.resize(random, (320, 320), interpolation=cv2.INTER_CUBIC).clip(0, 1)
     for raw in (person_and(level), patches, np.maximum(patches, person_and(level))):
@@ -83,14 +85,14 @@ def test_no_ghost_remains_in_a_matte_from_any_map(level: float, photo: RgbU8) ->
         assert count_ghosts(find_matte(Map(raw), photo)) == 0
 
 
-def test_the_count_of_half_transparent_regions_is_correct() -> None:
+def test_wide_half_transparent_regions_are_counted_and_a_narrow_one_is_not() -> None:
     ghosts = np.zeros((200, 300), np.uint8)
     ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
     assert count_ghosts(ghosts) == 2
 
 
 def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
-    """Return a person with one narrow raised arm that the network sees with this probability."""
+    """Return a map of a person with one narrow raised arm; its probability is `strength`."""
     raw = np.zeros((320, 320), np.float32)
     raw[120:, 100:200] = 1
     arm = raw.copy()
@@ -101,7 +103,7 @@ def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
 
 @pytest.mark.parametrize("gap_px", [0, 20])
 def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
-    assert 2 * EDGE * 320 > 10  # too narrow for a wide region
+    assert 2 * EDGE * 320 > 10  # the arm is too narrow to be a wide region
     faint = remove_faint(with_arm(0.2, gap_px=gap_px))
     assert faint[:100].max() == 0
     np.testing.assert_array_equal(faint[120:, 100:200], 1)
@@ -113,7 +115,7 @@ def test_a_visible_arm_is_kept(strength: float) -> None:
     np.testing.assert_array_equal(remove_faint(arm), arm)
 
 
-def test_hair_and_soft_edges_are_kept() -> None:
+def test_soft_edges_are_not_removed_as_faint() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(remove_faint(soft), soft)
 

@@ -39,11 +39,11 @@ DOCUMENTED = (
 )
 """The errors for a file, a region or a limit; the options themselves are valid."""
 EXAMPLES = 40
-"""The number of examples for each file, which are a thousand calls in total."""
+"""The number of examples for each file: about a thousand calls for all files."""
 
 
 class CornerPredictor:
-    """Finds a rectangle that touches the left border; the people's network finds its half."""
+    """A network that finds a rectangle of `columns` columns at the left border."""
 
     side_px = 320
 

@@ -37,7 +37,7 @@ LIMIT = 1_000_000
 def read_image(
     data: bytes, shape: tuple[int, int], icc_profile: bytes | None, max_pixels: int
 ) -> Picture:
-    """Read a background's file, and draw it."""
+    """Read the file of a background, and draw the background for a frame of `shape`."""
     options = RemovalOptions(background=data)
     background = read_background(options, max(shape), max_pixels)
     assert background is not None
@@ -99,7 +99,7 @@ def test_a_16_bit_background_keeps_the_upper_byte_of_each_sample() -> None:
     assert difference(colours, noise(30, 40)).max() <= 1
 
 
-def test_a_large_jpeg_background_is_decoded_smaller() -> None:
+def test_a_large_jpeg_background_is_cropped_and_scaled_to_the_frame() -> None:
     pixels = astronaut()
     data = saved(Image.fromarray(pixels), "JPEG", quality=95)
     colours = read_image(data, (100, 120), None, LIMIT).colours
@@ -119,12 +119,12 @@ def test_a_backgrounds_colours_look_the_same_in_the_photos_profile() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"text", noise(20, 20).tobytes(), thirds(30, 90)[:-60]])
-def test_an_unreadable_background_has_its_own_error(data: bytes) -> None:
+def test_an_unreadable_background_raises_the_error_for_background_images(data: bytes) -> None:
     with pytest.raises(InvalidBgImageError, match="background image"):
         read_image(data, (30, 40), None, LIMIT)
 
 
-def test_a_background_has_the_same_pixel_limit_as_photos() -> None:
+def test_a_background_with_more_pixels_than_the_limit_is_rejected() -> None:
     with pytest.raises(InvalidBgImageError, match="2699 pixels"):
         read_image(thirds(30, 90), (30, 40), None, 2_699)
     assert read_image(thirds(30, 90), (30, 40), None, 2_700).alpha is None

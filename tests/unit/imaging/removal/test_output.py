@@ -61,7 +61,7 @@ def test_jpeg_is_white_where_the_picture_is_transparent() -> None:
 
 
 @pytest.mark.parametrize("output", ["png", "webp"])
-def test_a_matte_is_exact_and_has_no_colour(output: str) -> None:
+def test_a_matte_is_exact_and_grey_and_has_no_profile(output: str) -> None:
     image = opened(encoded(output, is_matte=True))
     assert "icc_profile" not in image.info
     channels = np.asarray(image.convert("RGB"))
@@ -206,7 +206,7 @@ def test_the_automatic_format_is_jpeg_with_an_opaque_background(
         ("webp", 50, 36_000_000, 16_383),
     ],
 )
-def test_each_format_has_its_largest_size(
+def test_the_largest_size_depends_on_the_format_and_on_the_megapixels(
     output: str, max_megapixels: float, pixels: int, side_px: int
 ) -> None:
     limit = largest(output, max_megapixels)

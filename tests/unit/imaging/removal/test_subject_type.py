@@ -1,4 +1,4 @@
-"""The rule of `X-Type`: a subject that the network for people confirms, and a face on it."""
+"""`X-Type` is `person` if the network for people confirms the subject and it has a face."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_without_the_network_for_faces_each_subject_is_other() -> None:
     assert find_subject_type(CONFIRMED, astronaut(), None) == "other"
 
 
-def test_only_the_opaque_part_of_the_subject_is_confirmed() -> None:
+def test_only_the_opaque_part_of_the_subject_counts_in_the_confirmed_share() -> None:
     faint = np.maximum(SUBJECT, box(0, 320, 0, 320) * np.float32(0.4))
     assert confirmed_share(SubjectMaps(faint, SUBJECT)) == pytest.approx(1)
     assert confirmed_share(SubjectMaps(SUBJECT, box(80, 160, 80, 240))) == pytest.approx(0.5)
