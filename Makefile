@@ -163,7 +163,7 @@ bench-preview: $(TEST_READY) model ## Compare the times for a preview and for th
 	@$(BENCH)/preview.py
 	@$(RESULTS)
 
-bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare the server with rembg's, `rembg s`: DATA=folder
+bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare this server with rembg's server, `rembg s`: DATA=folder
 	@$(BENCH)/against_rembg.py "$(DATA)/photos"
 	@$(RESULTS)
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
 NEAR_LEVELS = 6.0
-"""The mean difference that two correct decoders can have: chroma is upsampled, and black points
-and gamuts are mapped differently."""
+"""The mean difference that two correct decoders can have, because they upsample chroma, and map
+black points and gamuts, in different ways."""
 WORST = 10
 TIMEOUT_S = 60
 

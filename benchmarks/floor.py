@@ -13,7 +13,7 @@ from blur.imaging.matting.session import to_tensor
 
 
 def runs_in(model: str, started: float, seconds: float, _: int = 0) -> int:
-    """Count how often the network runs in `seconds` from `started`, in seconds since 1970."""
+    """Count the runs of the network for `seconds`, from `started` (in seconds since 1970)."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -2,12 +2,15 @@
 
     make bench-quality DATA=folder
 
-DATA has `ecssd/images` with `ecssd/masks`, `matting`, `people/images` with `people/masks`, and
-`photos`: the pictures of ECSSD
-(https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html), AM-2k with true alpha
-(https://github.com/JizhiziLi/GFM), photos of people with masks
-(https://github.com/VikramShenoy97/Human-Segmentation-Dataset), and photos to use as backgrounds.
-`ecssd/people.txt` can name the photos of people in ECSSD: see `type_quality.py`.
+DATA has these folders:
+
+- `ecssd/images` and `ecssd/masks`: the pictures of ECSSD
+  (https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html). The file `ecssd/people.txt`
+  can name the photos of people: see `type_quality.py`.
+- `matting`: AM-2k with true alpha (https://github.com/JizhiziLi/GFM)
+- `people/images` and `people/masks`: photos of people with masks
+  (https://github.com/VikramShenoy97/Human-Segmentation-Dataset)
+- `photos`: photos to use as backgrounds
 """
 
 from __future__ import annotations

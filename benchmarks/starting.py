@@ -75,7 +75,7 @@ def main(who: str, folder: Path) -> None:
 
 
 def _alive_s() -> float:
-    """Return the age of this process (proc(5): field 22 of its stat, in ticks)."""
+    """Return the age of this process, from field 22 of /proc/self/stat, in ticks (proc(5))."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 

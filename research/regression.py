@@ -37,8 +37,9 @@ class Fit:
 def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:
     """Fit a map of the given rank to the rectified responses.
 
-    Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks", section 3.2: the
-    rectifier is solved for each value separately, the low-rank map in closed form.
+    Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks", section 3.2: in each
+    iteration, the linear responses are found for each value separately (`relaxed`), and then the
+    low-rank map in closed form (`Regression.reduced`).
     """
     metric = metric / np.trace(metric) * len(metric) + DAMPING * np.eye(len(metric))
     regression = Regression(features, metric)

@@ -94,7 +94,7 @@ export function forget() {
 }
 
 /**
- * Use a key or a one-time code after the # in the address; that part is never sent to a server. Remove
+ * Use a key or a one-time code after the # in the address, which browsers never send to a server. Remove
  * it from the address and the history. Return whether there was a key or code.
  */
 function useKeyInAddress(onFailure) {

@@ -59,13 +59,13 @@ export function jobCosts(count, { subject }) {
   const costs = `At most ${total.toLocaleString("en")} ${total === 1 ? "credit" : "credits"}. Photos that fail are free.`;
   const left = creditsLeft();
   if (left === null || left >= total) return costs;
-  return `${costs} The balance is ${left.toLocaleString("en")}: after that, the job waits for a top-up.`;
+  return `${costs} The balance is ${left.toLocaleString("en")}. When it is used up, the job waits for a top-up.`;
 }
 
 export const failedMessage = (failed) =>
   `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
 
-/** The cost of a cancelled call. A retry sends the same Idempotency-Key, so it is the same call. */
+/** The note about the cost of a cancelled call. A retry is charged at most once, by its Idempotency-Key. */
 export const cancelNote = ({ isPaid }) => isPaid
   ? "Cancelled. This result is already paid for: you can try again for free."
   : "Cancelled. You can safely try again: this result is charged at most once.";

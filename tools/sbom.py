@@ -52,7 +52,7 @@ class Pin:
     name: str
     version: str
     sha256: tuple[str, ...]
-    """One hash for each file of the release; the machine decides which file is installed."""
+    """One hash for each file of the release; which file is installed depends on the machine."""
     required_by: tuple[str, ...]
 
     @property

@@ -52,7 +52,7 @@ class ApiError(BlurClientError):
 
 
 class InvalidRequestError(ApiError):
-    """The request is not a valid form."""
+    """The request is not a valid form or JSON document."""
 
 
 class InvalidImageError(ApiError):

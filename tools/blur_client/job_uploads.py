@@ -166,7 +166,10 @@ def _too_large(form: UploadForm) -> ImageTooLargeError:
 
 
 def _has_expired(error: ApiError) -> bool:
-    """Return whether the form was rejected: a folder sends `upload_not_found`, a bucket 403."""
+    """Return whether the storage rejects the form as expired.
+
+    A folder sends `upload_not_found` in this case, and a bucket 403.
+    """
     is_of_bucket = isinstance(error, UnexpectedResponseError)
     return isinstance(error, UploadNotFoundError) or (
         is_of_bucket and error.status == HTTPStatus.FORBIDDEN

@@ -30,7 +30,7 @@ class BlurResult:
     content_type: str
     request_id: str | None
     credits_charged: float | None
-    """An int, or a float that ends with .25, .5 or .75, which is exact."""
+    """An int, or a float with the fraction .25, .5 or .75; such floats are exact."""
     credits_left: float | None
     timing_ms: Mapping[str, float]
     """The duration of each step in the service, from `Server-Timing`."""
@@ -44,7 +44,7 @@ class Account:
 
     account_id: str
     balance: float
-    """An int, or a float that ends with .25, .5 or .75, which is exact."""
+    """An int, or a float with the fraction .25, .5 or .75; such floats are exact."""
     held: float
     """Credits that running calls have reserved."""
     usage: Mapping[str, Mapping[str, float]]

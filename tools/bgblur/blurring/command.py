@@ -76,7 +76,7 @@ def blur(  # noqa: PLR0913 - one for each option
     recursive: bool,
     overwrite: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - the values of the options' table
+    **options: Any,  # noqa: ANN401 - the options in `options.OPTIONS`
 ) -> None:
     """Blur or remove the background of photos: files, folders, or - for standard input.
 

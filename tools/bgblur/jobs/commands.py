@@ -73,7 +73,7 @@ def submit(  # noqa: PLR0913 - one for each option
     recursive: bool,
     wait: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - the values of the options' table
+    **options: Any,  # noqa: ANN401 - the options in `blurring.options.OPTIONS`
 ) -> None:
     """Upload the photos of a folder, with the same options as `bgblur blur`.
 

@@ -11,7 +11,8 @@ MAX_CONNECTIONS = 512
 usually gets 1,024 of these."""
 
 BATCHES = 32
-"""A full table closes 1/32 of its connections together, because choosing is slower than closing."""
+"""A full table closes up to 1/32 of its connections at once, because the choice takes longer than
+the close."""
 
 
 class Closable(Protocol):
@@ -23,7 +24,7 @@ class Closable(Protocol):
 
     @property
     def has_key(self) -> bool:
-        """Whether one of its requests had a key of the store."""
+        """Whether one of its requests had a key that the store knows."""
         ...
 
     @property

@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def method(self) -> str:
-        """The method, in capitals."""
+        """The method, in upper case."""
         return str(self.scope["method"]).upper()
 
     @property

@@ -1,6 +1,6 @@
 """Convert ASGI requests to API Gateway events, and proxy responses to HTTP.
 
-The event has every field of API Gateway's REST proxy format (payload version 1.0), so the handler
+The event has the structure of API Gateway's REST proxy format (payload version 1.0), so the handler
 needs no code for the embedded server:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """

@@ -89,7 +89,7 @@ class Worker:
             raise StartError(message) from error
 
     async def answer(self, request: Request, client: ClientState) -> Reply:
-        """Return the process's response. After any exception, kill the worker.
+        """Return the process's response. After any exception, the caller must kill the worker.
 
         Raises:
             NotAcceptedError: work has not started; another worker can take the request.
@@ -111,8 +111,8 @@ class Worker:
     async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
         """Let the process claim and run the next object of a job; return None if there is none.
 
-        `on_claimed` is called before work on the object begins. After any exception, kill the
-        worker.
+        `on_claimed` is called before work on the object begins. After any exception, the caller
+        must kill the worker.
 
         Raises:
             TimeoutError: no response arrived in time.
