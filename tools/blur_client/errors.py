@@ -14,8 +14,8 @@ class BlurClientError(Exception):
 class ConnectionFailedError(BlurClientError):
     """No complete response was received: no connection, a timeout, or a closed connection.
 
-    The API might have handled the call. Repeating it with the same `idempotency_key` is charged
-    at most once.
+    The API might have handled the call. If the call is repeated with the same `idempotency_key`, it
+    is charged at most once in all.
     """
 
 
@@ -26,8 +26,8 @@ class SourceChangedError(BlurClientError):
 class ApiError(BlurClientError):
     """The API responded with an error.
 
-    After a 5xx, or after an attempt without a response, the call is possibly charged.
-    Repeating it with the same `idempotency_key` is charged at most once.
+    After a 5xx, or after an attempt without a response, the call is possibly charged. If the call
+    is repeated with the same `idempotency_key`, it is charged at most once in all.
     """
 
     code: str

@@ -79,8 +79,8 @@ def plan(
     """Return a task for each photo; `recursive` also searches subfolders.
 
     Raises:
-        click.UsageError: a path does not exist, there is no photo, or two results have the same
-            name.
+        click.UsageError: a path does not exist or cannot be read, there is no photo, or two results
+            would have the same name.
 
     """
     try:

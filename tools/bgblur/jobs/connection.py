@@ -35,7 +35,7 @@ JOB_ID = JobId()
 
 
 def connection_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the API's address and key to a command."""
+    """Add the options for the API's address and key to a command, which gets a `Server`."""
     address = click.option(
         "--api",
         "--url",
