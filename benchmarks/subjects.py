@@ -42,7 +42,7 @@ class Naive:
 
     @classmethod
     def open(cls) -> Naive:
-        """Load rembg with u2netp. Its alpha matting, which takes minutes to compile, is not used."""
+        """Load rembg with u2netp, without its alpha matting, which takes minutes to compile."""
         os.environ |= {"NUMBA_DISABLE_JIT": "1", "U2NET_HOME": str(MODELS)}
         from rembg import new_session, remove  # noqa: PLC0415 - after the environment is set
 
