@@ -44,14 +44,16 @@ def test_files_are_counted_by_kind_and_rejections_are_listed(tmp_path: Path) -> 
     assert "two.jpg: The JPEG image is " in done.stdout
 
 
-def test_an_error_names_the_missing_folder(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_that_does_not_exist_shows_how_to_give_a_folder(
+    tmp_path: Path,
+) -> None:
     done = printed(tmp_path / "missing")
     assert done.returncode == 1
     assert "DATA=folder" in done.stderr
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere"])
-def test_a_missing_folder_argument_is_an_error(folder: str) -> None:
+def test_without_an_existing_folder_the_command_fails_with_its_usage(folder: str) -> None:
     done = printed(folder)
     assert done.returncode == 1
     assert done.stderr == "Give a folder of image files: make bench-files DATA=folder\n"

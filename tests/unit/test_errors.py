@@ -27,7 +27,7 @@ DOCS = (ROOT / "docs" / "api.md").read_text()
 
 
 def leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    """Return the classes without subclasses that our own routes return."""
+    """Return the error classes of our own routes that have no subclasses."""
     children = [child for child in error.__subclasses__() if child is not RemovalError]
     return [leaf for child in children for leaf in leaves(child)] if children else [error]
 
@@ -77,7 +77,7 @@ def test_a_pickled_or_copied_error_equals_the_original(
     sent = example(error)
     sent.add_account_status(STATUS)
     sent.add_note("a note")
-    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - ours
+    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - pickled by the test
         assert type(received) is error
         assert (str(received), received.args) == (str(sent), sent.args)
         assert vars(received) == vars(sent)

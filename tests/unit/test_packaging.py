@@ -89,7 +89,7 @@ INSTALLERS += ["tools/base_image.Dockerfile", "tools/bgblur/Dockerfile"]
 
 
 @pytest.mark.parametrize("path", INSTALLERS)
-def test_packages_are_installed_by_hash_and_never_built(path: str) -> None:
+def test_packages_are_installed_only_from_wheels_with_checked_hashes(path: str) -> None:
     text = (ROOT / path).read_text("utf-8").replace("\\\n", " ")
     installs = [
         line for line in text.splitlines() if re.search(r"\binstall\b.*--requirement", line)

@@ -1,4 +1,4 @@
-"""Writes that conflict with a transaction are repeated more often than other requests."""
+"""Writes that conflict with a transaction are repeated more often than after other errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BusyTable:
         self.tokens: list[str] = []
         self._error, self._conflicts = error, conflicts
 
-    def transact_write_items(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto's
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as in boto3
         self.tokens.append(request["ClientRequestToken"])
         if len(self.tokens) <= self._conflicts:
             raise self._error
@@ -72,7 +72,7 @@ def test_a_transaction_with_a_failed_condition_is_not_repeated_despite_a_conflic
 
 
 def test_after_a_second_of_conflicts_a_call_fails_but_a_job_still_retries() -> None:
-    """The pauses of 60 conflicts add up to 1.3 to 2.3 s."""
+    """The pauses after 60 conflicts add up to between 1.3 and 2.3 s."""
     error = failed("TransactionConflictException")
     with pytest.raises(UnavailableError):
         send(BusyTable(error, conflicts=60))

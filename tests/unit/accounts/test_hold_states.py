@@ -1,4 +1,4 @@
-"""The table with the states and events of a hold."""
+"""The table of the states of a hold, and of the events that change them."""
 
 from __future__ import annotations
 

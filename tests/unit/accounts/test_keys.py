@@ -123,7 +123,7 @@ def test_a_text_that_is_not_exactly_a_minted_key_is_rejected(spoil: object) -> N
         parse(spoil(key_text()))
 
 
-def test_a_very_long_text_is_rejected_quickly() -> None:
+def test_a_text_of_10_million_characters_is_rejected_in_half_a_second() -> None:
     text = "bb_live_" + "0" * 10_000_000
     began = perf_counter()
     with pytest.raises(InvalidApiKeyError):

@@ -38,7 +38,7 @@ def test_an_unknown_charge_has_no_header() -> None:
     assert headers["X-Credits-Remaining"] == "41"
 
 
-def test_headers_of_remove_bgs_routes_have_its_rate_limit_and_list_the_headers_for_pages() -> None:
+def test_headers_of_remove_bgs_routes_have_the_rate_limit_and_expose_all_headers() -> None:
     status, at_us = AccountStatus(QUARTER, whole(41), RATE), Instant(1_800_000_000_000_001)
     headers = removebg_headers("req_1", status, at_us)
     exposed = str(headers["Access-Control-Expose-Headers"]).split(", ")

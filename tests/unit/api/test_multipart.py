@@ -23,7 +23,7 @@ def part(name: str, value: bytes = b"") -> bytes:
 
 
 def headed(headers: int, header_bytes: int) -> bytes:
-    """Return a part with this many headers; the last header has this length."""
+    """Return a part with `headers` headers; the last header has `header_bytes` bytes."""
     more = b"\r\nX: y" * (headers - 2) + b"\r\nX: ".ljust(header_bytes + 2, b"y")
     return part("a").replace(b"\r\n\r\n", more + b"\r\n\r\n", 1)
 

@@ -43,8 +43,8 @@ ACCOUNT_HEADERS = {
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""The bytes by which the largest response can be below the limit, because its headers are not the
-longest possible ones."""
+"""The largest response can have this many bytes less than the limit, because its headers are not
+the longest possible headers."""
 
 
 def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:
@@ -68,7 +68,7 @@ def test_a_limit_below_the_size_of_the_headers_allows_no_inline_image() -> None:
     assert response.max_inline_bytes(100) == 0
 
 
-def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
+def test_the_largest_inline_image_and_the_longest_headers_fit_into_the_limit() -> None:
     many = 10**15
     most = Credits(whole(many) + 1)
     status = AccountStatus(most, most, RateLimitStatus(RateLimit(1, many), many, many))

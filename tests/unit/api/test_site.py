@@ -1,4 +1,4 @@
-"""The routes of the page's files."""
+"""The routes that send the files of the page."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ D50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def in_space(profile: bytes, space: bytes) -> bytes:
-    """Return the profile with different colour spaces in its header and in its tags."""
+    """Return the profile with `space` in its header, although its tags are for another space."""
     return profile[:16] + space + profile[20:]
 
 

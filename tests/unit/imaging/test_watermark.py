@@ -46,7 +46,7 @@ def marked(image: RgbU8) -> RgbU8:
 
 
 def crop(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
-    """Return a function that sends a part of an image, and returns the result with zeros around."""
+    """Return a function that sends a part of an image, and surrounds the result with zeros."""
 
     def send(call: Call, pixels: RgbU8) -> RgbU8:
         result = np.zeros_like(pixels)

@@ -38,7 +38,7 @@ class Context:
 
 @dataclass
 class Lines:
-    """The logger of a worker and its lines."""
+    """The logger of a worker, and the lines that it wrote."""
 
     stream: io.StringIO
     logger: Logger
@@ -132,7 +132,7 @@ def test_only_the_message_of_an_object_that_has_not_ended_is_delivered_again(
     assert values == {"BulkRetried": [1], "BulkDone": [1], "BulkFailed": [1]}
 
 
-def unavailable(_: object) -> Any:  # noqa: ANN401 - it returns nothing
+def unavailable(_: object) -> Any:  # noqa: ANN401 - it always raises
     message = "It cannot be reached."
     raise UnavailableError(message)
 

@@ -16,7 +16,7 @@ from blur.job_errors import InvalidNotifyError
 from blur.jobs.model import Job, JobCounts, JobState, Notification
 from blur.jobs.notify import check_notify, send, signed_headers
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of the example below
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the secret of the public example below
 URL = "https://shop.example/ended"
 
 

@@ -46,7 +46,7 @@ class Service:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
 
-    def send_message_batch(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - boto's
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as in boto3
         self.requests.append(request)
         return self.answer(request)
 

@@ -1,4 +1,4 @@
-"""The converted networks for people and faces, compared with their publisher's runtime."""
+"""The converted networks for people and faces, compared with the publisher's networks."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -
     def counting(name: str) -> Callable[..., Any]:
         original = getattr(os, name)
 
-        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as os has them
+        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as in os
             counts[name] += 1
             result = original(*arguments, **options)
             if name == "listdir":
@@ -118,7 +118,7 @@ def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -
         return counted
 
     class Entries:
-        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - as os has them
+        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - as in os
             counts["scandir"] += 1
             self._entries = scandir(*arguments)
 
@@ -227,9 +227,7 @@ def test_the_storage_is_unavailable_if_the_path_of_its_folder_is_a_file(tmp_path
 @pytest.mark.parametrize(
     "name", ["secret", "../secret", "uploads", "uploads/../secret", "uploads/a/b", "/etc/passwd"]
 )
-def test_a_name_that_is_not_directly_in_the_folder_of_uploads_is_rejected(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_name_that_is_not_the_name_of_an_upload_is_rejected(name: str, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token_of(store)
     before = sorted(tmp_path.rglob("*"))

@@ -48,14 +48,14 @@ def test_each_content_type_gives_the_same_fields(read: Reader) -> None:
 
 
 @pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
-def test_empty_and_unknown_fields_are_absent(read: Reader) -> None:
+def test_empty_and_unknown_fields_are_left_out(read: Reader) -> None:
     every_field = dict.fromkeys((*TEXTS, *FILES), "")
     fields = read({**every_field, "size": " full ", "roi": "  ", "seo": "x"})
     assert fields == Fields({"size": "full"}, {})
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_file_can_be_first_or_last(first: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_file_can_be_first_or_last(first: bool) -> None:  # noqa: FBT001 - a parameter of the test
     file = ("image_file", ("photo.txt", PHOTO, "text/plain"))
     texts = list(VALUES.items())
     fields = multipart([file, *texts] if first else [*texts, file])
@@ -75,7 +75,7 @@ def test_a_form_can_have_two_files_and_all_fields() -> None:
     assert set(fields.files) == set(FILES)
 
 
-def test_the_last_value_of_a_repeated_field_counts() -> None:
+def test_the_last_value_of_a_repeated_field_is_used() -> None:
     assert multipart([("size", "full"), ("size", "hd")]).text("size") == "hd"
     body = b"size=full&size=hd"
     assert read_fields("application/x-www-form-urlencoded", body).text("size") == "hd"
@@ -125,7 +125,7 @@ def test_exactly_the_fields_of_remove_bgs_api_description_are_read() -> None:
     assert {*TEXTS, *FILES} == set(names.split())
 
 
-def test_an_empty_file_is_absent() -> None:
+def test_an_empty_file_is_left_out() -> None:
     assert multipart([("image_file", ("photo.jpg", b"")), ("size", "hd")]).files == {}
 
 

@@ -1,4 +1,4 @@
-"""Errors on remove.bg's paths."""
+"""Errors on remove.bg's paths: their statuses, titles, codes and headers."""
 
 from __future__ import annotations
 

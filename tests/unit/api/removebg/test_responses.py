@@ -105,7 +105,9 @@ def test_a_replayed_response_has_the_header_idempotent_replayed() -> None:
 
 @pytest.mark.parametrize("wants_json", [False, True])
 @pytest.mark.parametrize("limit", [6_000, 100_000])
-def test_the_largest_image_fits_with_the_longest_headers(limit: int, *, wants_json: bool) -> None:
+def test_the_largest_image_and_the_longest_headers_fit_into_the_limit(
+    limit: int, *, wants_json: bool
+) -> None:
     many = 10**15
     rate = RateLimitStatus(RateLimit(1, many), many, 10**9)
     amount = Credits(whole(many) + QUARTER)
@@ -120,7 +122,7 @@ def test_the_largest_image_fits_with_the_longest_headers(limit: int, *, wants_js
     call = replace(CALL, wants_json=wants_json)
     request_id = "req_" + "x" * 100
 
-    def respond() -> Any:  # noqa: ANN401 - powertools' type
+    def respond() -> Any:  # noqa: ANN401 - the type of powertools
         return response.encode_body(removal_response(result, call, request_id, NOW))
 
     resolver = APIGatewayRestResolver()

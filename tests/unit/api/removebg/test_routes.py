@@ -42,7 +42,7 @@ class RecordingService:
     prices: Prices = PRICES
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def run(self, key: keys.ApiKey, parse: Any, **call: Any) -> CallResult[RemovedBackground]:  # noqa: ANN401 - recorded
+    def run(self, key: keys.ApiKey, parse: Any, **call: Any) -> CallResult[RemovedBackground]:  # noqa: ANN401 - any arguments are recorded
         forms: list[PaidForm[RemovedBackground]] = [parse(), parse()]
         assert forms[0] is forms[1]
         self.calls.append({"key": key, "size": forms[0].price(self.prices), **call})
@@ -69,7 +69,7 @@ def is_connected() -> bool:
     return True
 
 
-def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa: ANN401 - a fake, powertools' type
+def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa: ANN401 - any service; the type of powertools
     body = json.dumps({"image_url": "https://example.com", "type_level": "none"})
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {"content-type": "application/json", "x-api-key": KEY, **named}

@@ -1,4 +1,4 @@
-"""URL-encoded bodies are decoded as the standard library does it, with limited memory."""
+"""URL-encoded bodies are decoded as in the standard library, but with limited memory."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_the_bounds_of_the_quality_match_the_service() -> None:
         ("blur", "bokeh", {"kernel": "bokeh"}),
     ],
 )
-def test_a_value_has_the_same_meaning_on_this_machine_and_in_the_api(
+def test_a_value_becomes_a_field_of_the_api_and_an_option_of_blur_imaging(
     field: str, text: str, local: dict[str, object]
 ) -> None:
     value = option(field).type.convert(text, None, None)
@@ -92,7 +92,7 @@ def test_options_that_were_not_set_are_not_passed_on() -> None:
 
 
 @pytest.mark.parametrize("extension", FORMAT_OF)
-def test_the_outputs_extension_chooses_the_format(extension: str) -> None:
+def test_the_extension_of_the_output_selects_the_format(extension: str) -> None:
     assert chosen_format(None, f"holiday{extension.upper()}") == FORMAT_OF[extension]
 
 

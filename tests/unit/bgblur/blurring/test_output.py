@@ -9,7 +9,9 @@ import pytest
 from bgblur.blurring.output import would_replace, write
 
 
-def test_a_file_appears_complete_with_its_folders_and_the_users_umask(tmp_path: Path) -> None:
+def test_a_result_is_written_with_its_folders_and_the_permissions_of_the_umask(
+    tmp_path: Path,
+) -> None:
     target = tmp_path / "new" / "folder" / "result.png"
     mask = os.umask(0o027)
     try:

@@ -25,7 +25,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(
     *paths: str,
     output: str | None = None,
-    naming: Naming = Naming(format="png"),  # noqa: B008 - it is frozen
+    naming: Naming = Naming(format="png"),  # noqa: B008 - the default is frozen
     recursive: bool = False,
 ) -> dict[str, str]:
     tasks = plan(paths, output, naming, recursive=recursive)
@@ -87,7 +87,7 @@ def test_the_output_folder_is_not_searched() -> None:
     assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
-def test_a_photo_that_is_named_twice_is_blurred_once() -> None:
+def test_a_photo_that_is_named_as_two_arguments_is_blurred_once() -> None:
     assert list(planned("album/a.jpg", "./album/a.jpg", "album")) == [
         "album/a.jpg",
         "album/b.JPEG",
@@ -104,14 +104,14 @@ def test_results_of_photos_that_differ_only_by_extension_keep_the_extension_in_t
     }
 
 
-def test_a_photo_that_is_named_can_have_any_extension() -> None:
+def test_a_photo_that_is_named_as_an_argument_can_have_any_extension() -> None:
     assert list(planned("album/notes.txt", "album/.hidden.jpg")) == [
         "album/notes.txt",
         "album/.hidden.jpg",
     ]
 
 
-def test_a_hyphen_is_standard_input_and_output() -> None:
+def test_a_hyphen_means_standard_input_or_standard_output() -> None:
     def one(source: str, output: str | None) -> list[Task]:
         return plan([source], output, Naming(format="png"), recursive=False)
 

@@ -93,7 +93,9 @@ def test_no_result_has_the_name_of_the_folder_of_another_result(
         path.touch(exist_ok=False)
 
 
-def test_sources_that_are_equal_in_unicode_get_names_that_are_not_equal(tmp_path: Path) -> None:
+def test_sources_that_differ_only_in_unicode_normalisation_get_different_files(
+    tmp_path: Path,
+) -> None:
     """On macOS, the one-character and the two-character `é` name the same file."""
     given_names = names(tmp_path)
     files = [given_names.name(source) for source in ("\u00e9.jpg", "e\u0301.jpg")]

@@ -159,7 +159,7 @@ class Client:
 
 @dataclass
 class Harness:
-    """An application and its fakes."""
+    """Makes applications with these fakes, and sends requests to them."""
 
     pool: Pool = field(default_factory=Pool)
     inline: Pool = field(default_factory=Pool)

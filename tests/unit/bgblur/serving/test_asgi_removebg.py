@@ -54,7 +54,7 @@ def test_each_kind_of_body_goes_to_the_pool_with_the_account_of_the_key(
     assert harness.pool.asked_for == [ACCOUNT]
 
 
-def test_the_account_route_is_queued_by_account() -> None:
+def test_calls_of_the_account_route_are_queued_by_account() -> None:
     harness = Harness()
     harness(Client(), X_KEY, method="GET", path="/v1.0/account")
     assert harness.inline.answered == [(ACCOUNT, 0)]

@@ -69,7 +69,7 @@ def test_the_oldest_unread_responses_are_aborted_if_there_are_too_many() -> None
 
 
 class UnreadingClient(Client):
-    """Reads only the head of the response."""
+    """A client that reads only the head of the response."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.body":

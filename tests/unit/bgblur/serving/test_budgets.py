@@ -35,7 +35,7 @@ def test_one_sender_alone_gets_half_and_others_still_get_a_share() -> None:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_a_sender_with_a_larger_factor_gets_a_larger_share() -> None:
+def test_a_body_counts_for_both_senders_and_a_proxy_can_hold_more_than_an_account() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2

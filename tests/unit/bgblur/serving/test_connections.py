@@ -25,7 +25,7 @@ class Connection:
 
 
 def closed(table: ConnectionTable, connections: list[Connection]) -> list[Connection]:
-    """Add a connection from another address; return the connections that were closed."""
+    """Add a connection from another address; return which of `connections` were closed."""
     assert table.admit(Connection("elsewhere"))
     return [each for each in connections if each.is_closed]
 

@@ -40,13 +40,13 @@ def links(clock: Clock) -> KeyLinks:
     return KeyLinks(new_code=lambda: f"code-{next(codes)}", monotonic_s=clock)
 
 
-def test_a_code_is_exchanged_once(links: KeyLinks) -> None:
+def test_a_code_is_exchanged_for_its_key_only_once(links: KeyLinks) -> None:
     code = links.issue(KEY)
     assert links.redeem(code) == KEY
     assert links.redeem(code) is None
 
 
-def test_a_code_expires(links: KeyLinks, clock: Clock) -> None:
+def test_a_code_is_valid_for_less_than_its_time_to_live(links: KeyLinks, clock: Clock) -> None:
     early, late = links.issue(KEY), links.issue(KEY)
     clock.now_s += TTL_S - 1
     assert links.redeem(early) == KEY
@@ -63,10 +63,10 @@ def test_codes_are_different_and_have_at_least_128_bits() -> None:
     links = KeyLinks()
     codes = {links.issue(KEY) for _ in range(100)}
     assert len(codes) == 100
-    assert min(map(len, codes)) >= 22, "128 bits in base64"
+    assert min(map(len, codes)) >= 22, "128 bits need 22 characters of base64"
 
 
-async def _passed_on(scope: Mapping[str, Any], _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI
+async def _passed_on(scope: Mapping[str, Any], _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI has no types
     await send({"passed_on": scope["path"]})
 
 
@@ -83,7 +83,7 @@ def exchange(
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
-    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI has no types
         sent.append(message)
 
     length = str(sum(map(len, parts))).encode()
@@ -110,7 +110,9 @@ def test_the_route_returns_the_key_and_forbids_caching(links: KeyLinks) -> None:
     [b"", b"{", b"[]", b"1", b'"text"', b"{}", b'{"code": 1}', b'{"code": ["code-0"]}', b"\xff",
      b'{"code": "code-1"}'],
 )  # fmt: skip
-def test_any_other_body_gets_404_and_keeps_the_code_valid(body: bytes, links: KeyLinks) -> None:
+def test_a_body_without_a_valid_code_gets_404_and_issued_codes_stay_valid(
+    body: bytes, links: KeyLinks
+) -> None:
     code = links.issue(KEY)
     start, end = exchange(links, body)
     assert start["status"] == 404
@@ -130,7 +132,7 @@ def test_a_long_body_is_not_read_completely(links: KeyLinks) -> None:
     ("path", "method", "kind"),
     [("/", "POST", "http"), ("/key-link", "GET", "http"), ("/key-link", "POST", "websocket")],
 )
-def test_all_other_requests_are_passed_on(
+def test_requests_with_another_path_method_or_protocol_are_passed_on(
     path: str, method: str, kind: str, links: KeyLinks
 ) -> None:
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
@@ -142,7 +144,7 @@ def test_a_disconnect_sends_no_response_and_keeps_the_code_valid(links: KeyLinks
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
-    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI has no types
         sent.append(message)
 
     code = links.issue(KEY)

@@ -29,7 +29,7 @@ ROW = JobObject(job_id="j", source="a.jpg", state=ObjectState.DONE)
 
 @dataclass
 class Queue:
-    """Claims the object, or fails."""
+    """A queue that returns `claimed`, or raises `failure`."""
 
     claimed: JobObject | None = CLAIMED
     failure: Exception | None = None
@@ -45,7 +45,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Runner:
-    """Ends an object, or lets it be retried."""
+    """A runner that ends an object, or leaves it to be retried."""
 
     outcome: Outcome
     on_ended: Callable[[EndedObject], None]
@@ -85,7 +85,7 @@ def test_the_result_of_an_object_that_has_not_ended_has_no_row() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
-def test_a_worker_without_an_object_sends_only_none() -> None:
+def test_a_worker_that_finds_no_object_sends_only_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 

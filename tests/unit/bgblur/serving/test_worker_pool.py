@@ -118,7 +118,7 @@ def test_a_waiting_request_is_dropped_when_its_client_disconnects() -> None:
     run(test)
 
 
-def test_the_handler_of_a_running_request_is_informed_of_the_disconnect() -> None:
+def test_the_worker_of_a_running_request_is_informed_that_its_client_disconnected() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         client = ClientState()

@@ -33,7 +33,7 @@ def opaque(image: RgbU8) -> AlphaU8:
 
 
 def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
-    """Compute Knutsson and Westin's formula in double precision at full size."""
+    """Compute the normalised convolution of Knutsson and Westin in double precision."""
     alpha = weights / FULL
     total = gaussian_filter(alpha, sigma_px, mode="reflect")[..., np.newaxis]
     weighted = colours * alpha[..., np.newaxis]
@@ -88,7 +88,7 @@ def test_a_step_is_blurred_with_the_requested_standard_deviation(radius: float) 
     positions = np.arange(slope.size)
     centre = (slope * positions).sum() / slope.sum()
     spread = np.sqrt((slope * (positions - centre) ** 2).sum() / slope.sum())
-    assert centre == pytest.approx(319, abs=0.5)  # because of rounding
+    assert centre == pytest.approx(319, abs=0.5)  # samples are rounded
     assert spread == pytest.approx(radius, rel=0.04, abs=0.05)
 
 
@@ -126,7 +126,7 @@ def test_a_pixel_with_a_very_low_weight_gets_the_colour_of_the_image() -> None:
     assert difference(blurred, image)[148:153, 148:153].max() == 0
 
 
-def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
+def test_the_returned_weights_are_the_blurred_weights() -> None:
     weights = disc(192, 208, 60)
     _, blurred = weighted_blur(noise(192, 208), weights, 10)
     exact = gaussian_filter(weights.astype(float), 10, mode="reflect")

@@ -25,9 +25,8 @@ def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float)
     offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
     if radius >= 1:
         variance = (taps.sum(axis=0) * offsets**2).sum()
-        assert variance == pytest.approx(
-            radius**2 / 4 + 1 / 12, abs=0.09
-        )  # 1 / 12 is that of a cell
+        # A cell adds its own variance, 1/12.
+        assert variance == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.09)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

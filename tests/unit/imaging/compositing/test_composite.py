@@ -103,7 +103,7 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 def test_close_to_the_subject_a_cutout_has_colours_of_the_foreground_layer_nearby(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby means within a fine block that has a visible pixel, or within a coarse block."""
+    """Nearby: within `FINE_PX` in blocks with a visible pixel, within `REACH_PX` elsewhere."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)

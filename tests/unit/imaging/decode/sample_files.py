@@ -23,7 +23,7 @@ def box(kind: bytes, body: bytes) -> bytes:
 
 
 def with_nclx(data: bytes, primaries: int, transfer: int) -> bytes:
-    """Replace the nclx numbers of a HEIC or AVIF."""
+    """Replace the primaries and the transfer function in the nclx box of a HEIC or AVIF."""
     offset = data.index(b"colrnclx") + 8
     return data[:offset] + struct.pack(">2H", primaries, transfer) + data[offset + 4 :]
 
@@ -54,7 +54,7 @@ def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 
 def without_association(data: bytes, item: int, position: int) -> bytes:
-    """Remove an item's property from a HEIC or AVIF; number 0 means no property (8.11.14)."""
+    """Replace a property of an item in a HEIC or AVIF by 0: no property (8.11.14)."""
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]

@@ -48,7 +48,9 @@ def test_a_profile_that_contains_names_of_metadata_is_unchanged() -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_the_clean_aperture_is_cropped_before_rotation(file_format: str, orientation: int) -> None:
+def test_a_photo_is_cropped_to_its_clean_aperture_before_it_is_rotated(
+    file_format: str, orientation: int
+) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     data = with_property(

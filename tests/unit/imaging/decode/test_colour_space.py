@@ -51,7 +51,7 @@ def in_p3(pixels: np.ndarray) -> np.ndarray:
 
 
 def hdr(pixels: np.ndarray, transfer: int, brighter: np.ndarray | float = 1.0) -> np.ndarray:
-    """Return the HDR rendition, 0..1, (H, W, 3); white becomes HDR reference white."""
+    """Return sRGB pixels as HDR samples, 0..1, (H, W, 3); white becomes HDR reference white."""
     light = (
         np.clip(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, BT2020).T, 0, None) * brighter
     )
@@ -93,7 +93,7 @@ def hdr_file(samples: np.ndarray, file_format: str, transfer: int) -> bytes:
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
-def test_display_p3_colours_are_kept_without_a_profile_in_every_format(
+def test_display_p3_colours_of_a_file_without_a_profile_are_kept_in_every_output(
     file_format: str, output: str
 ) -> None:
     flat = np.full((32, 32, 3), SKIN, np.uint8)

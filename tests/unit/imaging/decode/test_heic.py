@@ -75,6 +75,5 @@ def test_bytes_that_look_like_metadata_outside_meta_are_kept() -> None:
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
     assert cleaned.endswith(b"cdscExif\0\0\0\x0cfreeuri ")
-    assert cleaned.count(b"Exif") == whole.count(
-        b"Exif"
-    )  # the item's type, and the start of its data
+    # `Exif` is the type of the item, and also the start of its data.
+    assert cleaned.count(b"Exif") == whole.count(b"Exif")

@@ -31,7 +31,9 @@ def test_a_jpeg_is_reduced_by_a_power_of_two_up_to_8(factor: int, used: int) -> 
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}])
-def test_the_smaller_image_looks_like_the_full_one_downscaled(options: dict[str, object]) -> None:
+def test_the_reduced_image_looks_like_the_full_image_after_downscaling(
+    options: dict[str, object],
+) -> None:
     photo = reduced(jpeg(400, 480, **options), 4)
     full = decode(jpeg(400, 480, **options), max_pixels=LIMIT).pixels
     expected = cv2.resize(full, (120, 100), interpolation=cv2.INTER_AREA)

@@ -84,7 +84,7 @@ def test_cmyk_with_alpha_is_converted_with_its_profile() -> None:
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -> None:
+def test_samples_of_10_12_or_14_bits_are_unpacked(bits: int, channels: int) -> None:
     image = astronaut(20, 31)[..., :channels]
     numbers = image.astype(np.uint16) << (bits - 8) | image >> (16 - bits)
     flags = (numbers[..., np.newaxis] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)

@@ -38,12 +38,14 @@ FILES = {
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name in FILES for data in FILES[name]])
-def test_a_known_unsupported_format_is_named_in_the_error(name: str, data: bytes) -> None:
+def test_the_error_for_a_known_but_unsupported_format_names_the_format(
+    name: str, data: bytes
+) -> None:
     with pytest.raises(InvalidImageError, match=f"^{name} is not supported. {SUPPORTED}"):
         decode(data + bytes(200), max_pixels=100)
 
 
 @pytest.mark.parametrize("data", [b"hello", b"<note/>", bytes(300)])
-def test_unknown_data_is_an_unsupported_format(data: bytes) -> None:
+def test_the_error_for_unknown_data_is_unsupported_image_format(data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=f"^Unsupported image format. {SUPPORTED}"):
         decode(data, max_pixels=100)

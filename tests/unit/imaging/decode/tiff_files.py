@@ -1,4 +1,4 @@
-"""TIFF files for tests, from samples."""
+"""Makes TIFF files from samples, for tests."""
 
 from __future__ import annotations
 

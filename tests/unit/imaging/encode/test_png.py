@@ -71,7 +71,7 @@ def inflated(png: bytes) -> bytes:
     compact=st.booleans(),
     seed=st.integers(0, 1000),
 )
-def test_pillow_reads_back_any_size_exactly(  # noqa: PLR0913 - the cases
+def test_pillow_reads_back_any_size_exactly(  # noqa: PLR0913 - parameters of the test
     *, height: int, width: int, channels: int, levels: int, compact: bool, seed: int
 ) -> None:
     shape = (height, width, channels)

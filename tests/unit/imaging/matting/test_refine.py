@@ -13,7 +13,7 @@ from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refi
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
-def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
+def test_the_matte_of_a_photo_of_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
     matte = refine(random_alpha(32, 32, seed), photo)
     assert matte.dtype == np.uint8

@@ -34,7 +34,7 @@ options = st.builds(
 
 @st.composite
 def subjects(draw: st.DrawFn) -> tuple[tuple[int, int], Box]:
-    """Draw a photo's size and a box in it."""
+    """Draw the size of a photo, and a box inside of the photo."""
     shape = draw(sides), draw(sides)
     starts = [draw(st.integers(0, side - 1)) for side in shape]
     rows, columns = (
@@ -196,7 +196,7 @@ def test_margins_have_no_effect_without_crop() -> None:
         ("original", 50, 100),
     ],
 )
-def test_a_position_is_a_share_of_the_free_space(position: Any, top: int, left: int) -> None:  # noqa: ANN401 - an option
+def test_a_position_is_a_share_of_the_free_space(position: Any, top: int, left: int) -> None:  # noqa: ANN401 - any value of the option
     assert layout_of(position=position) == Layout(SHAPE, SUBJECT, (100, 200), top, left)
 
 

@@ -190,7 +190,7 @@ def test_a_requested_png_never_changes_its_format(accepted: tuple[str, ...]) -> 
         ({"output": "jpg", "channels": "alpha"}, "jpg"),
     ],
 )
-def test_the_automatic_format_is_jpeg_with_an_opaque_background(
+def test_the_automatic_format_is_jpeg_only_with_an_opaque_background(
     fields: dict[str, object], output: str
 ) -> None:
     assert guess_output(RemovalOptions(**fields)) == output  # type: ignore[arg-type]
