@@ -51,7 +51,7 @@ class InvalidKeyError(AccountAdminError):
 
     @classmethod
     def ended(cls) -> InvalidKeyError:
-        """Return the error for a change of the rate limit of such a key."""
+        """Return the error for a change of the rate limit of an ended key."""
         return cls("the key is revoked or has expired; issue a new key instead")
 
 

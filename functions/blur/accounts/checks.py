@@ -33,7 +33,8 @@ def check_account(account_id: str, name: str = "") -> None:
     """Check an account's id and name.
 
     Raises:
-        InvalidArgumentError: a text is too long, or has characters that cannot be printed.
+        InvalidArgumentError: the id is empty, or a text is too long or has characters that cannot
+            be printed.
 
     """
     _check_text("account id", account_id, MAX_ACCOUNT_ID_CHARS, min_chars=1)

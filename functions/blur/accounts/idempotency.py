@@ -66,7 +66,7 @@ class Reservation:
     status: AccountStatus
     key: IdempotencyKey | None = None
     record: IdempotencyRecord | None = None
-    """The record, once this call owns it."""
+    """The record of the key, if this call owns it."""
     earlier: IdempotencyRecord | None = None
     """The record of the earlier call, if this call replays one."""
 

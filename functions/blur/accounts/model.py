@@ -36,7 +36,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A number of additional requests: a call with much CPU time counts as so many more."""
+    """The number of additional requests as which a call counts, because of its CPU time."""
 
     requests: int
     limit: RateLimit
@@ -96,7 +96,7 @@ class KeyCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """One key in one month."""
+    """The usage of one key in one month."""
 
     prefix: str
     kind: KeyKind
@@ -105,7 +105,7 @@ class KeyUsage:
 
 @dataclass(frozen=True, slots=True)
 class AccountUsage:
-    """One account in one month."""
+    """The usage of one account in one month."""
 
     account_id: str
     name: str

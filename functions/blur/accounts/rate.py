@@ -116,7 +116,10 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 
 
 class LimiterClock:
-    """Measures how far the instants in buckets are ahead of this process's clock."""
+    """Measures how far the instants in buckets are ahead of this process's clock.
+
+    The limiter time is this process's clock plus that difference.
+    """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         """Start with the process's clock; `ticks` returns seconds that never go back."""

@@ -1,7 +1,7 @@
 """The route of the API description, `openapi.json`.
 
-`make openapi` writes `openapi.json` from `openapi.yaml`, so the function needs no YAML parser. The
-file is read at its first request, not in the cold start.
+`make openapi` writes `openapi.json` from `openapi.yaml`, so the function needs no YAML parser.
+`openapi.json` is read when it is requested for the first time, not in the cold start.
 """
 
 from __future__ import annotations

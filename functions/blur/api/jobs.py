@@ -84,7 +84,7 @@ class JobRoutes:
         return json_response(body, request.request_id, status)
 
     def close(self, request: HttpRequest) -> HttpResponse:
-        """Close a job: no photo can be added any more."""
+        """Close a job, so that it accepts no more photos."""
         key = request_key(request)
         with self._counted(request) as status:
             body = self._document(self._jobs.close(key, job_id_of(request)), request)

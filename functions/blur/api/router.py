@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 
 class Invocation(Protocol):
-    """The part of Lambda's context object that the router uses; other callers pass the same."""
+    """The members of Lambda's context object that the router uses.
+
+    Callers other than Lambda pass an object with these members.
+    """
 
     @property
     def aws_request_id(self) -> str:

@@ -161,7 +161,7 @@ def _find_in(
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:
-    """Return the power of two by which the working copy of (height, width) is smaller."""
+    """Return the power of two that reduces a photo of (height, width) to its working copy."""
     side_px = max(WORKING_SIDE_PX, matting.side_px)
     factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:

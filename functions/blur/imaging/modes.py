@@ -27,8 +27,8 @@ def blur_background(
     """Return the photo with its background blurred, uint8 (H, W, 3).
 
     `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
-    photo. Pixels with matte 255 are exactly the photo's. With a `ground`, the radius
-    grows with the distance from the subject; without one it is the same everywhere.
+    photo. Pixels with matte 255 are exactly the photo's. With a `ground`, the radius grows with the
+    distance from the subject; without a ground, the radius is the same everywhere.
 
     Raises:
         ValueError: `radius_px` is negative or not finite.

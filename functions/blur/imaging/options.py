@@ -36,7 +36,7 @@ class BlurOptions:
     depth: str = "flat"
     """One of `modes.DEPTHS`."""
     roi: Roi | None = None
-    """The region in which the subject is searched; None means the whole photo."""
+    """The region in which the subject is searched for; None means the whole photo."""
     mode: str = "background"
     """One of `modes.MODES`."""
     output: str = "png"

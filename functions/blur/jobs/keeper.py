@@ -25,7 +25,7 @@ because of other jobs: a second delivery is harmless."""
 OPEN_DAYS = 7
 """After this time, an open job is closed, because the storage then deletes its first photos."""
 EMPTY_DAYS = 1
-"""After this time, an open job without photos is closed, so that forgotten jobs do not collect."""
+"""After this time, an open job without photos is closed: clients forget such jobs."""
 MOST_CANCELLED = 5_000
 """The maximum number of photos that one run cancels: each needs a write, and all other jobs wait.
 """
@@ -213,7 +213,7 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether, in the period of this run, a multiple of `every_s` has passed."""
+        """Return whether a multiple of `every_s` since the last progress falls into this period."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 

@@ -33,7 +33,7 @@ class JobState(StrEnum):
     OPEN = "open"
     """Photos can still be uploaded; each is processed as soon as it arrives."""
     CLOSED = "closed"
-    """No photo can be added any more."""
+    """The job accepts no more photos."""
     DONE = "done"
     """Every photo has ended."""
     CANCELLED = "cancelled"

@@ -139,7 +139,10 @@ class JobStore(Protocol):
         ...
 
     def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """Count an attempt to announce the end; set the time of the next attempt, None for none."""
+        """Count an attempt to announce the end, and set the time of the next attempt.
+
+        With `next_attempt_us=None`, no further attempt follows.
+        """
         ...
 
     def close(self) -> None:

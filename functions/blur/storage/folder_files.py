@@ -37,7 +37,7 @@ def replacing(
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its parents with mode 0700; a power failure later does not lose them."""
+    """Create a folder and its parents with mode 0700; a later power failure does not lose them."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(exist_ok=True, mode=0o700)

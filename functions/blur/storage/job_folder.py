@@ -6,7 +6,7 @@
 
 Names of photos come from clients, so they are stored inside the files and are never part of a path.
 A photo is on the disk before its upload gets a response, and a result before it is charged. All
-files of a job are kept for `KEEP_DAYS` after the last one was stored.
+files of a job are kept for `KEEP_DAYS` after its last file was stored.
 """
 
 from __future__ import annotations

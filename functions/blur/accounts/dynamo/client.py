@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""The latest time at which a method sends its last request. With both time-outs, the method takes
+"""A method sends no request later than this after its start. With both time-outs, the method takes
 less than 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""

@@ -40,7 +40,8 @@ DEDUP_WINDOW_US = 15 * SECOND_US
 """All copies of a request arrive within this time after the first one was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
-"""If a hold was not charged, the set has a second element: the tombstone with this suffix."""
+"""If a hold was not charged, its set of tombstones has a second element for the hold: the tombstone
+with this suffix."""
 
 BATCH = 50
 """The maximum number of holds, and of sets of tombstones, that one write removes: an expression has
@@ -48,7 +49,7 @@ at most 300 operators."""
 
 TOMBSTONE_BYTES = 8
 COMPACT_AT_BYTES = 256
-"""The size of old tombstones from which a separate write drops them."""
+"""If the old tombstones have at least this size, a separate write deletes them."""
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:

@@ -1,7 +1,8 @@
 """A background whose blur changes from row to row, such as the ground seen through a lens.
 
-The background is blurred with a few radii in equal ratios, down to one that is nearly sharp. Each
-row is then a mixture of the two nearest levels, so that the blur changes smoothly.
+The background is blurred at a few levels: their radii are in equal ratios, and the finest level is
+nearly sharp. Each row is then a mixture of the two nearest levels, so that the blur changes
+smoothly.
 
 A level is computed and mixed only in the rows that need it, on a grid as coarse as its radius
 allows. The widest level costs the most, because most rows need it.

@@ -48,7 +48,7 @@ def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 
 def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
-    """Return the visible colours on a coarse grid, filled up with the nearest ones."""
+    """Return the visible colours on a coarse grid; cells without any get the nearest colours."""
     shape = fit_within(visible.shape, GRID_SIDE_PX)
     weights = to_alpha_f32(resize(visible, shape))
     weighted = resize(cv2.copyTo(photo, visible), shape).astype(np.float32)

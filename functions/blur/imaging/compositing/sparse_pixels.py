@@ -30,7 +30,7 @@ class SparsePixels(NamedTuple):
     x: NDArray[np.int32]
     y: NDArray[np.int32]
     indices: NDArray[np.intp]
-    """Their flat indices, row by row, (n,)."""
+    """The flat indices of the pixels, row by row, (n,)."""
     shape: tuple[int, int]
 
 

@@ -64,7 +64,10 @@ class Items:
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield each box from `start` to `end` (ISO/IEC 14496-12, 4.2); the last can be truncated."""
+    """Yield the boxes from `start` to `end` (ISO/IEC 14496-12, 4.2).
+
+    The last box can be truncated.
+    """
     end = len(data) if end is None else end
     for _ in range(MAX_BOXES):
         if start >= end:

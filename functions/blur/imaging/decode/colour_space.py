@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""By their number in ITU-T H.273. Television primaries count as sRGB's, because they are close."""
+"""Primaries by their number in ITU-T H.273. Those of television count as sRGB's: they are close."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}

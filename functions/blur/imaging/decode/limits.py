@@ -53,7 +53,7 @@ _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets (TIFF 6.0, sections 8 and 15)."""
 _MAX_ENTRIES = 65_535
-"""The maximum of a classic directory; BigTIFF allows any number."""
+"""The maximum number of entries in a directory of classic TIFF; BigTIFF allows any number."""
 _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """The bytes of a value by its type, for the types that decoders read as integers."""
 

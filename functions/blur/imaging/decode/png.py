@@ -98,7 +98,7 @@ class PngSource(Source):
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's type, and the start and end of its data. The last can be truncated."""
+    """Yield each chunk's type, and the start and end of its data; the last can be truncated."""
     offset = len(SIGNATURE)
     while offset + 8 <= len(data):
         end = offset + 8 + int.from_bytes(data[offset : offset + 4])
@@ -118,7 +118,7 @@ def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
 
 
 def _is_valid_key(colour_type: int, palette_size: int, length: int) -> bool:
-    """Return whether the length of tRNS is valid (11.3.1.1); it follows the palette (5.6)."""
+    """Return whether the length of tRNS, which follows the palette, is valid (11.3.1.1, 5.6)."""
     if colour_type == _PALETTE:
         return 0 < length <= palette_size
     return length == _KEY_BYTES.get(colour_type)

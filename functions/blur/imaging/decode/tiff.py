@@ -60,7 +60,7 @@ class TiffSource(Source):
         super().__init__(image)
         image.info.pop("xmp", None)  # Pillow reads the orientation from here if EXIF has none
         palette = numbers(directory, tags.COLOUR_MAP)
-        if image.mode == "P" and palette and max(palette) <= OPAQUE:  # 8 bits instead of 16
+        if image.mode == "P" and palette and max(palette) <= OPAQUE:  # 8-bit values, not 16-bit
             image.palette = ImagePalette.raw("RGB;L", bytes(palette))
 
     @property

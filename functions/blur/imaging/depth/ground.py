@@ -37,8 +37,8 @@ MIN_DISTANCE = 0.2
 """The minimum distance between the horizon and the contact of another subject, as a share of this
 distance for the largest subject."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
-"""The minimum height of another subject, relative to the largest subject at the same distance.
-Smaller subjects do not touch the ground, such as a ball in the air."""
+"""The minimum and the maximum height of another subject, relative to the largest subject at the
+same distance. A subject outside this range does not touch the ground, such as a ball in the air."""
 
 
 class Ground(NamedTuple):
@@ -97,7 +97,7 @@ def _sample(alpha: AlphaU8) -> AlphaU8:
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
-    """Return whether a subject can stand on the largest one's ground, by its place and size."""
+    """Return whether place and size allow a subject to stand on the largest subject's ground."""
     distance = (subject.bottom - horizon) / (largest.bottom - horizon)
     if distance < MIN_DISTANCE:
         return False

@@ -48,8 +48,8 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
-"""Each has the largest number of pixels for which it is used. Each deflater takes about 1.5 times
-as long as the next one in the list, and saves 1 or 2 %."""
+"""Pairs of a number of pixels and the deflater for images of at most this size. Each deflater takes
+about 1.5 times as long as the next one in the list, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """For `smallest`: for 10 megapixels it takes six times as long as level 5, and saves 6 %. Level 9
 is slower and saves less."""
@@ -62,7 +62,7 @@ MAX_GRAIN_PIXELS = 1 << 22
 GRAIN_SAVES = 0.02
 """An image has grain if `GRAIN_DEFLATER` saves more than this share for a sample of its rows."""
 BANDS = 8
-"""Number of bands in that sample, each of `png_filters.SAMPLE_ROWS` rows."""
+"""The number of bands in the sample of rows; a band has `png_filters.SAMPLE_ROWS` rows."""
 
 
 class CompactStrips:

@@ -83,7 +83,7 @@ def average(bytes_: Neighbours) -> Bytes:
 
 
 def paeth(bytes_: Neighbours) -> Bytes:
-    """Return the differences from that of a, b and c that is nearest to a + b - c (9.4).
+    """Return the differences from the one of a, b and c that is nearest to a + b - c (9.4).
 
     a is on the left, b above and c in the corner; low and high are the smaller and the larger of
     a and b. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between

@@ -155,7 +155,7 @@ def rescale_alpha(alpha: FloatArray) -> FloatArray:
     return rescaled
 
 
-def conjugate_gradients(  # noqa: PLR0913 - a linear system, a start and the two ends
+def conjugate_gradients(  # noqa: PLR0913 - a linear system, a start and two stopping conditions
     apply: Callable[[FloatArray], FloatArray],
     diagonal: FloatArray,
     right: FloatArray,

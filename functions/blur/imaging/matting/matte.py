@@ -26,9 +26,8 @@ u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on u
 gradients, noise, stripes and checkerboards.
 """
 MAX_UNDECIDED = 0.045
-"""The share of the map that is covered by wide undecided regions, above which the network also runs
-on the mirrored photo. This is the case for 11 of 100 photos of ECSSD and 11 of 145 photos of
-people."""
+"""If wide undecided regions cover more than this share of the map, the network also runs on the
+mirrored photo. This is the case for 11 of 100 photos of ECSSD and 11 of 145 photos of people."""
 MID_GREY = 128
 
 
@@ -123,7 +122,7 @@ def predict_maps(
 
 
 def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:
-    """Return the map of the persons in the photo, (side, side), 0..1, from their network only.
+    """Return the map of the persons in the photo, (side, side), 0..1, only from `people`.
 
     The arguments are the same as for `predict_subject`.
 

@@ -1,9 +1,9 @@
 """The supported segmentation models, one row each.
 
-Names, files and pre-processing are the same as in rembg 2.0.86 (`rembg/sessions/*.py`): the same
-name is the same model. `u2netp-light` is u2netp with its costliest convolutions factored
-(`layers/model/lighten.py`); rembg does not have it. The networks for people and for faces are
-converted by `layers/model/convert.py`.
+Names, files and pre-processing are the same as in rembg 2.0.86 (`rembg/sessions/*.py`), so a name
+means the same model in both. `u2netp-light` is u2netp with its costliest convolutions factored
+(`layers/model/lighten.py`); rembg does not have this model. `layers/model/convert.py` converts the
+networks for people and for faces.
 """
 
 from __future__ import annotations

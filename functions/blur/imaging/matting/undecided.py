@@ -1,4 +1,4 @@
-"""Resolve wide half-transparent regions: hair and blurred edges are narrow, so these are errors.
+"""Resolve wide half-transparent regions, which are errors: hair and blurred edges are narrow.
 
 An uncertain network leaves whole persons or objects half transparent. If a region of undecided
 pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region far
@@ -37,9 +37,9 @@ SLOPE = 0.22
 """The least standard deviation of a slope from opaque to transparent, such as the edge of a subject
 that is out of focus. An even slope has 0.23, and an error has less."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
-"""The weights of the people's map at pixels that show a person, and at all others; the saliency map
-has the weight 1. The people's map also shows things that are not persons, but rarely misses a
-person."""
+"""The weights of the people's map at pixels that show a person, and at all other pixels; the
+saliency map has the weight 1. The people's map also shows things that are not persons, but rarely
+misses a person."""
 
 
 def find_wide_undecided(alpha: AlphaF32) -> Mask:

@@ -68,7 +68,7 @@ class RemovalOptions:
     max_megapixels: float = SIZES["preview"]
     """The maximum size; one of `SIZES`. Smaller results are not enlarged."""
     roi: Roi | None = None
-    """The region in which the subject is searched; None means the whole photo."""
+    """The region in which the subject is searched for; None means the whole photo."""
     crop: bool = False
     """Whether the frame is the subject with its margins, not the whole photo."""
     crop_margin: Margins = NO_MARGINS

@@ -92,7 +92,7 @@ def encode_result(
 
     If the file is larger, it is compressed further without loss. If a PNG is still too large and
     `may_change_format` is true, WebP and ZIP are tried: each only if the client `accepts` its media
-    type and it allows the sides of the image.
+    type, and if the format allows the sides of the image.
 
     Raises:
         ResultTooLargeError: no file is small enough.

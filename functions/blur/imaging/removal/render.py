@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tuple[RgbU8, AlphaU8]:
     """Return the subject in its frame as straight colour, (H, W, 3), and alpha, (H, W).
 
-    `matte` is the photo's matte, (height, width). With None, it is computed in the size of the
-    result, which is possible only if the layout shows the whole photo. Without scaling, opaque
-    pixels are exactly the photo's.
+    `matte` is the photo's matte, (height, width). If it is None, the matte is computed in the size
+    of the result, which is possible only if the layout shows the whole photo. Without scaling,
+    opaque pixels are exactly the photo's.
     """
     scene = _scene(found, layout, matte)
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)

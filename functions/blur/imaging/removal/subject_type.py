@@ -89,7 +89,7 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 
 
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
-    """Return the pixels along a map's side that are nearest to the cells of a part of it."""
+    """Return the pixels of a map's side that are nearest to the centres of cells in a span."""
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)
     return nearest
