@@ -111,7 +111,7 @@ check: $(TEST_READY) ## Check lint, formatting, types, the direction of imports 
 prose: $(TEST_READY) ## Count the rejected phrases in each folder; tools/prose.py lists them
 	@$(BIN)/python tools/prose.py --counts
 
-model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name selects another one
+model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name selects another model
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 	@for name in selfie-segmentation face-detection; do \
@@ -317,7 +317,7 @@ $(AUDIT_READY): $(VENV_READY)
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@
 
-# A .pth file adds the packages of $(VENV), so this environment contains only the others.
+# A .pth file adds the packages of $(VENV), so this environment itself contains only the packages for mutants.
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
 	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)

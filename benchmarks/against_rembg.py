@@ -5,8 +5,8 @@
 The bytes of cutouts are also compared on the photos of a folder.
 
 Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
-so the client blurs with Pillow and composites with rembg's mask. In each round, each server
-processes the photo once, one after the other.
+so the client blurs with Pillow and composites with rembg's mask. In each round, first one server
+processes the photo, and then the other server.
 """
 
 from __future__ import annotations

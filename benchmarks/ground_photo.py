@@ -29,7 +29,7 @@ are errors at the subject's outline."""
 
 def motorcycle(find_matte: Callable[[RgbU8], AlphaU8]) -> Rendered:
     """Return the photo with its circle of confusion; its background is the photo itself."""
-    left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - it has no types
+    left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - the module has no types
     picture = np.ascontiguousarray(left)
     matte = find_matte(picture)
     known = np.isfinite(disparity)

@@ -49,7 +49,7 @@ class Quality(NamedTuple):
 
 
 def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return rembg's mask from the same network: stretched, enlarged with Lanczos."""
+    """Return the mask that rembg makes with this network: stretched, enlarged with Lanczos."""
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(model.predict(photo)))
     return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))

@@ -77,7 +77,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Count the photos in which no subject is found although they have one."""
+    """Report how many photos of ECSSD get `no_subject`, although each of them has a subject."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:

@@ -34,7 +34,7 @@ class Start(NamedTuple):
 
 def starts(rounds: int) -> str:
     """Compare cold starts: new processes alternate, after one round that fills the disk cache."""
-    from paired import ratio  # noqa: PLC0415 - a process that is measured does not wait for it
+    from paired import ratio  # noqa: PLC0415 - not for the measured processes
     from report import table  # noqa: PLC0415 - as above
 
     with tempfile.TemporaryDirectory() as name:

@@ -24,7 +24,7 @@ def photo(width: int, height: int) -> bytes:
     """Return a portrait as a JPEG of any size, with noise like a camera's."""
     from skimage import data  # noqa: PLC0415 - not needed for blurring
 
-    portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - it has no types
+    portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - the module has no types
     enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
     noise = np.random.default_rng(0).normal(0, SENSOR_NOISE, (height, width, 3))
     pixels = (np.asarray(enlarged, np.float32) + noise).clip(0, 255).astype(np.uint8)

@@ -81,7 +81,7 @@ function showKnown(prefix, newKind) {
   if (isTyping) byId("go").focus();
 }
 
-/** Remove the stored key and show the field for another one. */
+/** Remove the stored key and show the field for another key. */
 export function forget() {
   localStorage.removeItem(STORAGE_KEY);
   kind = null;

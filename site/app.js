@@ -1,4 +1,4 @@
-// The page: it takes photos, settings and a key, and shows results. This module connects the others.
+// The page: it takes photos, settings and a key, and shows results. This module connects the rest.
 
 import { currentKey, forget, openAccount, refreshCredits, showCredits } from "./account.js";
 import { blur } from "./calls.js";

@@ -52,7 +52,7 @@ const draftTitle = (draft) => photosText(draft.photos.length) + fromFolder(draft
 
 function draftText({ photos }) {
   const size = formatBytes(photos.reduce((sum, { file }) => sum + file.size, 0));
-  return `${size}. They are uploaded, processed in the background with these settings, and kept for 7 days.`;
+  return `${size}. The photos are uploaded, processed in the background with these settings, and kept for 7 days.`;
 }
 
 function titleOf({ saved, job, lost, upload, download, downloaded }, isInterrupted) {

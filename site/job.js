@@ -16,7 +16,7 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
  * the last one of these. `job`: the API's document. `upload`: an AbortController while photos are
- * uploaded. `download`: the same while results are downloaded, and `downloaded` is their number.
+ * uploaded. `download`: an AbortController while results are downloaded. `downloaded`: their number.
  * `lost`: photos that could not be uploaded. `hasMore`: whether more than the first page of failures
  * is shown. `problem`: the error of the last request. `uploadProblem`: the error that interrupted the
  * upload.

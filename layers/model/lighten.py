@@ -35,7 +35,7 @@ def lighten(content: bytes) -> bytes:
     sha256, factors = read_factors(FACTORS)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        message = f"the factors are for the model with sha256 {sha256}, this one has {found}"
+        message = f"the factors are for the model with sha256 {sha256}, but the file has {found}"
         raise OtherModelError(message)
     model = onnx.load_from_string(content)
     rewrite(model.graph)

@@ -80,7 +80,7 @@ class Jobs:
         return self._job("POST", "", json=fields)
 
     def status(self, job_id: str) -> Job:
-        """Return the job with its counts; an open one has a new upload form."""
+        """Return the job with its counts; an open job has a new upload form."""
         return self._job("GET", _path(job_id))
 
     def close(self, job_id: str) -> Job:
@@ -88,7 +88,7 @@ class Jobs:
         return self._job("POST", f"{_path(job_id)}/close")
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel the photos that have not started; running ones are finished and charged."""
+        """Cancel the photos that have not started; running photos are finished and charged."""
         return self._job("DELETE", _path(job_id))
 
     def uploads(self, job_id: str) -> JobUploads:

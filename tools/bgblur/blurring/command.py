@@ -89,7 +89,7 @@ def blur(  # noqa: PLR0913 - one for each option
     next to its photo, or in OUT: a file for one photo, otherwise a folder. Existing results are
     skipped, so you can repeat an interrupted batch.
 
-    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
+    The exit code is 0 if no photo failed, 1 if a photo failed, and 2 if the command is wrong.
     """  # noqa: D301 - click keeps the lines after \b unchanged
     options["format"] = chosen_format(options["format"], output_path)
     naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)

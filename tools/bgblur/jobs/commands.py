@@ -77,10 +77,10 @@ def submit(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Upload the photos of a folder, with the same options as `bgblur blur`.
 
-    Prints the id of the job. All results have the format --format; by default it is png. If the
+    Prints the id of the job. --format sets the format of all results; the default is png. If the
     upload is interrupted, repeat the command with --job and the id. Every photo is charged once.
 
-    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
+    The exit code is 0 if no photo failed, 1 if a photo failed, and 2 if the command is wrong.
     """
     from blur_client.errors import JobClosedError  # noqa: PLC0415 - requests is slow to import
 
@@ -193,7 +193,7 @@ def fetch(  # noqa: PLR0913 - one for each option
     Results that were saved by an earlier run are checked and skipped. If the job has not ended, the
     results that exist now are saved.
 
-    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
+    The exit code is 0 if no photo failed, 1 if a photo failed, and 2 if the command is wrong.
     """
     from bgblur.jobs.fetch import Fetch  # noqa: PLC0415 - requests is slow to import
 

@@ -165,7 +165,7 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # now it becomes the last one
+            self._left_s.pop(account, None)  # so that it moves to the end
             self._left_s[account] = self._clock()
 
     @staticmethod

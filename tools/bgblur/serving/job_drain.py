@@ -115,7 +115,7 @@ class JobDrain:
                 continue
 
     async def stop(self, timeout_s: float) -> None:
-        """Start no more objects; wait for the running ones, and release those that do not end."""
+        """Start no more objects; wait for running objects, and release those that take too long."""
         self._is_stopping = True
         try:
             async with asyncio.timeout(timeout_s):
