@@ -60,12 +60,12 @@ class Job:
 
     @property
     def ended(self) -> int:
-        """The number of photos that have ended."""
+        """The number of photos that are done, failed or cancelled."""
         return self.done + self.failed + self.cancelled
 
     @property
     def has_ended(self) -> bool:
-        """Whether all photos have ended. After `cancel`, this is true when no photo runs."""
+        """Whether the job has ended: all its photos are done, failed or cancelled."""
         return self.ended_at is not None
 
 

@@ -65,7 +65,7 @@ class JobDisplay:
         )
 
     def show_job(self, job: Job) -> None:
-        """Show how many photos of the job have ended.
+        """Show how many photos of the job are done, failed or cancelled.
 
         Without a bar, print a line only when the job is paused.
         """

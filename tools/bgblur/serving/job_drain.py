@@ -62,7 +62,7 @@ class JobDrain:
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
         self.waiting = 0
-        """The number of objects that had not ended at the last look-up."""
+        """The number of objects that had no final row at the last look-up."""
         self.observe: ObserveObject = lambda _row, _steps_ms: None
 
     @property

@@ -44,7 +44,7 @@ class ObjectsState:
     running: int = 0
     """Photos that workers process."""
     waiting: int = 0
-    """Photos that have not ended, except in paused jobs."""
+    """Photos that wait or are being processed, except in paused jobs."""
 
 
 class ServerMetrics:
@@ -91,7 +91,7 @@ class ServerMetrics:
         )
         self._job_photos_ended = Counter(
             "bgblur_job_photos_ended",
-            "Ended photos of jobs, by state and error code.",
+            "Photos of jobs that are done, failed or cancelled, by state and error code.",
             ["state", "code"],
             registry=self.registry,
         )
@@ -107,7 +107,7 @@ class ServerMetrics:
         )
         self._add_gauge(
             "job_photos",
-            "Photos that have not ended, in jobs that are not paused.",
+            "Photos that wait or are being processed, in jobs that are not paused.",
             lambda: objects_state().waiting,
         )
 

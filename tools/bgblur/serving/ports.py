@@ -97,7 +97,7 @@ class JobQueue(Protocol):
         ...
 
     def count_waiting(self) -> int:
-        """Return the number of objects that have not ended, in jobs that are not paused."""
+        """Return the number of objects without a final row, in jobs that are not paused."""
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
