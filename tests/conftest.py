@@ -75,7 +75,7 @@ def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[DynamoDBLocal]:
     """Start DynamoDB Local for the whole run, and set the environment variables of its clients."""
-    from tests.integration.accounts.dynamodb_local import shared_dynamodb_local  # noqa: PLC0415 - Java
+    from tests.integration.accounts.dynamodb_local import shared_dynamodb_local  # noqa: PLC0415 - needs Java, which few tests need
 
     folder = tmp_path_factory.getbasetemp().parent / f"dynamodb-{testrun_uid}"
     with shared_dynamodb_local(folder) as server, pytest.MonkeyPatch.context() as patch:

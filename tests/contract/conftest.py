@@ -61,7 +61,7 @@ class ApiResponse:
 
 @dataclass
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets forward."""
 
     at_us: int
 

@@ -39,7 +39,7 @@ def test_response_has_the_status_in_the_name_of_its_event(file: Path, call: Call
 
 
 @pytest.mark.parametrize("file", FAILURES, ids=lambda file: file.stem)
-def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
+def test_error_response_has_exactly_the_documented_fields_and_charges_nothing(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)
@@ -110,7 +110,7 @@ def test_response_to_a_wrong_method_lists_the_allowed_methods(call: Call) -> Non
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
-def test_call_succeeds_after_the_retry_after_of_a_429(call: Call, clock: Clock) -> None:
+def test_call_after_the_time_in_retry_after_succeeds(call: Call, clock: Clock) -> None:
     event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
     refused = call(event)
     wait_s = refused.error["retry_after"]

@@ -65,7 +65,9 @@ def test_client_that_does_not_ask_for_html_gets_the_routes_as_plain_text(
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_can_load_and_call_only_this_service(path: str, call: Call) -> None:
+def test_security_policy_of_a_page_allows_only_files_and_requests_of_this_service(
+    path: str, call: Call
+) -> None:
     header = call(get(path)).headers["content-security-policy"]
     policy = dict(part.split(" ", 1) for part in header.split("; "))
     assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"

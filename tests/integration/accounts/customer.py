@@ -73,7 +73,7 @@ def key_record(
 
 def entry(
     account_id: str,
-    credits: int,  # noqa: A002 - the field's word
+    credits: int,  # noqa: A002 - the usual word
     kind: EntryKind = EntryKind.TOP_UP,
     *,
     at_us: Instant = START,
@@ -150,7 +150,7 @@ MakeAccount = Callable[..., Customer]
 
 def open_account(
     store: AccountStore,
-    credits: int = 100,  # noqa: A002 - the field's word
+    credits: int = 100,  # noqa: A002 - the usual word
     *,
     limit: RateLimit = GENEROUS,
     expires_us: Instant | None = None,

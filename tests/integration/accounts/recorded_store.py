@@ -36,7 +36,7 @@ def sent() -> set[str]:
 def store(table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
     client = open_client()
 
-    def note(model: Any, params: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - boto's
+    def note(model: Any, params: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - an object of boto
         needed = operations(model.name, json.loads(params["body"]))
         sent.update(f"dynamodb:{each}" for each in needed)
 

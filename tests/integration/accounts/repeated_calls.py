@@ -37,7 +37,7 @@ MAX_WAIT_S, POLL_S = 25, 0.25
 
 @dataclass
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets forward."""
 
     at_us: int = START
 

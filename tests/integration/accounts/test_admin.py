@@ -141,7 +141,7 @@ def test_a_key_is_found_by_its_prefix_and_by_its_text(admin: AccountAdmin) -> No
     assert admin.find_key(record.prefix) == admin.find_key(text) == record
 
 
-def test_an_unknown_key_is_not_found(admin: AccountAdmin) -> None:
+def test_looking_for_an_unknown_key_is_an_error(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     _, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     another = keys.mint(KeyKind.LIVE, account_id, token_bytes)
@@ -150,7 +150,7 @@ def test_an_unknown_key_is_not_found(admin: AccountAdmin) -> None:
             admin.find_key(name)
 
 
-def test_a_prefix_that_two_keys_share_finds_neither(admin: AccountAdmin) -> None:
+def test_looking_for_a_prefix_that_two_keys_share_is_an_error(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)

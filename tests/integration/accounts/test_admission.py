@@ -62,20 +62,20 @@ def test_without_credits_calls_within_the_rate_limit_get_402_and_calls_over_it_g
     assert refusals.count(RateLimitError) == 59
 
 
-def test_a_request_after_the_wait_in_a_429_is_accepted(
+def test_request_after_the_time_in_retry_after_is_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=RateLimit(per_minute=40, burst=2))
     for remaining in (1, 0):
-        standing = store.reserve(customer.hold(), now_us=START)
-        assert standing.rate.remaining == remaining
+        status = store.reserve(customer.hold(), now_us=START)
+        assert status.rate.remaining == remaining
     with pytest.raises(RateLimitError, match=r"try again in 2 s\.") as refusal:
         store.reserve(customer.hold(now_us=after(0.2)), now_us=after(0.2))
     assert refusal.value.retry_after_s == 2
     refused = refusal.value.account_status
     assert refused is not None
     assert (refused.credits_charged, refused.credits_left) == (0, 8)
-    assert (refused.rate.remaining, standing.rate.reset_s) == (0, 3)
+    assert (refused.rate.remaining, status.rate.reset_s) == (0, 3)
     assert store.reserve(customer.hold(now_us=after(2.2)), now_us=after(2.2)).credits_left == 7
 
 
@@ -83,9 +83,9 @@ def test_authorized_request_counts_in_the_rate_limit_and_costs_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
-    standing = store.authorize(customer.account_id, customer.digest, now_us=START)
-    assert (standing.credits_charged, standing.credits_left) == (0, 10)
-    assert standing.rate.remaining == 1
+    status = store.authorize(customer.account_id, customer.digest, now_us=START)
+    assert (status.credits_charged, status.credits_left) == (0, 10)
+    assert status.rate.remaining == 1
     store.authorize(customer.account_id, customer.digest, now_us=START)
     with pytest.raises(RateLimitError) as refusal:
         store.authorize(customer.account_id, customer.digest, now_us=START)

@@ -35,14 +35,14 @@ def test_reserve_moves_the_price_from_the_balance_to_the_hold(
     assert balances(store, customer) == (7, 3, 0)
 
 
-def test_a_settled_hold_is_charged_and_counted_in_its_month(
+def test_settled_hold_is_charged_and_its_call_is_counted_in_the_month(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
     for price in (3, 0):
         hold = take_hold(store, customer, price, now_us=START)
-        standing = store.settle(hold, now_us=after(1))
-        assert (standing.credits_charged, standing.credits_left) == (price, 7)
+        status = store.settle(hold, now_us=after(1))
+        assert (status.credits_charged, status.credits_left) == (price, 7)
     assert balances(store, customer, 1) == (7, 0, 3)
     usage = store.read_account(customer.account_id, now_us=after(1)).usage
     assert usage == {"2027-01": Usage(2, Credits(3))}
@@ -82,8 +82,8 @@ def test_refund_returns_the_credits_immediately_and_adds_no_usage(
 ) -> None:
     customer = make_account(credits=10)
     hold = take_hold(store, customer, 4, now_us=START)
-    standing = store.refund(hold, now_us=after(1))
-    assert (standing.credits_charged, standing.credits_left) == (0, 10)
+    status = store.refund(hold, now_us=after(1))
+    assert (status.credits_charged, status.credits_left) == (0, 10)
     assert balances(store, customer, 1) == (10, 0, 0)
     assert store.read_account(customer.account_id, now_us=after(1)).usage == {}
 
@@ -109,7 +109,7 @@ def test_repeated_reserve_of_the_last_credits_returns_the_same_status(
     assert balances(store, customer) == (0, 3, 0)
 
 
-def test_a_reserve_repeated_after_the_settle_takes_no_credits(
+def test_repeated_reserve_of_a_settled_hold_takes_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -119,7 +119,7 @@ def test_a_reserve_repeated_after_the_settle_takes_no_credits(
     assert balances(store, customer, 2) == (7, 0, 3)
 
 
-def test_a_reserve_repeated_after_the_refund_takes_no_credits(
+def test_repeated_reserve_of_a_refunded_hold_takes_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -134,8 +134,8 @@ def test_settling_twice_charges_once_and_reports_the_same_charge(
 ) -> None:
     customer = make_account(credits=10)
     hold = take_hold(store, customer, 3, now_us=START)
-    standings = [store.settle(hold, now_us=after(1)) for _ in range(2)]
-    assert [standing.credits_charged for standing in standings] == [3, 3]
+    statuses = [store.settle(hold, now_us=after(1)) for _ in range(2)]
+    assert [status.credits_charged for status in statuses] == [3, 3]
     assert balances(store, customer, 1) == (7, 0, 3)
     assert store.read_account(customer.account_id, now_us=after(1)).usage["2027-01"].calls == 1
 
@@ -149,7 +149,7 @@ def test_refunding_twice_returns_the_credits_once(
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_a_refund_after_the_settle_returns_no_credits(
+def test_refund_of_a_settled_hold_returns_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -159,7 +159,7 @@ def test_a_refund_after_the_settle_returns_no_credits(
     assert balances(store, customer, 1) == (7, 0, 3)
 
 
-def test_a_settle_after_the_refund_charges_no_credits(
+def test_settle_of_a_refunded_hold_charges_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -188,7 +188,7 @@ def test_a_free_call_needs_no_credits(store: AccountStore, make_account: MakeAcc
     }
 
 
-def test_a_running_call_settles_after_its_key_was_revoked(
+def test_running_calls_are_settled_or_refunded_after_their_key_was_revoked(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -157,7 +157,9 @@ def test_quarters_are_stored_as_exact_decimals(
     assert list(differences(read.account, read.entries)) == []
 
 
-def test_a_call_is_rejected_if_a_quarter_of_a_credit_is_missing(store: DynamoAccountStore) -> None:
+def test_call_is_rejected_if_the_balance_is_a_quarter_of_a_credit_below_the_price(
+    store: DynamoAccountStore,
+) -> None:
     customer = open_account(store, whole(1) - QUARTER)
     with pytest.raises(InsufficientCreditsError, match=r"costs 1 credit; .* has 0\.75 left"):
         store.reserve(customer.hold(whole(1)), now_us=START)
@@ -167,7 +169,7 @@ def test_a_call_is_rejected_if_a_quarter_of_a_credit_is_missing(store: DynamoAcc
 @pytest.mark.parametrize(
     "attribute", list(product(("balance", "used", "credits2027-01"), ("0.3", "0.125", "1e-30")))
 )
-def test_an_amount_that_is_not_in_quarters_makes_the_account_unavailable(
+def test_account_with_an_amount_that_is_not_a_multiple_of_a_quarter_is_unavailable(
     store: DynamoAccountStore,
     client: DynamoDBClient,
     dynamodb_table: str,

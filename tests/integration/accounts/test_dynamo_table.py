@@ -74,7 +74,7 @@ def test_ttl_attribute_of_an_idempotency_record_is_not_before_its_expiry(
     assert described["AttributeName"] == schema.TTL_ATTRIBUTE
     store = DynamoAccountStore(name, client)
     forget_us = after(24 * 3600)
-    record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - not done
+    record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - the field `done`
     assert store.claim_record(record, now_us=START) is None
     (item,) = client.scan(TableName=name)["Items"]
     assert int(item[schema.TTL_ATTRIBUTE]["N"]) * 1_000_000 >= forget_us

@@ -87,8 +87,8 @@ def test_status_at_the_end_of_a_call_includes_the_credits_of_released_holds(
     customer = make_account(credits=10)
     alive = take_hold(store, customer, 1, now_us=START, ttl_us=10 * TTL_US)
     store.reserve(customer.hold(4), now_us=START)
-    standing = getattr(store, end)(alive, now_us=after(LONG_AFTER_S))
-    assert standing.credits_left == left
+    status = getattr(store, end)(alive, now_us=after(LONG_AFTER_S))
+    assert status.credits_left == left
 
 
 @pytest.mark.parametrize("seconds", [TTL_S, TTL_S + 1, LONG_AFTER_S])
@@ -119,8 +119,8 @@ def test_a_late_settle_takes_nothing_if_the_released_credits_are_already_spent(
     late = take_hold(store, customer, 3, now_us=START)
     again = take_hold(store, customer, 3, now_us=after(LONG_AFTER_S))
     assert store.settle(again, now_us=after(LONG_AFTER_S)).credits_charged == 3
-    standing = store.settle(late, now_us=after(LONG_AFTER_S))
-    assert (standing.credits_charged, standing.credits_left) == (0, 0)
+    status = store.settle(late, now_us=after(LONG_AFTER_S))
+    assert (status.credits_charged, status.credits_left) == (0, 0)
     account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (0, 0, 3)
 

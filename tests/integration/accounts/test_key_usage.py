@@ -64,7 +64,7 @@ def test_a_settled_call_counts_once_with_its_credits_and_pixels(
     assert counts_of(store, customer, JANUARY, after(4)) == expected
 
 
-def test_a_failed_call_counts_once_and_a_refund_without_failure_does_not(
+def test_refund_of_a_failed_call_counts_one_failure_and_other_refunds_count_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -117,7 +117,7 @@ def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_it(
         assert counts_of(store, customer, JANUARY, at_us) == KeyCounts(1, Credits(2), 100, 0)
         expected = KeyCounts(number + 1, Credits(number + 1), number + 1, 0)
         assert counts_of(store, customer, FEBRUARY, at_us) == expected
-    # A server with a clock that is a month behind settles a call after its hold was released.
+    # A server with a clock that is a month behind cannot charge a call after its hold was released.
     store.settle(late, now_us=after(2), pixels=100)
     assert counts_of(store, customer, JANUARY, after(2 * MONTH_S)).calls == 1
     slow = take_hold(store, customer, 4, now_us=after(3))

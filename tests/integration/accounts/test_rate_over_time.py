@@ -103,6 +103,6 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
         now_us = after(seconds + (skew_s if server is other else 0))
         granted[server] += refusal(server, customer, now_us) is None
     other.close()
-    # 60 requests in 600 s, the first burst, and another burst by the faster clock.
+    # 60 requests in 600 s, the first burst, and another burst from the faster clock.
     assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
     assert min(granted.values()) >= sum(granted.values()) / 4

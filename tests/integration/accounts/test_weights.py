@@ -41,7 +41,7 @@ def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> in
 
 
 @pytest.mark.parametrize("end", [settle, refund])
-def test_the_write_that_ends_a_call_adds_its_weight(
+def test_settle_and_refund_add_the_weight_of_the_call(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -80,7 +80,7 @@ def test_add_weight_adds_the_weight_of_a_call_without_a_hold(
     assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, 5, 5)
 
 
-def test_weights_above_the_bound_block_the_key_only_for_the_time_of_the_bound(
+def test_sum_of_large_weights_is_limited_to_two_bursts(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20, limit=LIMIT)

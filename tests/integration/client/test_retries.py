@@ -79,7 +79,7 @@ def test_two_calls_with_the_callers_idempotency_key_are_charged_once(
     assert balance() == before - 1
 
 
-def test_a_request_that_is_too_large_is_repeated_as_an_upload_with_the_same_key(
+def test_request_that_is_too_large_is_repeated_as_an_upload_with_its_idempotency_key(
     api: Api, large_photo: Path, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
@@ -92,7 +92,9 @@ def test_a_request_that_is_too_large_is_repeated_as_an_upload_with_the_same_key(
     assert (result.credits_charged, balance()) == (1, before - 1)
 
 
-def test_a_finished_upload_is_not_repeated(api: Api, large_photo: Path) -> None:
+def test_photo_is_not_uploaded_again_if_the_call_after_its_upload_is_retried(
+    api: Api, large_photo: Path
+) -> None:
     waits = Waits()
     with unreliable(api.server.url, None, None, 503, DROPPED) as relay:
         client_of(relay.url, api, waits).blur(large_photo, radius=9)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 Reply = Callable[[socket.socket, str], None]
-"""Called with a connection and the path that was requested."""
+"""A function that sends a reply; it gets the connection and the requested path."""
 
 
 @dataclass

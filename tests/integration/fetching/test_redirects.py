@@ -35,7 +35,7 @@ def test_a_redirect_is_followed(status: str) -> None:
     assert len(host.heads) == 2
 
 
-def test_each_redirect_is_looked_up_and_checked_again() -> None:
+def test_host_of_each_redirect_is_looked_up_and_its_port_is_checked() -> None:
     names = Names({HOST: [["127.0.0.1"]], "other.example": [["127.0.0.1"]]})
     with image_host(sends()) as other:
 

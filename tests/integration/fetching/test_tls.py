@@ -26,7 +26,7 @@ def tls(tmp_path: Path) -> Iterator[tuple[ImageHost, Callable[[], ssl.SSLContext
         yield host, lambda: client
 
 
-def test_tls_uses_the_name_of_the_host_and_not_the_pinned_address(
+def test_tls_uses_the_name_of_the_host_and_not_its_address(
     tls: tuple[ImageHost, Callable[[], ssl.SSLContext]],
 ) -> None:
     host, context = tls

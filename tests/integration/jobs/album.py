@@ -1,4 +1,4 @@
-"""A folder of small photos. The pixels of each one contain its number, also after blurring."""
+"""A folder of small photos. The pixels of each photo contain its number, even after blurring."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Engine:
         return [pid for pid in members if name in environment_of(pid)]
 
     def subscribe(self, name: str, pattern: str) -> Callable[[], list[dict[str, Any]]]:
-        """Add a rule to the event bus; return a function that returns the events so far."""
+        """Add a rule to the event bus; return a function that gets all its events so far."""
         sqs, bus = self.stack.emulator.client("sqs"), self.stack.emulator.client("events")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

@@ -41,7 +41,7 @@ def engine(
     model_dir: Path,
     worker_id: str,
 ) -> Iterator[Engine]:
-    """Yield the deployed stack. Its table is separate, because the keeper reads all jobs of it."""
+    """Yield the deployed stack with a separate table: its keeper reads all jobs in the table."""
     from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only where it is needed
 
     folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"

@@ -50,7 +50,7 @@ class Death:
 class DyingClient:
     """A client of DynamoDB; each request is a step of `death`."""
 
-    def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - boto's
+    def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - an object of boto
         self._client, self._death = client, death
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
@@ -61,7 +61,7 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite; each statement is a step of `death`, the last one executed."""
+    """A connection to SQLite; each statement is a step of `death`, and fails after the kill."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death

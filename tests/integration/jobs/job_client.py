@@ -82,7 +82,7 @@ class JobClient:
         """Wait until this number of photos has ended, and return the job."""
         return self.until(job, lambda document: ended(document) >= count)
 
-    def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - of requests
+    def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - options of `requests`
         response = self.call(method, path, **options)
         assert response.ok, response.text
         document: Document = response.json()
@@ -102,5 +102,5 @@ def ended(document: Document) -> int:
 
 
 def names(count: int) -> Iterable[str]:
-    """Return names of photos."""
+    """Return this many different names of photos."""
     return (f"photos/{number:04}.jpg" for number in range(count))

@@ -83,7 +83,7 @@ class Stack:
 def deploy(
     emulator: Ministack, *, visibility_s: int, variables: Mapping[str, str], worker: str = ""
 ) -> Stack:
-    """Deploy the template, with these environment variables of the functions.
+    """Deploy the template; add `variables` to the environment of the functions.
 
     A message that was not processed is delivered again after `visibility_s`, not after the
     template's six minutes. `worker` replaces the worker's handler.

@@ -33,14 +33,14 @@ ERRORS = {
     "transact_write_items": cancelled("None", "None", "TransactionConflict"),
     "update_item": failed("TransactionConflictException"),
 }
-"""The response to a write that conflicts with another write."""
+"""The errors of writes that conflict with another write, by operation."""
 STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED)
 
 
 class ContendedClient:
     """A client that rejects half of all writes, as if other writers changed the same items."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - boto's
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - an object of boto
         self.conflicts = 0
         self._client, self._random = client, Random(5)
 
@@ -61,13 +61,13 @@ class ContendedClient:
 class InterruptedClient:
     """A client that calls `act`, a write of another writer, before its first update."""
 
-    def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto's
+    def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - an object of boto
         self._client, self._acts = client, [act]
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
         return getattr(self._client, operation)
 
-    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as boto's
+    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as in boto
         while self._acts:
             self._acts.pop()()
         return self._client.update_item(**request)
@@ -81,7 +81,7 @@ def accounts(dynamodb_table: str) -> Iterator[AccountStore]:
 
 @pytest.fixture
 def other(dynamodb_table: str) -> Iterator[DynamoJobStore]:
-    """Return the store of another writer."""
+    """Yield a store with which a test writes as another process does."""
     with closing(DynamoJobStore(dynamodb_table, open_client())) as store:
         yield store
 
@@ -103,7 +103,7 @@ def test_job_ends_with_the_rows_that_were_written_after_the_keeper_read_it(
     require_exact(accounts, other, owner, after(3))
 
 
-def test_a_job_with_a_new_waiting_row_does_not_end(
+def test_job_does_not_end_if_an_object_was_parked_after_the_keeper_read_the_job(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

@@ -41,7 +41,7 @@ class TransactionBill(Bill):
         super().ask(params, **more)
         self.units += 2 * len(params.get("TransactItems", []))
 
-    def note(self, model: Any, parsed: dict[str, Any], **more: object) -> None:  # noqa: ANN401 - boto's
+    def note(self, model: Any, parsed: dict[str, Any], **more: object) -> None:  # noqa: ANN401 - an object of boto
         is_transaction = model.name == "TransactWriteItems"
         super().note(model, {} if is_transaction else parsed, **more)
 

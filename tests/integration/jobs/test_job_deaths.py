@@ -79,7 +79,7 @@ def test_if_a_worker_is_killed_at_any_step_the_next_delivery_charges_the_object_
     assert jobs.find_job(owner.job_id).counts.received == len(numbers)
 
 
-def test_failed_row_of_an_object_with_a_killed_worker_is_not_charged_and_releases_the_hold(
+def test_no_credits_are_held_after_a_killed_worker_if_its_object_gets_a_failed_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     """After its last attempt, an object gets a failed row without a hold."""

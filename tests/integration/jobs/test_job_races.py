@@ -172,7 +172,7 @@ def test_threads_without_credits_for_all_objects_charge_exactly_the_balance(
     require_bill(store, jobs, owner, now())
 
 
-def test_a_job_ends_once_even_while_its_last_objects_end(
+def test_no_row_is_lost_if_a_job_and_its_last_objects_end_at_the_same_time(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, keeper = open_job(store, jobs), open_job_store(location)

@@ -213,8 +213,8 @@ def test_photos_of_jobs_use_no_slot_of_the_queue_and_start_after_waiting_calls(
         calls = list(threads.map(partial(blur, server.url), [balances.key] * slots))
         assert [call.status_code for call in calls] == [200] * slots
         after = ended(client.show(job))
-        # One photo was running when the calls arrived. Others can start just before the first call
-        # and just after the last one.
+        # One photo was running when the calls arrived. Two more can start: one just before the
+        # first call and one just after the last call.
         assert after <= before + 3
         client.until_ended(job, COUNT)
         assert balances.exact().used == COUNT + slots

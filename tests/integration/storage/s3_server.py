@@ -63,7 +63,7 @@ class Gate:
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path and headers (lower case) of all requests."""
 
-    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:  # noqa: ANN401 - a callable of WSGI
         headers = {
             k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"
         }
@@ -108,7 +108,7 @@ def cors_headers(
     return []
 
 
-def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
+def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: ANN401 - a callable of WSGI
     header = headers.get("access-control-request-headers", "").lower()
     request_headers = [name.strip() for name in header.split(",") if name.strip()]
     method = headers.get("access-control-request-method", "")

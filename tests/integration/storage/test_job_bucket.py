@@ -158,7 +158,9 @@ def test_copy_target_of_a_job_is_the_prefix_of_its_form(files: JobBucket) -> Non
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"
 
 
-def test_a_result_is_read_by_its_link_with_type_and_name(files: JobBucket) -> None:
+def test_link_of_a_result_returns_its_latest_bytes_with_media_type_and_file_name(
+    files: JobBucket,
+) -> None:
     for data in (b"first", b"second"):
         files.write_result("links", "0f", data, content_type="image/png", file_name="cat.png")
     link = files.link_result("links", "0f", now_us=now())
