@@ -87,7 +87,7 @@ def test_a_phrase_is_accepted_only_inside_of_an_allowed_text() -> None:
     assert found("a.md", "the odd turn test has an odd turn\n") == [1]
 
 
-def test_documents_code_page_and_build_files_are_read() -> None:
+def test_the_check_reads_documents_code_the_page_and_build_files() -> None:
     read_files = prose.files()
     for path in (
         "README.md",

@@ -42,7 +42,7 @@ def test_a_bill_is_an_error_if_its_keys_do_not_add_up_to_the_account(total: Usag
         list(bill_lines(account(LIVE, total=total)))
 
 
-def test_an_account_without_calls_has_no_line() -> None:
+def test_the_bill_of_an_account_without_calls_has_no_lines() -> None:
     assert list(bill_lines(account())) == []
 
 

@@ -40,7 +40,7 @@ def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
 
 
 def display_p3() -> bytes:
-    """Return Apple's Display P3: primaries adapted to D50, with sRGB's curve."""
+    """Return a profile of Display P3, with primaries adapted to D50 and the curve of sRGB."""
     colorants = {
         b"rXYZ": (0.51512, 0.24120, -0.00105),
         b"gXYZ": (0.29198, 0.69225, 0.04189),

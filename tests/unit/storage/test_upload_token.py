@@ -46,7 +46,7 @@ def test_a_token_signed_with_another_secret_is_not_valid() -> None:
         verify(sign(TOKEN, [OLD]), [NEW], now_us=0)
 
 
-def test_the_newest_secret_signs_and_older_ones_are_accepted() -> None:
+def test_the_newest_secret_signs_and_older_secrets_are_accepted() -> None:
     assert verify(sign(TOKEN, [OLD]), [OLD, NEW], now_us=0) == TOKEN
     signed = sign(TOKEN, [OLD, NEW])
     assert verify(signed, [NEW], now_us=0) == TOKEN

@@ -114,7 +114,9 @@ def test_without_an_option_or_extension_no_format_is_chosen(output: str | None) 
         ("a", "png", "png"),
     ],
 )
-def test_a_result_has_its_photos_format_if_possible(photo: str, own: str, cutout: str) -> None:
+def test_without_a_format_a_result_gets_the_format_of_its_photo_if_possible(
+    photo: str, own: str, cutout: str
+) -> None:
     assert photo_format(Path(photo), None) == photo_format(Path(photo), "background") == own
     assert photo_format(Path(photo), "cutout") == cutout
 

@@ -68,7 +68,7 @@ def test_each_running_photo_has_a_bar_above_the_overall_bar(terminal: Terminal) 
     assert "33%" in overall
 
 
-def test_the_overall_bar_moves_only_when_a_photo_is_finished(terminal: Terminal) -> None:
+def test_the_overall_bar_does_not_move_while_a_photo_is_processed(terminal: Terminal) -> None:
     with Display(terminal.console, 4, clock=lambda: 0.0) as display:
         shown = [drawn(display, terminal, [job("a.jpg", done)], 0)[-1] for done in (0.1, 0.5, 0.9)]
     assert len(set(shown)) == 1

@@ -70,14 +70,14 @@ def test_a_slot_is_taken_from_the_account_with_the_most_slots() -> None:
     assert queue.add("c", "c0") == "b3"
 
 
-def test_no_account_loses_its_only_slot() -> None:
+def test_a_new_account_gets_no_slot_if_each_account_has_only_one() -> None:
     queue: FairQueue[str] = FairQueue(3)
     for account in "abc":
         add(queue, account, 1)
     assert not queue.has_slot("d")
 
 
-def test_running_items_are_never_removed() -> None:
+def test_running_items_give_no_slot_to_another_account() -> None:
     queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
     queue.take()
@@ -121,7 +121,7 @@ def test_with_two_workers_a_second_account_always_gets_one_worker() -> None:
     assert queue.take() == "b2"
 
 
-def test_a_worker_is_kept_for_an_account_between_its_requests() -> None:
+def test_a_worker_stays_free_for_an_account_for_a_short_time_after_its_request() -> None:
     clock = Clock()
     queue: FairQueue[str] = FairQueue(9, workers=2, clock=clock)
     add(queue, "large", 6)

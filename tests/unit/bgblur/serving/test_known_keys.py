@@ -55,7 +55,7 @@ def test_the_number_of_remembered_keys_is_limited(monkeypatch: pytest.MonkeyPatc
     assert asked == ["a", "b", "c", "a"]
 
 
-def test_a_store_that_does_not_respond_delays_a_limited_number_of_requests(
+def test_a_limited_number_of_requests_waits_for_a_store_that_does_not_respond(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(known_keys, "TIMEOUT_S", 0.05)

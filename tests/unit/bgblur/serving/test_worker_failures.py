@@ -103,7 +103,7 @@ def test_requests_are_rejected_immediately_while_no_worker_starts() -> None:
     run(test)
 
 
-def test_an_idle_worker_that_ends_loses_no_request() -> None:
+def test_a_request_gets_its_response_although_the_idle_worker_has_ended() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.workers[0].is_running = False
@@ -157,7 +157,7 @@ def test_a_pool_does_not_start_if_one_worker_does_not_start() -> None:
     run(test)
 
 
-def test_closing_the_pool_kills_every_worker_even_if_they_cannot_be_stopped() -> None:
+def test_closing_the_pool_kills_every_worker_although_stopping_them_fails() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=3))
         pool.close()

@@ -178,7 +178,7 @@ def test_the_format_does_not_depend_on_the_file_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path.read_bytes()).pixels, np.asarray(marked()))
 
 
-def test_a_gif_with_a_frame_smaller_than_its_canvas_has_the_canvas_size() -> None:
+def test_a_gif_of_one_colour_keeps_its_size() -> None:
     file = BytesIO()
     Image.new("P", (30, 20)).save(file, "GIF")
     assert read(file.getvalue()).pixels.shape == (20, 30, 3)

@@ -1,4 +1,4 @@
-"""Every image mode becomes RGB bytes and alpha."""
+"""Images of every mode are decoded to 8-bit RGB and alpha."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 200) -> Mask:
-    """Return a mask of boxes: top, bottom, left, right."""
+    """Return a mask with boxes, each given as (top, bottom, left, right)."""
     mask = np.zeros((height, width), np.bool_)
     for top, bottom, left, right in boxes:
         mask[top:bottom, left:right] = True

@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 600, 800
 
 
 def matte_of(*boxes: tuple[float, float, float, float]) -> AlphaU8:
-    """Return a matte of boxes: top, bottom, left, right as shares of the picture."""
+    """Return a matte with boxes, each given as (top, bottom, left, right) in shares of the size."""
     matte = np.zeros((HEIGHT, WIDTH), np.uint8)
     for top, bottom, left, right in boxes:
         rows = slice(round(top * HEIGHT), round(bottom * HEIGHT))
@@ -93,7 +93,7 @@ def test_an_empty_matte_gives_no_ground() -> None:
     assert find_ground(np.zeros((HEIGHT, WIDTH), np.uint8)) is None
 
 
-def test_transparency_under_the_subject_gives_no_ground() -> None:
+def test_transparent_pixels_under_the_subject_give_no_ground() -> None:
     matte, alpha = matte_of((0.3, 0.8, 0.4, 0.5)), np.full((HEIGHT, WIDTH), 255, np.uint8)
     assert find_ground(matte, alpha) == find_ground(matte)
     alpha[round(0.79 * HEIGHT) :] = 0

@@ -30,7 +30,7 @@ def test_a_png_has_the_exact_pixels() -> None:
     np.testing.assert_array_equal(np.asarray(image), noise(20, 30))
 
 
-def test_alpha_makes_the_png_rgba() -> None:
+def test_a_png_with_alpha_is_rgba_and_has_the_exact_pixels() -> None:
     alpha = noise(20, 30, 5)[..., 0]
     image = Image.open(BytesIO(encode(noise(20, 30), alpha, None, "png", 90).data))
     np.testing.assert_array_equal(np.asarray(image), np.dstack((noise(20, 30), alpha)))

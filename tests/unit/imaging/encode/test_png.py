@@ -187,7 +187,7 @@ def test_a_compact_cutout_is_at_least_5_percent_smaller_than_the_usual_png() -> 
 def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     name: str,
 ) -> None:
-    """Pillow's default takes several times as long."""
+    """Pillow needs several times as much time for its file."""
     photo = sample_photo(name)
     image, file = np.dstack((photo, disc(photo.shape[0], photo.shape[1], 150))), BytesIO()
     image[image[..., 3] == 0] = 0

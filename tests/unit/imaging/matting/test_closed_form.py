@@ -42,7 +42,7 @@ def test_the_laplacian_is_symmetric_and_positive() -> None:
     assert one @ windows.apply(one) > 0
 
 
-def test_the_diagonal_equals_the_diagonal_of_the_laplacian() -> None:
+def test_the_method_diagonal_returns_the_diagonal_of_the_laplacian() -> None:
     windows = Windows.touching(everywhere(6, 7), noise(6, 7))
     products = [windows.apply(unit) for unit in np.eye(42, dtype=np.float32)]
     np.testing.assert_allclose(windows.diagonal(), np.diagonal(products), atol=1e-5)

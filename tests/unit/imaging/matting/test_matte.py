@@ -34,7 +34,7 @@ def half_and_half(maximum: float) -> NDArray[np.float32]:
     return raw
 
 
-def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
+def test_the_matte_has_the_size_of_the_photo_and_almost_the_whole_range_of_alpha() -> None:
     matte = find_matte(FixedPredictor(half_and_half(0.95)), noise(90, 120))
     assert matte.shape == (90, 120)
     assert matte.dtype == np.uint8
@@ -77,5 +77,5 @@ def test_the_stretched_map_ranges_from_0_to_255() -> None:
     assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_with_a_uniform_map_the_whole_photo_is_the_subject() -> None:
+def test_stretching_a_uniform_map_gives_255_everywhere() -> None:
     assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()

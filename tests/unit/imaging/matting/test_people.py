@@ -44,7 +44,7 @@ def never() -> AlphaF32:
     pytest.fail("the mirrored photo was used, although it is not needed")
 
 
-def test_a_portrait_with_only_a_salient_face_is_completed() -> None:
+def test_if_only_the_face_of_a_portrait_is_salient_the_whole_portrait_is_added() -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, PORTRAIT, lambda: PORTRAIT), PORTRAIT)
 
 
@@ -85,7 +85,7 @@ def test_small_regions_of_the_map_are_removed() -> None:
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_an_undecided_network_also_runs_on_the_mirrored_photo() -> None:
+def test_if_the_map_has_undecided_regions_the_network_also_runs_on_the_mirrored_photo() -> None:
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)

@@ -92,7 +92,7 @@ def test_a_cmyk_background_is_converted() -> None:
     assert difference(colours, flat(30, 40, (255, 0, 0))).max() < 20
 
 
-def test_a_16_bit_background_keeps_the_upper_byte_of_each_sample() -> None:
+def test_a_16_bit_background_is_converted_to_8_bits() -> None:
     samples = (noise(30, 40).astype(np.uint16) << 8) + 77
     file = cv2.imencode(".png", samples[..., ::-1])[1].tobytes()
     colours = read_image(file, (30, 40), None, LIMIT).colours
@@ -144,7 +144,7 @@ def test_a_jpeg_is_decoded_with_enough_pixels_for_the_result() -> None:
     assert shapes == {800: (800, 1000), 401: (800, 1000), 400: (400, 500), 150: (200, 250)}
 
 
-def test_a_colour_is_exact_and_opaque_unless_its_alpha_is_lower() -> None:
+def test_a_colour_is_exact_and_it_is_opaque_only_with_an_alpha_of_255() -> None:
     opaque = fill_colour((1, 2, 3, 255), (5, 6), None)
     assert opaque.is_opaque
     assert np.array_equal(opaque.colours, flat(5, 6, (1, 2, 3)))

@@ -77,7 +77,7 @@ def test_a_preview_has_the_aspect_of_the_photo_and_almost_all_allowed_pixels(
     assert rows * columns > 0.97 * min(250_000, height * width)
 
 
-def test_a_size_within_the_limit_does_not_change() -> None:
+def test_a_shape_changes_only_if_it_exceeds_the_limit() -> None:
     assert Limit(250_000, 10**6).fit((500, 500)) == (500, 500)
     assert Limit(250_000, 400).fit((500, 500)) == (400, 400)
 
@@ -156,7 +156,7 @@ def test_a_preview_shows_the_same_part_as_the_full_size(
         assert small.shape[axis] == pytest.approx(ratio * full.shape[axis], abs=2)
 
 
-def test_a_crop_is_exactly_the_subject() -> None:
+def test_with_crop_the_frame_is_exactly_the_box_of_the_subject() -> None:
     layout = layout_of(crop=True)
     assert layout == Layout((100, 200), SUBJECT, (100, 200), 0, 0)
 
