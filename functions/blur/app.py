@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 NAME = "background-blur"
 
 
-def build_app(  # noqa: PLR0913 - built once
+def build_app(  # noqa: PLR0913 - called once, at the start
     settings: Settings,
     *,
     clock: Callable[[], Instant] = now,

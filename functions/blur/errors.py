@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. Only a call that ends with `LostError` can be charged.
+    """An error that clients can get. It is not charged, except possibly a `LostError`.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
     `account_status` is the status of the account after the call, if the key is valid.

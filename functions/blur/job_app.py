@@ -102,7 +102,7 @@ def build_runner(
     )
 
 
-def build_keeper(  # noqa: PLR0913 - built once
+def build_keeper(  # noqa: PLR0913 - called once, at the start
     settings: Settings,
     *,
     logger: Logger,

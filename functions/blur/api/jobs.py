@@ -74,7 +74,7 @@ class JobRoutes:
     def show(self, request: HttpRequest) -> HttpResponse:
         """Return a job with a page of its failures."""
         key = request_key(request)
-        with self._inquired(request) as status:
+        with self._counted_separately(request) as status:
             job = self._jobs.find(key, job_id_of(request))
             page = read_page(request, default=FAILURES, most=MOST_FAILURES)
             failures = self._jobs.failures(job, after=page.after, limit=page.limit)
@@ -100,7 +100,7 @@ class JobRoutes:
     def manifest(self, request: HttpRequest) -> HttpResponse:
         """Return a page of the manifest as JSON lines."""
         key = request_key(request)
-        with self._inquired(request) as status:
+        with self._counted_separately(request) as status:
             job = self._jobs.find(key, job_id_of(request))
             page = read_page(request, default=MOST_LINES, most=MOST_LINES)
             ended = self._jobs.ended(job, after=page.after, limit=page.limit)
@@ -169,7 +169,7 @@ class JobRoutes:
             yield status
 
     @contextmanager
-    def _inquired(self, request: HttpRequest) -> Iterator[AccountStatus]:
+    def _counted_separately(self, request: HttpRequest) -> Iterator[AccountStatus]:
         """Authenticate and count a request in the rate limit of `GET /v2/account`."""
         status = account_status(self._service.account(request_key(request)))
         request.measured.status = status

@@ -172,7 +172,7 @@ def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
-    """Return an id that contains API Gateway's, so that both logs show the same id."""
+    """Return an id that contains API Gateway's id, so that the logs of both can be compared."""
     gateway_id = (event.get("requestContext") or {}).get("requestId")
     if isinstance(gateway_id, str) and _GATEWAY_ID.fullmatch(gateway_id):
         return f"req_{gateway_id}"

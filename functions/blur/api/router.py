@@ -68,7 +68,7 @@ _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class Router:
     """A table of routes, callable as a Lambda handler."""
 
-    def __init__(  # noqa: PLR0913 - built once
+    def __init__(  # noqa: PLR0913 - called once, at the start
         self,
         routes: Routes,
         *,

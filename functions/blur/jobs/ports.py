@@ -3,9 +3,9 @@
 `sqlite.job_store` and `dynamo.job_store` implement `JobStore`, and one test suite runs against
 both. `blur.storage.job_folder` and `blur.storage.job_bucket` implement `JobFiles`.
 
-Every method is atomic, and a repeated call changes nothing more, so callers, SDKs and queues can
-repeat it. Time is always an argument. Every method raises `UnavailableError` if the store cannot be
-reached within about two seconds.
+Every method is atomic. Except for `record_attempt`, a repeated call changes nothing more, so
+callers, SDKs and queues can repeat it. Time is always an argument. Every method raises
+`UnavailableError` if the store cannot be reached within about two seconds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The storage on AWS: results and uploads in an S3 bucket.
 
-Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
-the environment (such as `AWS_ENDPOINT_URL_S3`), boto's files or the machine's role. Links and forms
-are signed without a request, by the machine's clock. A signature is valid only as long as the
+In this package, only this module imports botocore, which reads endpoint, region and credentials
+from the environment (such as `AWS_ENDPOINT_URL_S3`), boto's files or the machine's role. Links and
+forms are signed without a request, by the machine's clock. A signature is valid only as long as the
 credentials that made it.
 """
 
@@ -55,7 +55,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
 class BucketStore:
     """Results and uploads in one bucket; the process needs only s3:PutObject and s3:GetObject."""
 
-    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - as open_client
+    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - a client of botocore
         """Keep the bucket's name and the client."""
         self._bucket = bucket
         self._client = client

@@ -33,7 +33,7 @@ class JobBucket:
     s3:ListBucket.
     """
 
-    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - as bucket.open_client
+    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - a client of botocore
         """Keep the bucket's name and the client."""
         self._bucket = bucket
         self._client = client

@@ -55,7 +55,7 @@ def normalised_convolution(
 
 
 class Span(NamedTuple):
-    """Some rows or columns, and those around them that the kernel covers."""
+    """Some rows or columns, and the rows or columns around them that the kernel covers."""
 
     own: slice
     around: slice

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import FloatArray, RgbF32, RgbU8
 
 DELTA = 0.125
-"""d: white counts as 1 / d = 8 times the light of the brightest value that is not clipped."""
+"""d: white counts as 1 / d = 8 times as much light as without the expansion."""
 TABLE_SIZE = 1 << 14
 """Entries in the table from light to samples. The index is the square root of L, because its steps
 are nearly uniform in the result."""

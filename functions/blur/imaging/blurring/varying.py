@@ -52,7 +52,7 @@ MIN_SIGMA_CELLS = 0.87
 """The minimum standard deviation in cells, for all levels except the widest, which is computed like
 a uniform blur."""
 MARGIN_CELLS = 3
-"""Additional rows of a level around those that show it: upscaling uses the neighbours."""
+"""A level is computed in this many additional rows on both sides: upscaling uses them."""
 
 
 def defocus_background_by_row(

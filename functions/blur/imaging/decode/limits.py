@@ -39,7 +39,7 @@ MAX_TILE_PX = 1 << 24
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""SOF0 to SOF15; the others are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
+"""SOF0 to SOF15; the excluded numbers are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
 _MARKERS_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 """TEM, RSTn and SOI (ITU-T T.81, B.1.1.3)."""
 _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")

@@ -134,7 +134,7 @@ def _by_area(subjects: Iterable[Subject]) -> list[Subject]:
 
 
 def _belong_together(one: Subject, other: Subject) -> bool:
-    """Return whether one is above the other, close to it, and mostly in the same columns."""
+    """Return whether one part is close above the other, and mostly in the same columns."""
     upper, lower = sorted((one, other), key=lambda subject: subject.top)
     gap = lower.top - upper.bottom
     height = lower.bottom - upper.top
