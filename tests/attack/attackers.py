@@ -1,6 +1,6 @@
-"""Clients that misuse a server: separate programs with limited time and connections.
+"""Clients that misuse a server, in a separate process that runs for a limited time.
 
-python -m tests.attack.attackers, with an `Attack` as JSON on its standard input
+`python -m tests.attack.attackers` reads an `Attack` as JSON from its standard input.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blur.api.removebg.paths import key_header
 
 LONGEST_S = 300
 PLACING_S = 20.0
-"""The maximum time until the attack must run."""
+"""After this time the attack counts as running, even if some clients have not started it."""
 PAUSE_S = 0.2
 """A client's pause between two connections."""
 READ_BYTES = 65_536
@@ -51,11 +51,11 @@ class Attack:
     source: str = "127.0.0.2"
     """The address that the connections come from."""
     keys: tuple[str, ...] = ()
-    """The API keys, which the clients use in turn; if there are none, they send no key."""
+    """The API keys, which the clients use in turn; if it is empty, the clients send no key."""
     path: str = PHOTO_PATH
     method: str = "POST"
     body: str = ""
-    """A whole body in base64, and its type."""
+    """The body of each request in base64; `content_type` is its media type."""
     content_type: str = "application/octet-stream"
 
     def head(self, number: int, *lines: str) -> bytes:
@@ -81,7 +81,7 @@ class Connection:
         self.number = number
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket()
-        self._socket.setblocking(False)  # noqa: FBT003 - the socket's own
+        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's signature
         if receive_bytes is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.bind((attack.source, 0))
@@ -113,7 +113,7 @@ class Connection:
 
 
 Placed = Callable[[], None]
-"""Called by a client after its first attack."""
+"""A client calls this when its attack is running."""
 Client = Callable[[Attack, int, Placed], Awaitable[None]]
 
 
@@ -155,16 +155,15 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body quickly, but the end of it one byte at a time."""
+    """Send a large body quickly, except its end, which follows one byte at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
         placed()
         answer = asyncio.create_task(connection.read_to_end())
         try:
-            while (
-                not answer.done()
-            ):  # because of these bytes, the server keeps waiting for the rest of the body
+            # Because of these bytes, the server keeps waiting for the rest of the body.
+            while not answer.done():
                 await connection.send(b"a")
                 await asyncio.wait([answer], timeout=DRIP_S)
         finally:
@@ -192,7 +191,7 @@ async def tiny_chunks(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def many_headers(attack: Attack, number: int, placed: Placed) -> None:
-    """Send requests with the maximum number of headers."""
+    """Send requests with thousands of headers."""
     async with Connection(attack, number) as connection:
         request = attack.head(number, *["A: b"] * HEADERS)
         while True:
@@ -220,14 +219,14 @@ async def run(attack: Attack) -> None:
         while True:
             with suppress(OSError):
                 await CLIENTS[attack.name](attack, number, placed[number].set)
-            placed[number].set()  # the connection was refused
+            placed[number].set()  # even if the server refused the connection
             await asyncio.sleep(PAUSE_S)
 
     async def announce() -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(PLACING_S):
                 await asyncio.gather(*(each.wait() for each in placed))
-        print("attacking", flush=True)  # noqa: T201 - the parent waits for it
+        print("attacking", flush=True)  # noqa: T201 - the parent process waits for this line
 
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as clients:

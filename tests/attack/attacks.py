@@ -1,4 +1,4 @@
-"""The attacks by one client on a server, and the accounts for them."""
+"""The attacks on a server, and the accounts that they use."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ SIDE_PX = 7000
 
 @cache
 def many_scans() -> bytes:
-    """Return a JPEG of 300 kB that is decoded 100 times."""
+    """Return a JPEG of 300 kB with 100 scans: each of them passes through the whole image."""
     flat = saved(Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200)), "JPEG", progressive=True)
     return flat[:-2] + SCAN * (SCANS - SCANS_OF_PILLOW) + flat[-2:]
 
 
 @cache
 def noise(width_px: int, height_px: int) -> bytes:
-    """Return a small JPEG with a large result: a PNG, if the radius is 1."""
+    """Return a small JPEG file. Its result is large if it is a PNG and the radius is 1."""
     chance = np.random.default_rng(7)
     pixels = chance.integers(0, 256, (height_px, width_px, 3), np.uint8)
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(width_px, height_px))))
@@ -62,7 +62,7 @@ def form(photo: bytes, **fields: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Issues keys; customers' keys have a very high limit."""
+    """Issues keys; `customer` and `unlimited_key` have a very high rate limit."""
 
     env: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Server:
         return self.attack(client, connections, *keys, body=body, content_type=content_type)
 
     def removals(self, client: str, connections: int, photo: bytes, *keys: str) -> Attack:
-        """Return clients that request the largest results of remove.bg's route."""
+        """Return an attack that requests the largest results from remove.bg's route."""
         fields = {"format": "png", "size": "full", "bg_color": "fff"}
         encoder = MultipartEncoder({"image_file": ("a.jpg", photo, "image/jpeg"), **fields})
         body, content_type = base64.b64encode(encoder.read()).decode(), encoder.content_type
@@ -123,7 +123,7 @@ class Server:
         )
 
 
-def scans_of_many_keys(accounts: Accounts, server: Server) -> Attack:
+def photos_with_100_scans(accounts: Accounts, server: Server) -> Attack:
     keys = accounts.test_key(), accounts.live_key()
     return server.photos("photos", 16, many_scans(), *keys)
 
@@ -136,19 +136,19 @@ def flooded_queue_of_large_photos(accounts: Accounts, server: Server) -> Attack:
     return server.photos("photos", 40, jpeg(4000, 3000), accounts.unlimited_key())
 
 
-def dripped_bodies(_: Accounts, server: Server) -> Attack:
+def slow_bodies(_: Accounts, server: Server) -> Attack:
     return server.attack("dripped_body", ALL_CONNECTIONS)
 
 
-def dripped_bodies_of_a_key(accounts: Accounts, server: Server) -> Attack:
+def slow_bodies_with_a_key(accounts: Accounts, server: Server) -> Attack:
     return server.attack("dripped_body", ALL_CONNECTIONS, accounts.test_key())
 
 
-def dripped_heads(_: Accounts, server: Server) -> Attack:
+def slow_heads(_: Accounts, server: Server) -> Attack:
     return server.attack("dripped_head", ALL_CONNECTIONS)
 
 
-def unread_pipelines(_: Accounts, server: Server) -> Attack:
+def pipelines_of_unread_responses(_: Accounts, server: Server) -> Attack:
     return server.attack("unread_pipeline", ALL_CONNECTIONS)
 
 
@@ -164,11 +164,11 @@ def unfinished_photos_without_a_key(_: Accounts, server: Server) -> Attack:
     return server.attack("unfinished_body", 24)
 
 
-def unfinished_photos_of_a_forged_key(_: Accounts, server: Server) -> Attack:
+def unfinished_photos_with_a_forged_key(_: Accounts, server: Server) -> Attack:
     return server.attack("unfinished_body", 24, FORGED)
 
 
-def unfinished_photos_of_a_key(accounts: Accounts, server: Server) -> Attack:
+def unfinished_photos_with_a_key(accounts: Accounts, server: Server) -> Attack:
     return server.attack("unfinished_body", 24, accounts.test_key())
 
 
@@ -182,7 +182,7 @@ def tiny_chunks(_: Accounts, server: Server) -> Attack:
     return server.attack("tiny_chunks", 2)
 
 
-def tiny_chunks_of_a_key(accounts: Accounts, server: Server) -> Attack:
+def tiny_chunks_with_a_key(accounts: Accounts, server: Server) -> Attack:
     return server.attack("tiny_chunks", 2, accounts.test_key())
 
 
@@ -205,7 +205,7 @@ def attacking(attack: Attack) -> Iterator[None]:
             assert process.stdout.readline() == "attacking\n"
             time.sleep(SETTLE_S)
             yield
-            assert process.poll() is None, "the attack ended before the measurement"
+            assert process.poll() is None, "the attack ended during the measurement"
         finally:
             process.kill()
 

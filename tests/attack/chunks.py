@@ -16,7 +16,7 @@ BLOCK = bytes(1 << 20)
 
 
 def zeros(count: int) -> bytes:
-    """Deflate this number of zeros, in the time for one block."""
+    """Return this number of zero bytes, deflated; equal blocks are compressed only once."""
     packer = zlib.compressobj(9)
     start = packer.compress(BLOCK) + packer.flush(zlib.Z_FULL_FLUSH)
     blocks, rest = divmod(count, len(BLOCK))
@@ -42,7 +42,7 @@ def png(side: tuple[int, int], *chunks: bytes, depth: int = 8, colour: int = 2) 
 
 
 def directory(entries: list[Entry], after: int = 0) -> bytes:
-    """Return a TIFF of one directory, with `after` as the offset of the next; values follow it."""
+    """Return a TIFF of one directory and its values; `after` is the next directory's offset."""
     at = 8 + 2 + 12 * len(entries) + 4
     packed, values = b"", b""
     for tag, kind, count, value in sorted(entries, key=lambda entry: entry[0]):
@@ -54,7 +54,7 @@ def directory(entries: list[Entry], after: int = 0) -> bytes:
     return head + packed + struct.pack("<I", after) + values
 
 
-def tiff(  # noqa: PLR0913 - a file has as many properties
+def tiff(  # noqa: PLR0913 - one argument for each property of the file
     side: tuple[int, int],
     data: bytes,
     *more: Entry,
@@ -63,7 +63,7 @@ def tiff(  # noqa: PLR0913 - a file has as many properties
     after: int = 0,
     place: int = 273,
 ) -> bytes:
-    """Return a grey TIFF whose data are one strip, or one tile if `place` is TileOffsets."""
+    """Return a grey TIFF with its data in one strip, or in one tile if `place` is TileOffsets."""
     entries: list[Entry] = [
         (256, LONG, 1, side[0]),
         (257, LONG, 1, side[1]),
@@ -97,7 +97,7 @@ def zipped(name: bytes, content: bytes) -> bytes:
 
 
 def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
-    """Replace bytes by others of the same length."""
+    """Replace bytes by other bytes of the same length; all of the old bytes must occur."""
     for old, new in changes:
         assert old in data, old
         assert len(old) == len(new)

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Target:
-    """Return one handler for all attacks of a file, like a server."""
+    """Return the handler that all tests of a file attack."""
     return Target(tmp_path_factory.mktemp("target"), model_dir)
 
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[str, str]:
-    """Return the environment of the servers that one client attacks."""
+    """Return the environment of the attacked servers."""
     return environment(tmp_path_factory.mktemp("accounts"), model_dir, BLUR_MEDIA="")
 
 
 @pytest.fixture(scope="module")
 def accounts(env: dict[str, str]) -> Accounts:
-    """Return the accounts of these servers."""
+    """Return the accounts of the attacked servers."""
     return Accounts(env)

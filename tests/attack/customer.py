@@ -19,7 +19,7 @@ LONGEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The responses that a customer got in a period."""
+    """The speed and the refusals that a customer got in a period."""
 
     photos_per_s: float
     slowest_health_s: float
@@ -72,7 +72,7 @@ class Customer:
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
         """Send photos for some time, and request /health in the same time.
 
-        The window is longer, up to `LONGEST` times, until `least_photos` have arrived.
+        Until `least_photos` have arrived, continue, but at most `LONGEST` times as long.
         """
         done, refusals = 0, 0
         with requests.Session() as session, self._health_watched() as waits_s:
@@ -108,7 +108,7 @@ class Customer:
             watcher.join()
 
     def health_s(self) -> float:
-        """Return the time that /health took, or the time-out if its status was not 200."""
+        """Return the time that /health took, or the timeout if the request failed."""
         began = time.monotonic()
         try:
             answer = requests.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT_S)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-pillow_heif.register_heif_opener()  # this import also enables Pillow to write HEIC
+pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers; half of the bits are flipped in them."""
+"""The size of a file's headers: about half of the mutants are changed only here."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -139,11 +139,11 @@ def _masked_bmp() -> bytes:
 
 
 RARE: dict[str, Callable[[], bytes]] = {
-    "tiff of 16 bits in planes": lambda: _rare_tiff(_with_alpha(np.uint16), 2, planar=True),
-    "tiff of cmyk with alpha": lambda: _rare_tiff(_with_alpha(np.uint8, 5), 5, planar=False),
-    "tiff of floating point": lambda: _rare_tiff(_with_alpha(np.float32), 2, planar=False),
+    "tiff with 16 bits, in planes": lambda: _rare_tiff(_with_alpha(np.uint16), 2, planar=True),
+    "cmyk tiff with alpha": lambda: _rare_tiff(_with_alpha(np.uint8, 5), 5, planar=False),
+    "floating-point tiff": lambda: _rare_tiff(_with_alpha(np.float32), 2, planar=False),
     "png in PQ": lambda: _deep_png(sample_files.png_chunk(b"cICP", bytes((9, 16, 0, 1)))),
-    "png of linear light": lambda: _deep_png(
+    "png in linear light": lambda: _deep_png(
         sample_files.png_chunk(b"gAMA", bytes((0, 1, 134, 160)))
     ),
     "rle bmp": _rle_bmp,
@@ -154,12 +154,12 @@ RARE: dict[str, Callable[[], bytes]] = {
     "avif with alpha, in PQ": lambda: sample_files.with_nclx(
         saved(Image.fromarray(_with_alpha(np.uint8)), "AVIF", quality=60), 9, 16
     ),
-    "jpeg without its end": lambda: sample("jpeg")[:-2],
+    "jpeg without its end marker": lambda: sample("jpeg")[:-2],
 }
-"""Kinds that are decoded in an unusual way, by their names."""
+"""Functions that make photos of rare kinds, by the name of the kind."""
 
 
-def cut(percents: range) -> Iterator[tuple[str, bytes]]:
+def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
     """Truncate a file of every kind at these percentages of its length."""
     for kind in KINDS:
         whole = sample(kind)
@@ -167,10 +167,10 @@ def cut(percents: range) -> Iterator[tuple[str, bytes]]:
             yield f"{percent} % of a {kind}", whole[: len(whole) * percent // 100]
 
 
-def turned(
+def with_flipped_bits(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Flip one or more bits in files of every kind; the same number flips the same bits."""
+    """Yield mutants of the kinds in turn: a mutant's number decides which bits are flipped."""
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 PROCESSES = 2
 TIMEOUT_S = 120
-"""The time after which a process that does not respond is killed, even on a busy machine."""
+"""After this time a silent process is killed; files need much less, even on a busy machine."""
 ADDRESS_SPACE_BYTES = 12 << 30
 """The address space of each process: larger allocations fail."""
 LIMIT_S = 10
-"""The maximum CPU seconds for a file, on all threads of its process."""
+"""The maximum CPU time for one file, summed over all threads of the process."""
 LIMIT_MB = 1769
 """The limit of resident memory: the smallest Lambda of docs/operations.md."""
 
@@ -52,7 +52,7 @@ class Result:
 
     @property
     def is_handled(self) -> bool:
-        """Whether the file got a documented response within the limits of time and memory."""
+        """Whether the outcome is a status, within the limits of time and memory."""
         answered = self.outcome[:1].isdecimal()
         return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
 
@@ -65,7 +65,7 @@ class Results:
 
     @property
     def failures(self) -> list[Result]:
-        """The files with a different outcome."""
+        """The results of files that were not handled."""
         return [result for result in self.all if not result.is_handled]
 
     def summary(self) -> str:
@@ -73,14 +73,14 @@ class Results:
         ends = Counter(one.outcome[:1] for one in self.all)
         return (
             f"{ends['2']:,} accepted, {ends['4']:,} rejected with a documented 4xx, "
-            f"{len(self.all) - ends['2'] - ends['4']} otherwise; at most "
+            f"{len(self.all) - ends['2'] - ends['4']} with another outcome; at most "
             f"{max(one.seconds for one in self.all):.1f} s of CPU and "
             f"{max(one.peak_mb for one in self.all):,} MB"
         )
 
 
 class DecoderProcess:
-    """One process at a time, and the pipe to it."""
+    """A process, which is replaced if it crashes or does not respond, and the pipe to it."""
 
     def __init__(self, model_dir: Path) -> None:
         """Start the first process."""
@@ -90,15 +90,15 @@ class DecoderProcess:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._folder = TemporaryDirectory()  # a process that is killed does not clean up
+        self._folder = TemporaryDirectory()  # removed here: a killed process cannot remove it
         given = (theirs, Path(self._folder.name), self._model_dir)
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()
         theirs.close()
         self._pipe.recv()  # wait until it is ready, so that its start is not measured
 
-    def judge(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
-        """Decode one file, or with `fields` of a form send it through the whole service."""
+    def result_of(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
+        """Decode one file; with `fields`, send it through the whole service instead."""
         self._pipe.send((image, fields))
         try:
             if self._pipe.poll(TIMEOUT_S):
@@ -123,26 +123,29 @@ class DecoderProcess:
 def decode_all(
     files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1, **fields: str
 ) -> Results:
-    """Decode every file in separate processes, and blur one in `whole_each` with `fields`."""
+    """Decode the files in separate processes.
+
+    Send every `whole_each`-th file through the whole service instead, with `fields`.
+    """
     with ThreadPoolExecutor(PROCESSES) as pool:
         started = list(pool.map(DecoderProcess, [model_dir] * PROCESSES))
         free: SimpleQueue[DecoderProcess] = SimpleQueue()
-        for cell in started:
-            free.put(cell)
+        for process in started:
+            free.put(process)
 
-        def judge(numbered: tuple[int, tuple[str, bytes]]) -> Result:
-            cell = free.get()
+        def result_of(numbered: tuple[int, tuple[str, bytes]]) -> Result:
+            process = free.get()
             number, (name, image) = numbered
             try:
-                return cell.judge(name, image, None if number % whole_each else fields)
+                return process.result_of(name, image, None if number % whole_each else fields)
             finally:
-                free.put(cell)
+                free.put(process)
 
         try:
-            return Results(list(pool.map(judge, enumerate(files))))
+            return Results(list(pool.map(result_of, enumerate(files))))
         finally:
-            for cell in started:
-                cell.close()
+            for process in started:
+                process.close()
 
 
 def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
@@ -171,6 +174,6 @@ def _decoded(image: bytes) -> str:
 
 
 def peak_mb() -> int:
-    """Return the peak memory of this program; getrusage would include its parent's."""
+    """Return the peak memory of this process in MB; getrusage would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) // 1000

@@ -1,7 +1,7 @@
 """Fuzzes the handler with events, guided by coverage: `python tests/attack/fuzz.py FOLDER`.
 
-The fuzzer stores useful requests in FOLDER; more arguments are passed to libFuzzer. The fuzzer
-stops at the first request that fails, and stores the request in the working folder.
+The fuzzer stores requests that reach new code in FOLDER, and passes all further arguments to
+libFuzzer. At the first request that fails, it stores the request in the current folder and stops.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A request as bytes, so that a fuzzer can change any of them, converted to an event.
+"""Converts stored requests to events. They are stored as bytes, so that a fuzzer can change any.
 
-The first line is the method and the path; lines of headers follow, and after an empty line the
-body. If the method ends in `!`, the event's body is text; if it ends in `?`, the headers are only
-in their multi-value form.
+The first line is the method and the path. Then come the headers, an empty line and the body. If
+the method ends in `!`, the event's body is text; if it ends in `?`, the headers are only in their
+multi-value form.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = b"$KEY"
-"""A placeholder for a valid key, because a fuzzer does not find a valid check by chance."""
+"""A placeholder for a valid key, because a fuzzer does not find its checksum by chance."""
 LIMIT_S = 1.0
-"""The time limit of a request without a complete image."""
+"""The limit of CPU time for a request without a complete image."""
 FACTOR = 8
-"""The memory limit for a request, as a multiple of its event's size."""
+"""A request can use this many times the size of its event's body, plus `FREE_BYTES`."""
 FREE_BYTES = 4_000_000
-"""The memory limit for a small request; it includes modules and tables that are loaded once."""
+"""Memory that any request can use; it includes modules and tables that are loaded once."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:
@@ -62,10 +62,10 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
 
 
 def measured(target: Target, event: dict[str, Any]) -> str:
-    """Return the outcome of one event like `attacked`, and check the memory that it used.
+    """Return the outcome of one event, and check the memory that it used instead of the time.
 
     Raises:
-        AssertionError: the request used too much memory.
+        AssertionError: the response is not in the contract, or used too much memory.
 
     """
     room = FREE_BYTES + FACTOR * len(event.get("body") or "")

@@ -25,9 +25,10 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Require a documented error, and return it.
+        """Return the documented error; fail if the body is not one.
 
-        A request that cannot be read has no path, so its error is also in remove.bg's format.
+        If the server cannot parse the request, it does not know the path. Then the body has the
+        error twice: as `error`, and in remove.bg's format as `errors`.
         """
         document = json.loads(self.body)
         assert set(document) - {"errors"} == {"error"}
@@ -58,7 +59,7 @@ def exchange(server: Running, sent: bytes, *, half_close: bool = False) -> list[
 
 
 def everything(client: socket.socket) -> bytes:
-    """Read until the other side closes, even with a reset."""
+    """Read until the server closes or resets the connection."""
     received = bytearray()
     try:
         while chunk := client.recv(65536):
@@ -81,7 +82,7 @@ def replies(received: bytes) -> list[Reply]:
 
 
 def head(*lines: str, method: str = "POST", target: str = "/v2/rembg/blur/") -> bytes:
-    """Return a request's head with these lines, and with a host."""
+    """Return a request's head: its first line, a `Host` header and these lines."""
     return "\r\n".join((f"{method} {target} HTTP/1.1", "Host: x", *lines, "", "")).encode("latin-1")
 
 

@@ -1,4 +1,4 @@
-"""The target of attacks: the handler that Lambda calls, on real accounts with many credits."""
+"""The target of attacks: the handler, with a real store and accounts with many credits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Target:
     """The handler as a function from an event to its response."""
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
-        """Open accounts in `folder`; one of them has unlimited credits."""
+        """Create two accounts with many credits in `folder`, and build the handler."""
         store = SqliteAccountStore(folder / "accounts.db")
         for key in (make.FUNDED, make.TEST):
             add_account(store, key, CREDITS, FREQUENT, now())
@@ -63,7 +63,7 @@ def blur(image: bytes, **fields: str) -> dict[str, Any]:
 
 
 def form_event(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return an event whose body claims to be a form."""
+    """Return an event for the blur route with this body and content type."""
     event = make.event("POST", "/v2/rembg/blur/", key=make.FUNDED)
     event["headers"]["Content-Type"] = content_type
     event["multiValueHeaders"]["Content-Type"] = [content_type]
@@ -115,10 +115,10 @@ def _codes() -> set[tuple[int, str]]:
 
 
 CODES = _codes()
-"""Status and code of every documented error for a bad request."""
+"""Status and code of every documented error with a status below 500."""
 REMOVEBG_CODES = {
     (int(row.status), row.code)
     for row in ROWS.values()
     if row.status < HTTPStatus.INTERNAL_SERVER_ERROR
 }
-"""Status and code of every documented error on remove.bg's paths."""
+"""The same for remove.bg's paths: every documented error with a status below 500."""

@@ -17,9 +17,9 @@ from tests.attack.attacks import (
     Server,
     address,
     attacking,
-    dripped_bodies,
     noise,
-    unread_pipelines,
+    pipelines_of_unread_responses,
+    slow_bodies,
     unread_results,
 )
 from tests.attack.customer import Customer
@@ -43,8 +43,7 @@ UNREAD = size(32, full=150)
 UNREAD_S = size(250, full=900)
 MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
-"""The memory of the front process for bodies, and the same amount for results, with this
-setting."""
+"""The memory that the front process uses for bodies, and again for results, with this limit."""
 IN_TRANSIT_BYTES = 60_000_000
 """The results in transit from two workers, and memory that the allocator keeps."""
 
@@ -61,7 +60,7 @@ def unread_removals(server: Server, photo: bytes, key: str) -> Attack:
 @pytest.mark.parametrize(
     ("attack_of", "results"),
     [
-        (unread_blurred, "Results that the client does not read"),
+        (unread_blurred, "Results of the blur route that the client does not read"),
         (unread_removals, "Results of `/v1.0/removebg` that the client does not read"),
     ],
     ids=["blurred", "removed"],
@@ -84,7 +83,7 @@ def test_unread_results_use_limited_memory(
         attack = attack_of(address(server), photo, key)
         deadline = time.monotonic() + UNREAD_S
         with attacking(attack):
-            while (made := blurred(server)) < UNREAD:
+            while (made := processed(server)) < UNREAD:
                 assert time.monotonic() < deadline, f"{made} photos"
                 most = max(most, front.memory_info().rss)
                 time.sleep(0.05)
@@ -99,17 +98,19 @@ def test_unread_results_use_limited_memory(
     )
 
 
-def blurred(server: Running) -> int:
-    """Return the number of photos that the server has blurred, by its log."""
+def processed(server: Running) -> int:
+    """Return the number of photos that the server has processed, from its log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum((line.get("method"), line.get("status")) == ("POST", 200) for line in lines)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "make", [unread_pipelines, unread_results, dripped_bodies], ids=lambda make: make.__name__
+    "make",
+    [pipelines_of_unread_responses, unread_results, slow_bodies],
+    ids=lambda make: make.__name__,
 )
-def test_a_stop_is_limited_in_time_and_loses_no_accepted_photo(
+def test_a_stop_during_an_attack_takes_limited_time_and_loses_no_accepted_photo(
     make: Make, tmp_path: Path, env: dict[str, str], accounts: Accounts
 ) -> None:
     customers = 2

@@ -16,21 +16,21 @@ from tests.attack.attacks import (
     Make,
     address,
     attacking,
-    dripped_bodies,
-    dripped_bodies_of_a_key,
-    dripped_heads,
     flooded_queue,
     flooded_queue_of_large_photos,
     many_headers,
-    scans_of_many_keys,
+    photos_with_100_scans,
+    pipelines_of_unread_responses,
+    slow_bodies,
+    slow_bodies_with_a_key,
+    slow_heads,
     tiny_chunks,
-    tiny_chunks_of_a_key,
+    tiny_chunks_with_a_key,
     unfinished_bodies_to_account,
     unfinished_bodies_to_health,
-    unfinished_photos_of_a_forged_key,
-    unfinished_photos_of_a_key,
+    unfinished_photos_with_a_forged_key,
+    unfinished_photos_with_a_key,
     unfinished_photos_without_a_key,
-    unread_pipelines,
     unread_results,
 )
 from tests.attack.customer import Customer, Service
@@ -42,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""The minimum number of photos in a window, unless they take far too long."""
+"""A window is longer until this many photos have arrived, up to `customer.LONGEST` times."""
 SHARE = 0.5
 """The minimum throughput of the honest customer during an attack, as a share of the usual one."""
 HEALTH_S = 0.5
@@ -51,15 +51,15 @@ SERVICE_S = 60.0
 
 
 FROM_ELSEWHERE: tuple[Make, ...] = (
-    *(scans_of_many_keys, flooded_queue, flooded_queue_of_large_photos),
-    *(dripped_bodies, dripped_bodies_of_a_key, dripped_heads, unread_pipelines),
+    *(photos_with_100_scans, flooded_queue, flooded_queue_of_large_photos),
+    *(slow_bodies, slow_bodies_with_a_key, slow_heads, pipelines_of_unread_responses),
     *(unfinished_bodies_to_health, unfinished_bodies_to_account),
-    *(unfinished_photos_without_a_key, unfinished_photos_of_a_forged_key),
-    *(unfinished_photos_of_a_key, unread_results),
-    *(tiny_chunks, tiny_chunks_of_a_key, many_headers),
+    *(unfinished_photos_without_a_key, unfinished_photos_with_a_forged_key),
+    *(unfinished_photos_with_a_key, unread_results),
+    *(tiny_chunks, tiny_chunks_with_a_key, many_headers),
 )
 FROM_THE_SAME_ADDRESS: tuple[Make, ...] = (
-    *(scans_of_many_keys, flooded_queue, unfinished_photos_of_a_key, unread_results),
+    *(photos_with_100_scans, flooded_queue, unfinished_photos_with_a_key, unread_results),
 )
 CASES = [(make, ATTACKER) for make in FROM_ELSEWHERE] + [
     (make, CUSTOMER) for make in FROM_THE_SAME_ADDRESS
@@ -68,14 +68,14 @@ CASES = [(make, ATTACKER) for make in FROM_ELSEWHERE] + [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
-    """Return the server of all attacks."""
+    """Run the server of all attacks."""
     with running(tmp_path_factory.mktemp("attacked"), env, "--workers", "2") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def before() -> list[Service]:
-    """The windows without an attack so far; the last one is immediately before the next attack."""
+    """Return the measurements without an attack, the most recent one last."""
     return []
 
 
@@ -83,7 +83,7 @@ def before() -> list[Service]:
 @pytest.mark.parametrize(
     ("make", "source"), CASES, ids=[f"{make.__name__}-{source}" for make, source in CASES]
 )
-def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
+def test_a_customer_keeps_half_of_its_throughput_and_health_stays_fast_during_an_attack(
     make: Make, source: str, server: Running, accounts: Accounts, before: list[Service]
 ) -> None:
     customer = Customer(server.url, accounts.customer(), jpeg(600, 400))
@@ -103,7 +103,7 @@ def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
         before.append(rounds.usual[-1])
     record(
         Part.SECURITY,
-        f"One client misuses the server, another sends photos: "
+        f"A customer sends photos while another client attacks the server: "
         f"{make.__name__.replace('_', ' ')}, from "
         f"{'another' if source == ATTACKER else 'the same'} address",
         f"{attack.connections} connections, {SETTLE_S + WINDOW_S:.0f} s",
@@ -115,10 +115,10 @@ def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
 
 @dataclass(frozen=True)
 class Rounds:
-    """A customer's results before an attack, during it, before the next attack, and so on.
+    """A customer's measurements, alternately without and during an attack.
 
-    Other programs make some windows slower. So an attack is compared with the slower of the two
-    windows next to it, and the best round counts.
+    Other programs on the machine make some windows slower. So each window under attack is compared
+    with the slower of the two windows before and after it, and the best round counts.
     """
 
     usual: list[Service]

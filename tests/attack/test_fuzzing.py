@@ -25,17 +25,19 @@ CORPUS = ROOT / "tests" / "attack" / "corpus" / "requests"
 REQUESTS = corpus(CORPUS)
 FUZZED_S = 660
 RSS_MB = 1024
-"""The memory at which libFuzzer stops a request; half of it is for the model and libraries."""
+"""The memory at which libFuzzer fails; about half of it is used by the model and libraries."""
 
 
-def test_the_stored_fuzzing_corpus_gets_responses(target: Target) -> None:
+def test_the_stored_fuzzing_corpus_gets_documented_responses_with_six_statuses(
+    target: Target,
+) -> None:
     ends = [attacked(target, event_of(written)) for written in REQUESTS]
     assert {"200", "400", "401", "404", "405", "413"} <= {end.split()[0] for end in ends}
 
 
 @settings(max_examples=size(300, full=10_000), deadline=None)
 @given(data=st.data())
-def test_spliced_requests_get_a_response(data: st.DataObject, target: Target) -> None:
+def test_spliced_requests_get_a_documented_response(data: st.DataObject, target: Target) -> None:
     one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
     at, till = (data.draw(st.integers(0, len(text))) for text in (one, other))
     written = one[:at] + data.draw(st.binary(max_size=20)) + other[till:]
@@ -48,9 +50,9 @@ if FULL:  # the small trial only replays the corpus
     def test_coverage_guided_fuzzing_finds_no_failure(tmp_path: Path) -> None:
         found = tmp_path / "found"
         shutil.copytree(CORPUS, found)
-        said = fuzzed(found, tmp_path)
-        runs = int(re.findall(r"Done (\d+) runs", said)[0])
-        covered = int(re.findall(r"cov: (\d+)", said)[-1])
+        output = fuzzed(found, tmp_path)
+        runs = int(re.findall(r"Done (\d+) runs", output)[0])
+        covered = int(re.findall(r"cov: (\d+)", output)[-1])
         record(
             Part.BAD_INPUT,
             "complete requests, coverage-guided fuzzing (atheris)",

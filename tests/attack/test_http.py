@@ -45,20 +45,20 @@ NO_HTTP = {
     ),
     "an invalid method": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
 }
-"""The protocol responds with 400 to all of these, before a route is looked up."""
+"""Invalid requests, by name: the server rejects each with 400 before it looks up a route."""
 
 ODD = {
-    "no such route": (head(CLOSE, method="GET", target="/nowhere"), 404),
+    "an unknown route": (head(CLOSE, method="GET", target="/nowhere"), 404),
     "a path with a NUL": (head(CLOSE, method="GET", target="/%00"), 404),
-    "a path that goes up": (head(CLOSE, method="GET", target="/../../etc/passwd"), 404),
-    "a path that goes up in percent-encoding": (
+    "a path with two dots": (head(CLOSE, method="GET", target="/../../etc/passwd"), 404),
+    "a path with two dots and percent-encoded slashes": (
         head(CLOSE, method="GET", target="/..%2f..%2fetc/passwd"),
         404,
     ),
     "a path that is not UTF-8": (head(CLOSE, method="GET", target="/%ff%fe"), 404),
     "a path with two slashes": (head(CLOSE, method="GET", target="//v2/rembg/blur"), 404),
     "an absolute target": (head(CLOSE, method="GET", target="http://x/nowhere"), 404),
-    "a star": (head(CLOSE, method="OPTIONS", target="*"), 404),
+    "the target *": (head(CLOSE, method="OPTIONS", target="*"), 404),
     "an unknown method": (head(CLOSE, method="BREW"), 405),
     "a method in small letters": (head(CLOSE, method="post"), 401),
     "TRACE": (head(CLOSE, method="TRACE"), 405),
@@ -67,12 +67,12 @@ ODD = {
     "a key in Latin-1": (head(CLOSE, "ApiKey: k\xe9y"), 401),
     "an empty key": (head(CLOSE, "ApiKey:"), 401),
     "two keys": (head(CLOSE, "ApiKey: a", "ApiKey: b"), 400),
-    "another expectation": (head(CLOSE, "Expect: a miracle", "Content-Length: 0"), 401),
+    "an unknown value of Expect": (head(CLOSE, "Expect: a miracle", "Content-Length: 0"), 401),
     "an upgrade to WebSocket": (head("Connection: Upgrade, close", "Upgrade: websocket"), 401),
     "an upgrade to HTTP/2": (head("Connection: Upgrade, close", "Upgrade: h2c"), 401),
     "HTTP/1.0": (b"POST /v2/rembg/blur/ HTTP/1.0\r\n\r\n", 401),
 }
-"""Requests with a valid head reach the routes."""
+"""Unusual requests with a valid head, by name, each with the status of its response."""
 
 ANSWERED: list[bytes] = []
 """The requests that got the expected response."""
@@ -82,7 +82,7 @@ ANSWERED: list[bytes] = []
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Running]:
-    """Return the server of all tests, and record the number of correct responses."""
+    """Run the server of all tests; at the end, record the number of correct responses."""
     folder = tmp_path_factory.mktemp("attacked")
     failed = request.session.testsfailed
     ANSWERED.clear()
@@ -100,13 +100,15 @@ def server(
 
 
 @pytest.fixture(autouse=True)
-def _still_well(server: Running) -> Iterator[None]:
+def _health_is_still_200(server: Running) -> Iterator[None]:
     yield
     assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("sent", NO_HTTP.values(), ids=NO_HTTP)
-def test_invalid_http_gets_documented_errors(server: Running, sent: bytes) -> None:
+def test_invalid_http_gets_400_invalid_request_and_connection_close(
+    server: Running, sent: bytes
+) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert reply.headers["connection"] == "close"
@@ -152,7 +154,7 @@ def test_all_pipelined_requests_of_a_half_closed_connection_get_responses(
     assert [reply.status for reply in found] == [401, 404, 404, 200]
 
 
-def test_the_last_pipelined_request_can_be_incomplete(server: Running) -> None:
+def test_pipelined_requests_before_an_incomplete_one_get_responses(server: Running) -> None:
     sent = head(method="GET", target="/nowhere") * 2 + head("Content-Length: 3") + b"a"
     found = exchange(server, sent, half_close=True)
     assert [reply.status for reply in found][:2] == [404, 404]
@@ -167,13 +169,15 @@ def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, s
     assert reply.status == status
 
 
-def test_a_client_that_closes_during_its_request_is_not_charged(server: Running) -> None:
+def test_an_incomplete_body_without_a_key_gets_401_or_no_response(server: Running) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
     # The key is checked before the body is read.
     assert [reply.status for reply in found] in ([], [401])
 
 
-def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
+def test_a_request_without_a_key_in_900_tiny_chunks_gets_one_response_invalid_api_key(
+    server: Running,
+) -> None:
     chunks = b"1\r\na\r\n" * 900 + b"0\r\n\r\n"
     (reply,) = exchange(server, head("Transfer-Encoding: chunked", CLOSE) + chunks)
     assert reply.code == "invalid_api_key"
@@ -188,7 +192,7 @@ def test_a_client_without_a_key_that_expects_100_continue_is_rejected_immediatel
     assert (reply.code, reply.headers["connection"]) == ("invalid_api_key", "close")
 
 
-def test_slow_head_is_rejected_and_delays_no_other_client(server: Running) -> None:
+def test_unfinished_heads_get_400_and_do_not_block_other_clients(server: Running) -> None:
     count = trials.size(20, full=200)
     started = time.monotonic()
     clients = [opened(server, head("A: b")[:-2]) for _ in range(count)]
@@ -200,7 +204,7 @@ def test_slow_head_is_rejected_and_delays_no_other_client(server: Running) -> No
         for client in clients:
             client.sendall(b"B: c\r\n")
         time.sleep(1)
-    answers = [told(client) for client in clients]
+    answers = [only_reply(client) for client in clients]
     assert [(reply.status, reply.code) for reply in answers] == [(400, "invalid_request")] * count
     trials.record(
         trials.Part.BAD_INPUT,
@@ -219,8 +223,8 @@ def opened(server: Running, sent: bytes) -> socket.socket:
     return client
 
 
-def told(client: socket.socket) -> Reply:
-    """Read the only response before the connection is closed."""
+def only_reply(client: socket.socket) -> Reply:
+    """Read until the server closes the connection; return its only response."""
     with client:
         (reply,) = replies(everything(client))
     return reply

@@ -24,7 +24,7 @@ CASES += [(kind, mode, MOST_HEAVY_PX) for kind, mode in sorted(REFUSED)]
 
 
 def portrait(size_px: tuple[int, int]) -> bytes:
-    """Return a JPEG of this width and height with a subject."""
+    """Return a JPEG that shows a person, with this width and height in pixels."""
     sample: Any = data.astronaut()  # type: ignore[no-untyped-call]
     file = BytesIO()
     Image.fromarray(sample).resize(size_px).save(file, "JPEG", quality=90)
@@ -37,8 +37,8 @@ def seen() -> Iterator[Results]:
     yield results
     record(
         Part.BAD_INPUT,
-        "photos with the maximum number of pixels, blurred and cut out, to every format",
-        f"{len(results.all)} of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} and "
+        "photos with the maximum number of pixels, in every mode and result format",
+        f"{len(results.all)} photos of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} or "
         f"{MOST_PX[0] * MOST_PX[1] / 1e6:.0f} megapixels",
         f"{results.summary()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",
         by="tests/attack/test_largest.py",
@@ -47,7 +47,7 @@ def seen() -> Iterator[Results]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kind", "mode", "size_px"), size(CASES[-1:], full=CASES))
-def test_the_largest_photo_is_encoded_in_every_format(
+def test_the_largest_photo_gets_a_result_or_400_invalid_format(
     kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Results
 ) -> None:
     photo = [(kind, portrait(size_px))]

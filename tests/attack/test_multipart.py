@@ -1,4 +1,4 @@
-"""Forms of all kinds: each is parsed or rejected, within a second and with little memory."""
+"""Forms of all kinds: each is parsed or rejected, with limited time and memory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 BY = "tests/attack/test_multipart.py"
 EXAMPLES = size(150, full=3_000)
 BODY_BYTES = size(2_000_000, full=19_900_000)
-"""The size of the largest forms: slightly less than BLUR_MAX_BODY_BYTES."""
+"""The size of the largest forms: in a full run, slightly less than BLUR_MAX_BODY_BYTES."""
 IN_BOUNDARIES = "0123456789abcXYZ'()+_,-./:=? "
-"""Some of the characters that RFC 2046, 5.1.1, allows; the space cannot be last."""
+"""Some of the characters that RFC 2046, 5.1.1, allows in a boundary; a space cannot be last."""
 BOUNDARIES = st.text(IN_BOUNDARIES, min_size=1, max_size=70).filter(lambda text: text[-1] != " ")
 CASES = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
 CHARSETS = st.sampled_from(
@@ -45,7 +45,7 @@ def named(name: bytes) -> bytes:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(boundary=BOUNDARIES, parts=st.lists(st.tuples(NAMES, CONTENTS), min_size=1, max_size=5))
-def test_valid_forms_with_any_boundary_and_names_are_read(
+def test_valid_forms_with_any_boundary_and_any_field_names_are_read(
     boundary: str, parts: list[tuple[str, bytes]]
 ) -> None:
     mark = boundary.encode()
@@ -62,7 +62,7 @@ def test_valid_forms_with_any_boundary_and_names_are_read(
 
 @st.composite
 def odd(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw a form of valid parts, with headers in any case, name and charset."""
+    """Draw a form of two valid parts: headers in any case, a random field name, any charset."""
     case, charset = draw(CASES), draw(CHARSETS)
     headers = case("Content-Disposition: form-data; ").encode() + b'name="radius"\r\n'
     headers += case(f"Content-Type: text/plain; charset={charset}").encode()
@@ -73,7 +73,7 @@ def odd(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @st.composite
 def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw parts of forms in random order, and a content type that can match."""
+    """Draw pieces of forms in random order, and a content type that sometimes matches."""
     pieces = [b"--X\r\n", b"\r\n--X", b"\r\n--X--", b"\r\n\r\n", named(b"radius"), b"\r\n"]
     body = draw(st.lists(st.binary(max_size=40) | st.sampled_from(pieces), max_size=30))
     boundary = draw(st.just("X") | st.text())
@@ -84,8 +84,8 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
 @pytest.mark.parametrize(
     ("what", "forms"),
     [
-        ("forms with any header case, name and charset", odd()),
-        ("parts of forms in random order", shuffled()),
+        ("forms with headers in any case, random field names and any charset", odd()),
+        ("pieces of forms in random order", shuffled()),
     ],
 )
 def test_random_forms_are_read_or_rejected(
@@ -101,14 +101,14 @@ def test_random_forms_are_read_or_rejected(
         Part.BAD_INPUT,
         what,
         f"{EXAMPLES:,} (hypothesis)",
-        f"all get a documented response; memory at most {FACTOR} times the request and "
+        f"all get a documented response; memory at most {FACTOR} times the request plus "
         f"{FREE_BYTES / 1e6:.0f} MB",
         by=BY,
     )
 
 
 def huge() -> dict[str, bytes]:
-    """Return the largest possible bodies, each of which costs time or memory."""
+    """Return bodies of the maximum size that are expensive to parse, by name."""
 
     def filled(one: bytes) -> bytes:
         return one * (BODY_BYTES // len(one))
@@ -117,11 +117,11 @@ def huge() -> dict[str, bytes]:
     return {
         "one part": start + filled(b"\x89PNG") + end,
         "one part, without an end": start + filled(b"\x89PNG"),
-        "parts without anything in them": filled(part(named(b"a"), b"")) + b"--X--",
-        "as many parts as are allowed": part(named(b"a"), bytes(BODY_BYTES // 25)) * 20 + b"--X--",
+        "empty parts": filled(part(named(b"a"), b"")) + b"--X--",
+        "the maximum number of parts": part(named(b"a"), bytes(BODY_BYTES // 25)) * 20 + b"--X--",
         "one header": b"--X\r\n" + filled(b"a"),
         "headers": b"--X\r\n" + filled(b"a: b\r\n"),
-        "parts of headers as long as allowed": filled(
+        "parts with the longest headers": filled(
             b"--X\r\n"
             + named(b"a")
             + (b"\r\nX: " + b"y" * 4000) * (MAX_HEADERS - 1)
@@ -130,13 +130,13 @@ def huge() -> dict[str, bytes]:
         "line ends": start + filled(b"\r\n") + end,
         "almost boundaries": start + filled(b"\r\n--") + end,
         "text before the first part": filled(b"\r\n--Y") + end,
-        "text after the last": start + end + filled(b"\r\n--X"),
+        "text after the last part": start + end + filled(b"\r\n--X"),
         "hyphens": filled(b"-"),
         "zeros": filled(b"\0"),
     }
 
 
-def test_the_largest_forms_take_little_time_and_memory(target: Target) -> None:
+def test_the_largest_forms_are_rejected_in_limited_time_and_memory(target: Target) -> None:
     bodies, most = huge(), 0.0
     for name, body in bodies.items():
         event = form_event(body, "multipart/form-data; boundary=X")
@@ -150,7 +150,7 @@ def test_the_largest_forms_take_little_time_and_memory(target: Target) -> None:
     record(
         Part.BAD_INPUT,
         "largest possible forms: one part, or only parts, headers or line ends",
-        f"{len(bodies)} of {BODY_BYTES / 1e6:.0f} MB",
+        f"{len(bodies)} forms of {BODY_BYTES / 1e6:.0f} MB",
         f"rejected within {LIMIT_S:.0f} s; memory at most {most:.1f} times the body",
         by=BY,
     )

@@ -98,13 +98,13 @@ def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) 
         answer = handler(event, context)
         times[kind].append((time.perf_counter_ns() - started) / 1000)
         answers.add(str(answer))
-    # Equal in status, headers and body, because all events have the same request id.
+    # The responses have equal headers, because all events have the same request id.
     assert len(answers) == 1
     return times
 
 
 def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the share of pairs in which "the slower is `one`" is right: Mann and Whitney's U."""
+    """Return the share of pairs in which the time of `one` is longer: Mann and Whitney's U."""
     ordered = sorted(other)
     slower = sum(bisect_left(ordered, t) + bisect_right(ordered, t) for t in one)
     return slower / 2 / len(one) / len(other)
@@ -133,7 +133,7 @@ def test_the_response_time_does_not_reveal_why_a_key_is_rejected(
     logger = Logger(service=f"test-{os.getpid()}-{name}", stream=io.StringIO())
     handler = build_app(Settings(accounts=location, model_dir=model_dir), logger=logger)
     texts = keys_in(store)
-    refused(handler, texts, 20)  # connections and caches
+    refused(handler, texts, 20)  # opens connections and fills caches
     times = refused(handler, texts, each)
     store.close()
 
@@ -149,15 +149,15 @@ def test_the_response_time_does_not_reveal_why_a_key_is_rejected(
     best = max(max(share, 1 - share) for share in guesses.values())
     record(
         Part.SECURITY,
-        f"Unknown, revoked and expired keys distinguished by response time, {name}",
+        f"Attempt to distinguish unknown, revoked and expired keys by response time, {name}",
         f"{each} rejections of each kind, median {medians['unknown'] / 1000:.2f} ms",
-        f"right in {best:.3f} of pairs at best, chance is 0.5; a key with a wrong checksum is "
-        f"rejected without the store in {medians['malformed'] / 1000:.2f} ms",
+        f"correct for {best:.3f} of pairs at best, by chance for 0.5; a key with a wrong checksum "
+        f"is rejected without the store in {medians['malformed'] / 1000:.2f} ms",
         by="tests/attack/test_refusal_times.py",
     )
 
 
-def test_the_classifier_detects_an_existing_difference() -> None:
+def test_the_classifier_finds_a_difference_only_if_the_times_differ() -> None:
     chance = random.Random(0)
     one = [chance.lognormvariate(6, 0.3) for _ in range(400)]
     same = [chance.lognormvariate(6, 0.3) for _ in range(400)]

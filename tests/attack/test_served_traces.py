@@ -58,7 +58,7 @@ def session(tmp_path: Path, model_dir: Path) -> Iterator[Session]:
 
 
 def png() -> bytes:
-    """Return a photo whose file starts differently from the other photo's."""
+    """Return the photo of the upload, in a different format than the photo of other requests."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as photo:
         photo.resize((300, 300)).save(buffer, "PNG")
@@ -141,7 +141,7 @@ def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
     return "the client's command", done.stdout + done.stderr
 
 
-def test_the_server_writes_no_key_and_no_photo(
+def test_the_server_writes_no_key_and_no_photo_except_stored_uploads(
     session: Session, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     turns = size(1, full=20)
@@ -173,7 +173,7 @@ def test_the_server_writes_no_key_and_no_photo(
 def require_whole(written: list[tuple[str, bytes]], session: Session, broken: str) -> None:
     """Check that the output is complete: it contains texts that are always written."""
     everything = b"\n".join(content for _, content in written)
-    assert b'"_aws"' not in everything  # metrics are for CloudWatch
+    assert b'"_aws"' not in everything  # no metrics in the format of CloudWatch
     assert b"UserWarning" not in everything
     lines = [line for line in everything.splitlines() if broken.encode() in line]
     assert any(b"Traceback" in line and b"IntegrityError" in line for line in lines)

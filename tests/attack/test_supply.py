@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bill_of_materials_with_packages_and_models(tmp_path: Path) -> None:
     written = []
     for name in ("first", "second"):
         command = [sys.executable, "tools/sbom.py", "--into", str(tmp_path / name)]
@@ -33,6 +33,7 @@ def test_the_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> N
         "The bill of materials of the function's image, written twice",
         f"{len(packages)} packages with {hashes} hashes, {libraries} native libraries in them, "
         f"{len(models)} files of the model",
-        "the same bytes twice; every pin, licence and model is listed (`tests/unit/test_sbom.py`)",
+        "both files are equal; every pinned package, licence and model is listed "
+        "(`tests/unit/test_sbom.py`)",
         by="tests/attack/test_supply.py",
     )

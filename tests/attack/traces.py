@@ -1,4 +1,4 @@
-"""The forms in which a key or a photo could appear in the output of a run."""
+"""Searches the output of a run for keys and photos, in every form in which they could appear."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from pathlib import Path
 from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 
 WINDOW = 48
-"""The number of bytes of a photo that are searched for at each place; so many do not occur by
-chance."""
+"""The number of bytes in a sample of a photo; so many bytes are not equal by chance."""
 PLACES = 5
-"""The number of samples of each photo's bytes; the first is at the start, the last at the end."""
+"""The number of samples per photo; the first is at its start, the last at its end."""
 
 BOTH_QUOTES = b"'\""
-"""Complete photos contain both kinds of quotes, on which Python's notation depends."""
+"""Python's notation of bytes depends on the quotes in them; a whole photo has both kinds."""
 
 Forms = Mapping[str, bytes]
 """The searched values, by names that do not reveal them."""
 
 
 def key_forms(texts: Iterable[str]) -> Forms:
-    """Return each key's text and its secret, as text and in base64 at any offset."""
+    """Return for each key its text, its secret, and its secret in base64 at any offset."""
     forms: dict[str, bytes] = {}
     for number, text in enumerate(texts):
         secret = text[-SECRET_LENGTH - CHECK_LENGTH :]
@@ -34,7 +33,7 @@ def key_forms(texts: Iterable[str]) -> Forms:
 
 
 def photo_forms(photos: Iterable[bytes]) -> Forms:
-    """Return windows of each photo: raw, in hexadecimal, in base64, as Python and JSON show it."""
+    """Return samples of each photo: raw, in hexadecimal, base64, Python's notation and JSON."""
     forms: dict[str, bytes] = {}
     for number, photo in enumerate(photos):
         for place in range(PLACES):
@@ -44,7 +43,7 @@ def photo_forms(photos: Iterable[bytes]) -> Forms:
 
 
 def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
-    """Return the (form, place) of every forbidden value that is found."""
+    """Return the names of each value that is found and of the output that contains it."""
     return {
         (form, where)
         for where, content in written
@@ -54,7 +53,7 @@ def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, 
 
 
 def files(folder: Path, *, leaving_out: Iterable[str] = ()) -> list[tuple[str, bytes]]:
-    """Return name and content of each file below a folder, except files with certain names."""
+    """Return path and content of each file below a folder, except files named in `leaving_out`."""
     left_out = set(leaving_out)
     paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return [(str(path), path.read_bytes()) for path in paths if path.name not in left_out]
@@ -66,7 +65,7 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
         name: window,
         f"{name}, in hexadecimal": window.hex().encode(),
         f"{name}, as Python shows it": shown.encode(),
-        f"{name}, as JSON holds that": json.dumps(shown)[1:-1].encode(),
+        f"{name}, as JSON shows that": json.dumps(shown)[1:-1].encode(),
         **_base64(name, window),
     }
 

@@ -28,7 +28,7 @@ LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
 
 
 def exif(count: int) -> bytes:
-    """Return EXIF data with a value that claims this length."""
+    """Return EXIF data with two entries that claim to have `count` values each."""
     return directory([(274, SHORT, count, 8), (271, UNDEFINED, count, 8)])
 
 
@@ -61,7 +61,7 @@ ABSURD: dict[str, Make] = {
 
 
 def sizes() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures with the smallest, with unusual and with empty sizes, in every format."""
+    """Yield images in every format: one pixel, one very long row or column, and no pixels."""
     for file_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"):
         longest = LONGEST.get(file_format, 20_000)
         for side in ((1, 1), (1, longest), (longest, 1)):
