@@ -1,4 +1,4 @@
-"""A client that knows whether the server accepted its request, by `100 Continue`.
+"""A client that learns from `100 Continue` whether the server accepted its request.
 
 The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
 `100 Continue`. After that, the server must respond. If the connection closes earlier, the request

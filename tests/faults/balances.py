@@ -45,7 +45,7 @@ class Balances:
     price: Credits
 
     def exact(self, *, at_us: Instant | None = None) -> Calls:
-        """Return the amounts; balance + held + settled must equal the granted credits."""
+        """Return the amounts; balance + held + used must equal the granted credits."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = with_retries(read)
         assert account.granted == self.put_in * self.price
@@ -60,7 +60,7 @@ class Balances:
         return calls
 
     def settled(self, *, after_s: float) -> int:
-        """Return the number of charged calls, after all holds have ended (`after_s`)."""
+        """Return the number of charged calls; in `after_s` seconds, no hold can be left."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0

@@ -34,7 +34,7 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""The store's method before which the fault starts, and the outcome for the client."""
+"""By the store's method before which the fault starts: the outcome for the client."""
 
 
 @dataclass
@@ -54,9 +54,9 @@ def summary(results: Sequence[Result]) -> str:
     """Summarize the results of all steps, for the row of the trial."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
-        f"before the blurring 503, after it the result or the error, within {longest_s:.1f} s; "
-        f"sent again, {charged} were charged once and {len(results) - charged} not at all; "
-        f"no credit lost"
+        f"a fault before the blurring: 503; later: the result or the error, within "
+        f"{longest_s:.1f} s; after a retry, {charged} calls were charged once and "
+        f"{len(results) - charged} not at all; no credit lost"
     )
 
 
@@ -85,7 +85,7 @@ class Caller:
     image: bytes
 
     def call(self, idempotency_key: str = "call-1") -> Outcome:
-        """Send the call, by default with the same `Idempotency-Key` again."""
+        """Send the call; the default is the same `Idempotency-Key` each time."""
         event = make.blur(self.balances.key, self.image)
         event["headers"]["Idempotency-Key"] = idempotency_key
         event["multiValueHeaders"]["Idempotency-Key"] = [idempotency_key]
@@ -101,7 +101,7 @@ def caller(
     *,
     clock: Callable[[], Instant],
 ) -> Caller:
-    """Build a handler with this store, and a client whose photo reaches the step."""
+    """Build a handler with this store, and a client with a photo that reaches the step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blur.app, "open_account_store", lambda _: store)
         handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))

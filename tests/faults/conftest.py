@@ -30,7 +30,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture
 def env(disk: Path, model_dir: Path) -> dict[str, str]:
-    """Return the environment for a server with its accounts and uploads in that folder."""
+    """Return the environment for a server with its accounts and uploads in the folder `disk`."""
     settings = {
         "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
         "BLUR_DEADLINE_MARGIN_S": "1",
@@ -42,7 +42,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def balances(env: dict[str, str]) -> Iterator[Balances]:
-    """Return an account of that server, read directly from the store."""
+    """Return an account in the store of `env`; the trial reads it directly, without a server."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_balances(store, price=PRICE)
     store.close()

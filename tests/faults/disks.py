@@ -1,7 +1,8 @@
-"""Full disks, for SQLite and the upload folder, without root.
+"""Disks that are full or read-only, and locked files, for SQLite and the uploads.
 
-Writes beyond a file size limit fail with EFBIG, writes on a full disk with ENOSPC; Python ignores
-the signal that comes with EFBIG. With a limit of 0 nothing can be written, as on a read-only disk.
+A limit of file sizes acts like a full disk and needs no root: writes fail, with EFBIG instead of
+ENOSPC. Python ignores the signal that comes with EFBIG. With a limit of 0, nothing can be written,
+as on a read-only disk.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def without_privileges() -> list[str]:
-    """Return a command that runs another one as an unprivileged user."""
+    """Return a command prefix that takes root's right to write read-only files away."""
     rights = "-dac_override,-dac_read_search"
     return ["setpriv", "--bounding-set", rights] if os.geteuid() == 0 else []
 
@@ -74,7 +75,7 @@ def tmpfs(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
-    """Write a file until its disk is full, or has only this number of free bytes."""
+    """Fill the disk of a folder with a file, except for `leave` bytes."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         with suppress(OSError):

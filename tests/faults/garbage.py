@@ -81,7 +81,7 @@ CORRUPTIONS: dict[str, Callable[[Response], Response]] = {
 
 
 def corrupting(corrupt: Callable[[Response], Response], *, arrives: bool) -> Fault:
-    """Respond with garbage."""
+    """Return a fault that corrupts the response: the real one, or a fabricated one."""
 
     def fault(request: Request, forward: Forward) -> None:
         request.respond(corrupt(forward() if arrives else FABRICATED))

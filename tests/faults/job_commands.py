@@ -61,7 +61,7 @@ class Shop:
     def complete(self, *arguments: str, during: Callable[[], object] = int) -> Document:
         """Start a command and call `during`; repeat the command while the API cannot be reached.
 
-        Return the JSON of the command.
+        Return the JSON that the command prints.
         """
         process = self.start(*arguments, "--json")
         during()
@@ -76,7 +76,7 @@ class Shop:
         raise AssertionError(errors)
 
     def create_and_kill(self, sent: int) -> str:
-        """Start an upload, kill it after this number of photos, and return the job's id."""
+        """Start an upload, kill it when `sent` photos are uploaded, and return the job's id."""
         process = self.start("submit", "album", *OPTIONS, "--parallel", "2")
         assert process.stderr
         job_id = process.stderr.readline().split()[1]

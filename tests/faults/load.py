@@ -65,7 +65,7 @@ class Load:
 
 
 def summarize_outages(clients: Load, balances: Balances, *, hold_ttl_s: float) -> str:
-    """Require only results and 503 for clients, and correct charges; return the summary."""
+    """Require that clients got only results and 503, and the right charges; return a summary."""
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
     used = balances.settled(after_s=hold_ttl_s)
@@ -99,7 +99,7 @@ def post(url: str, key: str, idempotency_key: str) -> Outcome:
 def load(
     url: str, key: str, clients: int, client: Callable[[Load], None] = Load.run
 ) -> Iterator[Load]:
-    """Run a number of clients; at the end, each has got its last outcome."""
+    """Run clients during the context; at its end, wait for their last outcomes."""
     created = Load(url, key)
     with ThreadPoolExecutor(clients) as pool:
         at_work = [pool.submit(client, created) for _ in range(clients)]

@@ -11,7 +11,7 @@ GONE_S = 10
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the process and all of its descendants."""
+    """Return the ids of the process and of all its descendants."""
     children = [
         int(child)
         for listed in Path(f"/proc/{pid}/task").glob("*/children")
@@ -21,9 +21,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def workers(pid: int, name: str = "photo") -> list[int]:
-    """Return the server's running worker processes of a pool."""
+    """Return the ids of the server's running workers of one pool."""
     members = [member for member in descendants(pid)[1:] if _name(member) == f"bgblur-{name}"]
-    return [member for member in members if _is_there(member)]
+    return [member for member in members if _is_running(member)]
 
 
 def environment_of(pid: int) -> set[str]:
@@ -34,9 +34,9 @@ def environment_of(pid: int) -> set[str]:
 
 
 def require_gone(pids: list[int]) -> None:
-    """Require that all processes end shortly after their server."""
+    """Require that the processes of a stopped server end within `GONE_S` seconds."""
     deadline = time.monotonic() + GONE_S
-    while left := [pid for pid in pids if _is_there(pid)]:
+    while left := [pid for pid in pids if _is_running(pid)]:
         assert time.monotonic() < deadline, f"processes {left} run after their server"
         time.sleep(0.05)
 
@@ -47,7 +47,7 @@ def _name(pid: int) -> str:
     return ""
 
 
-def _is_there(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
 """An HTTP relay on loopback, between an AWS client and its server, that can inject faults.
 
-A fault gets a function that forwards the request. The fault can call the function and corrupt the
+A fault gets a function that forwards the request. The fault can call this function and corrupt the
 response, or not call it. Each connection has one request.
 """
 
@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encoding"}
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(response.body)
 
     def _forward(self, upstream: str, body: bytes) -> Response:
-        there = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=PATIENCE_S)
-        there.request(self.command, self.path, body, dict(self.headers))
-        response = there.getresponse()
+        connection = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=TIMEOUT_S)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        response = connection.getresponse()
         kept = {name: v for name, v in response.getheaders() if name.lower() not in HOP_BY_HOP}
         content = response.read()
-        there.close()
+        connection.close()
         return Response(response.status, kept, content)
 
     def log_message(self, *_: object) -> None:
@@ -84,7 +84,7 @@ class Relay:
     """Listens at `url` and forwards to `upstream`, unless it is stopped or failing."""
 
     def __init__(self, upstream: str) -> None:
-        """Reserve a free port; `start` listens on it."""
+        """Listen on a free port."""
         self.upstream = upstream
         self.fault: Fault = faithful
         self.requests = 0
@@ -96,7 +96,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen on the same port again."""
+        """Listen; after `stop`, on the same port again."""
         self._server = _Server(("127.0.0.1", self._port), Request)
         self._server.relay = self
         self._port = self._server.server_port

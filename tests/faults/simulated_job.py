@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from blur.jobs.sqs import ObjectQueue
 
 COPIES_SHARE = 0.1
-"""The number of messages that are delivered up to four more times."""
+"""The share of messages that are delivered again, up to four times."""
 PRICE = 4
 RETRY_S = 12
 PERIOD_S = 2
-PATIENCE_S = size(600, full=7_200)
+TIMEOUT_S = size(600, full=7_200)
 
 
 def photo() -> bytes:
@@ -68,7 +68,7 @@ class SimulatedJob:
         return with_retries(partial(self.jobs.find_job, self.owner.job_id))
 
     def upload(self, names: Iterable[str]) -> None:
-        """Put photos into the bucket, as an operator copies them."""
+        """Put photos directly into the bucket, as an operator can."""
         s3, good, prefix = self.stack.emulator.client("s3"), photo(), self.prefix()
 
         def put(name: str) -> None:
@@ -79,7 +79,7 @@ class SimulatedJob:
             list(executor.map(put, names))
 
     def upload_without_messages(self, names: Iterable[str]) -> None:
-        """Put photos into the bucket whose events get lost."""
+        """Put photos into the bucket while it sends no events, so that their messages are lost."""
         s3, bucket = self.stack.emulator.client("s3"), self.stack.bucket
         events = s3.get_bucket_notification_configuration(Bucket=bucket)
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
@@ -111,7 +111,7 @@ class SimulatedJob:
             time.sleep(PERIOD_S)
             return holds()
 
-        wait_until(step, PATIENCE_S, lambda: str(self.job()))
+        wait_until(step, TIMEOUT_S, lambda: str(self.job()))
 
     def keeper(self) -> JobKeeper:
         """Return a keeper with short intervals."""
@@ -142,7 +142,7 @@ class SimulatedJob:
         return source_prefix(self.owner.job_id)
 
     def wait_for_empty_queue(self) -> None:
-        """Wait until no message is in the queue, and none is with a worker."""
+        """Wait until no message is in the queue or with a worker."""
         url = self.stack.queue_url
         count = partial(self.stack.message_count, url)
-        wait_until(lambda: not count(), PATIENCE_S, lambda: f"{count()} messages")
+        wait_until(lambda: not count(), TIMEOUT_S, lambda: f"{count()} messages")

@@ -1,11 +1,12 @@
-"""The worker of bulk jobs with a stub for the model; it is killed at the step in a photo's name.
+"""The worker of bulk jobs, with a stub for the model, and with faults.
 
-The worker runs as a Lambda function in ministack. A photo named `<fault>/<anything>` has a fault:
+The worker runs as a Lambda function in ministack. The name of a photo, `<fault>/<anything>`,
+selects its fault:
 
     killed-<method>-before   the first worker is killed before it calls this method
     killed-<method>-after    the first worker is killed after the call
     poison                   every worker is killed
-    unavailable-<method>     about half of the calls find the store unavailable
+    unavailable-<method>     in the first attempt, about half of the calls of this method fail
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ POISON = "poison"
 
 
 class Faulty:
-    """A store or files whose methods can kill the process, depending on the photo."""
+    """A store or files with methods that fail or kill the process, depending on the photo."""
 
     fault = ""
-    """The fault of the current photo, shared by all instances."""
+    """The fault of the current photo, shared by all instances; empty if it has none."""
 
     def __init__(self, inner: object) -> None:
-        """Pass every call on."""
+        """Wrap a store or files."""
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
@@ -64,7 +65,7 @@ class Faulty:
 
 
 class FaultyRunner(ObjectRunner):
-    """A runner whose photos have faults."""
+    """A runner that applies the fault of each photo."""
 
     def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
         """Process an object with its fault."""
@@ -85,14 +86,14 @@ def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class ImpatientWorker(job_handler.Worker):
-    """A worker whose messages are soon delivered again."""
+class QuickRetryWorker(job_handler.Worker):
+    """A worker that retries a photo soon after the store was unavailable."""
 
     wait_s = 2
 
 
 @cache
-def worker() -> ImpatientWorker:
+def worker() -> QuickRetryWorker:
     """Return the worker of this process."""
     logger = Logger(service=job_handler.SERVICE)
     settings = Settings.from_environ(os.environ)
@@ -101,7 +102,7 @@ def worker() -> ImpatientWorker:
     parts = {field.name: getattr(runner, field.name) for field in fields(runner)}
     faulty = replace(FaultyRunner(**parts), jobs=Faulty(runner.jobs), files=Faulty(runner.files))
     metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
-    return ImpatientWorker(faulty, ObjectQueue(os.environ[QUEUE_URL]), logger, metrics)
+    return QuickRetryWorker(faulty, ObjectQueue(os.environ[QUEUE_URL]), logger, metrics)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's

@@ -36,7 +36,7 @@ MAX_S = 20.0
 """Two transfers of five seconds each, the work, and a margin for a busy machine."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
-"""The largest response: too small for any result, or large enough for all."""
+"""The largest response in bytes. Results go to the bucket only if they are larger."""
 
 KINDS = {
     "results": {PICTURE, "temporarily_unavailable"},
@@ -72,7 +72,7 @@ SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 
 @dataclass
 class Bucket:
-    """The bucket, for the service through the relay, and for the trial directly."""
+    """The bucket: the service uses it through the relay, the trial directly."""
 
     between: Relay
     environ: dict[str, str]
@@ -122,7 +122,7 @@ def results() -> Iterator[list[Outcome]]:
 
 
 @pytest.mark.parametrize(("direction", "fault"), SAMPLE)
-def test_results_that_a_failing_bucket_loses_are_not_charged(
+def test_a_call_with_a_failing_bucket_is_charged_only_if_it_gets_a_result(
     direction: str, fault: str, bucket: Bucket, settings: Settings, results: list[Outcome]
 ) -> None:
     store = SqliteAccountStore(Path(settings.accounts.removeprefix("sqlite:")))

@@ -37,11 +37,11 @@ CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
 KEYS = 5
-"""A few different `Idempotency-Key`s, so that some repeat."""
+"""So few different `Idempotency-Key`s that some calls repeat one."""
 
 
 class Walk:
-    """Calls that start, end or are abandoned while the clock jumps between steps."""
+    """Calls that start, end or are lost while the clock jumps between steps."""
 
     def __init__(self, store: AccountStore, seed: int) -> None:
         """Start with an account without calls."""
@@ -54,7 +54,7 @@ class Walk:
         self.latest_s = 0.0
 
     def now(self) -> Instant:
-        """Return the time; at a third of the steps, the clock jumps."""
+        """Return the time, in a third of all cases after a jump of the clock."""
         jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s
@@ -62,18 +62,18 @@ class Walk:
         return after(self.at_s)
 
     def step(self) -> None:
-        """Start a call, or settle, refund or abandon one."""
+        """Start a call, or end one: settle it, refund it, or lose it."""
         if not self.open or self.random.random() < 0.5:
             self.begin()
             return
         call = self.open.pop(self.random.randrange(len(self.open)))
-        end = self.random.choice(("finish", "finish", "abandon", "die"))
-        if end == "finish":
+        end = self.random.choice(("settle", "settle", "refund", "lose"))
+        if end == "settle":
             self.delivered += 1
             status = idempotency.commit(self.store, call, now_us=self.now())
             self.charged += status.credits_charged == call.hold.price
             self.spent += status.credits_charged or 0
-        elif end == "abandon":
+        elif end == "refund":
             idempotency.rollback(self.store, call, now_us=self.now())
 
     def begin(self) -> None:
@@ -100,7 +100,9 @@ class Walk:
         return account
 
 
-def test_clock_jumps_charge_only_for_delivered_results(store: AccountStore, location: str) -> None:
+def test_clock_jumps_keep_the_balances_exact_and_every_hold_is_released(
+    store: AccountStore, location: str
+) -> None:
     walk = Walk(store, seed=7)
     for _ in range(STEPS):
         walk.step()
@@ -112,11 +114,10 @@ def test_clock_jumps_charge_only_for_delivered_results(store: AccountStore, loca
         Part.FAULTS,
         f"The clock jumps by up to a day, back or forward, between steps of calls "
         f"({scheme(location)})",
-        f"{walk.jumps} jumps, {STEPS} steps, {walk.delivered} pictures",
-        f"balances exact after each; {walk.charged} charged, "
+        f"{walk.jumps} jumps, {STEPS} steps, {walk.delivered} results",
+        f"balances exact after each step; {walk.charged} charged, "
         f"{walk.delivered - walk.charged} free because their hold had expired or they were "
-        f"repeated; "
-        f"every hold was released",
+        "repeated; every hold was released",
         by="tests/faults/test_clock.py",
     )
 
@@ -125,7 +126,9 @@ def scheme(location: str) -> str:
     return {"sqlite": "SQLite", "dynamodb": "DynamoDB"}[location.partition(":")[0]]
 
 
-def test_a_call_gets_a_response_when_the_clock_jumps(store: AccountStore, model_dir: Path) -> None:
+def test_calls_during_clock_jumps_get_documented_responses_and_no_hold_is_left(
+    store: AccountStore, model_dir: Path
+) -> None:
     random, at_s = Random(7), 0.0
     balances = open_balances(store)
     begun_us = now()
@@ -137,8 +140,8 @@ def test_a_call_gets_a_response_when_the_clock_jumps(store: AccountStore, model_
 
     client = caller(Settings(model_dir=model_dir), store, balances, "settle", clock=clock)
     seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
-    # After a jump forward the call can exceed its deadline; after a jump back its key waits:
-    # `blur.accounts.rate`.
+    # After a jump forward, the call can exceed its deadline. After a jump back, the rate limit can
+    # reject it (`blur.accounts.rate`).
     assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
     assert PICTURE in seen
     late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))

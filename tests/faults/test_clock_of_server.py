@@ -29,10 +29,10 @@ JUMPS_S = size(
     [DAY_S, -DAY_S],
     full=[61, -61, HOUR_S, -HOUR_S, DAY_S, -DAY_S, 30 * DAY_S, -30 * DAY_S] * 3,
 )
-"""The jumps, each relative to the clock before it; they add up to zero."""
-MAY_SEE = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
-"""After a jump forward, a running call can exceed its deadline; after a jump back, its key can have
-to wait."""
+"""The jumps in seconds, one after another; their sum is zero."""
+EXPECTED = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
+"""After a jump forward, a running call can exceed its deadline. After a jump back, the rate limit
+can reject calls."""
 
 
 def library() -> Path:
@@ -50,7 +50,7 @@ def require_clock(url: str, at_s: float) -> None:
         date_header = requests.get(f"{url}/health", timeout=10).headers["Date"]
         if abs(parsedate_to_datetime(date_header).timestamp() - at_s) < 15:
             return
-        assert time.monotonic() < deadline, f"it is {date_header} there"
+        assert time.monotonic() < deadline, f"the server's clock: {date_header}"
         time.sleep(0.1)
 
 
@@ -78,7 +78,7 @@ def test_clock_jumps_under_load_lose_no_credit(
             require_clock(server.url, time.time() + at_s)
         clients.wait_for(PICTURE, 2, begin=len(clients.seen))
     kinds = clients.kinds()
-    assert set(kinds) <= MAY_SEE
+    assert set(kinds) <= EXPECTED
     used = balances.settled(after_s=HOLD_TTL_S + max(JUMPS_S))
     assert used <= kinds[PICTURE]
     assert used > 0

@@ -28,7 +28,7 @@ IS_ROOT = os.geteuid() == 0
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]
 FULL_DISKS: dict[str, Fault] = {
-    "limit on files": lambda server, _: full_by_limit(server.process.pid)
+    "limit on file sizes": lambda server, _: full_by_limit(server.process.pid)
 }
 READ_ONLY_DISKS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
     "mode bits": read_only
@@ -37,7 +37,7 @@ READ_ONLY_DISKS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
 
 @contextmanager
 def remounted(folder: Path) -> Iterator[None]:
-    """Mount the disk again, as read-only."""
+    """Make the mounted disk read-only during the context."""
     mount = ["mount", "-o"]
     subprocess.run([*mount, "remount,ro", folder], check=True)
     try:

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
-"""Thirteen and the number of faults have no common factor, so no kind of fault is in the sample
-twice."""
+"""No fault is twice in the small sample, because 13 and the number of faults have no common
+factor."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table, for the service through the relay, and for the trial directly."""
+    """A table: the service uses it through the relay, the trial directly."""
 
     between: Relay
     through: AccountStore
@@ -69,7 +69,7 @@ def results() -> Iterator[list[Result]]:
 
 
 @pytest.mark.parametrize(("moment", "fault"), SAMPLE)
-def test_the_client_gets_a_response_and_the_balances_are_exact(
+def test_a_call_gets_a_response_and_is_charged_at_most_once_if_dynamodb_fails(
     moment: str, fault: str, table: Table, model_dir: Path, results: list[Result]
 ) -> None:
     between = table.between

@@ -133,7 +133,7 @@ def test_a_refused_connection_is_reported_as_unavailable_in_time(
 
 
 @every_call
-def test_a_server_that_never_responds_fails_in_time(
+def test_a_server_that_never_responds_is_reported_as_unavailable_in_time(
     call: Callable[[AccountStore], object],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -143,7 +143,9 @@ def test_a_server_that_never_responds_fails_in_time(
 
 
 @every_call
-def test_an_empty_response_is_rejected(call: Callable[[AccountStore], object]) -> None:
+def test_an_empty_response_is_reported_as_unavailable(
+    call: Callable[[AccountStore], object],
+) -> None:
     impostor = Impostor(HTTPStatus.OK, b"{}")
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, call)
@@ -154,7 +156,9 @@ def test_an_empty_response_is_rejected(call: Callable[[AccountStore], object]) -
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Welcome</html>", b"[]", b'"x"', b"\xff\xfe", b'{"Attributes": {"bal']
 )
-def test_a_response_of_another_server_is_rejected(body: bytes, name: str) -> None:
+def test_a_response_that_is_not_from_dynamodb_is_reported_as_unavailable(
+    body: bytes, name: str
+) -> None:
     impostor = Impostor(HTTPStatus.OK, body)
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS[name])
@@ -170,7 +174,9 @@ def test_a_response_of_another_server_is_rejected(body: bytes, name: str) -> Non
         (503, b"<html>Busy</html>"),
     ],
 )
-def test_a_transient_error_is_retried_a_few_times_and_then_fails(status: int, body: bytes) -> None:
+def test_a_transient_error_is_retried_a_few_times_and_then_reported_as_unavailable(
+    status: int, body: bytes
+) -> None:
     impostor = Impostor(status, body)
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])
@@ -178,14 +184,14 @@ def test_a_transient_error_is_retried_a_few_times_and_then_fails(status: int, bo
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_permanent_error_fails_without_a_retry(code: str) -> None:
+def test_a_permanent_error_is_reported_as_unavailable_without_a_retry(code: str) -> None:
     impostor = Impostor(*error(400, code))
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])
     assert impostor.deliveries == 1
 
 
-def test_a_call_with_many_slow_requests_fails_in_time() -> None:
+def test_a_call_with_many_slow_requests_is_reported_as_unavailable_in_time() -> None:
     key = key_record(CUSTOMER.account_id, limit=LIMIT)
     used = {**key_item(key), "t": after(1), "a": START}
     item = {**new_account(CUSTOMER.account_id, "Busy", START), "keys": {CUSTOMER.digest: used}}
@@ -205,11 +211,11 @@ def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            there = http.client.HTTPConnection(urlsplit(endpoint_url).netloc)
-            there.request("POST", "/", body, dict(self.headers))
-            response = there.getresponse()
+            connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc)
+            connection.request("POST", "/", body, dict(self.headers))
+            response = connection.getresponse()
             content = response.read()
-            there.close()
+            connection.close()
             if body in seen:
                 named = ("Content-Type", "x-amzn-RequestId")
                 headers = {name: str(response.headers[name]) for name in named}

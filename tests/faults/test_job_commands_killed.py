@@ -31,17 +31,21 @@ PARALLEL = 2
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_one_machine(tmp_path: Path) -> None:
+def test_a_folder_is_completed_on_one_machine_although_commands_and_server_are_killed(
+    tmp_path: Path,
+) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
     settings |= {"BLUR_DEADLINE_MARGIN_S": "1", "BLUR_INFERENCE_THREADS": "1"}
     env = environment(tmp_path, write_disc_model(tmp_path), **settings)
     with served(tmp_path, env, "--workers", "2") as api:
         complete_folder(tmp_path, api, kill_one=api.restart)
-    record_trial("on one machine", "each command and, twice, the server are killed")
+    record_trial("on one machine", "each command is killed once, the server twice")
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_aws(tmp_path: Path, dynamodb: DynamoDBLocal) -> None:
+def test_a_folder_is_completed_on_aws_although_commands_worker_and_server_are_killed(
+    tmp_path: Path, dynamodb: DynamoDBLocal
+) -> None:
     models = write_disc_model(tmp_path)
     table = dynamodb.create_table("killed-commands")
     with aws_engine(tmp_path, dynamodb, table, models) as engine:
@@ -53,7 +57,9 @@ def test_a_folder_is_completed_on_aws(tmp_path: Path, dynamodb: DynamoDBLocal) -
                 api.restart()
 
             complete_folder(tmp_path, api, kill_one=kill_worker_and_server)
-    record_trial("on AWS", "each command and, twice, a worker and the server are killed")
+    record_trial(
+        "on emulated AWS services", "each command is killed once, a worker and the server twice"
+    )
 
 
 def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None]) -> None:
@@ -70,7 +76,7 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
     again = ("submit", "album", "-R", "--job", job_id)
     sent = shop.complete(*again, "--parallel", str(PARALLEL), during=kill_at_half)
     assert sent["uploaded"] + sent["skipped"] == PHOTOS
-    assert sent["skipped"] >= before, "no recorded photo is sent twice"
+    assert sent["skipped"] >= before, "a recorded photo was sent again"
 
     wait_for(lambda: ended(shop.job(job_id)) >= PHOTOS // 2)
     fetch = ("fetch", job_id, "-o", RESULTS)
@@ -106,9 +112,9 @@ def record_trial(engine: str, kills: str) -> None:
     """Record the successful trial for this engine."""
     record(
         Part.FAULTS,
-        f"kill -9 of bgblur jobs submit and fetch {engine}, which are then started again",
+        f"kill -9 of `bgblur jobs submit` and `bgblur jobs fetch` {engine}, and a restart of both",
         f"{PHOTOS} photos; {kills}",
-        f"{PHOTOS} results, each of its photo; manifest, balance, audit and usage agree on {PHOTOS}"
-        " credits",
+        f"{PHOTOS} results, each of the right photo; manifest, balance, audit and usage agree on "
+        f"{PHOTOS} credits",
         by="tests/faults/test_job_commands_killed.py",
     )

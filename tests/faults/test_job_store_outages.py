@@ -1,4 +1,4 @@
-"""Faults below the stores of jobs: every method fails in time, and no write happens twice."""
+"""Faults of the databases of bulk jobs: methods report them, and no write happens twice."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def jobs_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[JobStor
     [(HTTPStatus.OK, b"{}"), error(400, "ThrottlingException"), (503, b"<html>Busy</html>")],
     ids=["empty", "throttled", "busy"],
 )
-def test_an_invalid_response_of_dynamodb_is_unavailable(
+def test_an_empty_or_busy_response_of_dynamodb_is_reported_as_unavailable(
     call: Callable[[JobStore], object], status: int, body: bytes
 ) -> None:
     impostor = Impostor(status, body)
@@ -89,7 +89,7 @@ def test_an_invalid_response_of_dynamodb_is_unavailable(
 
 
 @every_call
-def test_a_file_that_is_not_a_database_is_unavailable(
+def test_a_file_that_is_not_a_database_is_reported_as_unavailable(
     call: Callable[[JobStore], object], tmp_path: Path
 ) -> None:
     path = tmp_path / "accounts.db"
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_a_database_is_unavailable(
 
 
 @pytest.mark.parametrize("name", ["create_job", "reserve_object", "end_object", "end_job"])
-def test_a_locked_file_fails_a_write_and_changes_nothing(name: str, tmp_path: Path) -> None:
+def test_a_write_to_a_locked_file_fails_and_creates_no_job(name: str, tmp_path: Path) -> None:
     path = tmp_path / "accounts.db"
     jobs = SqliteJobStore(path)
     assert list(jobs.list_active()) == []  # creates the file
@@ -118,7 +118,7 @@ def test_a_locked_file_fails_a_write_and_changes_nothing(name: str, tmp_path: Pa
 def test_writes_with_lost_responses_happen_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str, accounts: AccountStore
 ) -> None:
-    """Each request is sent twice: the first response is lost."""
+    """The client sends each request twice, because the first response is lost."""
     handler = losing_first_answers(dynamodb.endpoint_url)
     with serving(handler) as url, jobs_at(url, dynamodb_table) as jobs:
         owner = open_job(accounts, jobs)

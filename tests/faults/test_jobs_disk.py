@@ -1,4 +1,4 @@
-"""Bulk jobs on a disk that is full, unreadable, locked or damaged: photos and credits are exact."""
+"""Bulk jobs with a full disk, or with locked, damaged or unreadable files: charges are exact."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ WAIT_S = 60
 
 
 @pytest.fixture
-def patient(env: dict[str, str]) -> dict[str, str]:
-    """The environment of a server with long time limits, so that no slow worker is killed."""
+def lenient_env(env: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a server with long time limits: no slow worker is killed."""
     return env | {"BLUR_HOLD_TTL_S": HOLD_S, "BLUR_JOB_FREE_BYTES": "0"}
 
 
 def test_a_photo_that_does_not_fit_on_the_disk_leaves_no_file_and_can_be_sent_again(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     photo = large_photo()
-    with running(tmp_path, patient, under=without_privileges()) as server:
+    with running(tmp_path, lenient_env, under=without_privileges()) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         with full_by_limit(server.process.pid, largest=LARGEST_BYTES):
@@ -60,10 +60,10 @@ def test_a_photo_that_does_not_fit_on_the_disk_leaves_no_file_and_can_be_sent_ag
         require_done(client, job, balances, done=1)
 
 
-def test_a_photo_that_cannot_be_read_fails_after_its_attempts_without_a_charge(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+def test_an_unreadable_photo_fails_after_three_attempts_without_a_charge(
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         sources = disk / "media" / "jobs" / job["job_id"] / "sources"
@@ -85,12 +85,12 @@ def test_a_photo_that_cannot_be_read_fails_after_its_attempts_without_a_charge(
 
 
 def test_a_result_that_cannot_be_stored_is_not_charged_and_is_tried_again(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
-        with in_the_way(disk / "media" / "jobs" / job["job_id"] / "results"):
+        with replaced_by_a_file(disk / "media" / "jobs" / job["job_id"] / "results"):
             client.upload_all(job, {"a.jpg": PHOTO})
             client.close(job)
             deadline = time.monotonic() + WAIT_S
@@ -104,10 +104,10 @@ def test_a_result_that_cannot_be_stored_is_not_charged_and_is_tried_again(
 
 
 def test_photos_wait_while_the_disk_is_almost_full_and_then_continue(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     free_bytes = str(1 << 62)
-    with running(tmp_path, patient | {"BLUR_JOB_FREE_BYTES": free_bytes}) as server:
+    with running(tmp_path, lenient_env | {"BLUR_JOB_FREE_BYTES": free_bytes}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         with JobFolder(disk / "media").writing_source(job["job_id"], "a.jpg") as file:
@@ -121,14 +121,14 @@ def test_photos_wait_while_the_disk_is_almost_full_and_then_continue(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert attempts(disk) == {"a.jpg": 0}
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         require_done(JobClient(server.url, balances.key), job, balances, done=1)
 
 
-def test_a_locked_store_delays_photos_and_rejects_uploads_without_a_loss(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+def test_a_locked_store_rejects_an_upload_and_all_photos_are_processed_later(
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         client.upload_all(job, dict.fromkeys(names(4), PHOTO))
@@ -139,11 +139,11 @@ def test_a_locked_store_delays_photos_and_rejects_uploads_without_a_loss(
         require_done(client, job, balances, done=5)
 
 
-def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
-    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+def test_a_damaged_store_rejects_photos_and_a_restored_store_continues_the_job(
+    tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     accounts = disk / "accounts.db"
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         client.upload_all(job, dict.fromkeys(names(4), PHOTO))
@@ -152,7 +152,7 @@ def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
     balances.store.close()
     sound = without_journal(accounts)
     accounts.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         assert code_of(client.upload(job, "late.jpg", PHOTO)) == UNAVAILABLE
         assert code_of(client.call("POST", "/v2/jobs", json={})) == UNAVAILABLE
@@ -161,7 +161,7 @@ def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
     for path in accounts.parent.glob("accounts.db*"):
         path.unlink()
     accounts.write_bytes(sound)
-    with running(tmp_path, patient) as server:
+    with running(tmp_path, lenient_env) as server:
         client = JobClient(server.url, balances.key)
         assert client.upload(job, "late.jpg", PHOTO).status_code == 204
         client.close(job)
@@ -169,7 +169,7 @@ def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
 
 
 def without_journal(accounts: Path) -> bytes:
-    """Write the journal into the file of the accounts, and return the file."""
+    """Write the journal into the file of the accounts, and return its content."""
     with closing(sqlite3.connect(accounts)) as db:
         assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     assert not accounts.with_name("accounts.db-wal").exists()
@@ -177,7 +177,7 @@ def without_journal(accounts: Path) -> bytes:
 
 
 def require_done(client: JobClient, job: Document, balances: Balances, *, done: int) -> None:
-    """Require that every photo of a closed job is done, and charged once."""
+    """Require that every photo of a closed job is done and charged once."""
     document = client.until(job, lambda seen: seen["state"] == "done")
     assert (ended(document), document["counts"]["done"]) == (done, done)
     assert len(client.manifest(job)) == done
@@ -185,7 +185,7 @@ def require_done(client: JobClient, job: Document, balances: Balances, *, done: 
 
 
 def code_of(response: requests.Response) -> str:
-    """Return the code of an error, which is as documented."""
+    """Require a documented error, and return its code."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return require_error(response.status_code, headers, response.json()["error"])
 
@@ -205,8 +205,8 @@ def large_photo() -> bytes:
 
 
 @contextmanager
-def in_the_way(folder: Path) -> Iterator[None]:
-    """Replace a folder by a file."""
+def replaced_by_a_file(folder: Path) -> Iterator[None]:
+    """Replace a folder by a file during the context."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("not a folder")

@@ -1,7 +1,7 @@
 """kill -9 of the server and of its workers, and SIGTERM, while it processes a bulk job.
 
-Afterwards every photo has one row and one charge. The job's manifest, the audit of the accounts and
-the usage of the key agree.
+Afterwards every photo has one row and at most one charge. The job's manifest, the audit of the
+accounts and the usage of the key agree.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STOP_S = 60
 
 
 @pytest.mark.timeout(900)
-def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
+def test_a_server_restarted_after_a_kill_continues_its_jobs_and_charges_each_photo_once(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     random = Random(7)
@@ -79,7 +79,7 @@ def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
 def test_a_killed_worker_loses_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    photos, kills = 40, MAX_ATTEMPTS - 1  # so no photo fails, even if all kills hit the same one
+    photos, kills = 40, MAX_ATTEMPTS - 1  # so no photo fails, even if all kills hit the same photo
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -94,10 +94,10 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
 
 
 @pytest.mark.timeout(900)
-def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
+def test_a_photo_fails_and_its_job_ends_after_each_attempt_killed_the_worker(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """Its worker is killed in each attempt, as by a decoder that crashes."""
+    """The test kills the worker in each attempt, as a crash in a decoder would."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -116,7 +116,7 @@ def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
 def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_close(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """The server was killed between the two steps of an upload."""
+    """A kill of the server between the two steps of an upload leaves this state."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -132,7 +132,7 @@ def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_clo
 
 
 @pytest.mark.timeout(900)
-def test_a_stopping_server_finishes_running_photos_and_continues_after_its_next_start(
+def test_a_stopping_server_finishes_running_photos_and_continues_the_job_after_its_next_start(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     photos = 30
@@ -159,7 +159,7 @@ def test_a_stopping_server_finishes_running_photos_and_continues_after_its_next_
 
 
 @pytest.mark.timeout(900)
-def test_a_stopping_server_releases_a_photo_that_does_not_end_in_time(
+def test_a_stopping_server_releases_a_photo_that_is_not_finished_in_time(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     short = env | {"BLUR_JOB_FREE_BYTES": "0", "BLUR_STOP_S": "1", "BLUR_HOLD_TTL_S": "60"}
@@ -180,7 +180,7 @@ def test_a_stopping_server_releases_a_photo_that_does_not_end_in_time(
 
 
 def kill(pid: int) -> None:
-    """Kill a server; its workers end when they lose their connection."""
+    """Kill a server, and wait until its workers have also ended."""
     members = descendants(pid)
     os.kill(pid, signal.SIGKILL)
     require_gone(members)
@@ -204,7 +204,7 @@ def wait_for_attempt(folder: Path, attempt: int) -> None:
 
 
 def leases(folder: Path) -> list[tuple[str, int]]:
-    """Return the waiting rows that have a lease or a counted attempt."""
+    """Return source and attempts of each waiting row that has a lease or a counted attempt."""
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         return db.execute(
             "SELECT source, attempts FROM job_objects"

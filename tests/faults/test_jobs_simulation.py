@@ -1,9 +1,9 @@
 """A job of thousands of photos on the emulated AWS services, with many kinds of faults.
 
-Bucket, queue, worker and dead letters are ministack's, deployed from the template; the accounts are
-in DynamoDB Local. Only the model is a stub. Some photos are broken, some kill every worker, and
-some kill one worker at one step. For some photos the store is unavailable, and some messages are
-repeated or lost. In the middle of the job, no credits are left.
+The bucket, the queues and the worker are deployed from the template and run in ministack. The
+accounts are in DynamoDB Local. Only the model is a stub. Some photos are invalid, some kill every
+worker, and some kill one worker at one step. For some photos the store is unavailable, and some
+messages are repeated or lost. In the middle of the job, the account has no credits left.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.simulated_job import PATIENCE_S, PRICE, SimulatedJob
+from tests.faults.simulated_job import PRICE, TIMEOUT_S, SimulatedJob
 from tests.faults.simulated_worker import METHODS, POISON, STORE
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
@@ -46,9 +46,9 @@ POISON_SHARE = 0.01
 KILLED_SHARE = 0.03
 UNAVAILABLE_SHARE = 0.05
 LOST_SHARE = 0.01
-"""The number of photos whose message gets lost."""
+"""The share of photos that get no message, because it is lost."""
 FUNDS_SHARE = 0.5
-"""The number of photos that the account can pay for before the job pauses."""
+"""The share of photos that the account can pay for before the job pauses."""
 VISIBILITY_S = size(6, full=20)
 
 
@@ -66,7 +66,7 @@ def sources(random: Random) -> list[str]:
 
 @pytest.fixture
 def location(dynamodb: DynamoDBLocal) -> str:
-    """Return the location of a separate table, since a keeper reads all jobs of a table."""
+    """Return the location of a separate table, because a keeper reads all jobs of a table."""
     return f"dynamodb:{dynamodb.create_table('simulated-job')}"
 
 
@@ -105,7 +105,7 @@ def trial(stack: Stack, location: str) -> Iterator[SimulatedJob]:
     accounts.close()
 
 
-@pytest.mark.timeout(PATIENCE_S)
+@pytest.mark.timeout(TIMEOUT_S)
 def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_all(
     trial: SimulatedJob,
 ) -> None:
@@ -114,7 +114,7 @@ def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_al
     trial.upload_without_messages(lost)
     trial.upload(sorted(set(names) - set(lost)))
     copies = trial.send_copies(names)
-    wait_until(lambda: trial.job().is_paused, PATIENCE_S, lambda: str(trial.job()))
+    wait_until(lambda: trial.job().is_paused, TIMEOUT_S, lambda: str(trial.job()))
     trial.wait_for_empty_queue()
     assert trial.job().counts.ended < OBJECTS
     require_exact(trial.accounts, trial.jobs, trial.owner, now())
@@ -127,7 +127,7 @@ def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_al
 
     rows = {row.source: row for row in rows_of(trial.jobs, trial.owner.job_id)}
     assert sorted(rows) == sorted(names)
-    expected = {name: ends(name) for name in names}
+    expected = {name: expected_end(name) for name in names}
     assert {name: (row.state, row.code) for name, row in rows.items()} == expected
     done = sum(state is ObjectState.DONE for state, _ in expected.values())
     assert {row.charged for row in rows.values() if row.state is ObjectState.DONE} == {PRICE}
@@ -139,18 +139,18 @@ def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_al
     kinds = Counter(name.partition("/")[0].partition("-")[0] for name in names)
     record(
         Part.FAULTS,
-        "A bulk job in bucket, queue and workers, with broken and poisonous photos, killed workers,"
-        " an unavailable store, lost and repeated messages, and a pause without credits",
-        f"{OBJECTS:,} photos: {kinds['broken']} broken, {kinds[POISON]} that kill each worker,"
-        f" {kinds['killed']} that kill one, {kinds['unavailable']} without a store;"
-        f" {len(lost)} lost and {copies} repeated messages",
+        "A bulk job on emulated AWS services, with invalid photos, killed workers, an unavailable"
+        " store, lost and repeated messages, and a pause because credits are missing",
+        f"{OBJECTS:,} photos: {kinds['broken']} invalid, {kinds[POISON]} that kill every worker,"
+        f" {kinds['killed']} that kill one worker, {kinds['unavailable']} for which the store is"
+        f" unavailable; {len(lost)} lost and {copies} repeated messages",
         f"{done:,} done and charged once, {OBJECTS - done} failed and free; none missing",
         by="tests/faults/test_jobs_simulation.py",
     )
 
 
-def ends(name: str) -> tuple[ObjectState, str | None]:
-    """Return how a photo ends, and the code of its error."""
+def expected_end(name: str) -> tuple[ObjectState, str | None]:
+    """Return the final state of a photo, and the code of its error."""
     if name.startswith("broken"):
         return ObjectState.FAILED, "invalid_image"
     if name.startswith(POISON):

@@ -27,7 +27,7 @@ LONGEST_LIFE_S = 0.4
 
 
 @pytest.mark.timeout(900)
-def test_a_kill_under_load_charges_only_for_delivered_results(
+def test_after_kills_of_the_server_each_retry_gets_its_result_without_a_second_charge(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     random, keys = Random(7), set[str]()
@@ -92,7 +92,7 @@ def test_a_worker_killed_under_load_loses_only_its_request(
         Part.FAULTS,
         "kill -9 of a worker under load",
         f"{KILLS} kills, 2 workers, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before;"
+        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before a retry;"
         " each retry with the same `Idempotency-Key` got its result;"
         f" {used} charged for {len(clients.seen)} results; the server kept running",
         by="tests/faults/test_kill.py",

@@ -1,4 +1,4 @@
-"""If the store fails during a call to remove.bg's route, no credit is lost or charged."""
+"""If the store fails during a call to remove.bg's route, a retry is charged at most once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def handler_of(
 
 
 @pytest.mark.parametrize(("method", "status"), STEPS.items())
-def test_a_store_that_fails_during_a_call_loses_and_charges_no_credit(
+def test_a_call_with_a_failing_store_and_its_retry_are_charged_at_most_once(
     store: AccountStore, settings: Settings, method: str, status: int
 ) -> None:
     balances, clock = open_balances(store, price=QUARTER), Clock(now())
@@ -101,7 +101,7 @@ def test_a_store_that_fails_during_a_call_loses_and_charges_no_credit(
     assert account.used == (0 if method == "refund" else 1)
 
 
-def test_an_account_that_cannot_be_read_is_an_error_in_remove_bgs_format(
+def test_an_account_that_cannot_be_read_gets_503_in_remove_bgs_format(
     store: AccountStore, settings: Settings
 ) -> None:
     balances = open_balances(store, price=QUARTER)

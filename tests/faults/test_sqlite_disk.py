@@ -16,7 +16,7 @@ from tests.trials import Part, record, size
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.settings import Settings
 
-CASES = list(product(STEPS_OF_CALL, ("no additional byte", "locked")))
+CASES = list(product(STEPS_OF_CALL, ("full disk", "locked")))
 SAMPLE = CASES[:: size(3, full=1)]
 
 
@@ -36,7 +36,7 @@ def results() -> Iterator[list[Result]]:
 
 
 @pytest.mark.parametrize(("moment", "fault"), SAMPLE)
-def test_the_client_gets_a_response_and_the_balances_are_exact(
+def test_a_call_gets_a_response_and_is_charged_at_most_once_if_its_store_fails(
     moment: str, fault: str, tmp_path: Path, model_dir: Path, results: list[Result]
 ) -> None:
     path = tmp_path / "accounts.db"

@@ -102,7 +102,7 @@ def test_a_reader_does_not_wait_for_a_writer(store: SqliteAccountStore, path: Pa
     other.close()
 
 
-def test_a_file_that_is_not_a_database_is_reported_and_not_changed(
+def test_a_file_that_is_not_a_database_is_reported_as_unavailable_and_not_changed(
     store: SqliteAccountStore, path: Path
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_a_database_is_reported_and_not_changed(
     assert path.read_bytes() == b"my shopping list\n" * 100
 
 
-def test_a_damaged_file_is_reported_and_a_restored_file_works(
+def test_a_damaged_file_is_reported_as_unavailable_and_a_restored_file_works(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -127,7 +127,7 @@ def test_a_damaged_file_is_reported_and_a_restored_file_works(
     assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
-def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_as_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = SqliteAccountStore(tmp_path / "file" / "accounts.db")
     with pytest.raises(UnavailableError) as refusal:
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
 
 
 def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
-    """Limit this process's files to their current size; SQLite handles this like a full disk."""
+    """Reserve while no file can grow, as on a full disk; return the name of the first error."""
     store = SqliteAccountStore(path)
     store.read_account(customer.account_id, now_us=START)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -155,7 +155,9 @@ def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
     return outcome
 
 
-def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteAccountStore, path: Path) -> None:
+def test_a_full_disk_is_reported_as_unavailable_and_charges_nothing(
+    store: SqliteAccountStore, path: Path
+) -> None:
     customer = open_account(store, credits=100)
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         outcome = pool.submit(reserve_on_a_full_disk, path, customer).result()
@@ -165,7 +167,9 @@ def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteAccountStore, 
     assert store.reserve(customer.hold(), now_us=START).credits_left < 100
 
 
-def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteAccountStore) -> None:
+def test_a_grant_of_the_largest_64_bit_number_is_rejected_and_changes_nothing(
+    store: SqliteAccountStore,
+) -> None:
     customer = open_account(store, credits=10)
     with pytest.raises(InvalidArgumentError, match="the credits must be a number"):
         store.append_entry(entry(customer.account_id, 2**63 - 1))
@@ -174,7 +178,7 @@ def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteAcc
     assert [line.credits for line in store.list_entries(customer.account_id)] == [10]
 
 
-def test_settling_for_an_unknown_account_is_an_error(
+def test_settling_a_hold_of_an_unknown_account_raises_unknown_account(
     store: SqliteAccountStore, tmp_path: Path
 ) -> None:
     elsewhere = SqliteAccountStore(tmp_path / "elsewhere.db")

@@ -70,7 +70,7 @@ def test_a_stop_under_load_loses_no_accepted_request(
     )
 
 
-def test_a_stalled_upload_does_not_delay_a_stop(
+def test_a_stop_ends_a_stalled_upload_with_400_and_is_not_delayed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server:

@@ -30,7 +30,7 @@ from blur.storage.upload_token import UploadToken
 if TYPE_CHECKING:
     from tests.faults.balances import Balances
 
-PATIENCE_S = 60
+HOLD_TTL_S = 60
 """A worker that takes longer for its photo is killed."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
@@ -48,8 +48,8 @@ def large_photo() -> bytes:
 
 
 @contextmanager
-def in_the_way(folder: Path) -> Iterator[None]:
-    """Replace the folder by a file."""
+def replaced_by_a_file(folder: Path) -> Iterator[None]:
+    """Replace the folder by a file during the context."""
     shutil.rmtree(folder)
     folder.write_text("not a folder")
     try:
@@ -61,7 +61,7 @@ def in_the_way(folder: Path) -> Iterator[None]:
 FAULTS: dict[str, Fault] = {
     "full": lambda server, _: full_by_limit(server.process.pid, largest=LARGEST_BYTES),
     "read-only": lambda _, uploads: read_only(uploads),
-    "gone": lambda _, uploads: in_the_way(uploads),
+    "replaced by a file": lambda _, uploads: replaced_by_a_file(uploads),
 }
 if FULL and os.geteuid() == 0:
     FAULTS["full (mounted tmpfs)"] = lambda _, uploads: filled(
@@ -70,24 +70,24 @@ if FULL and os.geteuid() == 0:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_upload_to_a_full_disk_leaves_no_file_and_can_be_repeated(
+def test_a_failed_upload_leaves_no_file_and_can_be_repeated_with_the_same_form(
     fault: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
     uploads, photo = disk / "media" / "uploads", large_photo()
     uploads.mkdir(parents=True)
-    patient = env | {"BLUR_HOLD_TTL_S": str(PATIENCE_S)}
-    with running(tmp_path, patient, under=without_privileges()) as server:
+    slow = env | {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S)}
+    with running(tmp_path, slow, under=without_privileges()) as server:
         offered = offer(server, balances.key, len(photo))
         with FAULTS[fault](server, uploads):
             refused = send(server, offered, photo)
-            code = require_error(*told(refused), refused.json()["error"])
+            code = require_error(*status_and_headers(refused), refused.json()["error"])
             assert code == "temporarily_unavailable"
             assert not uploads.is_dir() or not list(uploads.glob("*/*"))
         missing = blur(server, balances.key, offered["upload_id"])
         assert missing == "upload_not_found"
         assert send(server, offered, photo).status_code == 204
         assert blur(server, balances.key, offered["upload_id"]) == PICTURE
-    assert balances.settled(after_s=PATIENCE_S) == 1
+    assert balances.settled(after_s=HOLD_TTL_S) == 1
     record(
         Part.FAULTS,
         f"Uploads folder {fault}",
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_no_incomplete_secret_file_in_the_folder(tmp_path: Pa
     assert (tmp_path / "secret").stat().st_size == SECRET_BYTES
 
 
-def test_removing_the_folder_during_an_upload_is_reported_as_an_outage(tmp_path: Path) -> None:
+def test_removing_the_folder_during_an_upload_is_reported_as_unavailable(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = UploadToken("uploads/a", "image/png", 10, now() + 1_000_000)
     with pytest.raises(UnavailableError), store.writing(token):
@@ -137,5 +137,5 @@ def blur(server: Running, key: str, upload_id: str) -> str:
     return outcome(response.status_code, response.headers, response.content).kind
 
 
-def told(response: requests.Response) -> tuple[int, dict[str, str]]:
+def status_and_headers(response: requests.Response) -> tuple[int, dict[str, str]]:
     return response.status_code, {name.lower(): value for name, value in response.headers.items()}

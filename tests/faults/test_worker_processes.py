@@ -1,4 +1,4 @@
-"""Faults inside the server's processes: every request gets a response, workers are replaced."""
+"""Faults in the server's processes: requests get responses, and workers are replaced."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BY = "tests/faults/test_worker_processes.py"
 
 @dataclass(frozen=True)
 class Faulty:
-    """Start a server with one worker, whose processes read their faults from a folder."""
+    """A running server with one worker; its processes read the next faults from a folder."""
 
     running: Running
     folder: Path
@@ -107,7 +107,7 @@ def until_answered(server: Faulty, idempotency_key: str | None = None) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
-def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
+def test_a_faulty_reply_of_a_worker_gets_500_and_a_retry_is_charged_once(
     server: Faulty, fault: str
 ) -> None:
     until_answered(server)
@@ -115,13 +115,13 @@ def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
     server.inject("reply", fault)
     response = server.post(idempotency_key)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
-    assert "X-Credits-Charged" not in response.headers  # unknown to the server
+    assert "X-Credits-Charged" not in response.headers  # the server does not know it
     until_answered(server, idempotency_key)
     assert not server.is_due("reply")
     assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
     record(
         Part.FAULTS,
-        "In a worker: the reply never arrives, cannot be pickled or is garbage; the process stops",
+        "A worker's reply never arrives, cannot be pickled or is garbage, or the worker stops",
         f"{len(REPLY_FAULTS)} faults, one worker",
         "each call gets 500 once and the worker is replaced; a retry with the same"
         " `Idempotency-Key` gets the result and is charged once",
@@ -145,7 +145,7 @@ def test_a_request_that_a_worker_did_not_accept_goes_to_the_next_worker(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("side", ["send", "receive"])
 @pytest.mark.parametrize("fault", ["OSError 32", "KeyError"])
-def test_a_broken_pipe_to_a_worker_only_delays_a_request(
+def test_a_request_gets_200_and_one_charge_although_the_pipe_to_its_worker_breaks(
     server: Faulty, side: str, fault: str
 ) -> None:
     until_answered(server)
@@ -178,7 +178,7 @@ def test_starting_a_worker_is_retried_until_it_succeeds(server: Faulty) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_photo_that_waits_for_a_failing_start_gets_a_response(server: Faulty) -> None:
+def test_a_photo_that_waits_while_a_worker_cannot_start_gets_200_or_503(server: Faulty) -> None:
     server.inject("spawn", "OSError 12", "OSError 12")
     os.kill(server.worker(), signal.SIGKILL)
     assert server.post().status_code in {200, 503}
@@ -187,7 +187,7 @@ def test_a_photo_that_waits_for_a_failing_start_gets_a_response(server: Faulty) 
 
 
 @pytest.mark.timeout(900)
-def test_an_idle_worker_that_is_stopped_is_replaced_by_the_next_request(server: Faulty) -> None:
+def test_a_suspended_idle_worker_is_replaced_at_the_next_request(server: Faulty) -> None:
     until_answered(server)
     used, worker = server.balances.exact().used, server.worker()
     os.kill(worker, signal.SIGSTOP)
@@ -206,7 +206,7 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_server_works_without_the_functions_that_some_systems_lack(
+def test_the_server_works_without_functions_that_windows_or_macos_lack(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
@@ -220,5 +220,5 @@ def test_the_server_works_without_the_functions_that_some_systems_lack(
         assert account.status_code == 200
         os.kill(server.worker(), signal.SIGKILL)
         assert server.post().status_code == 200
-    assert started.process.returncode == -signal.SIGTERM  # as without a handler
+    assert started.process.returncode == -signal.SIGTERM  # the signal ended the process
     store.close()

@@ -3,11 +3,12 @@
 The variable INJECTED_FAULTS names a folder, in which a test writes the faults while the server
 runs:
 
-- `spawn`: exceptions, one on each line; the server's next starts of a process raise them.
-- `send`, `receive`: exceptions of the server's next messages to and from a worker.
-- `accept`, `reply`: a name in `WORKER_FAULTS`; that fault happens instead of the worker's message.
+- `spawn`: exceptions, one on each line. Each time the server starts a process, it raises the next.
+- `send`, `receive`: exceptions, one on each line. Each time the server sends a message to a worker,
+  or receives one, it raises the next.
+- `accept`, `reply`: a name in `WORKER_FAULTS`. This fault happens instead of the worker's message.
 
-With INJECTED_ABSENCE=1, functions are removed that some systems do not have.
+INJECTED_ABSENCE=1 removes functions that some systems do not have.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def inject() -> None:
 
 def remove_names() -> None:
     """Remove the functions that do not exist on Windows, or on macOS before Python 3.13."""
-    # The standard library kills by this name on Linux; on Windows it calls TerminateProcess.
+    # On Linux, the standard library kills a process with signal.SIGKILL, which is removed below.
     popen_fork.Popen.kill = lambda self: self._send_signal(SIGKILL)  # type: ignore[method-assign,attr-defined]
     for name in ("waitid", "P_PID", "WEXITED", "WNOWAIT", "nice", "sched_getaffinity"):
         delattr(os, name)
