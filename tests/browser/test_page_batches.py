@@ -41,7 +41,7 @@ def test_several_photos_have_rows_downloads_and_one_zip(sized: Visit) -> None:
     assert not sized.errors
 
 
-def test_a_failed_photo_does_not_stop_others_and_none_is_charged_twice(visit: Visit) -> None:
+def test_a_failed_photo_does_not_stop_the_others_and_only_results_are_charged(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     broken = files("broken.jpg", data=b"this is no image")
@@ -58,7 +58,9 @@ def test_a_failed_photo_does_not_stop_others_and_none_is_charged_twice(visit: Vi
         "done",
     ]
     assert "Choose a complete" in states.nth(0).inner_text()
-    assert visit.page.get_attribute("#stage", "data-invalid") is None, "the shown photo is fine"
+    assert visit.page.get_attribute("#stage", "data-invalid") is None, (
+        "the shown photo did not fail"
+    )
     assert visit.balance() == before - 2
     visit.page.click("#queue-items .remove >> visible=true")
     assert visit.page.is_hidden("#failure")
@@ -83,7 +85,7 @@ def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
     assert visit.balance() == before - 2
 
 
-def test_a_batch_without_credits_stops_immediately(visit: Visit) -> None:
+def test_a_batch_without_credits_stops_after_its_first_call(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     error = {"code": "insufficient_credits", "message": "No credits.", "request_id": "req_1"}

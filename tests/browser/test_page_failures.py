@@ -29,7 +29,7 @@ def test_a_file_that_is_not_a_photo_shows_an_error_with_the_request_id(visit: Vi
     assert visit.page.is_hidden("#failure")
 
 
-def test_a_file_of_another_type_is_not_sent(visit: Visit) -> None:
+def test_a_text_file_is_not_sent(visit: Visit) -> None:
     visit.begin()
     visit.give("notes.txt", b"words", "text/plain")
     assert "not a photo" in visit.failure()
@@ -69,7 +69,7 @@ def test_the_main_button_asks_for_a_key_and_then_runs_the_example(
     assert visit.download()[0] == "example-blurred.jpg"
 
 
-def test_offline_shows_an_error_and_the_retry_is_charged_once(
+def test_a_call_without_a_network_shows_an_error_and_its_retry_is_charged_once(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.begin()

@@ -80,7 +80,9 @@ def test_no_request_goes_to_another_origin(visit: Visit) -> None:
     assert [url for url in visit.asked if not url.startswith(allowed)] == []
 
 
-def test_nothing_moves_with_reduced_motion(chromium: Browser, served: Api) -> None:
+def test_with_reduced_motion_no_element_has_an_animation_or_a_transition(
+    chromium: Browser, served: Api
+) -> None:
     context = chromium.new_context(reduced_motion="reduce")
     visit = Visit.begun(context, served)
     moving = "Array.from(document.querySelectorAll('*'), (e) => getComputedStyle(e))"

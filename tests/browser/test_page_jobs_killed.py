@@ -1,8 +1,8 @@
 """A folder of 200 photos on the page, with kill -9 of the browser, the server and workers.
 
-Afterwards the ZIP, the manifest, the balance, the audit and the usage agree, with both engines. On
-AWS the photos and the results are at another origin: the page's policy has to allow the bucket, and
-the bucket's CORS rule has to allow the page.
+Afterwards the ZIP, the manifest, the balance, the audit and the usage agree. The trial runs on one
+machine and on emulated AWS services. On AWS the photos and the results are at another origin: the
+page's policy has to allow the bucket, and the bucket's CORS rule has to allow the page.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
 
 @contextmanager
 def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
-    """Open a browser with a profile, in which the storage is kept for the next browser."""
+    """Open a browser; the next browser with the same profile has the same storage."""
     context = chromium.browser_type.launch_persistent_context(
         profile, executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
     )
@@ -127,7 +127,7 @@ def wait_until_sent(visit: Visit, count: int) -> None:
 
 
 def wait_for_end(visit: Visit) -> None:
-    """Wait until the job is done; otherwise the error has the text of the page."""
+    """Wait until the job is done; after a timeout, raise an error with the job's text."""
     try:
         visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
     except Error as error:
@@ -152,7 +152,7 @@ def rows_of(visit: Visit) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_browser_and_a_killed_server_complete_a_folder_on_one_machine(
+def test_a_folder_is_completed_on_one_machine_after_kills_of_browser_and_server(
     chromium: Browser, tmp_path: Path
 ) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
@@ -163,7 +163,7 @@ def test_a_killed_browser_and_a_killed_server_complete_a_folder_on_one_machine(
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_browser_and_killed_workers_complete_a_folder_on_aws(
+def test_a_folder_is_completed_on_aws_after_kills_of_browser_worker_and_server(
     chromium: Browser, tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)

@@ -1,4 +1,4 @@
-"""How the page gets a key: links leave no key in the history, and errors appear at the field."""
+"""How the page gets a key: links leave no key in the history; errors are next to the field."""
 
 from __future__ import annotations
 

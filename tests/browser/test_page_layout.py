@@ -85,7 +85,7 @@ def test_each_segment_has_a_margin_around_its_text_when_it_is_chosen(
 
 
 @pytest.mark.parametrize("size", [(300, 400), (400, 300)], ids=["portrait", "landscape"])
-def test_all_corners_of_a_photo_are_the_same(size: tuple[int, int], visit: Visit) -> None:
+def test_all_corners_of_a_photo_have_the_same_radius(size: tuple[int, int], visit: Visit) -> None:
     visit.begin(photo(size))
     corners = visit.page.evaluate(
         """() => ["TopLeft", "TopRight", "BottomLeft", "BottomRight"].map((corner) =>
@@ -94,7 +94,9 @@ def test_all_corners_of_a_photo_are_the_same(size: tuple[int, int], visit: Visit
     assert len(set(corners)) == 1
 
 
-def test_a_touch_screen_is_asked_to_tap(phone: Visit, visit: Visit) -> None:
+def test_the_caption_on_a_touch_screen_contains_tap_instead_of_drop(
+    phone: Visit, visit: Visit
+) -> None:
     caption = phone.page.inner_text("#caption")
     assert "Tap" in caption
     assert "Drop" not in caption
@@ -117,7 +119,7 @@ def test_the_heading_of_the_list_keeps_a_distance_from_its_buttons(phone: Visit)
     assert button["y"] - heading["y"] - heading["height"] >= 2 * LEAST_MARGIN_PX
 
 
-def test_the_code_names_its_file_after_the_mode(visit: Visit) -> None:
+def test_the_result_in_the_code_sample_is_named_after_the_mode(visit: Visit) -> None:
     assert "-o blurred.jpg" in visit.page.inner_text("#sample")
     visit.page.check("input[value=cutout]", force=True)
     assert "-o cutout.png" in visit.page.inner_text("#sample")
@@ -125,13 +127,13 @@ def test_the_code_names_its_file_after_the_mode(visit: Visit) -> None:
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
 
 
-def test_only_one_control_uses_the_example(visit: Visit) -> None:
+def test_only_one_button_uses_the_example(visit: Visit) -> None:
     buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]
 
 
 def test_the_buttons_under_the_picture_have_space_between_them(visit: Visit) -> None:
-    """They have no borders, so only the gap separates their texts."""
+    """The buttons have no borders, so only the space separates their texts."""
     gaps: list[float] = visit.page.evaluate(
         """() => {
           const buttons = [...document.querySelectorAll(".ways button:not(.camera)")];

@@ -30,7 +30,7 @@ LOST: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """Start a server whose prices are not whole numbers."""
+    """Start a server with prices that are not whole numbers."""
     prices = {"BLUR_PRICE": "0.75", "BLUR_PRICE_PERSON": "0.25"}
     yield from serve(tmp_path_factory.mktemp("priced"), model_dir, BLUR_MEDIA="", **prices)
 
@@ -83,7 +83,7 @@ def test_a_charged_call_with_a_lost_response_is_neither_shown_as_free_nor_charge
     ("status", "code"),
     [(409, "idempotency_in_progress"), (429, "rate_limit_exceeded"), (503, "overloaded")],
 )
-def test_a_free_response_after_a_lost_response_does_not_make_the_photo_free(
+def test_an_uncharged_error_after_a_lost_response_is_not_shown_as_free(
     status: int, code: str, visit: Visit
 ) -> None:
     sent: list[str] = []
@@ -123,7 +123,7 @@ def _keep_key(request: Request, sent: list[str]) -> None:
         sent.append(key)
 
 
-def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
+def test_nothing_was_charged_is_shown_only_if_x_credits_charged_is_0(visit: Visit) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     assert "Nothing was charged" in visit.failure()
@@ -140,7 +140,7 @@ def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
         visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 
-def test_a_free_error_is_followed_by_a_call_with_a_new_key(visit: Visit) -> None:
+def test_after_an_uncharged_error_the_next_call_has_a_new_idempotency_key(visit: Visit) -> None:
     sent: list[str] = []
     visit.page.on("request", lambda request: _keep_key(request, sent))
     visit.begin()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 
-def test_the_main_button_is_always_in_view(sized: Visit) -> None:
+def test_the_main_button_and_the_download_are_in_view_on_every_screen(sized: Visit) -> None:
     assert sized.in_view("#go")
     assert sized.in_view("#choose")
     sized.page.click("#go")
@@ -57,7 +57,9 @@ def test_the_credits_fit_into_one_line_at_the_top_of_a_phone_screen(
     [("JPEG", "image/jpeg", "jpg"), ("PNG", "image/png", "png"), ("WEBP", "image/webp", "webp"),
      ("BMP", "image/bmp", "png")],
 )  # fmt: skip
-def test_the_format_follows_the_photo(given: str, mime: str, ending: str, visit: Visit) -> None:
+def test_a_result_has_the_format_of_its_photo_and_a_bmp_becomes_a_png(
+    given: str, mime: str, ending: str, visit: Visit
+) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.give(f"photo.{given.lower()}", picture(given), mime)
@@ -102,7 +104,7 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(vis
     assert visit.page.inner_text("#tag-after") == "After"
 
 
-def test_three_steps_are_shown_and_a_cancelled_paid_result_is_free_again(
+def test_three_steps_are_shown_and_a_retry_after_a_cancelled_download_is_free(
     visit: Visit,
 ) -> None:
     visit.begin(picture(size=(900, 900)))
@@ -141,7 +143,7 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert "Too many photos" in sized.failure()
     assert sized.in_view("#failure")
     assert sized.page.is_disabled("#retry")
-    assert sized.page.inner_text("#failure").count(" s.") == 1, "the seconds do not change"
+    assert sized.page.inner_text("#failure").count(" s.") == 1, "the seconds are shown twice"
     assert re.search(r"in [123] s", sized.page.inner_text("#countdown"))
     sized.page.wait_for_selector("#countdown:has-text('now')")
     sized.page.click("#retry")
@@ -149,12 +151,14 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert sized.page.is_hidden("#failure")
 
 
-def test_an_error_disappears_with_its_cause(visit: Visit, context: BrowserContext) -> None:
+def test_an_error_disappears_with_another_photo_or_when_the_network_is_back(
+    visit: Visit, context: BrowserContext
+) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     visit.failure()
     visit.page.locator("#radius").fill("0.3")
-    assert visit.page.is_visible("#failure"), "another setting does not remove the photo's error"
+    assert visit.page.is_visible("#failure"), "the error belongs to the photo, not to the setting"
     visit.give("another.jpg", picture())
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
     context.set_offline(offline=True)
@@ -164,7 +168,7 @@ def test_an_error_disappears_with_its_cause(visit: Visit, context: BrowserContex
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 
-def test_offline_the_example_fails_with_a_clear_message(
+def test_without_a_network_the_example_shows_that_the_server_cannot_be_reached(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.use_key(visit.api.key)
@@ -183,7 +187,7 @@ def test_with_a_test_key_the_page_shows_that_results_are_free(visit: Visit) -> N
     visit.page.wait_for_selector("#hint:has-text('Free with a test key')")
 
 
-def test_the_icons_and_the_preview_in_the_head_exist(visit: Visit) -> None:
+def test_the_icons_and_the_preview_image_in_the_head_of_the_page_exist(visit: Visit) -> None:
     links = visit.page.evaluate(
         """() => Array.from(document.querySelectorAll("link[rel*=icon], meta[property='og:image']"),
           (each) => new URL(each.href ?? each.content, document.baseURI).href)"""

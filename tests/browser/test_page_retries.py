@@ -1,4 +1,4 @@
-"""Which photos the page offers to send again after errors, and the error messages."""
+"""After errors: the messages of the page, and the photos that it offers to send again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_photos_that_cannot_succeed_are_not_offered_again(visit: Visit) -> None:
     assert len([url for url in visit.asked if "/v2/rembg" in url]) == sent + 2
 
 
-def test_failures_in_a_list_are_counted_once(visit: Visit) -> None:
+def test_each_failed_photo_of_a_list_is_counted_once(visit: Visit) -> None:
     send_four(visit)
     assert visit.page.inner_text("#queue-title") == "2 of 4 photos done, 2 failed"
     assert visit.failure() == "2 photos failed. The list shows why."
@@ -74,7 +74,7 @@ def test_failures_in_a_list_are_counted_once(visit: Visit) -> None:
     assert visit.failure() == "1 photo failed. The list shows why."
 
 
-def test_the_stage_shows_why_there_is_no_result(visit: Visit) -> None:
+def test_the_list_and_the_stage_show_why_a_photo_has_no_result(visit: Visit) -> None:
     send_four(visit)
     rows = visit.page.locator("#queue-items .state").all_inner_texts()
     assert rows[1].startswith("No subject was found in this photo. Choose a photo")
@@ -100,9 +100,7 @@ def test_after_a_permanent_error_the_button_offers_another_photo(code: str, visi
 
 
 @pytest.mark.parametrize("code", BRIEF)
-def test_after_an_error_that_is_temporary_the_button_blurs_the_same_photo(
-    code: str, visit: Visit
-) -> None:
+def test_after_a_temporary_error_the_button_blurs_the_same_photo(code: str, visit: Visit) -> None:
     visit.begin()
     answer_with(visit, code, 503)
     visit.page.click("#go")
@@ -112,7 +110,9 @@ def test_after_an_error_that_is_temporary_the_button_blurs_the_same_photo(
 
 
 @pytest.mark.parametrize("code", ["invalid_image", "no_subject", "insufficient_credits"])
-def test_an_error_is_described_once(code: str, visit: Visit) -> None:
+def test_an_error_has_two_paragraphs_without_the_message_of_the_api(
+    code: str, visit: Visit
+) -> None:
     visit.begin()
     answer_with(visit, code, 422)
     visit.page.click("#go")

@@ -28,7 +28,7 @@ def test_the_links_below_the_picture_are_not_cut_off_by_the_window(
 
 
 @pytest.mark.parametrize("size", [(2400, 150), (150, 2400)], ids=["wide", "tall"])
-def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_height(
+def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_size(
     sized: Visit, size: tuple[int, int]
 ) -> None:
     sized.begin(picture(size=size))
@@ -46,7 +46,7 @@ def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_height(
         frame = sized.page.locator("#frame").bounding_box()
         assert place is not None
         assert frame is not None
-        assert place["y"] >= frame["y"] + frame["height"], "outside of the picture"
+        assert place["y"] >= frame["y"] + frame["height"], "the tag covers the picture"
 
 
 def test_a_click_on_the_stage_chooses_a_photo(visit: Visit) -> None:
@@ -74,7 +74,7 @@ def test_the_line_moves_once_across_a_new_result(visit: Visit) -> None:
     assert swept[-1] == 50
 
 
-def test_nothing_moves_for_a_visitor_who_prefers_reduced_motion(
+def test_with_reduced_motion_the_line_is_in_the_middle_without_moving(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")
@@ -126,7 +126,7 @@ def test_two_fingers_zoom_the_result(chromium: Browser, served: Api) -> None:
     context.close()
 
 
-def test_a_right_click_always_reaches_the_result(visit: Visit) -> None:
+def test_a_right_click_on_either_side_of_the_line_reaches_the_result(visit: Visit) -> None:
     visit.begin()
     visit.blur()
     visit.rest()
@@ -141,7 +141,7 @@ def test_a_right_click_always_reaches_the_result(visit: Visit) -> None:
         assert source == visit.page.evaluate("after.src")
 
 
-def test_the_line_is_dragged_and_a_result_at_1_to_1_is_moved(visit: Visit) -> None:
+def test_dragging_moves_the_line_and_at_1_to_1_the_result(visit: Visit) -> None:
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()
@@ -165,7 +165,9 @@ def test_the_line_is_dragged_and_a_result_at_1_to_1_is_moved(visit: Visit) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_checkerboard_is_visible(scheme: Any, chromium: Browser, served: Api) -> None:  # noqa: ANN401 - playwright's literal
+def test_the_two_colours_of_the_checkerboard_differ_clearly(
+    scheme: Any, chromium: Browser, served: Api
+) -> None:  # noqa: ANN401 - playwright's literal
     context = chromium.new_context(color_scheme=scheme)
     visit = Visit.begun(context, served)
     colours = visit.page.evaluate(

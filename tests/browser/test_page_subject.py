@@ -102,7 +102,7 @@ def test_the_ground_is_chosen_by_default_and_its_use_is_shown(visit: Visit) -> N
     assert visit.page.is_hidden("#depth-set")
 
 
-def test_people_only_uses_the_small_network(visit: Visit) -> None:
+def test_the_option_for_people_sends_subject_person_and_gets_a_result(visit: Visit) -> None:
     visit.begin()
     visit.page.check("input[value=person]", force=True)
     assert "subject=person" in visit.page.inner_text("#sample")

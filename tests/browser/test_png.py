@@ -40,7 +40,7 @@ READ = """async (base64) => {
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("profile", [None, SRGB], ids=["no profile", "a profile"])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_pngcheck_finds_no_errors(
+def test_pngcheck_finds_no_errors_in_our_pngs(
     size: tuple[int, int], channels: int, profile: bytes | None, tmp_path: Path
 ) -> None:
     assert shutil.which("pngcheck"), "pngcheck is missing: `make browser` installs it on Debian"
@@ -53,7 +53,7 @@ def test_pngcheck_finds_no_errors(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_chromium_decodes_the_same_pixels(page: Page, size: tuple[int, int]) -> None:
+def test_chromium_decodes_the_pixels_that_we_wrote(page: Page, size: tuple[int, int]) -> None:
     picture = noise(*size)
     decoded = page.evaluate(READ, base64.b64encode(write_png(picture)).decode())
     assert decoded[:2] == [size[1], size[0]]

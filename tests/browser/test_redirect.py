@@ -55,7 +55,7 @@ def test_a_page_of_any_origin_gets_the_image_through_the_redirect(
 
 
 @pytest.mark.parametrize("change", [{"AllowedHeaders": []}, {"AllowedMethods": ["PUT"]}])
-def test_without_any_part_of_the_cors_rule_the_page_cannot_read_the_image(
+def test_the_page_cannot_read_the_image_if_a_part_of_the_cors_rule_is_missing(
     change: dict[str, Any], page: Page, by_link: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = {**CORS["CORSRules"][0], **change}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 
-def test_the_reference_shows_every_call_field_and_code(
+def test_the_reference_shows_every_path_every_form_field_and_error_codes(
     context: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(context, served, "/docs")
@@ -152,13 +152,13 @@ def test_the_section_in_the_address_is_opened(context: BrowserContext, served: A
     visit.page.wait_for_selector("#error-no_subject[open]")
 
 
-def test_the_reference_is_usable_on_a_phone(chromium: Browser, served: Api) -> None:
+def test_the_reference_fits_a_phone_and_is_not_too_long(chromium: Browser, served: Api) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780})
     visit = opened(context, served)
     assert fits(visit.page)
     tops = "each => each.map(link => link.getBoundingClientRect().top)"
     lines = visit.page.eval_on_selector_all("#contents a", tops)
-    assert len(set(lines)) == len(lines), "the number of entries that share a line"
+    assert len(set(lines)) == len(lines), "two entries are in one line"
     # The six routes of jobs have sections of about 650 pixels each.
     height = visit.page.evaluate("document.documentElement.scrollHeight")
     assert height < 12_499 * 0.6 + 6 * 660

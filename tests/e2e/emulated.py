@@ -20,7 +20,7 @@ def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator
     """Run the function's image with Lambda's emulator, which kills calls as Lambda does.
 
     `name` is the container's name, and `options` are more options of `docker run`. Yield the URL
-    for events, when the function has answered one.
+    for events, after the function has answered a first event.
     """
     host, port = "127.0.0.1", machine.free_port()
     url = f"http://{host}:{port}/2015-03-31/functions/function/invocations"
@@ -35,7 +35,7 @@ def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator
 
 
 def hang(name: str) -> None:
-    """Stop the function's process in a container, but not Lambda's emulator."""
+    """Suspend the function's processes in a container, but not Lambda's emulator."""
     form = ["--format", "{{.State.Pid}}"]
     first = int(subprocess.check_output(["docker", "inspect", *form, name], text=True))
     listed = subprocess.check_output(["docker", "top", name, "-o", "pid"], text=True)

@@ -1,4 +1,4 @@
-"""nginx in front of a server of a test."""
+"""Runs nginx in front of the server of a test."""
 
 from __future__ import annotations
 

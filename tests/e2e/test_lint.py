@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ends(folder: Path) -> Iterator[Ends]:
-    """Start all linters at once, since each uses one processor; return functions that wait."""
+    """Start all linters at once; return a function for each that waits for its result."""
     with contextlib.ExitStack() as started:
         yield {
             name: started.enter_context(
