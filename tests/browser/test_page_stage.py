@@ -166,8 +166,10 @@ def test_dragging_moves_the_line_and_at_1_to_1_the_result(visit: Visit) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_two_colours_of_the_checkerboard_differ_clearly(
-    scheme: Any, chromium: Browser, served: Api
-) -> None:  # noqa: ANN401 - playwright's literal
+    scheme: Any,  # noqa: ANN401 - playwright's literal
+    chromium: Browser,
+    served: Api,
+) -> None:
     context = chromium.new_context(color_scheme=scheme)
     visit = Visit.begun(context, served)
     colours = visit.page.evaluate(

@@ -1,6 +1,6 @@
-"""Requests from remove.bg's clients that the tests do not run, byte for byte.
+"""The requests of remove.bg's clients, byte for byte, for clients that the tests do not run.
 
-Each function builds the body that the client sends: the order of the fields, the headers of each
+Each function builds the body that a client sends: the order of the fields, the headers of each
 part, and the boundary. The details are from the source of the client and of the library that
 encodes its forms.
 """

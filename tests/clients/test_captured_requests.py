@@ -91,7 +91,7 @@ def test_the_response_has_a_type_unless_the_client_asks_for_no_type(api: Api, ph
     assert "X-Type" not in send(captured.brilam(api.server.url, api.key, photo)).headers
 
 
-def test_the_command_line_can_set_every_option_that_it_has(api: Api, photo: File) -> None:
+def test_the_command_line_gets_a_result_with_all_of_its_options_set(api: Api, photo: File) -> None:
     options = {
         "size": "full",
         "type": "person",
@@ -119,7 +119,7 @@ def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) ->
     wall_file = File("wall.png", wall.getvalue())
     response = send(captured.go(api.server.url, api.key, photo, background=wall_file, size="auto"))
     image = picture(response.content)
-    assert image.format == "JPEG", "no pixel is transparent"
+    assert image.format == "JPEG", "the result is not transparent, so it is a JPEG"
     corner = np.asarray(image.convert("RGB"))[:40, :40].reshape(-1, 3).mean(axis=0)
     assert np.abs(corner - (10, 200, 30)).max() < 12
 
@@ -130,9 +130,7 @@ def test_a_file_can_have_any_name(client: str, api: Api) -> None:
     assert send(sends(client, api, small)).status_code == 200
 
 
-def test_the_content_decides_the_format_and_not_the_name_that_php_gives(
-    api: Api, photo: File
-) -> None:
+def test_a_jpeg_that_php_sends_with_the_name_png_is_accepted(api: Api, photo: File) -> None:
     request = captured.php_file(api.server.url, api.key, photo, size="preview")
     assert isinstance(request.body, bytes)
     assert b'filename="photo.png"' in request.body
@@ -185,7 +183,7 @@ def test_each_client_can_read_the_error_for_a_file_that_is_not_an_image(
 
 
 def shown_by(client: str, response: requests.Response) -> str:
-    """Return the text of an error, which is made from its fields as in the client's source."""
+    """Return the text that a client shows for an error, built as in the client's source."""
     assert response.headers["Content-Type"].startswith("application/json")
     [error] = response.json()["errors"]
     assert all(isinstance(value, str) and value for value in error.values())
@@ -197,7 +195,7 @@ def shown_by(client: str, response: requests.Response) -> str:
     return title
 
 
-def test_a_url_of_the_ruby_gem_is_fetched_only_if_the_operator_allows_it(api: Api) -> None:
+def test_a_url_of_the_ruby_gem_gets_400_if_the_operator_does_not_allow_urls(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "invalid_image_url"
@@ -215,7 +213,9 @@ def test_the_command_line_gets_the_seconds_to_wait_at_the_rate_limit(api: Api, p
     assert shown_by("Go", second) == "Rate limit exceeded"
 
 
-def test_the_last_credit_pays_for_both_a_call_and_its_copies(api: Api, photo: File) -> None:
+def test_the_last_credit_pays_for_a_call_and_its_copy_but_not_for_a_new_photo(
+    api: Api, photo: File
+) -> None:
     key = issue(api.env, funds=1)
     responses = [
         send(captured.ruby_file(api.server.url, key, sent)) for sent in (photo, photo, portrait())

@@ -63,7 +63,7 @@ def test_every_block_is_run_or_reviewed() -> None:
     }
 
 
-def test_the_commands_and_the_program_for_node_work(reader: Reader, tmp_path: Path) -> None:
+def test_the_commands_and_the_program_for_node_save_cutouts(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs(["sh", "-euc", reader.filled_in("\n".join(blocks("sh")))])
     assert '"credits"' in printed
     assert "0.25 credits" in printed
@@ -72,12 +72,12 @@ def test_the_commands_and_the_program_for_node_work(reader: Reader, tmp_path: Pa
     (tmp_path / "cutout.png").unlink()
     [program] = blocks("js")
     assert reader.runs([node(), "--no-deprecation", "-e", reader.filled_in(program)]).split() == [
-        *("0", "512", "512"),  # the same photo as in the first command, so the same call
+        *("0", "512", "512"),  # a free copy of the first command's call
     ]
     assert is_cut_out(opened(tmp_path / "cutout.png"))
 
 
-def test_the_program_for_python_works(reader: Reader, tmp_path: Path) -> None:
+def test_the_program_for_python_saves_a_cutout(reader: Reader, tmp_path: Path) -> None:
     [program] = blocks("python")
     reader.runs([sys.executable, "-c", reader.filled_in(program)])
     assert is_cut_out(opened(tmp_path / "photo.jpg_no_bg.png"))

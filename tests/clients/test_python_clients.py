@@ -58,7 +58,7 @@ def removebg(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Cli
 
 @pytest.fixture
 def command(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Client:
-    """Return the command as a function of its arguments; its file has our address."""
+    """Return the command as a function of its arguments; it calls our server."""
     (tmp_path / photo.name).write_bytes(photo.data)
     text = (python_clients / "removebg_cli.py").read_text("utf-8")
     assert text.count(f"{ADDRESS}/v1.0/") == 3
@@ -123,7 +123,7 @@ def test_rembgpy_can_send_types_that_remove_bg_no_longer_documents(
     assert is_cut_out(image)
 
 
-def test_remove_bg_api_counts_the_credits_that_are_left(
+def test_remove_bg_api_reads_a_balance_that_is_one_credit_lower_after_a_call(
     python_clients: Path, api: Api, photo: File, tmp_path: Path
 ) -> None:
     (tmp_path / photo.name).write_bytes(photo.data)

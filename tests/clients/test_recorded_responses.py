@@ -83,7 +83,7 @@ def test_a_wrong_key_gets_the_recorded_response(api: Api, photo: File) -> None:
         assert response.json() == WRONG_KEY
 
 
-def test_a_request_that_fails_gets_the_recorded_fields(api: Api) -> None:
+def test_an_error_has_at_least_the_recorded_fields(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert (response.status_code, media_type(response)) == (400, JSON)
     assert response.headers["Access-Control-Allow-Origin"] == "*"
@@ -92,8 +92,8 @@ def test_a_request_that_fails_gets_the_recorded_fields(api: Api) -> None:
     assert set(map(type, error.values())) == {str}
 
 
-def test_auto_has_the_recorded_price(api: Api) -> None:
-    """`from-file-person-in-field` has 500 x 333 pixels, `from-url-back-jpg` 720 x 1080."""
+def test_a_result_of_size_auto_has_the_recorded_price(api: Api) -> None:
+    """The recordings have 500 x 333 pixels (0.25 credits) and 720 x 1080 pixels (1 credit)."""
     for side_px, price in ((408, "0.25"), (880, "1")):
         response = send(captured.ruby_file(api.server.url, api.key, portrait(side_px)))
         assert response.headers["X-Width"] == str(side_px)

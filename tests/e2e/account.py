@@ -1,4 +1,4 @@
-"""The resources of an account in the emulator."""
+"""The resources of an AWS account in the emulator."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LISTS: dict[str, tuple[str, str, str, str]] = {
 }
 """How the resources of each kind are listed: service, operation, list and name."""
 OF_SAM = "aws-sam-cli-managed-default"
-"""The stack that sam creates once for each account: a bucket for templates."""
+"""The stack that sam creates once for each AWS account: a bucket for templates."""
 
 
 def resources_of(deployment: Deployment) -> dict[str, set[str]]:
-    """Return the names of the account's resources, by their kind."""
+    """Return the names of the AWS account's resources, by their kind."""
     found = {}
     for kind, (service, operation, name, field) in LISTS.items():
         items = getattr(deployment.client(service), operation)().get(name, [])

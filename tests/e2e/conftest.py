@@ -66,7 +66,9 @@ def built(request: pytest.FixtureRequest, base_image: None) -> None:
     """Build the stack on the base image."""
     del base_image
     if _is_requested("server_image", request):
-        request.getfixturevalue("server_image")  # each build uses one processor
+        request.getfixturevalue(
+            "server_image"
+        )  # the builds run at the same time, each on one processor
     machine.build()
 
 
@@ -82,7 +84,7 @@ def deploying(
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, built: None) -> None:
-    """Build the stack. Start to deploy it too, so that other tests run in the meantime."""
+    """Build the stack; if a test needs its deployment, also start that in the background."""
     del built
     if _is_requested("deploying", request):
         request.getfixturevalue("deploying")

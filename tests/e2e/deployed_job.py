@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.album import Album
     from tests.e2e.deployment import Deployment
 
-PATIENCE_S = 480
+WAIT_S = 480
 TIMEOUT_S = 60
 
 
@@ -45,7 +45,7 @@ class Job:
         return document
 
     def submit(self) -> None:
-        """Upload the album, and close the job; the network for people takes the least time."""
+        """Upload the album for the network for people, which is the fastest; close the job."""
         options = "--recursive --radius 2% --subject person --parallel 8"
         self.job_id = self.command("submit", str(self._album.folder), options)["job_id"]
 
@@ -54,7 +54,7 @@ class Job:
         self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes=attributes)
 
     def send_duplicates(self) -> None:
-        """Send messages for photos that have a message already, as S3 and the keeper do."""
+        """Send second messages for some photos, in the formats of the keeper and of S3."""
         sources = random.Random(0).sample(self._album.sources, 40)
         bodies = [json.dumps({"job_id": self.job_id, "source": each}) for each in sources[:20]]
         bodies += [self._event(each) for each in sources[20:]]
@@ -76,11 +76,11 @@ class Job:
                 subprocess.run(["docker", "kill", *workers], check=False, capture_output=True)
             return self._failed_deliveries() > before
 
-        wait_until(killed, PATIENCE_S, self._deployment.log)
+        wait_until(killed, WAIT_S, self._deployment.log)
 
     def wait_until_ended(self) -> None:
         """Wait until all messages are gone; then run the keeper, which ends the job."""
-        wait_until(lambda: not self._messages(), PATIENCE_S, self._deployment.log)
+        wait_until(lambda: not self._messages(), WAIT_S, self._deployment.log)
         self._deployment.invoke("JobKeeperFunction")
         assert self.state()["state"] == "done"
         dead = self._deployment.outputs["JobDeadLetters"]

@@ -39,7 +39,7 @@ class Deployment:
     url: str
     """The API's address."""
     close: Callable[[], None]
-    """Ends the emulator and its containers."""
+    """Stops the emulator and its containers."""
     calls: Counter[str] = field(default_factory=Counter)
     """How often `invoke` called each function."""
 
@@ -48,7 +48,7 @@ class Deployment:
         return self.emulator.client(service)
 
     def operate(self, *commands: str, **variables: str) -> str:
-        """Run commands of the documents in the project's root; return their output."""
+        """Run documented commands in the project's root; return their output."""
         environ = {**os.environ, **administrator(self.emulator), "HOME": str(self.folder)}
         done = subprocess.run(
             ["sh", "-ec", "\n".join(commands)],
@@ -186,7 +186,7 @@ def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
-    """Give the API an address: a proxy sends its host name, which no DNS server has."""
+    """Run a proxy to the API. It adds the API's host name, which is in no DNS; yield its URL."""
     port, name = machine.free_port(), f"{api}.execute-api.{emulator.host}"
     server = (
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"

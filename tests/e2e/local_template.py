@@ -34,7 +34,7 @@ def local_template(built: Path, url: str) -> dict[str, Any]:
     """
     template: dict[str, Any] = yaml.load(built.read_text("utf-8"), Loader)  # noqa: S506 - a SafeLoader
     resources = template["Resources"]
-    # The emulator does not read the form of this type that CloudFormation requires, `*~1*`.
+    # CloudFormation requires this type as `*~1*`, which the emulator does not read.
     resources["Api"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
     for name in NOT_DEPLOYED:
         del resources[name]

@@ -1,6 +1,6 @@
 """The programs that the stack needs; each context stops the programs that it starts.
 
-On Debian, apt installs missing packages; only these stay installed.
+On Debian, apt installs missing packages, which stay installed.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iter
 
 def make_base_image() -> None:
     """Build the replacement for AWS's base image, unless this machine has it already."""
-    there = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - the exit code is the result
-    if there.returncode:
+    inspected = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - the exit code is the result
+    if inspected.returncode:
         _logged("base_image", [str(ROOT / "tools" / "base_image.sh")])
 
 
@@ -130,8 +130,8 @@ def invoke(
     arguments = ["--event", written(folder / "event.json", event)]
     arguments += ["--env-vars", written(folder / "env.json", {"Parameters": dict(variables)})]
     if parameters:
-        told = [f"{name}={value}" for name, value in parameters.items()]
-        arguments += ["--parameter-overrides", *told]
+        settings = [f"{name}={value}" for name, value in parameters.items()]
+        arguments += ["--parameter-overrides", *settings]
     command = [SAM, "local", "invoke", "BlurFunction", "--template", str(BUILT), *arguments]
     _, printed = programs.ran(command, folder=ROOT, log=folder / "invoke.log", environ=AWS)
     answers = (json.loads(line) for line in printed.splitlines() if line.startswith('{"status'))

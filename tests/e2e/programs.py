@@ -13,7 +13,7 @@ from types import FrameType
 from typing import IO
 
 START_S = 120
-PATIENCE_S = 15
+SIGNAL_S = 15
 STOP_S = 60
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,7 +23,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def ended_by_signals() -> Iterator[None]:
     """Make the first termination signal raise an exception, as Ctrl-C does.
 
-    Later ones are ignored: they would interrupt the clean-up.
+    Later signals are ignored, because they would interrupt the clean-up.
     """
     before = {number: signal.signal(number, _unwind_once) for number in ENDINGS}
     try:
@@ -45,10 +45,13 @@ def started(
     """Run a program in `folder` until the context ends; it is ready when `until` returns true.
 
     Raises:
-        RuntimeError: it is not ready in time; the message has its log's end.
+        RuntimeError: the program is not ready in time; the message has the end of its log.
 
     """
-    with log.open("w") as told, _program(command, folder, environ or {}, told, told) as process:
+    with (
+        log.open("w") as errors,
+        _program(command, folder, environ or {}, errors, errors) as process,
+    ):
         try:
             _wait(process, until, log)
             yield
@@ -61,7 +64,7 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    The program's standard error goes to `log`. See `begun` for what happens at a termination.
+    The program's standard error goes to `log`. `begun` documents its termination.
     """
     with begun(command, folder=folder, log=log, environ=environ) as end:
         return end()
@@ -73,16 +76,16 @@ def begun(
 ) -> Iterator[Callable[[], tuple[int, str]]]:
     """Run a program in the background; yield a function that waits for its code and output.
 
-    If this process is terminated, it first terminates the program, which can clean up;
-    `subprocess.run` would kill it at once. It gets SIGINT, as by Ctrl-C, on which `sam local
-    invoke` removes its container; on SIGTERM it does not. But during a build step, `sam build`
-    stops only after SIGTERM.
+    If this process is terminated, it first stops the program in a way that lets it clean up;
+    `subprocess.run` would kill the program at once. The program gets SIGINT, as from Ctrl-C: after
+    SIGINT, `sam local invoke` removes its container; after SIGTERM, it does not. A program that
+    continues then gets SIGTERM: during a build step, `sam build` stops only after SIGTERM.
     """
     out = log.with_suffix(".out")
     with (
-        log.open("w") as told,
+        log.open("w") as errors,
         out.open("w") as printed,
-        _program(command, folder, environ or {}, printed, told) as process,
+        _program(command, folder, environ or {}, printed, errors) as process,
     ):
 
         def end() -> tuple[int, str]:
@@ -128,7 +131,7 @@ def _end_all(process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
             os.killpg(process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_S)
+                process.wait(SIGNAL_S)
 
 
 def _wait(process: subprocess.Popen[bytes], until: Callable[[], bool], log: Path) -> None:

@@ -1,6 +1,6 @@
 """Requests over HTTP through sam's API Gateway to the function in its container.
 
-The routes for large images are tested in a separate file.
+`test_storage.py` tests large images.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def test_a_photo_is_blurred_and_charged_in_dynamodb(url: str, customer: Customer
     assert (account.balance, account.held, account.used) == (whole(2), 0, whole(1))
 
 
-def test_a_client_without_an_accept_header_gets_the_same_photo(
+def test_a_client_without_an_accept_header_gets_a_png_and_a_browser_a_webp(
     url: str, customer: Customer
 ) -> None:
     answer = post(url, customer.key, accept=None)
@@ -62,7 +62,7 @@ def test_a_client_without_an_accept_header_gets_the_same_photo(
     assert post(url, customer.key, accept=browser).headers["Content-Type"] == "image/webp"
 
 
-def test_a_browser_gets_the_page_and_can_reach_the_bucket(url: str) -> None:
+def test_a_browser_gets_the_page_with_a_policy_that_allows_the_bucket(url: str) -> None:
     answer = requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -77,7 +77,7 @@ def test_a_browser_gets_the_page_and_can_reach_the_bucket(url: str) -> None:
     ("fields", "code"),
     [({"radius": "51"}, "invalid_radius"), ({"mode": "vanish"}, "invalid_mode")],
 )
-def test_an_invalid_field_is_named_and_not_charged(
+def test_an_invalid_field_gets_its_error_code_and_is_not_charged(
     url: str, customer: Customer, fields: dict[str, str], code: str
 ) -> None:
     answer = post(url, customer.key, **fields)
@@ -120,7 +120,9 @@ def test_credits_run_out_exactly_at_zero_on_dynamodb(url: str, customer: Custome
     assert customer.account().balance == 0
 
 
-def test_cors_is_open_and_unknown_routes_get_404(url: str, customer: Customer) -> None:
+def test_a_preflight_gets_204_an_unknown_route_404_and_a_wrong_method_405(
+    url: str, customer: Customer
+) -> None:
     preflight = requests.options(f"{url}/v2/rembg/blur/", timeout=TIMEOUT_S)
     assert preflight.status_code == 204
     assert "ApiKey" in preflight.headers["Access-Control-Allow-Headers"]

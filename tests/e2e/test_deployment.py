@@ -21,7 +21,7 @@ from PIL import Image
 from tests.e2e import machine
 from tests.e2e.account import empty_bucket, resources_of
 from tests.e2e.album import Album, write_album
-from tests.e2e.deployed_job import PATIENCE_S, TIMEOUT_S, Job, sizes_of
+from tests.e2e.deployed_job import TIMEOUT_S, WAIT_S, Job, sizes_of
 from tests.e2e.deployment import Deployment, delete, update
 from tests.e2e.nginx import PACKAGES
 from tests.integration.jobs.ministack import wait_until
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REDELIVERY_S = 20
-"""Seconds after which the photo of a killed worker is delivered again: 360 in the template."""
+"""Seconds after which the photo of a killed worker is delivered again; the template has 360."""
 CREDITS = 300
 
 
@@ -88,7 +88,7 @@ def test_the_deployed_api_is_healthy_and_serves_the_page(deployment: Deployment)
     assert (page.status_code, "<h1>" in page.text) == (200, True)
 
 
-def test_a_photo_is_blurred_by_upload_with_a_key_of_the_documented_commands(
+def test_an_uploaded_photo_is_blurred_with_a_key_from_the_documented_commands(
     deployment: Deployment, key: str
 ) -> None:
     answer = blurred_upload(deployment, key)
@@ -164,10 +164,12 @@ def test_the_schedule_runs_the_keeper(deployment: Deployment) -> None:
     def runs() -> int:
         return len(logs.describe_log_streams(logGroupName=group)["logStreams"])
 
-    wait_until(lambda: runs() > own, PATIENCE_S, deployment.log)
+    wait_until(lambda: runs() > own, WAIT_S, deployment.log)
 
 
-def test_the_documented_teardown_leaves_nothing(deployment: Deployment) -> None:
+def test_the_documented_teardown_leaves_only_the_role_for_gateway_logs(
+    deployment: Deployment,
+) -> None:
     table = deployment.outputs["Table"]
     empty_bucket(deployment)
     delete(deployment)

@@ -25,7 +25,7 @@ VARIABLES = {"PATH", "LANG", "LAMBDA_TASK_ROOT", "PYTHONPATH", "BLUR_MODEL"}
 VARIABLES |= {"PYTHONDONTWRITEBYTECODE"}
 
 
-def test_only_files_of_the_base_are_setuid() -> None:
+def test_only_files_of_the_base_image_are_setuid() -> None:
     setuid = paths_in(machine.IMAGE, "-perm", "/6000")
     assert setuid == paths_in(machine.BASE_IMAGE, "-perm", "/6000")
     files = paths_in(machine.IMAGE, "-type", "f")
@@ -36,9 +36,9 @@ def test_only_files_of_the_base_are_setuid() -> None:
         Part.SECURITY,
         "Scan of the function's image for setuid files and files that other users can write",
         f"{len(files)} files, {len(own)} of them ours",
-        f"none of ours; in the stand-in for the base image {len(programs)} programs and "
-        f"{len(FOR_EVERYONE)} "
-        "folders with the sticky bit; photos are blurred even if no program can change its user",
+        f"none of our files; the stand-in for the base image has {len(programs)} setuid programs "
+        f"and {len(FOR_EVERYONE)} folders with the sticky bit; photos are blurred even if no "
+        "program can change its user",
         by="tests/e2e/test_image_scan.py",
     )
 
@@ -48,7 +48,7 @@ def test_added_files_belong_to_root_and_are_not_writable_by_others() -> None:
     assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
 
 
-def test_world_writable_folders_of_the_base_have_the_sticky_bit() -> None:
+def test_world_writable_folders_of_the_base_image_have_the_sticky_bit() -> None:
     writable = paths_in(machine.IMAGE, "-perm", "-0002", "-not", "-type", "l")
     assert writable <= FOR_EVERYONE
     assert writable == paths_in(machine.IMAGE, "-type", "d", "-perm", "-1002")
@@ -63,7 +63,7 @@ def test_the_image_has_only_the_certificates_of_botocore() -> None:
     assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
 
 
-def test_the_image_has_no_caches_and_empty_home_folders() -> None:
+def test_the_image_adds_no_build_folder_no_cache_and_no_file_in_a_home_folder() -> None:
     paths = added_to_base("-path", "/build*", "-o", "-path", "/root/*", "-o", "-path", "/home/*")
     assert paths == set()
     assert added_to_base("-path", "*/.cache*") == set()
@@ -98,7 +98,7 @@ def test_the_image_has_exactly_the_packages_of_the_lock() -> None:
 
 
 def in_image(program: str, image: str, *arguments: str) -> str:
-    """Return a program's output in a container, without a network; it can be empty."""
+    """Run a program in a container without a network; return its output, which can be empty."""
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", program, image]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.stderr == ""

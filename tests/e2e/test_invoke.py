@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 EVENTS = sorted(Path(make.__file__).parent.glob("*.json"))
 HOLD_TTL_S = 60
 TIMEOUT_S = 8
-"""The time-out of the call that hangs; a container starts within it, even on a busy machine."""
+"""The timeout of the call that hangs; long enough for a container's start on a busy machine."""
 SIDE_PX = 6000
-HOME_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
+EXPIRED_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
 """After this many seconds, a hold has expired by every clock."""
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
-def test_an_event_gets_the_status_in_its_name(file: Path, function_url: str) -> None:
+def test_an_event_gets_the_status_in_its_file_name(file: Path, function_url: str) -> None:
     answer = requests.post(function_url, data=file.read_bytes(), timeout=60)
     answer.raise_for_status()
     assert answer.json()["statusCode"] == int(file.stem[:3]), answer.text[:500]
@@ -85,10 +85,10 @@ def long_call(customer: Customer) -> dict[str, Any]:
 
 
 def require_released(customer: Customer) -> None:
-    """Check that the credit is in a hold, and back in the balance when that has expired."""
+    """Check that the credit is in a hold, and is in the balance again after the hold expires."""
     assert (customer.account().balance, customer.account().held) == (whole(2), whole(1))
-    home = customer.account(in_s=HOME_S)
-    assert (home.balance, home.held, home.used) == (whole(3), 0, 0)
+    later = customer.account(in_s=EXPIRED_S)
+    assert (later.balance, later.held, later.used) == (whole(3), 0, 0)
 
 
 def grainy_photo() -> bytes:

@@ -26,7 +26,7 @@ with programs.ended_by_signals():
 
 
 @pytest.mark.usefixtures("stack")
-def test_left_containers_are_removed_running_or_stopped() -> None:
+def test_leftover_containers_are_removed_whether_they_run_or_not() -> None:
     before = machine.containers()
     command = ["docker", "run", "--detach", "--entrypoint", "sh", machine.BASE_IMAGE, "-c"]
     with machine.containers_removed():

@@ -36,7 +36,7 @@ def _packages() -> None:
 
 
 class Project:
-    """A separate compose project, from the project's compose.yaml."""
+    """A separate compose project for these tests, from our compose.yaml."""
 
     def __init__(self, name: str, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -203,17 +203,21 @@ def caddy(project: Project, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_photos_work_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
+def test_a_photo_is_blurred_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
     url, certificate = nginx
     assert blurred(url, key, verify=certificate).status_code == 200
 
 
-def test_large_bodies_work_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
+def test_large_bodies_reach_the_server_through_the_documented_nginx(
+    nginx: tuple[str, str], key: str
+) -> None:
     url, certificate = nginx
     answer = requests.post(
         f"{url}/v2/rembg/blur/",
         headers={"ApiKey": key},
-        files={"image": PHOTO + bytes(15_000_000)},  # more than nginx's default, a valid JPEG
+        files={
+            "image": PHOTO + bytes(15_000_000)
+        },  # a valid JPEG, larger than nginx's default limit
         data={"radius": "8"},
         timeout=120,
         verify=certificate,
@@ -222,7 +226,7 @@ def test_large_bodies_work_through_the_documented_nginx(nginx: tuple[str, str], 
     assert "request-id" in str(answer.headers).lower(), "the response is nginx's own"
 
 
-def test_photos_work_through_the_documented_caddy(caddy: str, key: str) -> None:
+def test_a_photo_is_blurred_through_the_documented_caddy(caddy: str, key: str) -> None:
     assert blurred(caddy, key).status_code == 200
 
 

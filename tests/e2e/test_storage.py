@@ -1,7 +1,7 @@
-"""Photos and results beyond Lambda's 6 MB, through a bucket that containers and clients reach.
+"""Photos and results larger than Lambda's 6 MB, through a bucket.
 
-The bucket is moto's, which checks no permissions; those are tested in
-`tests/integration/storage`, behind a proxy that checks signatures, policies and CORS.
+Containers and clients reach the bucket, which runs in moto. moto checks no permissions;
+`tests/integration/storage` tests them behind a proxy that checks signatures, policies and CORS.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def large_photo() -> bytes:
-    """The photo for these tests."""
+    """Return the photo for these tests."""
     return grained()
 
 

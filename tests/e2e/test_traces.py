@@ -1,7 +1,7 @@
-"""The run's whole output is searched for its keys and photos, so this test runs last.
+"""Searches the output of all e2e tests for their keys and photos; runs after the other files.
 
-It first makes calls of every kind, including one with an internal error, so that it also works
-without the other tests.
+This file first makes calls of every kind, including one with an internal error, so that it also
+finds output if it runs alone.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def sent() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
-    """Make a call fail internally, because its key's item is incomplete; return the request id."""
+    """Make a call fail: its key's item in the table is incomplete. Return its request id."""
     assert dynamodb
     victim = new_customer(store, issued)
     key = keys.parse(victim.key)
@@ -75,7 +75,7 @@ def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> s
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls of every kind."""
+    """The results of calls of every kind that the checks need."""
 
     failed_id: str
     """The request id of the call with an internal error."""
@@ -84,7 +84,7 @@ class Calls:
 
 @pytest.fixture(scope="module")
 def customer(store: AccountStore, issued: list[str]) -> Customer:
-    """Create the account whose calls do not fail."""
+    """Create an account for the calls that succeed."""
     return new_customer(store, issued)
 
 
@@ -96,7 +96,7 @@ def calls(
     broken: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Calls:
-    """Make one call of each other kind."""
+    """Make one call of each kind; `broken` has made the one with an internal error."""
     folder = tmp_path_factory.mktemp("calls")
     assert post(url, customer.key).status_code == 200
     for strange in (customer.key[:-1], customer.key.lower(), make.UNKNOWN):
@@ -110,7 +110,7 @@ def calls(
     return Calls(broken, folder / "invoke.log")
 
 
-def test_no_log_item_or_object_metadata_contains_a_key_or_a_photo(
+def test_no_log_no_item_and_no_object_metadata_contains_a_key_or_a_photo(
     calls: Calls,
     issued: list[str],
     sent: list[bytes],

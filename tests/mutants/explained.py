@@ -17,7 +17,7 @@ TABLE = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True)
 class Explanation:
-    """The reason for one mutant, or for all mutants whose changed line matches a pattern."""
+    """The reason why no test detects one mutant, or any mutant that matches a pattern."""
 
     file: str
     why: str

@@ -47,7 +47,7 @@ class _Visitor(MutationVisitor):  # type: ignore[misc]  # mutmut is installed se
 
 
 def mutants_of(path: Path, name: str) -> Iterator[Mutant]:
-    """Yield the mutants of the functions and constants in a file, which has this `name`."""
+    """Yield the mutants of a file's functions and constants; `name` becomes their `file`."""
     text = path.read_text(encoding="utf-8")
     wrapper = MetadataWrapper(cst.parse_module(text))
     visitor = _Visitor(OPERATORS, IgnoredCode(set(), set(), set()))
@@ -78,7 +78,7 @@ def _places(module: cst.Module) -> Iterator[tuple[cst.CSTNode, str]]:
 
 
 def _is_bare(method: cst.FunctionDef) -> bool:
-    """Return whether this is a method of a protocol, whose body is `...`."""
+    """Return whether the body of a method is `...`, as in a protocol."""
     last = method.body.body[-1]
     return isinstance(last, cst.SimpleStatementLine) and last.body[0].deep_equals(
         cst.Expr(cst.Ellipsis())

@@ -34,10 +34,9 @@ SWAPS = {
     "attribute_exists": "attribute_not_exists",
     "attribute_not_exists": "attribute_exists",
 }
-"""Longer operators come before their parts; each place is changed once."""
+"""The replacement of each operator. An operator comes before the operators that it contains."""
 
 _PLACE = re.compile("|".join(map(re.escape, SWAPS)))
-_SET = re.compile(r"^ = ")
 
 
 def swapped(text: str) -> Iterator[str]:
@@ -47,7 +46,7 @@ def swapped(text: str) -> Iterator[str]:
 
 
 def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    """Change SQL by swapping operators, and other strings as mutmut does."""
+    """Yield SQL with one swapped operator; change any other string as mutmut does."""
     if SQL.match(node.value):
         yield from (node.with_changes(value=text) for text in swapped(node.value))
     else:
@@ -55,7 +54,7 @@ def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
 
 
 def in_expressions(node: cst.FormattedStringText) -> Iterator[cst.FormattedStringText]:
-    """Change the text between the braces of an f-string, which DynamoDB's expressions are."""
+    """Yield the text of an f-string, such as a DynamoDB expression, with one swapped operator."""
     yield from (node.with_changes(value=text) for text in swapped(node.value))
 
 

@@ -28,12 +28,12 @@ class Portion:
     """Patterns of file names, relative to `functions`."""
     tests: tuple[str, ...]
     only: str = ""
-    """pytest's `-k`."""
+    """The expression for pytest's `-k`, which selects tests."""
     every: int = 1
     """Test only every n-th mutant: a sample, because all would take hours."""
 
     def paths(self, only_file: str) -> Iterator[Path]:
-        """Yield the files, or the one with this name."""
+        """Yield the files; if `only_file` is not empty, only the files with this name."""
         for pattern in self.files:
             for path in sorted(CODE.glob(pattern)):
                 if only_file in ("", path.name):
@@ -48,13 +48,13 @@ PORTIONS = {
         EMBEDDED,
     ),
     "sqlite": Portion(
-        "Mutants of the embedded store",
+        "Mutants of the SQLite store of accounts",
         ("blur/accounts/sqlite/*.py",),
         (*ACCOUNTS, OUTAGES.format("sqlite"), JOBS[0]),
         EMBEDDED,
     ),
     "service": Portion(
-        "Mutants of the use case and its deadline",
+        "Mutants of paid calls: their steps, prices and deadlines",
         (
             "blur/service.py",
             "blur/prices.py",
@@ -74,10 +74,10 @@ PORTIONS = {
         "not dynamodb",
     ),
     "api": Portion(
-        "Mutants of the HTTP edge", ("blur/api/*.py", "blur/api/removebg/*.py"), ("tests/unit/api",)
+        "Mutants of the HTTP code", ("blur/api/*.py", "blur/api/removebg/*.py"), ("tests/unit/api",)
     ),
     "dynamo": Portion(
-        "Mutants of the DynamoDB store",
+        "Mutants of the DynamoDB store of accounts",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
         (*ACCOUNTS, OUTAGES.format("dynamo"), JOBS[0]),
         # An audit of all accounts takes too long after the tests have run twice on one table.
@@ -85,13 +85,13 @@ PORTIONS = {
         every=8,
     ),
     "job_stores": Portion(
-        "Mutants of the values and the embedded store of jobs",
+        "Mutants of the data types and the SQLite store of bulk jobs",
         ("blur/jobs/model.py", "blur/jobs/sqlite/*.py"),
         ("tests/unit/jobs/test_model.py", *JOBS),
         EMBEDDED,
     ),
     "job_dynamo": Portion(
-        "Mutants of the DynamoDB store of jobs",
+        "Mutants of the DynamoDB store of bulk jobs",
         ("blur/jobs/connect.py", "blur/jobs/dynamo/*.py"),
         ("tests/unit/jobs/test_connect.py", "tests/unit/jobs/test_dynamo_items.py", *JOBS),
         "(dynamo or connect) and not processes",

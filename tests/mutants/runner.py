@@ -1,7 +1,7 @@
-"""A pytest plugin that runs, for each mutant, the tests that reach its place.
+"""A pytest plugin that runs, for each mutant, the tests that reach the changed code.
 
-First the tests run with the unchanged code, to record the functions that each calls and its
-duration. Then the process forks once for each mutant, and the fork runs the tests that call the
+First the tests run with the unchanged code, to record the duration of each and the functions that
+it calls. Then the process forks once for each mutant, and the fork runs the tests that call the
 changed function, fastest first, until one fails. Session fixtures, such as a database's server, are
 also available in the forks.
 """
@@ -49,14 +49,14 @@ class MutantRunner:
         _configure_hypothesis()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the tests with the unchanged code, then with each mutant; replaces pytest's loop."""
+        """Run the tests without a mutant, then with each, instead of pytest's loop."""
         with _silence():
             traces = [self._watched(session, item) for item in session.items]
         if session.testsfailed:
             pytest.exit("the tests fail without any mutant", returncode=1)
         traces.sort(key=lambda trace: trace.seconds)
         self._require_passing(session, traces)
-        gc.freeze()  # after this, forks do not visit the existing objects, so they do not copy them
+        gc.freeze()  # the collector in a fork would otherwise copy all existing objects
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
@@ -114,7 +114,7 @@ class MutantRunner:
                 inject(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for trace in traces:
                 limit_s = EXTRA_TIME_S + 3 * trace.seconds
-                # A thread exits the process with 1, even if other threads wait.
+                # At the limit, a separate thread ends the process, even if all others wait.
                 faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
                 _run(session, trace.item)
             os._exit(0)
@@ -123,10 +123,8 @@ class MutantRunner:
         for pid, mutant in list(running.items()):
             exited, status = os.waitpid(pid, os.WNOHANG)
             if exited:
-                with contextlib.suppress(
-                    ProcessLookupError
-                ):  # processes that its tests have started
-                    os.killpg(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)  # processes that its tests have started
                 del running[pid]
                 self.tried += 1
                 if status == 0:
@@ -145,7 +143,7 @@ class _Trace:
     places: set[tuple[str, str]]
 
     def reaches(self, mutant: Mutant) -> bool:
-        """Return whether the test can reach the mutant; a constant is reached without a call."""
+        """Return whether the test can reach the mutant; every test can reach a constant."""
         return mutant.is_constant or (mutant.file, mutant.place) in self.places
 
 
@@ -168,8 +166,8 @@ def _run(session: pytest.Session, item: pytest.Item) -> None:
 
 
 def _configure_hypothesis() -> None:
-    """Use the same random examples for all mutants, and do not shrink failing ones."""
-    from hypothesis import Phase, settings  # noqa: PLC0415 - its plugin has to be the first
+    """Use the same random examples for all mutants, and do not shrink failing examples."""
+    from hypothesis import Phase, settings  # noqa: PLC0415 - after its pytest plugin
 
     phases = [Phase.explicit, Phase.generate]
     settings.register_profile(

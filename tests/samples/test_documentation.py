@@ -139,7 +139,9 @@ def test_every_documented_block_is_run_or_only_shows_output() -> None:
 @pytest.mark.parametrize(
     "block", [b for b in SHELL if typed(b) and ON_A_TABLE not in b.text], ids=str
 )
-def test_documented_commands_work(block: Block, reader: Reader, folder: Path) -> None:
+def test_documented_commands_succeed_and_their_files_are_valid_and_private(
+    block: Block, reader: Reader, folder: Path
+) -> None:
     printed = "".join(map(reader.types, typed(block)))
     assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit without any account"
     for name in re.findall(r" -o (\S+)", block.text):
@@ -166,7 +168,7 @@ def test_an_error_is_printed_and_not_saved_as_an_image(
 
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
-def test_documented_commands_work_with_dynamodb(
+def test_documented_commands_succeed_with_dynamodb(
     block: Block, folder: Path, env: dict[str, str]
 ) -> None:
     with dynamodb_local() as dynamodb:
@@ -178,7 +180,7 @@ def test_documented_commands_work_with_dynamodb(
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_documented_programs_run(block: Block, reader: Reader, folder: Path) -> None:
+def test_documented_programs_save_images(block: Block, reader: Reader, folder: Path) -> None:
     reader.runs([sys.executable, "-c", reader.filled_in(block.text)])
     results = [*folder.glob("blurred.png"), *folder.glob("blurred/**/*.png")]
     assert results
@@ -212,7 +214,9 @@ def test_the_server_starts_and_stops_as_documented(folder: Path, env: dict[str, 
         assert server.process.wait(timeout=10) == -signal.SIGTERM
 
 
-def test_the_output_of_make_run_can_be_pasted_and_opened(folder: Path, env: dict[str, str]) -> None:
+def test_make_run_prints_a_command_that_saves_an_image_and_a_link_to_the_page(
+    folder: Path, env: dict[str, str]
+) -> None:
     makefile = (documents.ROOT / "Makefile").read_text("utf-8")
     [options] = re.findall(
         r"^run: .*\n(?:\t.*\n)*\t@.*exec \$\(BIN\)/bgblur serve (.*) --port \$\(PORT\)$",

@@ -22,7 +22,7 @@ __all__ = ["by_link"]
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 ADDRESS, KEY = "https://api.example.com", "YOUR_API_KEY"
 REVIEWED = ["Blur.kt", "Blur.swift"]
-"""The samples that need the tools for phone apps."""
+"""The samples that no test runs, because they need the tools for phone apps."""
 
 
 def node() -> str:
