@@ -60,7 +60,7 @@ class Stopwatch:
     _steps: list[tuple[str, int]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        """Start."""
+        """Start the stopwatch."""
         self._started_ns = self.ticks()
 
     def step(self, name: str) -> None:

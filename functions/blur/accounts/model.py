@@ -135,7 +135,7 @@ class Account:
     used: Credits
     """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
-    """By month, `YYYY-MM` in UTC, for live and test keys together."""
+    """The usage by month, `YYYY-MM` in UTC, of live and test keys together."""
     keys: tuple[KeyRecord, ...] = ()
 
 
@@ -166,7 +166,7 @@ class AccountWithLedger:
 
     account: Account
     entries: tuple[LedgerEntry, ...]
-    """Oldest first."""
+    """The entries, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class LimiterTime:
 
     clock: LimiterClock
     now_us: Instant
-    """By the clock of this process."""
+    """The time by the clock of this process."""
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:

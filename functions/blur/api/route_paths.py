@@ -44,5 +44,5 @@ class RoutePaths:
 
 
 def pattern_of(route: str) -> re.Pattern[str]:
-    """Return the pattern of a route's paths; a parameter matches any text without a slash."""
+    """Return the pattern of a route's paths; a parameter matches one part of a path."""
     return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(route)))

@@ -72,7 +72,7 @@ def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> N
 def upscale_window(
     image: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return a window, (rows, columns), of the image upscaled to `shape`, bilinear."""
+    """Return a window, (rows, columns), of the image upscaled to `shape` bilinearly."""
     rows, columns = window
     scale = image.shape[0] / shape[0], image.shape[1] / shape[1]
     transform = [
@@ -88,9 +88,9 @@ def upscale_window(
 def crop_grid(
     grid: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the part of a coarse grid that covers a window of an image of `shape`, bilinear.
+    """Return the part of a coarse grid that covers a window of an image of `shape`.
 
-    The part's cells are about as large as the grid's.
+    The part is resampled bilinearly; its cells are about as large as the grid's cells.
     """
     sides = zip(grid.shape, window, shape, strict=False)
     (rows, down, top), (columns, across, left) = (_cells(*side) for side in sides)

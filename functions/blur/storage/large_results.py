@@ -17,7 +17,7 @@ class Results:
     """Decides which results are stored; no result is made smaller to fit into a response."""
 
     store: ResultStore | None
-    """None: responses have no size limit, and every result is inline."""
+    """None means that responses have no size limit, so every result is inline."""
     max_inline_bytes: int
     """The largest file that fits into a proxy response."""
     new_name: Callable[[], str]

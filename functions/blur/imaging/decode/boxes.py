@@ -47,13 +47,13 @@ class Items:
 
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
-    """Item type, by item."""
+    """The type of each item, by the item's number."""
     kind_offsets: dict[int, int] = field(default_factory=dict)
-    """The offset of an item's type in the file, by item."""
+    """The offset of each item's type in the file, by the item's number."""
     properties: list[Box] = field(default_factory=list)
-    """In the order of their numbers, which start at 1."""
+    """The properties, in the order of their numbers, which start at 1."""
     associations: dict[int, list[int]] = field(default_factory=dict)
-    """Property numbers by item."""
+    """The numbers of each item's properties, by the item's number."""
     references: list[tuple[Box, int, list[int]]] = field(default_factory=list)
     """The box, the source item and the target items of each reference."""
 

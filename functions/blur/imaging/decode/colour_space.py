@@ -49,7 +49,7 @@ class ColourSpace(NamedTuple):
     primaries: Primaries = SRGB
     curve: Curve = SRGB_CURVE
     exponent: float | None = None
-    """Light is the sample to this power; None if the curve applies."""
+    """Light is the sample raised to this power; None if the curve applies."""
     hdr: Transfer | None = None
 
     @property

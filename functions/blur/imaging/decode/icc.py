@@ -54,7 +54,7 @@ _BRADFORD = np.array(
 _VERSION_4 = 0x04300000
 _INTENT = slice(64, 68)
 _INTENTS = 4
-"""Perceptual, relative, saturation and absolute: 0 to 3 (7.2.15)."""
+"""The number of intents: perceptual, relative, saturation and absolute are 0 to 3 (7.2.15)."""
 _ALIGNED_FROM_MAJOR = 4
 """From this version on, the length of a profile is divisible by 4 (7.2.2)."""
 

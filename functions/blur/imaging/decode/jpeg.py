@@ -46,7 +46,7 @@ _MIN_BYTES = {b"JFIF": 14, b"Adobe": 12, b"ICC_PROFILE\0": 14}
 """The minimum length of a segment by its signature; decoders ignore shorter segments."""
 _LAST_FILL_BYTE = re.compile(rb"\xff*(?=\xff)")
 _METADATA = (0xE1, 0xED, 0xFE)
-"""APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
+"""The segments with metadata: APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
 _EXIF = b"Exif\0\0"
 _COLOUR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _COEFFICIENTS = 64

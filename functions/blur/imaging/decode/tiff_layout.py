@@ -12,7 +12,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, LAB = 0, 1, 2, 5, 8
 COLOUR_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4, LAB: 3}
 """The number of colour channels by photometric interpretation."""
 LOSSLESS = {1, 5, 8, 32946, 32773, 50000, 34925}
-"""None, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
+"""The lossless compressions: none, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
 UNSIGNED, FLOAT = 1, 3
 """Sample formats."""
 BYTE_BITS, LONG_BITS = 8, 32
@@ -55,7 +55,7 @@ class Layout(NamedTuple):
         """Return a page's layout; None if the tags that describe it are truncated.
 
         Raises:
-            InvalidImageError: the samples have different depths.
+            InvalidImageError: the samples have different depths or formats.
 
         """
         samples = number(directory, tags.SAMPLES, 1)

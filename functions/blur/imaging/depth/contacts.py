@@ -42,7 +42,7 @@ class Subject:
 
     @property
     def area(self) -> int:
-        """Pixels."""
+        """The number of pixels."""
         return int(np.count_nonzero(self.mask))
 
     @property
@@ -63,7 +63,7 @@ class Subject:
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return self.bottom - self.top
 
     @property
