@@ -234,7 +234,7 @@ def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, a
 def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     key = issue(visit.api.env, funds=1)
     choose(visit, album, key)
-    assert "The balance is 1: after that" in visit.page.inner_text("#hint")
+    assert "The balance is 1. When it is used up" in visit.page.inner_text("#hint")
     visit.page.click("#go")
     alert = "() => document.getElementById('job-alert').textContent.includes('Paused')"
     visit.page.wait_for_function(alert, timeout=ENDED_MS)
