@@ -31,7 +31,7 @@ class Block:
 
 
 def documents() -> list[str]:
-    """Return every document in the project, relative to its root."""
+    """Return the paths of all documents, relative to the root of the project."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
     return sorted(str(page.relative_to(ROOT)) for page in pages)
 

@@ -59,6 +59,6 @@ def open_shared(spec: ModelSpec, folder: Path) -> Model:
     return Model(spec, shared_session(str(folder / spec.file), 1))
 
 
-def open_session(path: str, options: Any, **_: object) -> SharedSession:  # noqa: ANN401 - not typed
+def open_session(path: str, options: Any, **_: object) -> SharedSession:  # noqa: ANN401 - onnxruntime has no types
     """Replace `onnxruntime.InferenceSession` in tests that use the fixture `shared_networks`."""
     return shared_session(path, options.intra_op_num_threads)

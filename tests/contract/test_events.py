@@ -143,8 +143,8 @@ def test_files_in_the_events_folder_are_those_of_make_py_except_for_their_bodies
 def test_every_error_code_has_an_event_or_is_listed_here_without_one() -> None:
     with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
-    with_event |= {"result_not_found", "job_closed", "too_many_jobs"}  # they need a job
-    # A request alone does not cause these three.
+    with_event |= {"result_not_found", "job_closed", "too_many_jobs"}  # these errors need a job
+    # These errors need a failing or overloaded server.
     with_event |= {"internal_error", "temporarily_unavailable", "overloaded"}
     assert with_event == codes(ApiError)
 

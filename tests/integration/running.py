@@ -81,7 +81,7 @@ def _announced(process: subprocess.Popen[bytes], out: Path) -> Running:
         address = re.search(r"listening on (http://\S+) ", printed)
         if address and LAST_LINE.search(printed):
             return Running(process, address[1], out)
-        assert process.poll() is None, f"the server ended with {process.poll()}"
+        assert process.poll() is None, f"the server exited with {process.poll()}"
         time.sleep(0.05)
     message = f"the server did not start within {START_S} s"
     raise TimeoutError(message)

@@ -45,7 +45,9 @@ def reset(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "charged"), [({}, 0), ({"Idempotency-Key": "order-1"}, 1)], ids=["without", "with"]
+    ("headers", "charged"),
+    [({}, 0), ({"Idempotency-Key": "order-1"}, 1)],
+    ids=["without key", "with key"],
 )
 def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
     tmp_path: Path, model_dir: Path, headers: dict[str, str], charged: int

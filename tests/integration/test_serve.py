@@ -146,7 +146,9 @@ def test_health_needs_no_key(server: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/docs", "/sample.jpg"])
-def test_head_returns_the_headers_of_get_without_the_body(server: Running, path: str) -> None:
+def test_head_returns_the_length_and_type_of_get_without_the_body(
+    server: Running, path: str
+) -> None:
     got, asked = (
         requests.request(method, server.url + path, headers={"Accept-Encoding": ""}, timeout=10)
         for method in ("GET", "HEAD")

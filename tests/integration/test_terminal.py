@@ -85,7 +85,7 @@ def _read(controller: int) -> bytes:
     [("accounts", "list"), ("blurr",), ("blur", "photo.jpg"), ("serve", "--port", "x")],
     ids=" ".join,
 )
-def test_every_error_is_red_on_a_terminal_unless_no_color_is_set(
+def test_error_message_is_red_on_a_terminal_unless_no_color_is_set(
     arguments: tuple[str, ...], terminal: Terminal, tmp_path: Path
 ) -> None:
     nowhere = {"BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'none.db'}"}

@@ -42,7 +42,7 @@ class Echo:
     """Delivers writes to a store, some of them twice, and some again much later."""
 
     def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
-        """Deliver writes to `store`; repeat the share `duplicates` of them, at random."""
+        """Deliver writes to `store`; each write is repeated with the probability `duplicates`."""
         self._store = store
         self._random = Random(seed)
         self._duplicates = duplicates

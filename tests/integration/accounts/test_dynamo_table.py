@@ -1,4 +1,4 @@
-"""The table's schema, the store's imports, different clocks, and late copies of writes."""
+"""The schema of the table, the imports of the store, clock skew, and late copies of writes."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_usage_of_keys_that_does_not_add_up_to_the_usage_of_the_account_is_a_dif
     store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
     assert differences(store, after(1)) == []
     change(table, customer.account_id, **{f"u2701{customer.digest[:12]}q": 5})
-    # The audit checks January in January and in the first week of February.
+    # The audit checks the usage of a month until the first week of the next month.
     for at_us in (after(1), after(17 * 24 * 3600)):
         (found,) = differences(store, at_us)
         assert found.account_id == customer.account_id

@@ -185,7 +185,7 @@ OLD_STATEMENTS = (
     "SELECT COALESCE(SUM(price), 0) FROM holds",
     "SELECT month, calls, credits FROM usage",
 )
-"""Statements from a program with whole credits; each of its calls sends at least one of them."""
+"""SQL of a program that counts whole credits. Each API call runs at least one of the statements."""
 
 
 @pytest.mark.parametrize("statement", OLD_STATEMENTS)

@@ -47,7 +47,7 @@ class Names:
 
 
 def is_loopback_1(address: IPAddress) -> bool:
-    """Return whether the address is 127.0.0.1, the only public address of these tests."""
+    """Return whether the address is 127.0.0.1, which counts as public in these tests."""
     return address == ip_address("127.0.0.1")
 
 

@@ -71,7 +71,7 @@ class DyingConnection:
 
     def execute(self, *statement: Any) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's arguments
         if self._death.has_come:
-            message = "the process is dead"
+            message = "the process was killed"
             raise sqlite3.OperationalError(message)
         cursor = self._death.run(lambda: self._connection.execute(*statement))
         return cast("sqlite3.Cursor", cursor)
@@ -88,7 +88,7 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
         return
     open_connection, opened = accounts_file.open_connection, list[sqlite3.Connection]()
 
-    def open_dying(*arguments: Any) -> DyingConnection:  # noqa: ANN401 - as above
+    def open_dying(*arguments: Any) -> DyingConnection:  # noqa: ANN401 - arguments of sqlite3
         opened.append(open_connection(*arguments))
         return DyingConnection(opened[-1], death)
 

@@ -88,7 +88,7 @@ class JobClient:
         document: Document = response.json()
         return document
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - as above
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - options of `requests`
         headers = {"ApiKey": self.key}
         return requests.request(
             method, urljoin(self.url, path), headers=headers, timeout=WAIT_S, **options

@@ -95,7 +95,7 @@ def ministack(
 
 
 @cache
-def _client(url: str, service: str) -> Any:  # noqa: ANN401 - as above
+def _client(url: str, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
     """Return the client of a service. It is shared, because creating a client is slow."""
     for_s3 = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return get_session().create_client(

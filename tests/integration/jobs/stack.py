@@ -123,7 +123,7 @@ def deploy(
 def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the part of the template for jobs, changed so that its functions run as processes."""
     text = Path(ROOT / "template.yaml").read_text("utf-8")
-    template: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    template: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 - `Loader` is a SafeLoader
     template["Resources"] = {name: template["Resources"][name] for name in PARTS}
     del template["Outputs"], template["Globals"]
     template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_s

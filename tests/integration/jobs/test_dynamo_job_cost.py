@@ -35,7 +35,7 @@ SOURCE = "autumn catalogue/shoes and boots/4711-left-side.jpg"
 
 @dataclass
 class TransactionBill(Bill):
-    """A bill that adds DynamoDB's price for items of a transaction: two units below a kilobyte."""
+    """A bill that counts two units for each item of a transaction, as DynamoDB does up to 1 KB."""
 
     def ask(self, params: dict[str, Any], **more: object) -> None:
         super().ask(params, **more)
@@ -98,7 +98,7 @@ def test_a_failed_object_costs_nine_write_units(
     assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 9)
 
 
-def test_an_object_without_a_hold_does_not_write_the_account(
+def test_end_of_an_object_without_a_hold_does_not_write_the_account(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     jobs.end_object(owner.row(SOURCE, ObjectState.CANCELLED), None, now_us=after(1))
@@ -123,7 +123,7 @@ def test_object_that_is_rejected_for_missing_credits_costs_one_request(
     assert bill.operations == ["UpdateItem"]
 
 
-def test_account_job_and_row_are_smaller_than_a_kilobyte(
+def test_items_of_account_job_and_row_are_each_smaller_than_a_kilobyte(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
     process(jobs, owner, SOURCE, now_us=after(1))
@@ -211,14 +211,14 @@ def test_the_end_of_a_job_costs_one_read_and_one_write(
 
 
 def end_many(jobs: DynamoJobStore, owner: JobOwner, number: int) -> None:
-    """Write final rows of nearly a kilobyte."""
+    """Write `number` final rows, each of nearly a kilobyte."""
     for index in range(number):
         row = owner.row(f"{index:02}" * 100, ObjectState.CANCELLED)
         jobs.end_object(replace(row, message="x" * 600), None, now_us=START)
 
 
 def stored(table_name: str, key: Item) -> dict[str, Any]:
-    """Return an item, read by another client."""
+    """Return an item of the table, read by a new client."""
     client: Any = open_client()
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=marshal_item(key))["Item"]
     client.close()

@@ -183,7 +183,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     assert again.returncode == 1, again.stderr
     document = json.loads(again.stdout)
     assert document["uploaded"] + document["skipped"] == document["received"] == 80
-    assert document["skipped"] >= sent.received - 2, "almost no photo is sent twice"
+    assert document["skipped"] >= sent.received - 2, "more than two photos were sent twice"
     assert [document[name] for name in ("state", "done", "failed")] == ["done", 3, 77]
     with Client(environ["BGBLUR_API"], environ["BGBLUR_API_KEY"]) as client:
         assert client.account().balance == 97
@@ -227,7 +227,9 @@ def test_a_cancelled_job_charges_only_its_results(
     assert sum(row["file"] is not None for row in rows.values()) == job.done
 
 
-def test_a_key_of_another_account_cannot_see_the_job(run: Run, api: Api, tmp_path: Path) -> None:
+def test_key_of_another_account_gets_job_not_found_from_each_command(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
     fill(tmp_path / "album", ["a.jpg"])
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
     for command in (("status",), ("cancel",), ("close",), ("fetch", "-o", "results")):

@@ -96,7 +96,7 @@ def test_no_credits_are_held_after_a_killed_worker_if_its_object_gets_a_failed_r
         assert account.held == 0
     counts = jobs.find_job(owner.job_id).counts
     assert counts.received == len(numbers)
-    # An object has a done row only if its worker was killed after its last write.
+    # An object has a done row only if the worker was killed after its last write.
     assert counts.done < len(numbers)
 
 

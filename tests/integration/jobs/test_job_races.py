@@ -74,7 +74,8 @@ def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_char
             for seed in range(PROCESSES)
         ]
         written = sum(worker.result() for worker in workers)
-    for source in SOURCES:  # for some objects, all workers were killed
+    # Some objects have no row yet, because all their workers were killed.
+    for source in SOURCES:
         written += process(jobs, owner, source, now_us=now())
     assert written == OBJECTS
     assert {row.source for row in rows_of(jobs, owner.job_id)} == set(SOURCES)

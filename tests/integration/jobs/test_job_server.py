@@ -103,7 +103,9 @@ def test_a_photo_of_a_job_has_the_same_result_and_price_as_a_call(
     assert balances.exact().used == 3
 
 
-def test_a_photo_that_is_uploaded_twice_is_charged_once(server: Server, balances: Balances) -> None:
+def test_photo_that_is_uploaded_several_times_is_charged_once(
+    server: Server, balances: Balances
+) -> None:
     client = JobClient(server.url, balances.key)
     job = client.create(**PARAMETERS)
     for _ in range(3):

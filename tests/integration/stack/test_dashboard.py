@@ -121,7 +121,7 @@ def test_without_a_topic_as_parameter_the_stack_creates_one_with_the_email_addre
     assert conditions["SendsEmail"] == ["OwnsAlarmTopic", [["AlarmEmail", ""]]]
 
 
-def test_internal_errors_in_a_new_version_roll_it_back(resources: dict[str, Any]) -> None:
+def test_alarm_for_internal_errors_rolls_a_new_version_back(resources: dict[str, Any]) -> None:
     preference = resources["BlurFunction"]["DeploymentPreference"]
     assert "InternalErrorsAlarm" in preference["Alarms"]
 

@@ -1,4 +1,4 @@
-"""Programs that `make e2e` starts stop with it, even if it fails or is terminated."""
+"""`make e2e` stops the programs that it has started, even if it fails or is terminated."""
 
 from __future__ import annotations
 

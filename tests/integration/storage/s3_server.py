@@ -201,7 +201,7 @@ class S3Server:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """Run a server in a thread of this process."""
+    """Run moto behind the proxy in a thread of this process."""
     with mock.patch("moto.moto_server.werkzeug_app.DISABLE_GLOBAL_CORS", new=True):
         gate = Gate(DomainDispatcherApplication(create_backend_app))
         server = make_server("127.0.0.1", 0, gate, threaded=True)

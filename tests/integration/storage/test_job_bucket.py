@@ -186,7 +186,7 @@ def test_listing_and_writing_in_a_missing_bucket_raise_unavailable(client: S3Cli
 def test_storage_of_a_bucket_has_the_files_of_jobs_and_no_storage_has_none(
     client: S3Client,
 ) -> None:
-    del client  # sets the environment variables of the server
+    del client  # the fixture sets the environment variables of the server
     assert isinstance(open_storage(f"s3:{BUCKET}").jobs, JobBucket)
     assert open_storage("").jobs is None
 

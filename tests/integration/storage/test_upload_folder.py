@@ -1,4 +1,4 @@
-"""The embedded server's folder of uploads: concurrent forms, and expired files."""
+"""The embedded server's folder of uploads: concurrent uploads, and expired files."""
 
 from __future__ import annotations
 
