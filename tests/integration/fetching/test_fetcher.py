@@ -123,7 +123,7 @@ def test_host_that_cannot_be_reached_is_a_download_error() -> None:
     ],
     ids=["length", "declared length", "until close", "chunked"],
 )
-def test_a_file_that_is_too_large_is_not_read_to_its_end(parts: tuple[bytes, ...]) -> None:
+def test_file_above_the_limit_is_rejected_with_the_limit(parts: tuple[bytes, ...]) -> None:
     with (
         image_host(sends(*parts)) as host,
         pytest.raises(DownloadTooLargeError, match="more than 500000 bytes"),

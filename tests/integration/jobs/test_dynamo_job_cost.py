@@ -105,7 +105,7 @@ def test_end_of_an_object_without_a_hold_does_not_write_the_account(
     assert (bill.operations, bill.units) == (["TransactWriteItems"], 4)
 
 
-def test_a_second_delivery_is_detected_with_one_read(
+def test_finding_the_row_of_an_ended_object_costs_one_read(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     process(jobs, owner, SOURCE, now_us=after(1))
