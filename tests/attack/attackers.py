@@ -36,7 +36,7 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""Seconds after its first request at which a pipeline is assumed to be stuck."""
+"""After this time a pipeline counts as stuck, because the client reads no response."""
 PIPELINE_PATH = "/sample.jpg"
 
 
@@ -51,7 +51,7 @@ class Attack:
     source: str = "127.0.0.2"
     """The address that the connections come from."""
     keys: tuple[str, ...] = ()
-    """The API keys, which the clients use in turn; if it is empty, the clients send no key."""
+    """The API keys, which the clients use in turn; if there are none, no key is sent."""
     path: str = PHOTO_PATH
     method: str = "POST"
     body: str = ""

@@ -38,7 +38,7 @@ SIDE_PX = 7000
 
 @cache
 def many_scans() -> bytes:
-    """Return a JPEG of 300 kB with 100 scans: each of them passes through the whole image."""
+    """Return a JPEG of 300 kB with 100 scans; each makes the decoder process the whole image."""
     flat = saved(Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200)), "JPEG", progressive=True)
     return flat[:-2] + SCAN * (SCANS - SCANS_OF_PILLOW) + flat[-2:]
 
@@ -98,7 +98,7 @@ Make = Callable[[Accounts, "Server"], Attack]
 
 @dataclass(frozen=True)
 class Server:
-    """The address of the attacked server, and the addresses of the attackers."""
+    """The address of the attacked server, and the address of its attackers."""
 
     host: str
     port: int

@@ -34,7 +34,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer with an API key, who sends one photo after the other."""
+    """A customer with an API key, who sends one photo after another."""
 
     url: str
     key: str
@@ -72,7 +72,7 @@ class Customer:
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
         """Send photos for some time, and request /health in the same time.
 
-        Until `least_photos` have arrived, continue, but at most `LONGEST` times as long.
+        Continue until `least_photos` results have arrived, but at most `LONGEST` times as long.
         """
         done, refusals = 0, 0
         with requests.Session() as session, self._health_watched() as waits_s:

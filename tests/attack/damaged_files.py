@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers: about half of the mutants are changed only here."""
+"""The size of a file's headers: about half of the mutants differ only in these."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -170,7 +170,7 @@ def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
 def with_flipped_bits(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield mutants of the kinds in turn: a mutant's number decides which bits are flipped."""
+    """Yield mutants of each kind in turn. A mutant's number decides which bits are flipped."""
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PROCESSES = 2
 TIMEOUT_S = 120
-"""After this time a silent process is killed; files need much less, even on a busy machine."""
+"""A process that does not respond within this time is killed; a file needs much less."""
 ADDRESS_SPACE_BYTES = 12 << 30
 """The address space of each process: larger allocations fail."""
 LIMIT_S = 10

@@ -1,4 +1,4 @@
-"""Converts stored requests to events. They are stored as bytes, so that a fuzzer can change any.
+"""Converts stored requests to events. A stored request is bytes, which a fuzzer can change.
 
 The first line is the method and the path. Then come the headers, an empty line and the body. If
 the method ends in `!`, the event's body is text; if it ends in `?`, the headers are only in their

@@ -121,4 +121,4 @@ REMOVEBG_CODES = {
     for row in ROWS.values()
     if row.status < HTTPStatus.INTERNAL_SERVER_ERROR
 }
-"""The same for remove.bg's paths: every documented error with a status below 500."""
+"""Status and code of every documented error below 500 on remove.bg's paths."""

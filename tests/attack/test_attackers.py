@@ -42,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""A window is longer until this many photos have arrived, up to `customer.LONGEST` times."""
+"""A window ends after this many photos, but lasts at most `customer.LONGEST` times as long."""
 SHARE = 0.5
 """The minimum throughput of the honest customer during an attack, as a share of the usual one."""
 HEALTH_S = 0.5

@@ -73,7 +73,9 @@ def test_a_progressive_photo_of_50_megapixels_is_decoded() -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_small_files_with_the_maximum_number_of_pixels_are_processed(model_dir: Path) -> None:
+def test_small_files_with_the_maximum_number_of_pixels_stay_within_the_limits(
+    model_dir: Path,
+) -> None:
     bombs = dict(list(HEAVY.items())[: size(1, full=len(HEAVY))])
     results = decode_all(made(bombs), model_dir)
     assert results.failures == []

@@ -175,7 +175,7 @@ def test_an_incomplete_body_without_a_key_gets_401_or_no_response(server: Runnin
     assert [reply.status for reply in found] in ([], [401])
 
 
-def test_a_request_without_a_key_in_900_tiny_chunks_gets_one_response_invalid_api_key(
+def test_a_request_in_900_tiny_chunks_without_a_key_gets_one_invalid_api_key_response(
     server: Running,
 ) -> None:
     chunks = b"1\r\na\r\n" * 900 + b"0\r\n\r\n"

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
 KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
 ADVANTAGE = 0.06
-"""The allowed accuracy of the classifier above 0.5, in addition to random variation."""
+"""The accuracy of the classifier can exceed 0.5 by this much, plus random variation."""
 FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
@@ -87,7 +87,7 @@ def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
 
 
 def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) -> Times:
-    """Send a number of keys of each kind, in random order, and time the rejections."""
+    """Send `each` keys of every kind, in random order, and time the rejections."""
     turns = list(KINDS) * each
     random.Random(0).shuffle(turns)
     times: Times = {kind: [] for kind in KINDS}

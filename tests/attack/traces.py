@@ -43,7 +43,7 @@ def photo_forms(photos: Iterable[bytes]) -> Forms:
 
 
 def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
-    """Return the names of each value that is found and of the output that contains it."""
+    """Return the pairs of a value and an output that contains it, both by their names."""
     return {
         (form, where)
         for where, content in written

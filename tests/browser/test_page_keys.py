@@ -132,7 +132,7 @@ def test_errors_are_visible_next_to_their_field(
     assert visit.in_view("#failure")
 
 
-def test_without_a_clipboard_the_code_is_selected_instead(visit: Visit) -> None:
+def test_without_a_clipboard_the_copy_button_selects_the_code(visit: Visit) -> None:
     visit.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     visit.page.click("#copy")
     visit.page.wait_for_selector("#copy:has-text('Selected')")

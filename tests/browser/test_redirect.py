@@ -1,4 +1,4 @@
-"""A page's fetch() that is redirected to the bucket: which requests Chromium sends and allows."""
+"""A page's fetch() that the API redirects to the bucket, in Chromium."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_the_reference_shows_every_path_every_form_field_and_error_codes(
     assert not visit.errors
 
 
-def test_the_first_call_names_this_server_in_four_languages(
+def test_the_first_code_sample_has_the_address_of_this_server_in_four_languages(
     context: BrowserContext, served: Api
 ) -> None:
     visit = opened(context, served)
@@ -81,7 +81,9 @@ def test_each_route_shows_the_format_of_its_errors(context: BrowserContext, serv
                 assert set(document["error"]) == {"code", "message", "request_id"}
 
 
-def test_the_example_request_has_the_multipart_format(context: BrowserContext, served: Api) -> None:
+def test_the_example_request_is_a_valid_multipart_form(
+    context: BrowserContext, served: Api
+) -> None:
     visit = opened(context, served)
     visit.page.click("#blur summary:text-is('Example request')")
     text = visit.page.inner_text("#blur details[open] pre:has-text('multipart/form-data')")
@@ -142,7 +144,7 @@ def test_parameters_of_a_path_can_be_filled_in(context: BrowserContext, served: 
     assert not visit.errors
 
 
-def test_the_section_in_the_address_is_opened(context: BrowserContext, served: Api) -> None:
+def test_the_section_that_the_address_names_is_opened(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served, "#migrating-from-removebg")
     assert "image_file_b64" in visit.page.inner_text("#migrating-from-removebg")
     code = "".join(visit.page.locator("#migrating-from-removebg pre").all_inner_texts())

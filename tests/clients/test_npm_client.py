@@ -89,7 +89,7 @@ def test_all_options_of_the_client_are_accepted(npm: Npm, tmp_path: Path) -> Non
     assert opened(tmp_path / "out.png").getpixel((1, 1)) == (0x81, 0xD4, 0xFA, 0x77)
 
 
-def test_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> None:
+def test_a_photo_in_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> None:
     encoded = base64.b64encode(photo.data).decode()
     done = npm("removeBackgroundFromImageBase64", base64img=encoded, size="4k", outputFile="o.png")
     assert done["result"]["creditsCharged"] == "1"

@@ -21,7 +21,7 @@ LISTS: dict[str, tuple[str, str, str, str]] = {
     "topic": ("sns", "list_topics", "Topics", "TopicArn"),
     "queue": ("sqs", "list_queues", "QueueUrls", ""),
 }
-"""How the resources of each kind are listed: service, operation, list and name."""
+"""By kind: the service, the operation that lists, the field of the list, the field of a name."""
 OF_SAM = "aws-sam-cli-managed-default"
 """The stack that sam creates once for each AWS account: a bucket for templates."""
 

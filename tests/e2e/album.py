@@ -23,7 +23,7 @@ class Album:
 
     folder: Path
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """The photos with a result. All sizes differ, so that an exchanged result is detected."""
+    """The photos with a result. All sizes differ, so a result of a wrong photo is detected."""
     codes: dict[str, str] = field(default_factory=dict)
     """The error codes of the other photos."""
 

@@ -66,9 +66,8 @@ def built(request: pytest.FixtureRequest, base_image: None) -> None:
     """Build the stack on the base image."""
     del base_image
     if _is_requested("server_image", request):
-        request.getfixturevalue(
-            "server_image"
-        )  # the builds run at the same time, each on one processor
+        # Both builds then run at the same time, each on one processor.
+        request.getfixturevalue("server_image")
     machine.build()
 
 
@@ -150,7 +149,7 @@ def variables(stack: None, dynamodb: DynamoDBLocal, s3: str) -> dict[str, str]:
 def url(
     variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run the API as `sam local start-api` does."""
+    """Run the API with `sam local start-api`; yield its URL."""
     assert store
     with sam_local("start-api", variables, tmp_path_factory.mktemp("api")) as started:
         yield started
@@ -160,7 +159,7 @@ def url(
 def function_url(
     variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run Lambda's own API as `sam local start-lambda` does."""
+    """Run Lambda's API with `sam local start-lambda`; yield the URL of the function."""
     assert store
     with sam_local("start-lambda", variables, tmp_path_factory.mktemp("function")) as started:
         yield f"{started}/2015-03-31/functions/BlurFunction/invocations"

@@ -19,7 +19,7 @@ from tests.e2e import machine
 def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator[str]:
     """Run the function's image with Lambda's emulator, which kills calls as Lambda does.
 
-    `name` is the container's name, and `options` are more options of `docker run`. Yield the URL
+    `name` is the container's name, and `options` are further options of `docker run`. Yield the URL
     for events, after the function has answered a first event.
     """
     host, port = "127.0.0.1", machine.free_port()

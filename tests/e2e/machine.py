@@ -153,7 +153,7 @@ def bridge_address() -> str:
 
 
 def containers(*options: str) -> set[str]:
-    """Return the ids of all containers, running or not, which `docker ps` finds."""
+    """Return the ids of the running and stopped containers that these options select."""
     ids = subprocess.check_output(["docker", "ps", "--all", "--quiet", *options], text=True)
     return set(ids.split())
 

@@ -30,7 +30,7 @@ TIMEOUT_S = 8
 """The timeout of the call that hangs; long enough for a container's start on a busy machine."""
 SIDE_PX = 6000
 EXPIRED_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
-"""After this many seconds, a hold has expired by every clock."""
+"""After this many seconds, a hold has expired on the clocks of all servers."""
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)

@@ -71,7 +71,7 @@ class Project:
             time.sleep(0.5)
 
     def issue_key(self, credits_: int) -> str:
-        """Issue a key as documented."""
+        """Issue a key with the documented command."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
         return max(keys, key=len)  # the other word is its prefix
@@ -215,9 +215,8 @@ def test_large_bodies_reach_the_server_through_the_documented_nginx(
     answer = requests.post(
         f"{url}/v2/rembg/blur/",
         headers={"ApiKey": key},
-        files={
-            "image": PHOTO + bytes(15_000_000)
-        },  # a valid JPEG, larger than nginx's default limit
+        # A JPEG with more bytes after its end than nginx accepts by default.
+        files={"image": PHOTO + bytes(15_000_000)},
         data={"radius": "8"},
         timeout=120,
         verify=certificate,

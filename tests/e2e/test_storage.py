@@ -1,4 +1,4 @@
-"""Photos and results larger than Lambda's 6 MB, through a bucket.
+"""Photos and results larger than Lambda's limit of 6 MB, through a bucket.
 
 Containers and clients reach the bucket, which runs in moto. moto checks no permissions;
 `tests/integration/storage` tests them behind a proxy that checks signatures, policies and CORS.
@@ -66,7 +66,7 @@ def uploaded(url: str, customer: Customer, photo: bytes) -> str:
     return upload_id
 
 
-def test_a_large_result_is_a_303_to_its_url(
+def test_a_large_result_gets_a_303_to_its_url(
     url: str, customer: Customer, large_photo: bytes
 ) -> None:
     response = blur(url, customer, {"image": large_photo}, follow=False)

@@ -75,7 +75,7 @@ def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> s
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The results of calls of every kind that the checks need."""
+    """The request id and the log that the checks need from the calls."""
 
     failed_id: str
     """The request id of the call with an internal error."""

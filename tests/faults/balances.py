@@ -60,7 +60,7 @@ class Balances:
         return calls
 
     def settled(self, *, after_s: float) -> int:
-        """Return the number of charged calls; in `after_s` seconds, no hold can be left."""
+        """Return the number of charged calls; fail if a hold is left `after_s` seconds from now."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0

@@ -34,7 +34,7 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""By the store's method before which the fault starts: the outcome for the client."""
+"""The outcome for the client, by the store's method before which the fault starts."""
 
 
 @dataclass

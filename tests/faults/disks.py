@@ -57,7 +57,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def without_privileges() -> list[str]:
-    """Return a command prefix that takes root's right to write read-only files away."""
+    """Return a command prefix that removes root's right to write read-only files."""
     rights = "-dac_override,-dac_read_search"
     return ["setpriv", "--bounding-set", rights] if os.geteuid() == 0 else []
 

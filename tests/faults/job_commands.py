@@ -1,4 +1,4 @@
-"""A customer who sends a folder with `bgblur jobs`, and whose commands are killed."""
+"""A customer who sends a folder with `bgblur jobs`, while a trial kills the commands."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class SimulatedJob:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=kept)
 
     def send_copies(self, names: Sequence[str]) -> int:
-        """Deliver some photos again, up to four times; return the number of copies."""
+        """Enqueue some photos again, one to four times each; return the number of copies."""
         again = [name for name in names if self.random.random() < COPIES_SHARE]
         copies = [name for name in again for _ in range(self.random.randint(1, 4))]
         self.random.shuffle(copies)

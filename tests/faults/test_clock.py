@@ -37,7 +37,7 @@ CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
 KEYS = 5
-"""So few different `Idempotency-Key`s that some calls repeat one."""
+"""The number of `Idempotency-Key`s per hour; it is small, so that some calls repeat one."""
 
 
 class Walk:
@@ -54,7 +54,7 @@ class Walk:
         self.latest_s = 0.0
 
     def now(self) -> Instant:
-        """Return the time, in a third of all cases after a jump of the clock."""
+        """Return the time; in a third of all cases, the clock jumps first."""
         jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s

@@ -94,7 +94,7 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
 
 
 @pytest.mark.timeout(900)
-def test_a_photo_fails_and_its_job_ends_after_each_attempt_killed_the_worker(
+def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     """The test kills the worker in each attempt, as a crash in a decoder would."""

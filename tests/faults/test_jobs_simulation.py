@@ -46,7 +46,7 @@ POISON_SHARE = 0.01
 KILLED_SHARE = 0.03
 UNAVAILABLE_SHARE = 0.05
 LOST_SHARE = 0.01
-"""The share of photos that get no message, because it is lost."""
+"""The share of photos for which the message is lost."""
 FUNDS_SHARE = 0.5
 """The share of photos that the account can pay for before the job pauses."""
 VISIBILITY_S = size(6, full=20)

@@ -1,4 +1,4 @@
-"""Faults of the SQLite store: locks, damage and full disks charge nothing."""
+"""Locked files, damaged files and full disks: the SQLite store reports them, charges nothing."""
 
 from __future__ import annotations
 

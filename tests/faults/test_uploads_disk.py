@@ -1,4 +1,4 @@
-"""The uploads folder full, read-only or removed during an upload."""
+"""Uploads while their folder is full, read-only, removed, or replaced by a file."""
 
 from __future__ import annotations
 

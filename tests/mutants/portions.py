@@ -1,4 +1,4 @@
-"""The code of accounts and of the contract, in portions, each with its tests."""
+"""The code that `make mutants` changes, in portions, each with the tests that run for it."""
 
 from __future__ import annotations
 
