@@ -10,9 +10,16 @@ from tests.documents import ROOT
 
 CODE = ROOT / "functions"
 ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
-JOBS = tuple(
+JOB_STORES = tuple(
     f"tests/integration/jobs/test_{name}.py"
-    for name in ("job_store", "job_queue", "job_deaths", "dynamo_job_cost", "dynamo_job_conflicts")
+    for name in ("job_states", "job_end", "object_holds", "object_rows")
+)
+JOBS = (
+    *JOB_STORES,
+    "tests/integration/jobs/job_queue",
+    "tests/integration/jobs/test_job_deaths.py",
+    "tests/integration/jobs/test_dynamo_job_cost.py",
+    "tests/integration/jobs/test_dynamo_job_conflicts.py",
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
@@ -50,7 +57,7 @@ PORTIONS = {
     "sqlite": Portion(
         "Mutants of the SQLite store of accounts",
         ("blur/accounts/sqlite/*.py",),
-        (*ACCOUNTS, OUTAGES.format("sqlite"), JOBS[0]),
+        (*ACCOUNTS, OUTAGES.format("sqlite"), *JOB_STORES),
         EMBEDDED,
     ),
     "service": Portion(
@@ -79,7 +86,7 @@ PORTIONS = {
     "dynamo": Portion(
         "Mutants of the DynamoDB store of accounts",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
-        (*ACCOUNTS, OUTAGES.format("dynamo"), JOBS[0]),
+        (*ACCOUNTS, OUTAGES.format("dynamo"), *JOB_STORES),
         # An audit of all accounts takes too long after the tests have run twice on one table.
         "(dynamo or connect) and not processes and not test_audit_command",
         every=8,

@@ -107,6 +107,11 @@ def process(
     return jobs.end_object(owner.row(source, state), hold, now_us=now_us)
 
 
+def active(jobs: JobStore, owner: JobOwner) -> list[Job]:
+    """Return the owner's job if it is active."""
+    return [job for job in jobs.list_active() if job.job_id == owner.job_id]
+
+
 def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
     """Yield all rows of a job, page by page."""
     after = None

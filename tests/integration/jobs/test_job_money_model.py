@@ -7,24 +7,19 @@ for a killed worker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
-from tests.integration.accounts.customer import TTL_US, entry
+from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
+from tests.integration.accounts.customer import entry
 from tests.integration.accounts.two_clocks import TICK_US, TwoClocks, run_orders, servers, skews
+from tests.integration.jobs.job_model import SOURCES, Attempt, Expected, ExpectedJob
 from tests.integration.jobs.job_owner import JobOwner, open_job, require_exact, rows_of
 
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import Hold, Instant
+from blur.accounts.model import Instant
 from blur.credits import ZERO, Credits
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 from blur.jobs.connect import open_job_store
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
     from blur.jobs.ports import JobStore
 
-SOURCES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
 """The number of tested orders for each store, which take only some seconds."""
 sources = st.sampled_from(SOURCES)
@@ -47,53 +41,6 @@ class Server:
 
     accounts: AccountStore
     jobs: JobStore
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A delivery whose worker has reserved the price."""
-
-    source: str
-    hold: Hold
-    server: int
-
-
-@dataclass
-class Expected:
-    """An object in the model."""
-
-    row: ObjectState | None = None
-    charged: Credits = ZERO
-    price: Credits = ZERO
-    """Of its hold."""
-    held_us: Instant | None = None
-    """When the hold was taken or extended; None without one."""
-
-    def is_held(self, now_us: Instant) -> bool:
-        """Return whether the hold has neither ended nor expired."""
-        return self.held_us is not None and now_us - self.held_us < TTL_US
-
-
-@dataclass
-class ExpectedJob:
-    """The job in the model."""
-
-    state: JobState = JobState.OPEN
-    is_over: bool = False
-    listed: int = 0
-    objects: dict[str, Expected] = field(
-        default_factory=lambda: {source: Expected() for source in SOURCES}
-    )
-
-    def number(self, *states: ObjectState) -> int:
-        """Return the number of rows with these states, or of all rows."""
-        rows = [each.row for each in self.objects.values() if each.row]
-        return sum(row in states for row in rows) if states else len(rows)
-
-    @property
-    def ended(self) -> int:
-        """Return the number of final rows."""
-        return self.number() - self.number(ObjectState.WAITING)
 
 
 class Bulk(TwoClocks):

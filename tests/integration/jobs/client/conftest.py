@@ -1,0 +1,56 @@
+"""The client and its commands with a server of scripted responses."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.jobs.scripted_api import KEY, ROUTE, Reply, ScriptedApi, scripted_api
+from tests.integration.running import BGBLUR
+
+from blur_client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+PNG_REPLY = Reply(200, PNG, {"Content-Type": "image/png"})
+RESULT = f"{ROUTE}/results/{'0' * 32}"
+ACCEPTED = Reply(204)
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    with scripted_api() as api:
+        yield api
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ScriptedApi]:
+    """Another server, such as a bucket."""
+    with scripted_api() as server:
+        yield server
+
+
+@pytest.fixture
+def client(api: ScriptedApi) -> Iterator[Client]:
+    with Client(api.url, KEY, sleep=lambda _: None) as client:
+        yield client
+
+
+def run(api: ScriptedApi, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `bgblur jobs` in a folder; the key is never in its output."""
+    ended = subprocess.run(
+        [*BGBLUR, "jobs", *arguments],
+        cwd=folder,
+        env={"BGBLUR_API": api.url, "BGBLUR_API_KEY": KEY, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert KEY not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended

@@ -1,0 +1,88 @@
+"""What `bgblur jobs` prints about a job, a long wait and a wrong command."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.jobs.client.conftest import ACCEPTED, run
+from tests.integration.jobs.scripted_api import JOB_ID, KEY, ROUTE, ScriptedApi, job, json_reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_the_command_prints_the_secret_of_the_notification(
+    json_option: tuple[str, ...], api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    secret = "whsec_" + "a" * 32
+    api.on("POST", "/v2/jobs", json_reply({**job("/form"), "notify_secret": secret}, 201))
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", ACCEPTED)
+    api.on("POST", f"{ROUTE}/close", json_reply(job()))
+    options = ("-r", "9", "--notify", "https://example.com/hook", *json_option)
+    ended = run(api, tmp_path, "submit", ".", *options)
+    assert ended.returncode == 0, ended.stderr
+    assert f"Secret of its notification, shown once: {secret}" in ended.stderr
+    if json_option:
+        assert json.loads(ended.stdout)["notify_secret"] == secret
+
+
+def test_the_reason_of_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    message = "The storage for uploads is almost full."
+    full = {"error": {"code": "temporarily_unavailable", "message": message, "request_id": "r"}}
+    api.on("POST", "/v2/jobs", json_reply(job("/form"), 201))
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", json_reply(full, 503, **{"Retry-After": "5"}), ACCEPTED)
+    api.on("POST", f"{ROUTE}/close", json_reply(job()))
+    ended = run(api, tmp_path, "submit", ".", "-r", "9")
+    assert ended.returncode == 0, ended.stderr
+    assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
+
+
+def test_for_a_job_without_progress_the_reason_is_shown(api: ScriptedApi, tmp_path: Path) -> None:
+    api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)))
+    api.on("DELETE", ROUTE, json_reply(job(state="cancelled", ended_at=None)))
+    assert "goes on after a top-up" in run(api, tmp_path, "status", JOB_ID).stdout
+    assert "Running photos end first." in run(api, tmp_path, "cancel", JOB_ID).stdout
+    api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)), json_reply(job()))
+    waited = run(api, tmp_path, "status", JOB_ID, "--wait")
+    assert "goes on after a top-up" in waited.stderr
+    assert "top-up" not in waited.stdout
+
+
+def test_the_address_for_copies_is_shown_if_the_job_has_one(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    target = "s3://bucket/job-sources/job_1/"
+    api.on("GET", ROUTE, json_reply(job()), json_reply(job(copy_to=target)))
+    assert "copy to" not in run(api, tmp_path, "status", JOB_ID).stdout
+    assert target in run(api, tmp_path, "status", JOB_ID).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("status", "../secret"), 2, "is not the id of a job"),
+        (("status", "unknown"), 1, "[not_found, request req_1]"),
+        (("submit", "."), 2, "There is no photo in .. Use -R to search its subfolders, too."),
+        (("submit", "empty", "-R"), 2, "There is no photo in empty.\n"),
+        (("submit", "album"), 2, "Missing option '-r'"),
+        (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),
+        (("status", "j", "--api", "example.com"), 2, "must start with https://"),
+        (("status", "j", "--url", "http://127.0.0.1:9", "--key", KEY), 1, "127.0.0.1:9"),
+    ],
+)
+def test_a_wrong_command_ends_with_the_reason(
+    arguments: tuple[str, ...], code: int, message: str, api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "a.jpg").write_bytes(b"photo")
+    (tmp_path / "empty").mkdir()
+    ended = run(api, tmp_path, *arguments)
+    assert ended.returncode == code
+    assert message in ended.stderr

@@ -1,0 +1,96 @@
+"""The client reads documents of jobs, and rejects incomplete ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.integration.jobs.scripted_api import (
+    JOB_ID,
+    KEY,
+    ROUTE,
+    Reply,
+    ScriptedApi,
+    job,
+    json_reply,
+)
+
+from blur_client import BlurClientError, Client
+from blur_client.errors import UnexpectedResponseError
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b"no JSON\n"])
+def test_a_line_that_is_not_a_row_is_an_error(
+    line: bytes, api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", f"{ROUTE}/manifest", Reply(200, line))
+    with pytest.raises(UnexpectedResponseError, match="not a row"):
+        list(client.jobs.manifest(JOB_ID))
+
+
+@pytest.mark.parametrize("document", [job(counts={}), job(counts=None), job(upload={"url": 5})])
+def test_an_incomplete_job_is_an_error(
+    document: dict[str, object], api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", ROUTE, json_reply(document))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        client.jobs.status(JOB_ID)
+
+
+@pytest.mark.parametrize("failures", [[{}], [None], 5])
+def test_an_incomplete_failure_is_an_error(
+    failures: object, api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", ROUTE, json_reply(job(failures=failures)))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        list(client.jobs.failures(JOB_ID))
+
+
+@pytest.mark.parametrize("rest", [{}, {"balance": 1, "held": 0, "usage": [], "rate_limit": 5}])
+def test_an_incomplete_account_is_an_error(
+    rest: dict[str, object], api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", "/v2/account", json_reply({"account_id": "acct_1", **rest}))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        client.account()
+
+
+def test_an_incomplete_form_for_an_upload_is_an_error(api: ScriptedApi) -> None:
+    form = {"upload_id": "up_1", "url": "/media", "fields": [1, 2]}
+    api.on("POST", "/v2/uploads", json_reply(form, 201))
+    with (
+        Client(api.url, KEY, upload_above_bytes=0) as client,
+        pytest.raises(UnexpectedResponseError, match="missing or wrong"),
+    ):
+        client.blur(b"\xff\xd8\xff" + bytes(100), radius=9)
+
+
+def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> None:
+    failure = {"source": "a.jpg", "code": "no_subject", "message": "No subject."}
+    first = job(failures=[failure], next="abc")
+    api.on("GET", ROUTE, json_reply(first), json_reply(job(failures=[failure])))
+    assert [each.code for each in client.jobs.failures(JOB_ID)] == ["no_subject"] * 2
+    assert [each.query for each in api.requests("GET", ROUTE)] == ["", "after=abc"]
+
+
+def test_the_secret_of_a_notification_is_not_in_the_text_of_a_job(
+    api: ScriptedApi, client: Client
+) -> None:
+    secret = "whsec_" + "a" * 32
+    created = {**job("/form"), "notify_secret": secret}
+    api.on("POST", "/v2/jobs", json_reply(created, 201))
+    new = client.jobs.create(radius="2%", quality=90, notify="https://example.com/hook")
+    assert json.loads(api.seen[0].body) == {
+        "radius": "2%",
+        "quality": "90",
+        "notify": "https://example.com/hook",
+    }
+    assert new.notify_secret == secret
+    assert "whsec" not in repr(new)
+    assert "token" not in repr(new)
+
+
+def test_every_error_of_the_package_has_one_base_class(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, Reply(200, b"no JSON"))
+    with pytest.raises(BlurClientError):
+        client.jobs.status(JOB_ID)

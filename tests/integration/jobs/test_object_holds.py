@@ -1,0 +1,118 @@
+"""Objects of a job reserve credits in each store, or are rejected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import START, after, entry
+from tests.integration.jobs.job_owner import PRICE, JobOwner, open_job, process, require_exact
+
+from blur.account_status import RateLimit
+from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
+from blur.jobs.model import JobCounts
+
+if TYPE_CHECKING:
+    from blur.accounts.ports import AccountStore
+    from blur.jobs.ports import JobStore
+
+
+def test_the_hold_of_an_object_of_an_unknown_job_is_refunded(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    unknown = replace(owner, job_id="job_unknown")
+    assert not process(jobs, unknown, "a.jpg")
+    assert require_exact(store, jobs, owner, START).balance == 100
+
+
+def test_objects_do_not_count_in_the_rate_limit(store: AccountStore, jobs: JobStore) -> None:
+    owner = open_job(store, jobs, limit=RateLimit(per_minute=1, burst=1))
+    for number in range(10):
+        assert process(jobs, owner, f"{number}.jpg")
+    customer = owner.customer
+    store.authorize(customer.account_id, customer.digest, now_us=START)
+    with pytest.raises(RateLimitError):
+        store.authorize(customer.account_id, customer.digest, now_us=START)
+    assert process(jobs, owner, "last.jpg")
+
+
+def test_a_revoked_key_takes_no_hold(store: AccountStore, jobs: JobStore, owner: JobOwner) -> None:
+    customer = owner.customer
+    hold = owner.hold("1.jpg")
+    jobs.reserve_object(hold, now_us=START)
+    store.revoke_key(customer.account_id, customer.digest)
+    for source in ("1.jpg", "2.jpg"):
+        with pytest.raises(InvalidApiKeyError):
+            jobs.reserve_object(owner.hold(source), now_us=START)
+    assert store.read_account(customer.account_id, now_us=START).held == PRICE
+
+
+def test_an_expired_key_and_an_unknown_key_take_no_hold(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    customer = owner.customer
+    with pytest.raises(InvalidApiKeyError):
+        jobs.reserve_object(replace(owner.hold("1.jpg"), key_digest="0" * 64), now_us=START)
+    with pytest.raises(InvalidApiKeyError):
+        jobs.reserve_object(replace(owner.hold("1.jpg"), account_id="nobody000000"), now_us=START)
+    store.expire_key(customer.account_id, customer.digest, at_us=after(1))
+    with pytest.raises(InvalidApiKeyError):
+        jobs.reserve_object(owner.hold("1.jpg"), now_us=after(1))
+    assert store.read_account(customer.account_id, now_us=START).balance == 100
+
+
+def test_a_balance_below_the_price_takes_no_hold(store: AccountStore, jobs: JobStore) -> None:
+    owner = open_job(store, jobs, 2 * PRICE - 1)
+    assert process(jobs, owner, "1.jpg")
+    with pytest.raises(InsufficientCreditsError) as refusal:
+        jobs.reserve_object(owner.hold("2.jpg"), now_us=START)
+    status = refusal.value.account_status
+    assert status is not None
+    assert status.credits_left == PRICE - 1
+    store.append_entry(entry(owner.customer.account_id, 1))
+    assert process(jobs, owner, "2.jpg")
+    assert require_exact(store, jobs, owner, START).balance == 0
+
+
+def test_expired_holds_are_released_before_a_call_is_rejected_for_credits(
+    store: AccountStore, jobs: JobStore
+) -> None:
+    owner = open_job(store, jobs, PRICE)
+    jobs.reserve_object(owner.hold("lost.jpg"), now_us=START)
+    with pytest.raises(InsufficientCreditsError):
+        jobs.reserve_object(owner.hold("1.jpg", now_us=after(30)), now_us=after(30))
+    assert process(jobs, owner, "1.jpg", now_us=after(120))
+
+
+@pytest.mark.parametrize("first_s", [0, 30], ids=["later", "earlier"])
+def test_a_repeated_reserve_extends_the_hold_to_the_latest_expiry(
+    store: AccountStore, jobs: JobStore, owner: JobOwner, first_s: int
+) -> None:
+    account_id = owner.customer.account_id
+    for seconds in (first_s, 30 - first_s):
+        hold = owner.hold("1.jpg", now_us=after(seconds))
+        jobs.reserve_object(hold, now_us=after(30))
+    account = store.read_account(account_id, now_us=after(89))
+    assert (account.balance, account.held) == (100 - PRICE, PRICE)
+    assert jobs.end_object(owner.row("1.jpg"), owner.hold("1.jpg"), now_us=after(89))
+    account = require_exact(store, jobs, owner, after(89))
+    assert (account.balance, account.held) == (100 - PRICE, 0)
+
+
+def test_a_repeated_reserve_does_not_extend_a_hold_beyond_its_expiry(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    for _ in range(2):
+        jobs.reserve_object(owner.hold("1.jpg"), now_us=START)
+    account = store.read_account(owner.customer.account_id, now_us=after(66))
+    assert (account.balance, account.held) == (100, 0)
+
+
+def test_a_free_object_needs_no_credits(store: AccountStore, jobs: JobStore) -> None:
+    owner = open_job(store, jobs, 0)
+    hold = owner.hold("1.jpg", 0)
+    jobs.reserve_object(hold, now_us=START)
+    assert jobs.end_object(owner.row("1.jpg"), hold, now_us=START)
+    assert jobs.find_job(owner.job_id).counts == JobCounts(received=1, done=1)
+    require_exact(store, jobs, owner, START)
