@@ -35,6 +35,8 @@ START = Instant(1_800_000_000 * SECOND_US)
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
 """A rate limit that no test reaches, even if `now_us` of its calls is in the past."""
+NOBODY = "000000000000"
+"""An id that no account has."""
 
 _numbers = count(1)
 

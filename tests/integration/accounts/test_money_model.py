@@ -7,25 +7,13 @@ started it; all other steps happen on either server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
-from tests.integration.accounts.customer import (
-    START,
-    Customer,
-    entry,
-    key_record,
-    open_account,
-)
+from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
+from tests.integration.accounts.customer import Customer, entry, key_record, open_account
+from tests.integration.accounts.ledger_model import Call
 from tests.integration.accounts.two_clocks import TICK_US, TwoClocks, run_orders, servers, skews
 
 from blur.accounts.admin_errors import OverdrawnError
@@ -40,32 +28,14 @@ from blur.accounts.hold_states import (
     event_at,
     next_state,
 )
-from blur.accounts.model import SECOND_US, EntryKind, Hold, Instant, LedgerEntry
+from blur.accounts.model import SECOND_US, EntryKind, Instant, LedgerEntry
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-REMEMBERED_US = 15 * SECOND_US
-"""The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
 """The number of tested orders for each store, which take only some seconds."""
-
-
-@dataclass
-class Call:
-    """One call in the model."""
-
-    hold: Hold
-    server: int
-    state: HoldState = HoldState.HELD
-    ended_us: Instant = START
-    """The time when it was settled or refunded, by the first server's clock; START if it
-    expired."""
-
-    def is_remembered(self, now_us: Instant) -> bool:
-        """Return whether every store still has the call's state."""
-        return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US
 
 
 class Ledger(TwoClocks):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import socket
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools import Logger
 from tests.documents import ROOT
+from tests.integration.accounts.codedeploy import CodeDeploy, Session, broken_version
 from tests.integration.accounts.recorded_store import sent, store, table
 from tests.integration.stack.test_template import resources, statements, template
 
@@ -39,8 +39,6 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from botocore.config import Config
 
     from blur.accounts.dynamo.account_store import DynamoAccountStore
     from blur.api.router import Router
@@ -101,28 +99,6 @@ def test_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
     assert [key.is_valid(now()) for key in account.keys] == [False]
 
 
-class Session:
-    """An AWS session with Lambda, which runs a version, and CodeDeploy, which gets the result."""
-
-    def __init__(self, version: Router) -> None:
-        self.version = version
-        self.reported: list[dict[str, str]] = []
-        self.invoked: list[str] = []
-
-    def create_client(self, service: str, config: Config) -> Session:
-        assert service in {"lambda", "codedeploy"}
-        assert config
-        return self
-
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto's
-        self.invoked.append(FunctionName)
-        reply = self.version(json.loads(Payload), InvocationContext())
-        return {"Payload": io.BytesIO(json.dumps(reply).encode())}
-
-    def put_lifecycle_event_hook_execution_status(self, **result: str) -> None:
-        self.reported.append(result)
-
-
 @pytest.mark.parametrize(("photos", "status"), [(ROOT / "site", SUCCEEDED), (ROOT, FAILED)])
 def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - fixtures
     table: str,
@@ -143,13 +119,6 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
     assert session.invoked == (["arn:of:version:2"] if status == SUCCEEDED else [])
     errors = [vars(line)["exception_name"] for line in caplog.records if line.levelname == "ERROR"]
     assert errors == ([] if status == SUCCEEDED else ["FileNotFoundError"])
-
-
-def broken_version(error: BaseException) -> Router:
-    def fail(*_: object) -> None:
-        raise error
-
-    return cast("Router", fail)
 
 
 @pytest.fixture
@@ -216,21 +185,6 @@ def test_an_event_without_ids_is_rejected_before_any_check(
         pre_traffic_handler.handler(event, None)
     assert (codedeploy.invoked, codedeploy.reported) == ([], [])
     assert list(store.list_accounts(now_us=now())) == []
-
-
-class CodeDeploy(BaseHTTPRequestHandler):
-    """The API of CodeDeploy, which keeps the requests."""
-
-    received: ClassVar[list[dict[str, str]]] = []
-
-    def do_POST(self) -> None:
-        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
 
 
 def test_a_version_that_never_responds_is_reported_as_failed(

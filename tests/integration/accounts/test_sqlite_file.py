@@ -1,4 +1,4 @@
-"""The embedded store's file, with processes that are killed at any moment."""
+"""The embedded store's file, opened by many processes, and by processes that are killed."""
 
 from __future__ import annotations
 
@@ -9,40 +9,24 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.accounts.customer import (
-    START,
-    TTL_US,
-    after,
-    entry,
-    open_account,
-    take_hold,
-)
+from tests.integration.accounts.customer import START, TTL_US, after, open_account, take_hold
+from tests.integration.accounts.new_file import path, store
 
 from blur.accounts.audit import differences
-from blur.accounts.model import IdempotencyRecord
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.accounts.sqlite.schema import ADDED_COLUMNS, MIGRATIONS
 from blur.errors import UnavailableError
-from blur.skew import CLOCK_SKEW_S
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["path", "store"]  # fixtures
 
 spawn = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "folder" / "accounts.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteAccountStore]:
-    opened = SqliteAccountStore(path)
-    yield opened
-    opened.close()
 
 
 def file_names(path: Path) -> set[str]:
@@ -232,60 +216,3 @@ def test_a_killed_process_loses_no_call_whose_response_was_sent(
     late = store.read_account(customer.account_id, now_us=after(2 * TTL_US / 1_000_000))
     assert late.held == 0
     assert list(differences(late, store.list_entries(customer.account_id))) == []
-
-
-def test_the_file_rejects_changes_and_deletions_of_ledger_entries(
-    store: SqliteAccountStore, path: Path
-) -> None:
-    customer = open_account(store, credits=10)
-    store.append_entry(entry(customer.account_id, 5))
-    other = sqlite3.connect(path)
-    for statement in ("UPDATE entries SET quarters = 0", "DELETE FROM entries"):
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            other.execute(statement)
-    other.close()
-
-
-def test_ended_holds_leave_no_rows_after_their_expiry(
-    store: SqliteAccountStore, path: Path
-) -> None:
-    customer = open_account(store, credits=100)
-    for end in (store.settle, store.refund):
-        for _ in range(10):
-            end(take_hold(store, customer, now_us=START), now_us=START)
-    store.read_account(customer.account_id, now_us=after(120))
-    assert rows_of(path, "holds") == 0
-
-
-def test_the_next_record_of_an_account_deletes_only_its_expired_records(
-    store: SqliteAccountStore, path: Path
-) -> None:
-    ours, theirs = (open_account(store).account_id for _ in range(2))
-    for account_id in (ours, theirs):
-        for scope, at in (("a", 0), ("b", 99)):
-            claim_record(store, account_id, scope, at)
-    claim_record(store, ours, "c", 100 + CLOCK_SKEW_S)
-    assert rows_of(path, f"records WHERE account_id = '{ours}'") == 2
-    assert rows_of(path, f"records WHERE account_id = '{theirs}'") == 2
-
-
-def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
-    """Claim a record that counts for 100 seconds."""
-    record = IdempotencyRecord(
-        account_id=account_id,
-        scope=scope,
-        fingerprint="f",
-        hold_id=f"{scope}-{at}",
-        done=False,
-        lease_until_us=after(at + 60),
-        forget_us=after(at + 100),
-    )
-    assert store.claim_record(record, now_us=after(at)) is None
-
-
-def rows_of(path: Path, table: str) -> int:
-    """Return the number of rows in the file, read without the store."""
-    other = sqlite3.connect(path)
-    (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
-    other.close()
-    return int(rows)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.accounts.customer import START, Customer, MakeAccount, after, take_hold
+from tests.integration.accounts.customer import (
+    START,
+    Customer,
+    MakeAccount,
+    after,
+    begin,
+    take_hold,
+)
+from tests.integration.accounts.idempotent_calls import FORM, Unreachable
 
 from blur.account_status import RateLimit
+from blur.accounts import idempotency
 from blur.accounts.model import Weight
 from blur.errors import RateLimitError
 
@@ -128,3 +137,37 @@ def test_an_expired_hold_is_not_charged_and_adds_no_weight(
     status = store.settle(hold, now_us=hold.expires_us, weight=Weight(9, LIMIT))
     assert (status.credits_charged, status.credits_left) == (0, 5)
     assert status.rate.remaining == 10
+
+
+def test_an_uncharged_call_with_a_key_adds_its_weight(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    limit = RateLimit(per_minute=60, burst=20)
+    weight = Weight(4, limit)
+    customer = make_account(credits=5, limit=limit)
+    failed = begin(store, customer.hold(), FORM, now_us=START)
+    status = idempotency.rollback(store, failed, now_us=START, weight=weight)
+    assert status.rate.remaining == 15
+    charged = begin(store, customer.hold(), FORM, now_us=START)
+    assert idempotency.commit(store, charged, now_us=START).rate.remaining == 14
+    for end, remaining in ((idempotency.commit, 9), (idempotency.rollback, 4)):
+        replay = begin(store, customer.hold(), FORM, now_us=START)
+        assert end(store, replay, now_us=START, weight=weight).rate.remaining == remaining
+    replay = begin(store, customer.hold(), FORM, now_us=START)
+    out = Unreachable(store, "add_weight")
+    assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
+
+
+def test_free_calls_and_calls_whose_record_was_taken_over_add_their_weight(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    limit = RateLimit(per_minute=60, burst=20)
+    weight = Weight(4, limit)
+    customer = make_account(credits=5, limit=limit)
+    free = begin(store, customer.hold(0), None, now_us=START)
+    assert idempotency.commit(store, free, now_us=START, weight=weight).rate.remaining == 15
+    first = begin(store, customer.hold(), FORM, now_us=START)
+    assert first.record is not None
+    store.release_record(first.record)
+    status = idempotency.commit(store, first, now_us=START, weight=weight)
+    assert (status.credits_charged, status.rate.remaining) == (0, 10)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.accounts.customer import START, after, key_record, open_account
-from tests.integration.accounts.test_dynamo_cost import DEFAULT_LIMIT, KILOBYTE, Bill, size
+from tests.integration.accounts.dynamo_bill import DEFAULT_LIMIT, KILOBYTE, Bill, size
 from tests.integration.jobs.job_owner import FINAL_STATES, JobOwner, new_job, process
 
 from blur.accounts.dynamo.account_store import DynamoAccountStore

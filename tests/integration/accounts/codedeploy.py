@@ -1,0 +1,59 @@
+"""Lambda and CodeDeploy, as the check of a new version uses them."""
+
+from __future__ import annotations
+
+import io
+import json
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from bgblur.serving.proxy_events import InvocationContext
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+    from blur.api.router import Router
+
+
+class Session:
+    """An AWS session with Lambda, which runs a version, and CodeDeploy, which gets the result."""
+
+    def __init__(self, version: Router) -> None:
+        self.version = version
+        self.reported: list[dict[str, str]] = []
+        self.invoked: list[str] = []
+
+    def create_client(self, service: str, config: Config) -> Session:
+        assert service in {"lambda", "codedeploy"}
+        assert config
+        return self
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto's
+        self.invoked.append(FunctionName)
+        reply = self.version(json.loads(Payload), InvocationContext())
+        return {"Payload": io.BytesIO(json.dumps(reply).encode())}
+
+    def put_lifecycle_event_hook_execution_status(self, **result: str) -> None:
+        self.reported.append(result)
+
+
+def broken_version(error: BaseException) -> Router:
+    def fail(*_: object) -> None:
+        raise error
+
+    return cast("Router", fail)
+
+
+class CodeDeploy(BaseHTTPRequestHandler):
+    """The API of CodeDeploy, which keeps the requests."""
+
+    received: ClassVar[list[dict[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""

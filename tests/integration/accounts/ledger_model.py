@@ -1,0 +1,29 @@
+"""A call in the model of the ledger, which the stores are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.integration.accounts.customer import START
+
+from blur.accounts.hold_states import HoldState
+from blur.accounts.model import SECOND_US, Hold, Instant
+
+REMEMBERED_US = 15 * SECOND_US
+"""The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
+
+
+@dataclass
+class Call:
+    """One call in the model."""
+
+    hold: Hold
+    server: int
+    state: HoldState = HoldState.HELD
+    ended_us: Instant = START
+    """The time when it was settled or refunded, by the first server's clock; START if it
+    expired."""
+
+    def is_remembered(self, now_us: Instant) -> bool:
+        """Return whether every store still has the call's state."""
+        return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US
