@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.integration.accounts.customer import START, after, open_account, record_of, take_hold
 from tests.integration.accounts.recorded_store import sent, store, table
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 if TYPE_CHECKING:
     from blur.accounts.dynamo.account_store import DynamoAccountStore

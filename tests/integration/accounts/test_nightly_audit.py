@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from tests.integration.accounts.customer import (
-    START,
-    after,
-    key_record,
-    open_account,
-    take_hold,
-)
+from tests.integration.accounts.customer import START, after, key_record, open_account, take_hold
 from tests.integration.accounts.recorded_store import sent, store, table
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 from bgblur.cli import main
 from blur import audit_handler

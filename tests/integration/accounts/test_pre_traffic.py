@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from tests.documents import ROOT
 from tests.integration.accounts.codedeploy import CodeDeploy, Session, broken_version
 from tests.integration.accounts.recorded_store import sent, store, table
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur import pre_traffic_handler

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.accounts.customer import START, after, open_account
 from tests.integration.jobs.job_owner import FINAL_STATES, JobOwner, new_job, process
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 from blur.accounts.dynamo.account_store import DynamoAccountStore
 from blur.accounts.dynamo.client import open_client
@@ -17,7 +16,7 @@ from blur.jobs.dynamo.job_store import DynamoJobStore
 from blur.jobs.model import Notification, ObjectState, object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from blur.jobs.ports import JobStore
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
-from tests.integration.stack.test_template import ROOT, codes, resources, template
+from tests.documents import ROOT
+from tests.integration.stack.template_file import codes, resources, template
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur import audit_handler, job_handler
 from blur.app import build_app
 from blur.errors import ApiError
 from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["resources", "template"]  # fixtures
 

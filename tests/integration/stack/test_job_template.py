@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 from blur import job_keeper_handler
 from blur.jobs.runner import MAX_ATTEMPTS

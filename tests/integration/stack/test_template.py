@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import fields
 from importlib import import_module
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import yaml
+from tests.documents import ROOT
+from tests.integration.stack.template_file import resources, statements, template
 
 from blur.accounts.dynamo import schema
-from blur.errors import ApiError
 from blur.imaging.matting.models import MODELS
 from blur.pre_traffic_handler import ACCOUNT_ID, NEW_VERSION
 from blur.settings import Settings, variable_of
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.cors import CORS
 
-ROOT = Path(__file__).parents[3]
+__all__ = ["resources", "template"]  # fixtures
 
 LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_CONNECTIONS_PER_ADDRESS": "only for the embedded server",
@@ -39,36 +37,6 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is below it",
     "BLUR_SITE_DIR": "the container image has it there",
 }
-WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
-CODES_OF_THE_GATEWAY = {"forbidden"}
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's functions, each replaced by its argument."""
-
-
-def _function(loader: yaml.Loader, _: str, node: yaml.Node) -> object:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
-
-
-_Loader.add_multi_constructor("!", _function)
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    text = (ROOT / "template.yaml").read_text("utf-8")
-    read: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    return read
-
-
-@pytest.fixture(scope="module")
-def resources(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of each resource."""
-    return {name: each["Properties"] for name, each in template["Resources"].items()}
 
 
 def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
@@ -173,19 +141,6 @@ def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any])
     ]
 
 
-def test_a_domain_is_mapped_to_the_stage_only_if_it_is_set(template: dict[str, Any]) -> None:
-    resources = template["Resources"]
-    for name, condition in (
-        ("Domain", "HasDomain"),
-        ("DomainMapping", "HasDomain"),
-        ("DomainRecord", "HasHostedZone"),
-    ):
-        assert resources[name]["Condition"] == condition
-    mapping = resources["DomainMapping"]["Properties"]
-    assert mapping["BasePath"] == ["HasBasePath", "BasePath", "AWS::NoValue"]
-    assert mapping["Stage"] == "Api.Stage"
-
-
 def test_every_deployed_stage_has_tags() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     for stage in ("staging", "production"):
@@ -214,44 +169,6 @@ def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
     assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
 
 
-def test_every_path_and_the_key_of_remove_bgs_clients_reach_the_function(
-    template: dict[str, Any], resources: dict[str, Any]
-) -> None:
-    routes = [event["Properties"] for event in resources["BlurFunction"]["Events"].values()]
-    assert {(route["Path"], route["Method"]) for route in routes} == {
-        ("/", "ANY"),
-        ("/{proxy+}", "ANY"),
-    }
-    text = yaml.dump(template)
-    assert "ApiKeyRequired" not in text
-    assert "ApiKeySourceType" not in text
-
-
-def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) -> None:
-    answers = resources["Api"]["GatewayResponses"]
-    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(answers)
-    for name, answer in answers.items():
-        body = json.loads(answer["ResponseTemplates"]["application/json"])
-        retry = {"retry_after"} if name in WITH_RETRY else set()
-        assert set(body) == {"error", "errors"}, name
-        assert set(body["error"]) == {"code", "message", "request_id"} | retry, name
-        assert body["error"]["request_id"] == "req_$context.requestId"
-        assert body["error"]["code"] in codes(ApiError) | CODES_OF_THE_GATEWAY, name
-        (removebg,) = body["errors"]
-        assert set(removebg) == {"title", "code", "detail"}, name
-        assert all(type(text) is str and text for text in removebg.values()), name
-        headers = answer["ResponseParameters"]["Headers"]
-        assert headers["Access-Control-Allow-Origin"] == "'*'"
-        assert headers["X-Credits-Charged"] == "'0'"
-        assert headers["X-Content-Type-Options"] == "'nosniff'"
-        assert headers["Cache-Control"] == "'no-store'"
-        assert ("Retry-After" in headers) == (name in WITH_RETRY), name
-        assert headers.get("Retry-After", "'1'").strip("'").isdecimal(), name
-    too_large = answers["REQUEST_TOO_LARGE"]
-    assert too_large["StatusCode"] == 413
-    assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
-
-
 @pytest.mark.parametrize(
     "name", ["AuditFunction", "PreTrafficFunction", "JobWorkerFunction", "JobKeeperFunction"]
 )
@@ -278,15 +195,3 @@ def test_a_new_version_gets_traffic_only_after_its_check(resources: dict[str, An
     assert account["Condition"] == {"ForAllValues:StringEquals": keys}
     longest_s = resources["PreTrafficFunction"]["Timeout"]
     assert longest_s > 2 * 28  # a cold start and the longest call
-
-
-def statements(resources: dict[str, Any], role: str = "BlurRole") -> list[dict[str, Any]]:
-    (policy,) = resources[role]["Policies"]
-    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-    assert found
-    return found
-
-
-def codes(error: type[ApiError]) -> set[str]:
-    below = {code for child in error.__subclasses__() for code in codes(child)}
-    return below | ({error.code} if "code" in vars(error) else set())

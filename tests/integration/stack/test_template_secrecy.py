@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.stack.test_template import resources, statements, template
+from tests.integration.stack.template_file import resources, statements, template
 
 from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
 from blur.storage.large_results import RESULTS

@@ -1,0 +1,111 @@
+"""Wrong commands and settings end with a clear message."""
+
+from __future__ import annotations
+
+import re
+import socket
+from contextlib import closing
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blur.accounts import keys
+from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.clock import now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.commands.conftest import Command
+
+NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("accounts", "show", "nobody123456"), 1, "Error"),
+        (("keys", "revoke", "nonsense"), 1, "name a key by its prefix"),
+        (("keys", "issue", "--expires", "soon"), 2, "not a duration"),
+        (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
+        (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
+        (("accounts", "top-up", "nobody123456", "9" * 30), 2, "range"),
+        (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "must not be 0"),
+        (("accounts", "top-up", "nobody123456", "0.1"), 2, f"'0.1' {NO_CREDITS}"),
+        (("accounts", "top-up", "nobody123456", "ten"), 2, f"'ten' {NO_CREDITS}"),
+        (("accounts", "top-up", "nobody123456", "0"), 2, "range from 0.25 to 1000000000000"),
+        (("accounts", "adjust", "nobody123456", "-0.3", "--note", "x"), 2, f"'-0.3' {NO_CREDITS}"),
+        (("accounts", "create", "shop", "--credits", "0.333"), 2, f"'0.333' {NO_CREDITS}"),
+        (("keys", "issue", "--credits", "1,5"), 2, f"'1,5' {NO_CREDITS}"),
+        (("accounts", "ledger", "nobody123456"), 1, "nobody123456"),
+        (("keys", "issue", "--account", "nobody"), 1, "nobody"),
+        (("keys", "issue", "--expires", "999999999d"), 2, "to 36500d"),
+        (("keys", "issue", "--expires", "0s"), 2, "from 1s"),
+        (("keys", "issue", "--rate", "1" + 40 * "0"), 2, "range"),
+        (("keys", "issue", "--burst", "200000000000"), 2, "range"),
+        (("keys", "issue", "--burst", "0"), 2, "range"),
+        (("keys", "issue", "--credits", "1" + 40 * "0"), 2, "range"),
+        (("keys", "issue", "--name", 1_100 * "n"), 2, "1100 characters"),
+        (("keys", "issue", "--account", 3_000 * "a"), 2, "3000 characters"),
+        (("keys", "limit", "bb_live_nobody123456_abcd", "--burst", "9" * 20), 2, "range"),
+        (("keys", "rotate", "bb_live_nobody123456_abcd", "--grace", "99999d"), 2, "to 36500d"),
+        (("keys", "revoke", 1_100 * "k", "--yes"), 2, "1100 characters"),
+        (("accounts", "create", 1_100 * "n"), 2, "1100 characters"),
+        (("accounts", "create", "two\nlines"), 2, "line break"),
+        (("accounts", "create", "shop", "--credits", "-1"), 2, "range"),
+        (("accounts", "show", 3_000 * "a"), 2, "3000 characters"),
+        (("accounts", "audit", 3_000 * "a"), 2, "3000 characters"),
+        (("accounts", "top-up", "nobody123456", "5", "--entry-id", ""), 2, "must not be empty"),
+        (("accounts", "top-up", "nobody123456", "5", "--entry-id", " "), 2, "must not be empty"),
+        (("accounts", "top-up", "nobody123456", "5", "--entry-id", 1_100 * "e"), 2, "1100"),
+        (("accounts", "top-up", "nobody123456", "5", "--note", 1_100 * "e"), 2, "1100"),
+        (("accounts", "top-up", "nobody123456", "5", "--note", "\udcff"), 2, "printed"),
+        (("accounts", "adjust", "nobody123456", "1", "--note", "", "--yes"), 2, "must not be"),
+    ],
+)
+def test_a_wrong_command_prints_one_clear_line(
+    arguments: tuple[str, ...], code: int, message: str, bgblur: Command, tmp_path: Path
+) -> None:
+    with closing(SqliteAccountStore(tmp_path / "accounts.db")) as store:
+        store.create_account(keys.new_account_id(token_bytes), "another", now_us=now())
+    done = bgblur(*arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "BLUR_PRICE",
+            "free",
+            "BLUR_PRICE='free' is not a number of credits",
+        ),
+        ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
+        ("BLUR_MODEL", "u3net", "Choose one of: u2netp"),
+        ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
+    ],
+)
+def test_the_error_for_a_wrong_setting_names_it(
+    variable: str, value: str, message: str, bgblur: Command
+) -> None:
+    done = bgblur("serve", "--port", "0", **{variable: value})
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_error_for_a_port_in_use_names_it(bgblur: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = bgblur("serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
+
+
+def test_the_error_for_a_missing_store_is_clear(bgblur: Command, tmp_path: Path) -> None:
+    (tmp_path / "accounts.db").mkdir()
+    done = bgblur("accounts", "list")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
