@@ -177,8 +177,9 @@ TRIALS ?= small
 # These trials compare times under attack with usual times, so no other trials run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
 # These trials mostly wait for time limits, which are too short for a busy machine.
-WAITING := $(addprefix tests/,attack/test_shares.py faults/test_dynamo_outages.py \
-	faults/test_outage.py faults/test_sqlite_outages.py faults/test_waiting.py)
+WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
+	faults/test_dynamo_outages.py faults/test_outage.py faults/test_sqlite_outages.py \
+	faults/test_waiting.py)
 untimed: $(TEST_READY) $(MINISTACK_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
 		tests/faults tests/attack $(PYTEST)

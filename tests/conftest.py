@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
     from tests.integration.storage.s3_server import S3Server
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
-    "tests/integration/jobs/test_aws_",
+    *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
 )
 """Path prefixes. The files below each prefix share servers, so one process runs their tests."""
 SEPARATE = (
-    *("tests/browser/test_page_jobs_killed.py", "tests/browser/test_page_jobs.py"),
+    "tests/browser/test_page_jobs",
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),

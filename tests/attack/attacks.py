@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from requests_toolbelt import MultipartEncoder
 from tests.attack.attackers import Attack
-from tests.attack.bombs import SCAN
+from tests.attack.many_scans import SCAN
 from tests.documents import ROOT
 from tests.integration.running import BGBLUR, Running
 from tests.integration.test_workers import jpeg

@@ -9,20 +9,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from tests.attack.chunks import (
-    LONG,
-    SHORT,
-    Entry,
-    directory,
-    patched,
-    png,
-    png_chunk,
-    segment,
-    sized,
-    tiff,
-    zeros,
-)
-from tests.attack.damaged_files import SIDE_PX, sample
+from tests.attack.chunks import LONG, SHORT, patched, png, png_chunk, segment, sized, tiff, zeros
+from tests.attack.damaged_files import SIDE_PX
+from tests.attack.many_scans import scanned, scanned_tiff, scans
 from tests.documents import ROOT
 from tests.unit.imaging.decode import sample_files
 from tests.unit.imaging.pictures import saved
@@ -35,8 +24,6 @@ CORPUS: Path = ROOT / "tests" / "attack" / "corpus" / "images"
 GIGABYTE = 10**9
 LARGE = 7000
 """The side of a square that is just within the limit on pixels, so that it is decoded."""
-SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
-"""A scan without data: it is a run of end-of-block codes."""
 
 
 @cache
@@ -44,62 +31,6 @@ def plain(file_format: str) -> bytes:
     """Return a uniform square of `SIDE_PX`; only its header is used."""
     picture = Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200))
     return saved(picture.convert("P") if file_format == "GIF" else picture, file_format)
-
-
-def scans() -> bytes:
-    """Return a JPEG that is repainted 5,000 times."""
-    progressive = sample("progressive jpeg")
-    return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
-
-
-def scanned(side: int, scans: int) -> bytes:
-    """Return a progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
-
-    The first scan has the DC coefficients, one bit each. Each of the other scans has a single
-    frequency of one component, coded as runs of 32,767 blocks without a coefficient.
-    """
-    blocks = (-(-side // 8)) ** 2
-    frame = struct.pack(">BHHB", 8, side, side, 3) + b"".join(
-        bytes([c, 0x11, 0]) for c in (1, 2, 3)
-    )
-    tables = _huffman(0x00, 0) + _huffman(0x10, 0xE0)
-    runs = _packed("0" + "1" * 14, -(-blocks // 32_767))
-    first = segment(0xDA, bytes([3, 1, 0, 2, 0, 3, 0, 0, 0, 0])) + bytes(-(-3 * blocks // 8))
-    more = b"".join(
-        segment(0xDA, bytes([1, 1 + number // 63, 0, 1 + number % 63, 1 + number % 63, 0])) + runs
-        for number in range(scans - 1)
-    )
-    quantizers = segment(0xDB, bytes([0]) + bytes([1]) * 64)
-    return b"\xff\xd8" + quantizers + segment(0xC2, frame) + tables + first + more + b"\xff\xd9"
-
-
-def _huffman(kind: int, symbol: int) -> bytes:
-    """A table with two symbols, with the codes 0 and 10."""
-    return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
-
-
-def _packed(code: str, count: int) -> bytes:
-    bits = code * count
-    bits += "1" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8).replace(b"\xff", b"\xff\0")
-
-
-def scanned_tiff(side: int, scans: int) -> bytes:
-    """Return a TIFF whose only strip is such a JPEG."""
-    data = scanned(side, scans)
-    entries: list[Entry] = [
-        (256, LONG, 1, side),
-        (257, LONG, 1, side),
-        (258, SHORT, 3, struct.pack("<HHHH", 8, 8, 8, 0)),
-        (259, SHORT, 1, 7),
-        (262, SHORT, 1, 6),
-        (277, SHORT, 1, 3),
-        (278, LONG, 1, side),
-        (279, LONG, 1, len(data)),
-        (530, SHORT, 2, struct.pack("<HH", 1, 1)),
-    ]
-    start = len(directory([*entries, (273, LONG, 1, 0)]))
-    return directory([*entries, (273, LONG, 1, start)]) + data
 
 
 def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
@@ -263,7 +194,6 @@ BOMBS: dict[str, Make] = {
     ).read_bytes,
 }
 """The files by their names; each file is made when it is needed."""
-
 HEAVY: dict[str, Make] = {
     "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
         (LARGE, LARGE), png_chunk(b"cICP", bytes((9, 16, 0, 1))), depth=16, colour=6

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from events import make
 from PIL import Image
-from tests.attack.bombs import BOMBS, HEAVY, LARGE, made, plain, scanned, scanned_tiff
+from tests.attack.bombs import BOMBS, HEAVY, LARGE, made, plain
 from tests.attack.chunks import png_chunk, segment, zipped
 from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, decode_all
+from tests.attack.many_scans import scanned, scanned_tiff
 from tests.attack.target import blur, outcome_of
 from tests.attack.unusual_files import ABSURD, sizes
 from tests.trials import Part, record, size

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.browser.photos import SCREENS
+from tests.browser.photos import SCREENS, picture
 from tests.browser.visit import Visit
 from tests.integration.storage.conftest import Api, by_link, serve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["by_link"]
@@ -104,3 +104,16 @@ def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Browse
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)
     yield context
     context.close()
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Return a folder with four photos, a broken one, and files that are not photos."""
+    folder = tmp_path / "summer"
+    for name in ("a.jpg", "b.png", "sub/a.jpg", "sub/ä b.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture())
+    (folder / "broken.jpg").write_bytes(b"this is not an image")
+    (folder / "notes.txt").write_bytes(b"text")
+    (folder / ".hidden.jpg").write_bytes(picture())
+    return folder

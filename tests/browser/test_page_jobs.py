@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
-import requests
-from tests.browser.photos import answered, files, picture
+from tests.browser.page_jobs import ENDED_MS, choose, job_of, wait_for_end
+from tests.browser.photos import answered
 from tests.browser.visit import Visit, fits, serious
-from tests.integration.storage.conftest import Api, issue, serve
+from tests.integration.storage.conftest import Api, issue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from playwright.sync_api import BrowserContext, Download
 
-    from playwright.sync_api import Browser, BrowserContext, Download, Route
-
-UPLOADS = "**/media/jobs"
-ENDED_MS = 100_000
 COUNT_LISTENERS = """() => {
   const counts = new Map();
   for (const [method, change] of [["addEventListener", 1], ["removeEventListener", -1]]) {
@@ -37,51 +31,8 @@ COUNT_LISTENERS = """() => {
 """Counts the listeners of signals that can still be aborted."""
 
 
-@pytest.fixture(scope="session")
-def without_jobs(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server without storage, which therefore has no jobs."""
-    yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Path:
-    """Return a folder with four photos, a broken one, and files that are not photos."""
-    folder = tmp_path / "summer"
-    for name in ("a.jpg", "b.png", "sub/a.jpg", "sub/ä b.jpg"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(picture())
-    (folder / "broken.jpg").write_bytes(b"this is not an image")
-    (folder / "notes.txt").write_bytes(b"text")
-    (folder / ".hidden.jpg").write_bytes(picture())
-    return folder
-
-
-def choose(visit: Visit, album: Path, key: str | None = None) -> None:
-    """Use a key and choose the folder."""
-    visit.use_key(key or visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
-    visit.page.set_input_files("#folder", album)
-    visit.page.wait_for_selector("#job[data-state=draft]")
-
-
-def wait_for_title(visit: Visit, text: str) -> None:
-    script = "(text) => document.getElementById('job-title').textContent.includes(text)"
-    visit.page.wait_for_function(script, arg=text, timeout=ENDED_MS)
-
-
-def wait_for_end(visit: Visit) -> None:
-    visit.page.wait_for_selector("#job[data-state=done]", timeout=ENDED_MS)
-
-
 def saved(download: Download) -> Path:
     return Path(download.path())
-
-
-def job_of(visit: Visit, key: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the API's document of the page's job."""
-    job_id = visit.page.inner_text("#job-id")
-    url = f"{visit.api.server.url}/v2/jobs/{job_id}"
-    return requests.get(url, headers={"ApiKey": key}, timeout=30).json()
 
 
 def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
@@ -164,73 +115,6 @@ def test_a_reload_continues_to_show_the_job(visit: Visit, album: Path) -> None:
     assert visit.page.is_visible("#job-zip")
 
 
-def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photos(
-    visit: Visit, album: Path
-) -> None:
-    key = issue(visit.api.env)
-    passed: list[str] = []
-
-    def pass_two(route: Route) -> None:
-        if len(passed) < 2:
-            passed.append(route.request.url)
-            route.continue_()  # the other uploads never get a response
-
-    visit.page.route(UPLOADS, pass_two)
-    choose(visit, album, key)
-    visit.page.click("#go")
-    wait_for_title(visit, "Uploading 2 of 5")
-    visit.page.on("dialog", lambda dialog: dialog.accept())
-    visit.page.reload()
-    wait_for_title(visit, "interrupted after 2 of 5")
-    visit.page.unroute(UPLOADS)
-    visit.asked.clear()
-    with visit.page.expect_file_chooser() as chooser:
-        visit.page.click("#job-again")
-    chooser.value.set_files(album)
-    wait_for_end(visit)
-    assert len([url for url in visit.asked if url.endswith("/media/jobs")]) == 3
-    assert job_of(visit, key)["counts"] == {
-        "received": 5,
-        "done": 4,
-        "failed": 1,
-        "cancelled": 0,
-        "charged": 4,
-    }
-    assert visit.balance(key) == 96
-
-
-def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
-    visit: Visit, album: Path
-) -> None:
-    # The page uploads three photos at a time: the fourth upload starts after another one has ended.
-    # The failure of one upload interrupts the other two, which can have arrived by then.
-    visit.page.route(UPLOADS, partial(answered, status=403, json={}))
-    visit.page.route(UPLOADS, lambda route: route.continue_(), times=3)
-    choose(visit, album)
-    visit.page.click("#go")
-    wait_for_title(visit, "interrupted after")
-    assert "status 403" in visit.page.inner_text("#job-alert")
-    visit.page.wait_for_selector("#job-close:visible")
-    visit.page.click("#job-close")
-    wait_for_end(visit)
-    assert re.search(r"of [123] photos? ", visit.page.inner_text("#job-title"))
-
-
-def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, album: Path) -> None:
-    error = {"code": "image_too_large", "message": "Too large.", "request_id": "req_1"}
-    visit.page.route(UPLOADS, partial(answered, status=413, json={"error": error}), times=1)
-    visit.page.route(UPLOADS, lambda route: route.abort(), times=1)
-    visit.page.route(UPLOADS, partial(answered, status=503, body="later"), times=1)
-    visit.page.route("**/close", lambda route: route.abort(), times=1)
-    choose(visit, album)
-    visit.page.click("#go")
-    wait_for_end(visit)
-    assert " of 4 photos done" in visit.page.inner_text("#job-title")
-    assert visit.page.inner_text("#job-title").endswith(", 1 not uploaded")
-    visit.page.click("#job-failed")
-    assert "This photo is too large. Too large." in visit.page.inner_text("#job-failure-items")
-
-
 def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     key = issue(visit.api.env, funds=1)
     choose(visit, album, key)
@@ -258,44 +142,6 @@ def test_a_key_of_another_account_cannot_see_the_job(visit: Visit, album: Path) 
     visit.use_key(visit.api.other_key)
     alert = "() => document.getElementById('job-alert').textContent.includes('no such job')"
     visit.page.wait_for_function(alert)
-
-
-def test_many_photos_become_a_job_and_few_photos_become_a_list(visit: Visit) -> None:
-    visit.page.set_input_files("#file", files(*(f"{number}.jpg" for number in range(24))))
-    visit.page.wait_for_selector("#queue:visible")
-    assert visit.page.is_hidden("#job")
-    visit.page.set_input_files("#file", files(*(["same.jpg"] * 2), *map(str, range(23))))
-    visit.page.wait_for_selector("#job[data-state=draft]")
-    assert visit.page.inner_text("#job-title") == "25 photos"
-    visit.page.click("#job-remove")
-    assert visit.page.is_visible("#queue")
-
-
-def test_a_dropped_folder_becomes_a_job(visit: Visit, album: Path) -> None:
-    devtools = visit.page.context.new_cdp_session(visit.page)
-    data = {"items": [], "files": [str(album)], "dragOperationsMask": 1}
-    for step in ("dragEnter", "dragOver", "drop"):
-        event = {"type": step, "x": 300, "y": 300, "data": data}
-        devtools.send("Input.dispatchDragEvent", event)
-    visit.page.wait_for_selector("#job[data-state=draft]")
-    assert visit.page.inner_text("#job-title") == "5 photos from summer"
-
-
-def test_a_folder_without_photos_is_an_error(visit: Visit, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_bytes(b"text")
-    visit.page.set_input_files("#folder", tmp_path)
-    assert "no photo in this folder" in visit.failure()
-    assert visit.page.is_hidden("#job")
-
-
-def test_a_server_without_jobs_offers_no_folders(chromium: Browser, without_jobs: Api) -> None:
-    context = chromium.new_context()
-    visit = Visit.begun(context, without_jobs)
-    assert visit.page.is_hidden("#choose-folder")
-    visit.page.set_input_files("#file", files(*map(str, range(25))))
-    visit.page.wait_for_selector("#queue:visible")
-    assert visit.page.is_hidden("#job")
-    context.close()
 
 
 def test_a_job_fits_the_window_and_axe_finds_no_serious_problem(

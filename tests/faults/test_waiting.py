@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import socket
-import sqlite3
 import struct
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,7 +17,7 @@ from events import make
 from PIL import Image
 from tests.faults.balances import Balances, open_balances
 from tests.faults.conftest import PRICE
-from tests.faults.processes import workers
+from tests.faults.patience import WAIT_S, until
 from tests.integration.running import Running, running
 from tests.trials import Part, record
 
@@ -35,7 +29,6 @@ if TYPE_CHECKING:
 
 HOLD_TTL_S = 60
 """Long enough for a slow photo on a loaded machine."""
-WAIT_S = 60
 BY = "tests/faults/test_waiting.py"
 SMALL = make.jpeg()
 RESET = struct.pack("ii", 1, 0)
@@ -98,31 +91,10 @@ def post(server: Running, key: str, photo: bytes) -> requests.Response:
     )
 
 
-def account(server: Running, key: str) -> requests.Response:
-    return requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=WAIT_S)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {WAIT_S} s"
-        time.sleep(0.02)
-
-
 def photos_worked_on(server: Running) -> int:
     """Return the number of photos that a worker processed, by the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
-
-
-@contextmanager
-def locked(env: dict[str, str]) -> Iterator[None]:
-    """Keep the accounts' file locked, as another process could."""
-    path = env["BLUR_ACCOUNTS"].removeprefix("sqlite:")
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-        connection.execute("ROLLBACK")
 
 
 @pytest.mark.timeout(300)
@@ -221,46 +193,3 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
     assert newcomer.settled(after_s=HOLD_TTL_S) == 2
     assert balances.settled(after_s=HOLD_TTL_S) == statuses.count(200)
     store.close()
-
-
-@pytest.mark.timeout(300)
-def test_a_locked_store_delays_only_account_calls_and_these_only_for_a_limited_time(
-    tmp_path: Path, env: dict[str, str], balances: Balances
-) -> None:
-    with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
-        assert account(server, balances.key).status_code == 200
-        with locked(env):
-            began_s = time.monotonic()
-            calls = [pool.submit(account, server, balances.key) for _ in range(12)]
-            for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
-                assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
-            assert not wait(calls, timeout=0).done  # longer than all of these requests
-            for call in calls:
-                assert call.result().status_code == 503
-                assert int(call.result().headers["Retry-After"]) >= 1
-            assert time.monotonic() - began_s < 30
-            longest_s = time.monotonic() - began_s
-        until(lambda: account(server, balances.key).status_code == 200)
-    record(
-        Part.FAULTS,
-        "The accounts' file locked by another process",
-        f"{len(calls)} account calls at the same time",
-        f"each answered 503 within {longest_s:.0f} s; page, reference and `/health` answered "
-        "meanwhile",
-        by=BY,
-    )
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_failed_account_process_is_replaced_and_does_not_delay_the_page(
-    tmp_path: Path, env: dict[str, str], balances: Balances, number: signal.Signals
-) -> None:
-    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
-        (worker,) = workers(server.process.pid, "account")
-        os.kill(worker, number)
-        call = pool.submit(account, server, balances.key)
-        assert requests.get(server.url, timeout=WAIT_S).status_code == 200
-        assert call.result().status_code in {200, 503}
-        until(lambda: account(server, balances.key).status_code == 200)
-        assert workers(server.process.pid, "account") != [worker]

@@ -1,4 +1,4 @@
-"""What `bgblur jobs` prints about a job, a long wait and a wrong command."""
+"""The output of `bgblur jobs` about a job, a long wait and a wrong command."""
 
 from __future__ import annotations
 

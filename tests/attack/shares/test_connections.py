@@ -1,0 +1,128 @@
+"""The connections of one client leave space for others, and its requests are not delayed."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from tests import trials
+from tests.attack.raw_http import everything, head, replies
+from tests.attack.shares.shared_server import CLOSE, Served, photo_head
+
+from bgblur.serving.connections import MAX_CONNECTIONS
+from bgblur.serving.server import FILES
+from blur.settings import Settings
+
+HERE = "tests/attack/shares/test_connections.py"
+SOON_S = 5.0
+"""Long enough for one request on a busy machine, and shorter than all of the server's time-outs."""
+OFFERS = "/v2/uploads"
+PER_ADDRESS = Settings().connections_per_address
+
+
+def is_open(client: socket.socket) -> bool:
+    client.setblocking(False)  # noqa: FBT003 - as the socket has it
+    try:
+        return bool(client.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+    finally:
+        client.settimeout(60)
+
+
+def test_an_address_with_too_many_connections_loses_its_oldest(served: Served) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(served.connect()) for _ in range(PER_ADDRESS)]
+        served.health_s()
+        other = stack.enter_context(served.connect("127.0.0.2"))
+        assert not is_open(clients[0])
+        assert is_open(clients[-1])
+        assert is_open(other)
+
+
+def test_at_the_limit_connections_of_the_address_with_the_most_are_closed(served: Served) -> None:
+    with ExitStack() as stack:
+        few = [stack.enter_context(served.connect("127.0.0.9")) for _ in range(2)]
+        for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
+            for _ in range(MAX_CONNECTIONS // 3 + 1):
+                stack.enter_context(served.connect(address))
+        assert served.health_s() < SOON_S
+        assert served.blur().status_code == 200
+        assert all(map(is_open, few))
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "More connections than the server's limit",
+        f"{MAX_CONNECTIONS + 5} connections from 4 addresses",
+        "the longest idle connections of the address with the most are closed; `/health` and "
+        "photos still work",
+        by=HERE,
+    )
+
+
+@pytest.mark.parametrize("kind", ["answered already", "small bodies"])
+def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None:
+    key = f"ApiKey: {served.key}"
+    sent, drip = {
+        "answered already": (
+            head(key, "Content-Type: text/plain", "Content-Length: 9000000"),
+            b"x",
+        ),
+        "small bodies": (
+            head(key, "Content-Type: application/json", "Content-Length: 60000", target=OFFERS),
+            b"x" * 2_500,
+        ),
+    }[kind]
+    with ExitStack() as stack:
+        clients = []
+        for number in range(MAX_CONNECTIONS):
+            address = f"127.0.0.{2 + number // PER_ADDRESS}"
+            clients.append(stack.enter_context(served.connect(address)))
+            clients[-1].sendall(sent + drip)
+        for _ in range(3):
+            time.sleep(0.5)
+            for client in clients:
+                with suppress(OSError):  # the connection was closed for another one
+                    client.sendall(drip)
+            with served.connect("127.0.0.9") as other:
+                other.sendall(head(CLOSE, method="GET", target="/health"))
+                (reply,) = replies(everything(other))
+            assert reply.status == 200
+
+
+def test_a_server_can_open_more_files_than_it_has_connections(served: Served) -> None:
+    limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    now, most = map(int, line.split()[3:5])
+    assert now >= min(FILES, most) > 2 * MAX_CONNECTIONS
+
+
+def test_a_connection_with_a_running_request_of_a_key_stays_open(served: Served) -> None:
+    with ExitStack() as stack:
+        busy = stack.enter_context(served.connect())
+        busy.sendall(photo_head(served.key, "Content-Length: 100000", "Expect: 100-continue"))
+        assert busy.recv(100).startswith(b"HTTP/1.1 100 ")
+        for _ in range(PER_ADDRESS + 5):
+            stack.enter_context(served.connect())
+        served.health_s()
+        busy.sendall(b"x" * 100_000)
+        assert busy.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) -> None:
+    """Linux delays an acknowledgement by 40 ms; a request takes only a few milliseconds."""
+    with served.connect() as client:
+        times = []
+        for _ in range(30):
+            started = time.monotonic()
+            client.sendall(head(method="GET", target="/health"))
+            received = b""
+            while not received.endswith(b'{"status": "ok"}'):
+                received += client.recv(4096)
+            times.append(time.monotonic() - started)
+    # Only one of the best times, because the machine can be busy.
+    assert sorted(times)[5] < 0.03
