@@ -42,7 +42,7 @@ def test_an_account_id_is_unique(store: AccountStore, make_account: MakeAccount)
     assert (account.name, account.balance) == ("A customer", 5)
 
 
-def test_every_operation_rejects_an_unknown_account(store: AccountStore) -> None:
+def test_an_unknown_account_is_rejected_and_not_listed(store: AccountStore) -> None:
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.read_account(NOBODY, now_us=START)
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):

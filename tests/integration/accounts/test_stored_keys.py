@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("account", ["known", "unknown"])
-def test_every_operation_rejects_an_unknown_key(
+def test_an_unknown_key_is_not_revoked_expired_or_limited(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
     account_id = make_account().account_id if account == "known" else NOBODY
