@@ -71,7 +71,7 @@ def test_a_full_disk_under_load_loses_no_credit(
     record(
         Part.FAULTS,
         f"SQLite: disk full under load ({way})",
-        f"{ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
+        f"full {ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
         f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, "
         f"no credit lost; works again once there is space",
         by="tests/faults/test_disk_under_load.py",

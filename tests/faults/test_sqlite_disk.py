@@ -28,7 +28,7 @@ def results() -> Iterator[list[Result]]:
         return
     record(
         Part.FAULTS,
-        "SQLite: disk full or read-only, file locked, at each step of a call",
+        "SQLite: file locked, or disk full (limit on file sizes), at each step of a call",
         f"2 faults at {len(STEPS_OF_CALL)} steps, {len(created)} calls",
         summary(created),
         by="tests/faults/test_sqlite_disk.py",

@@ -63,7 +63,8 @@ def _report(new: Sequence[Mutant], gone: Sequence[Explanation]) -> None:
 def _record(portion: Portion, runner: MutantRunner, total: int) -> None:
     tried, survived = len(runner.mutants), len(runner.survivors)
     amount = f"{tried:,} mutants" if tried == total else f"{tried:,} of {total:,} mutants"
-    happened = f"tests detect {tried - survived:,}; {survived} without effect, as explained"
+    detected = f"tests detect {tried - survived:,}"
+    happened = f"{detected}; {survived} cannot be detected (the file has the reasons)"
     print(f"{portion.title}: {amount}, {happened}")  # noqa: T201 - as above
     record(Part.SECURITY, portion.title, amount, happened, by="tests/mutants/explained.toml")
 
