@@ -28,3 +28,7 @@ def test_commands_start_without_packages_that_only_the_api_uses(package: str) ->
 def test_a_command_starts_without_the_modules_of_other_commands(package: str) -> None:
     assert not loads(package, "import bgblur.cli")
     assert loads(package, f"import {package}")
+
+
+def test_a_process_without_a_model_does_not_load_the_runtime_of_models() -> None:
+    assert not loads("onnxruntime", "import bgblur.serving.server, bgblur.serving.worker_main")

@@ -6,7 +6,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import onnxruntime as ort
 from PIL import Image
 
 from blur.imaging.matting.models import FACES, PEOPLE
@@ -15,6 +14,7 @@ from blur.imaging.resample import resize, upscale
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import onnxruntime as ort
     from numpy.typing import NDArray
 
     from blur.imaging.arrays import RgbU8
@@ -101,6 +101,8 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     path = folder / spec.file
     if not path.is_file():
         raise ModelMissingError(path)
+    import onnxruntime as ort  # noqa: PLC0415 - slow, and processes without a model do not need it
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
