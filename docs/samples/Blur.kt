@@ -1,4 +1,4 @@
-// Blurs the background of a photo with OkHttp 4 or 5; call it off the main thread.
+// Blurs the background of a photo with OkHttp 4 or 5. Do not call this on the main thread.
 import java.io.File
 import java.io.IOException
 import java.util.UUID
@@ -12,7 +12,7 @@ import okhttp3.RequestBody.Companion.asRequestBody
 private val client = OkHttpClient.Builder().callTimeout(90, TimeUnit.SECONDS)
     .readTimeout(60, TimeUnit.SECONDS).build()
 
-/** Returns the image's bytes. A radius in percent looks the same at every size. An error's message is the JSON of the API. */
+/** Returns the image's bytes. A radius in percent looks the same at every size. On failure, the message of the exception is the API's JSON error. */
 fun blurBackground(photo: File, radius: String = "1%"): ByteArray {
     val form = MultipartBody.Builder().setType(MultipartBody.FORM)
         .addFormDataPart("radius", radius)
@@ -23,7 +23,7 @@ fun blurBackground(photo: File, radius: String = "1%"): ByteArray {
         .header("Idempotency-Key", UUID.randomUUID().toString())
         .post(form)
         .build()
-    // OkHttp follows a 303 by GET, so a large result comes from its link by itself.
+    // OkHttp follows a 303 with a GET request, so it fetches a large result from its link.
     client.newCall(request).execute().use { response ->
         val body = checkNotNull(response.body)
         if (response.code != 200) throw IOException(body.string())

@@ -26,7 +26,7 @@ func blurBackground(of photo: Data, radius: String = "1%") async throws -> Data 
     form.append(photo)
     form.append(Data("\r\n--\(boundary)--\r\n".utf8))
 
-    // URLSession follows a 303 by GET, so a large result comes from its link by itself.
+    // URLSession follows a 303 with a GET request, so it fetches a large result from its link.
     let (data, response) = try await URLSession.shared.upload(for: request, from: form)
     let status = (response as? HTTPURLResponse)?.statusCode ?? 0
     guard status == 200 else {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Blurs the background of photo.jpg with cURL (7.76 or later).
-# -L fetches a large result from its link; --fail-with-body makes an error the exit code.
+# -L fetches a large result from its link. --fail-with-body makes curl fail if the API returns an error.
 if curl --silent --show-error --fail-with-body -L \
   -H "ApiKey: YOUR_API_KEY" \
   -F "image=@photo.jpg" \
