@@ -34,7 +34,7 @@ def plain(file_format: str) -> bytes:
 
 
 def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
-    """Insert a piece into a photo many times."""
+    """Insert a piece into a photo `count` times."""
     return photo[:at] + piece * count + photo[at:]
 
 
@@ -56,7 +56,7 @@ def webp(canvas: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """Return a JPEG that claims this size, with the data of a small one."""
+    """Return a JPEG that claims this size, with the data of a small JPEG."""
     data = plain("JPEG")
     at = data.index(b"\xff\xc0")
     old = data[at + 5 : at + 9]
@@ -174,7 +174,7 @@ BOMBS: dict[str, Make] = {
     "webp that claims 1 x 1": partial(webp, 1),
     "bmp that claims 40,000 x 40,000": partial(bmp, 40_000, 40_000),
     "bmp that claims -40,000 rows": partial(bmp, 40_000, -40_000),
-    "bmp of the least height": partial(bmp, SIDE_PX, -(2**31)),
+    "bmp of the lowest possible height": partial(bmp, SIDE_PX, -(2**31)),
     "tiff whose directories form a loop": nested_tiff,
     "tiff of a million directories": chain_tiff,
     "tiff of a million strips": strips_tiff,

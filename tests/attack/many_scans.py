@@ -8,11 +8,11 @@ from tests.attack.chunks import LONG, SHORT, Entry, directory, segment
 from tests.attack.damaged_files import sample
 
 SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
-"""A scan without data: it is a run of end-of-block codes."""
+"""A scan that changes nothing: a run of end-of-block codes."""
 
 
 def scans() -> bytes:
-    """Return a JPEG that is repainted 5,000 times."""
+    """Return a JPEG with 5,000 additional scans that change nothing."""
     progressive = sample("progressive jpeg")
     return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
 
@@ -39,7 +39,7 @@ def scanned(side: int, scans: int) -> bytes:
 
 
 def _huffman(kind: int, symbol: int) -> bytes:
-    """A table with two symbols, with the codes 0 and 10."""
+    """Return a table with two symbols, with the codes 0 and 10."""
     return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
 
 
@@ -50,7 +50,7 @@ def _packed(code: str, count: int) -> bytes:
 
 
 def scanned_tiff(side: int, scans: int) -> bytes:
-    """Return a TIFF whose only strip is such a JPEG."""
+    """Return a TIFF whose only strip is the JPEG that `scanned` returns."""
     data = scanned(side, scans)
     entries: list[Entry] = [
         (256, LONG, 1, side),

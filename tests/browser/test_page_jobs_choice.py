@@ -1,4 +1,4 @@
-"""Which choices of files and folders on the page become a bulk job."""
+"""Choices of files and folders on the page, and whether they become a bulk job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def without_jobs(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server without storage, which therefore has no jobs."""
+    """Start a server without storage, and so without bulk jobs."""
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
@@ -43,7 +43,7 @@ def test_a_dropped_folder_becomes_a_job(visit: Visit, album: Path) -> None:
     assert visit.page.inner_text("#job-title") == "5 photos from summer"
 
 
-def test_a_folder_without_photos_is_an_error(visit: Visit, tmp_path: Path) -> None:
+def test_a_folder_without_photos_shows_an_error(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"text")
     visit.page.set_input_files("#folder", tmp_path)
     assert "no photo in this folder" in visit.failure()

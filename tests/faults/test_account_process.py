@@ -1,4 +1,4 @@
-"""Account calls while the accounts' file is locked, or after their process has failed."""
+"""Account calls while the accounts' file is locked, or after the account process has failed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.faults.patience import WAIT_S, until
 from tests.faults.processes import workers
+from tests.faults.until import WAIT_S, until
 from tests.integration.running import Running, running
 from tests.trials import Part, record
 
@@ -41,7 +41,7 @@ def locked(env: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_a_locked_store_delays_only_account_calls_and_these_only_for_a_limited_time(
+def test_with_a_locked_store_account_calls_get_503_in_time_and_pages_are_not_delayed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
@@ -51,7 +51,7 @@ def test_a_locked_store_delays_only_account_calls_and_these_only_for_a_limited_t
             calls = [pool.submit(account, server, balances.key) for _ in range(12)]
             for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
                 assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
-            assert not wait(calls, timeout=0).done  # longer than all of these requests
+            assert not wait(calls, timeout=0).done  # the account calls still wait
             for call in calls:
                 assert call.result().status_code == 503
                 assert int(call.result().headers["Retry-After"]) >= 1

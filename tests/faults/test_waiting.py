@@ -17,7 +17,7 @@ from events import make
 from PIL import Image
 from tests.faults.balances import Balances, open_balances
 from tests.faults.conftest import PRICE
-from tests.faults.patience import WAIT_S, until
+from tests.faults.until import WAIT_S, until
 from tests.integration.running import Running, running
 from tests.trials import Part, record
 
@@ -32,12 +32,12 @@ HOLD_TTL_S = 60
 BY = "tests/faults/test_waiting.py"
 SMALL = make.jpeg()
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: close with a reset."""
+"""The value of SO_LINGER with which `close` resets the connection."""
 
 
 @pytest.fixture(scope="module")
 def slow() -> bytes:
-    """Return a photo that takes about a second."""
+    """Return a photo that takes a worker about a second."""
     buffer = io.BytesIO()
     Image.open(io.BytesIO(SMALL)).resize((4000, 4000)).save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
@@ -92,7 +92,7 @@ def post(server: Running, key: str, photo: bytes) -> requests.Response:
 
 
 def photos_worked_on(server: Running) -> int:
-    """Return the number of photos that a worker processed, by the log."""
+    """Return the number of photos that a worker processed, from the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 
@@ -186,8 +186,8 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
         Part.FAULTS,
         "One account fills the queue, another account sends photos",
         f"{len(crowd)} photos against {len(mine)}, a queue of 4",
-        "both photos of the second account get 200; the first account's last photos get 503, "
-        "uncharged",
+        "both photos of the second account get 200; the first account's last photos get 503 "
+        "and are not charged",
         by=BY,
     )
     assert newcomer.settled(after_s=HOLD_TTL_S) == 2

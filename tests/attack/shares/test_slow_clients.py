@@ -103,7 +103,7 @@ def test_a_stopping_server_does_not_wait_for_a_client_that_does_not_read(
     )
 
 
-def test_a_request_longer_than_the_stop_gets_a_response_and_a_log_line(
+def test_a_request_that_does_not_end_before_the_stop_gets_500_and_one_log_line(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with serve(tmp_path, model_dir, BLUR_STOP_S="1") as served, served.connect() as client:
@@ -117,5 +117,5 @@ def test_a_request_longer_than_the_stop_gets_a_response_and_a_log_line(
     assert lines == [500]
 
 
-def test_responses_are_sent_in_slices_that_a_slow_client_reads_in_time() -> None:
+def test_a_client_that_reads_4_kb_per_second_reads_each_slice_in_time() -> None:
     assert SLICE_BYTES / timers.WRITE_S < 4_000
