@@ -27,7 +27,7 @@ SEPARATE = (
     "tests/browser/test_page_jobs",
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
-    *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),
+    *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
 )
 """Files with slow tests that share no server. These tests start first, each in any process."""
 

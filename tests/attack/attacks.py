@@ -19,8 +19,8 @@ from requests_toolbelt import MultipartEncoder
 from tests.attack.attackers import Attack
 from tests.attack.many_scans import SCAN
 from tests.documents import ROOT
+from tests.integration.customer_calls import jpeg
 from tests.integration.running import BGBLUR, Running
-from tests.integration.test_workers import jpeg
 from tests.trials import size
 from tests.unit.imaging.pictures import saved
 

@@ -27,8 +27,8 @@ from tests.faults.accepted import REFUSED
 from tests.faults.load import load
 from tests.faults.responses import BROKEN, PICTURE
 from tests.faults.test_stop import client
+from tests.integration.customer_calls import jpeg
 from tests.integration.running import Running, running
-from tests.integration.test_workers import jpeg
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from tests.attack.attacks import (
     unread_results,
 )
 from tests.attack.customer import Customer, Service
+from tests.integration.customer_calls import jpeg
 from tests.integration.running import Running, running
-from tests.integration.test_workers import jpeg
 from tests.trials import Part, record, size
 
 BY = "tests/attack/test_attackers.py"

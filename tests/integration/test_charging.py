@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from tests.integration.customer_calls import balance, children, funded, jpeg, until
 from tests.integration.running import environment, running
 from tests.integration.storage.conftest import issue
-from tests.integration.test_workers import balance, children, funded, jpeg, until
 
 if TYPE_CHECKING:
     from pathlib import Path

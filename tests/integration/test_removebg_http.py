@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.attack.raw_http import Reply, exchange
+from tests.integration.customer_calls import funded
 from tests.integration.running import Running, environment, running
-from tests.integration.test_workers import funded
 
 ROUTES = {"/v1.0/removebg": "POST", "/v1.0/account": "GET"}
 

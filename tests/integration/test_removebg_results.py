@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import requests
 from PIL import Image
+from tests.integration.customer_calls import funded, jpeg
 from tests.integration.fetching.image_host import image_host, response, sends
 from tests.integration.running import Running, environment, running
-from tests.integration.test_workers import funded, jpeg
 
 LAMBDA_BYTES = 6_291_556
 SIZE = (3000, 2000)

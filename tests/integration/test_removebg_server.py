@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
+from tests.integration.customer_calls import PATIENCE_S, balance, funded, jpeg, until
 from tests.integration.running import environment, running
 from tests.integration.test_charging import reset
-from tests.integration.test_workers import PATIENCE_S, balance, funded, jpeg, until
 
 from blur.api.removebg.sources import MAX_FILE_BYTES
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.ExifTags import Base
+from tests.trials import size
 from tests.unit.imaging.icc_profiles import SRGB, cmyk_profile, display_p3, grey_profile
 from tests.unit.imaging.pictures import noise, random_alpha, saved
 
@@ -38,8 +39,8 @@ DOCUMENTED = (
     *(RoiExceedsBoundsError, RoiRegionEmptyError, ResultTooLargeError),
 )
 """The errors for a file, a region or a limit; the options themselves are valid."""
-EXAMPLES = 40
-"""The number of examples for each file: about a thousand calls for all files."""
+EXAMPLES = size(40, full=400)
+"""The number of examples for each file. 40 are about a thousand calls for all files."""
 
 
 class CornerPredictor:

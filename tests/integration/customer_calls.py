@@ -1,0 +1,65 @@
+"""A customer of a running server: its key, its photos, its calls and its balance."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import requests
+from PIL import Image
+from skimage import data
+from tests.faults.processes import workers
+from tests.integration.running import BGBLUR, Running, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S = 60
+
+
+def jpeg(width_px: int, height_px: int) -> bytes:
+    portrait = Image.fromarray(np.asarray(data.astronaut()))  # type: ignore[no-untyped-call]
+    buffer = io.BytesIO()
+    portrait.resize((width_px, height_px)).save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def post(server: Running, key: str, photo: bytes) -> requests.Response:
+    return requests.post(
+        server.blur_url,
+        headers={"ApiKey": key},
+        files={"image": photo},
+        data={"radius": 12},
+        timeout=PATIENCE_S,
+    )
+
+
+def funded(folder: Path, model_dir: Path, balance: int) -> str:
+    command = [*BGBLUR, "keys", "issue", "--credits", str(balance), "--json"]
+    env = environment(folder, model_dir, BLUR_RATE_PER_MINUTE="60000", BLUR_RATE_BURST="10000")
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    key: str = json.loads(done.stdout)["key"]
+    return key
+
+
+def balance(server: Running, key: str) -> tuple[int, int]:
+    headers = {"ApiKey": key}
+    account = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
+    return account["balance"], account["held"]
+
+
+def children(server: Running) -> set[int]:
+    """Return the ids of the processes that blur photos."""
+    return set(workers(server.process.pid))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "the expected state was not reached in time"
+        time.sleep(0.02)
