@@ -43,8 +43,8 @@ endif
 .NOTPARALLEL:
 .PHONY: help run test test-unit php samples chromium browser e2e check prose model dist image \
 	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground \
-	bench-preview bench-server load untimed timed reliability results mutants sbom audit lock clean \
-	FORCE
+	bench-preview bench-server load untimed together timed reliability results mutants sbom audit lock \
+	clean FORCE
 FORCE:
 
 help: ## Show these commands
@@ -180,11 +180,15 @@ ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
 WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
 	faults/test_dynamo_outages.py faults/test_outage.py faults/test_sqlite_outages.py \
 	faults/test_waiting.py)
+UNTIMED := $(addprefix --ignore ,$(ALONE) $(WAITING)) tests/faults tests/attack
 untimed: $(TEST_READY) $(MINISTACK_READY) model
-	@$(BIN)/python -m pytest $(PARALLEL) 4 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
-		tests/faults tests/attack $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) $(PYTEST)
+# For CI: one run of several kinds of tests has fewer idle cores at its end than a run of each kind.
+together: php chromium $(TEST_READY) $(MINISTACK_READY) model
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser tests/samples tests/clients \
+		$(PYTEST)
 timed: $(TEST_READY) model
-	@$(BIN)/python -m pytest $(PARALLEL) 2 $(WAITING) $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)
 ifeq ($(TRIALS),full)
 reliability: $(TEST_READY) $(MINISTACK_READY) model
