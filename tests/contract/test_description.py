@@ -1,23 +1,20 @@
-"""openapi.yaml, compared with the code and with docs/api.md."""
+"""The routes, fields, limits and headers in openapi.yaml, compared with code and docs/api.md."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from docs.describe import SERVED, described, served
+from docs.describe import SERVED, served
+from tests.contract.description import API, DOCUMENT, OPERATIONS, SCHEMAS, resolved
 
 from blur.api.accept import DEFAULT
 from blur.api.job_request import PARAMETERS
 from blur.api.jobs import FAILURES, JOB_PATH, MOST_FAILURES, MOST_LINES
 from blur.api.removebg.body import FILES as FILE_FIELDS
 from blur.api.removebg.body import TEXTS
-from blur.api.removebg.errors import ROWS
 from blur.api.removebg.parameters import TYPE_LEVELS
 from blur.api.removebg.paths import is_removebg
 from blur.api.removebg.removal_request import Limits
@@ -25,7 +22,6 @@ from blur.api.removebg.sources import MAX_FILE_BYTES
 from blur.api.route_paths import RoutePaths
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
-from blur.errors import ApiError, NotFoundError, UploadNotFoundError
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
@@ -33,76 +29,22 @@ from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
 from blur.imaging.removal.options import CHANNELS, OUTPUTS, SIZES
 from blur.jobs.model import JobState
-from blur.parameter_errors import (
-    InvalidFormatError,
-    InvalidRoiError,
-    RoiExceedsBoundsError,
-    RoiRegionEmptyError,
-)
-from blur.removal_errors import RemovalError
 from blur.settings import Settings
 
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from blur.jobs.service import JobService
     from blur.service import ImageService
     from blur.storage.owned_uploads import Uploads
 
     from .conftest import Call
 
-API = described()
-SCHEMAS = API["components"]["schemas"]
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
-OPERATIONS = [(path, method) for path, methods in API["paths"].items() for method in methods]
 STATES = [str(state) for state in JobState]
 FILES = sorted(EVENTS.glob("*.json"))
-
-
-def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON
-    while isinstance(node, dict) and "$ref" in node:
-        at: Any = API
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            at = at[step]
-        node = at
-    return node
-
-
-def leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    children = [child for child in error.__subclasses__() if child is not RemovalError]
-    return [leaf for child in children for leaf in leaves(child)] if children else [error]
-
-
-def codes_of(response: dict[str, Any]) -> set[str]:
-    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-    return {each["const"] for each in listed_codes(schema)}
-
-
-def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the codes in a schema of our errors; none for other schemas."""
-    _, own = schema.get("allOf", [None, None])
-    error = own["properties"].get("error") if own else None
-    codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
-    return codes
-
-
-def removebg_codes(response: dict[str, Any]) -> dict[str, str]:
-    """Return the codes of an error on remove.bg's paths, with their descriptions."""
-    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-    _, own = schema.get("allOf", [None, None])
-    errors = own["properties"].get("errors") if own else None
-    codes = errors["items"]["properties"]["code"]["oneOf"] if errors else []
-    return {each["const"]: each["description"] for each in codes}
-
-
-def code_texts() -> dict[str, list[str]]:
-    """Return the descriptions of each code, by its name."""
-    texts = defaultdict(list)
-    for response in API["components"]["responses"].values():
-        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-        for each in listed_codes(schema):
-            texts[each["const"]].append(each["description"])
-    return texts
 
 
 def field(name: str) -> dict[str, Any]:
@@ -168,55 +110,6 @@ def test_the_limits_in_the_text_are_the_same_as_in_the_settings() -> None:
     assert (
         f"At most {Settings().max_pixels // 1_000_000} megapixels" in field("image")["description"]
     )
-
-
-def test_exactly_the_existing_codes_are_described_under_their_status() -> None:
-    described = {
-        (status, code)
-        for path, method in OPERATIONS
-        for status, response in API["paths"][path][method]["responses"].items()
-        for code in codes_of(resolved(response))
-    }
-    everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
-    everywhere |= {("409", "job_closed")}  # the response to the form of a job
-    named = {
-        code for response in API["components"]["responses"].values() for code in codes_of(response)
-    }
-    assert described | everywhere == {(str(e.status.value), e.code) for e in leaves(ApiError)}
-    assert named == {e.code for e in leaves(ApiError)}
-
-
-def test_the_document_has_the_description_of_each_code() -> None:
-    rows = dict(re.findall(r"^\| \d{3} \| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
-    texts = code_texts()
-    assert set(rows) == set(texts)
-    for code, text in rows.items():
-        assert text in texts[code], code
-
-
-def test_every_code_of_remove_bgs_routes_is_described_and_documented() -> None:
-    responses = API["components"]["responses"].values()
-    texts = {item for response in responses for item in removebg_codes(response).items()}
-    described = {code for code, _ in texts}
-    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (.+) \|$", DOCUMENT, re.MULTILINE)
-    assert {code for code, _, _ in rows} == described
-    assert {(code, text) for code, _, text in rows} <= texts
-    elsewhere = {"blur.parameter_errors", "blur.job_errors"}
-    only_elsewhere = {kind for kind in ROWS if kind.__module__ in elsewhere}
-    only_elsewhere |= {NotFoundError, UploadNotFoundError}
-    sent = {row.code for kind, row in ROWS.items() if kind not in only_elsewhere}
-    sent |= {
-        ROWS[kind].code
-        for kind in (
-            InvalidRoiError,
-            RoiExceedsBoundsError,
-            RoiRegionEmptyError,
-            InvalidFormatError,
-        )
-    }
-    assert described == sent
-    statuses = {row.code: str(row.status.value) for row in ROWS.values()}
-    assert all(statuses[code] == status for code, status, _ in rows)
 
 
 def test_the_described_fields_of_remove_bgs_route_are_exactly_those_that_are_read() -> None:

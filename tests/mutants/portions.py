@@ -71,7 +71,7 @@ PORTIONS = {
         ),
         (
             "tests/unit/test_timing.py",
-            "tests/unit/test_service.py",
+            "tests/unit/service",
             "tests/unit/test_prices.py",
             "tests/unit/test_forms.py",
             "tests/integration/accounts/test_repeats.py",

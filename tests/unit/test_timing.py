@@ -8,7 +8,7 @@ from contextlib import nullcontext as does_not_raise
 
 import pytest
 from PIL import Image
-from tests.unit.imaging.test_pipeline import DiscPredictor
+from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.accounts.model import Instant
 from blur.errors import UnavailableError

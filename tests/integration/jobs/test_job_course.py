@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import START, entry, open_account
 from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact
-from tests.unit.imaging.test_pipeline import DiscPredictor
+from tests.unit.imaging.predictors import DiscPredictor
 from tests.unit.jobs.conftest import photo, put
 
 from blur.accounts.model import Instant

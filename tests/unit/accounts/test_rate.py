@@ -1,46 +1,13 @@
-from random import Random
+"""The rate limit: accepted and rejected requests, the status of a key, and weights."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.accounts.arrivals import IDLE, START, accepted, arrivals_of, gaps, limits
 
 from blur.account_status import RateLimit
 from blur.accounts import rate
 from blur.accounts.model import SECOND_US, Instant
 from blur.accounts.rate import Bucket, Refusal
-
-START = Instant(1_800_000_000 * SECOND_US)
-TEN_MINUTES_US = 600 * SECOND_US
-IDLE = Bucket(0, 0)
-
-limits = st.builds(RateLimit, per_minute=st.integers(1, 5_000), burst=st.integers(1, 500))
-gaps = st.one_of(
-    st.just(0),
-    st.integers(0, 1_000),
-    st.integers(0, 2 * SECOND_US),
-    st.integers(0, 60 * SECOND_US),
-)
-
-
-def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
-    """Return the arrivals that the limit accepts."""
-    bucket, granted = IDLE, []
-    for now_us in arrivals:
-        after = rate.count_request(bucket, limit, now_us)
-        if isinstance(after, Bucket):
-            bucket = after
-            granted.append(now_us)
-    return granted
-
-
-def arrivals_of(gaps_us: list[int]) -> list[Instant]:
-    """Convert the gaps between requests to times within ten minutes."""
-    arrivals, now_us = [], int(START)
-    for gap_us in gaps_us:
-        now_us += gap_us
-        if now_us > START + TEN_MINUTES_US:
-            break
-        arrivals.append(Instant(now_us))
-    return arrivals
 
 
 @given(limits, st.lists(gaps, max_size=200))
@@ -151,90 +118,6 @@ def test_an_idle_key_can_send_its_burst_and_then_one_request_per_interval() -> N
     seconds = [0, 0, 0, 0, 0.9, 1, 1.5, 2]
     granted = accepted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
     assert [(at - START) / SECOND_US for at in granted] == [0, 0, 0, 1, 2]
-
-
-@given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
-    limit: RateLimit, back_s: int
-) -> None:
-    bucket = IDLE
-    for _ in range(limit.burst):
-        after = rate.count_request(bucket, limit, START)
-        assert isinstance(after, Bucket)
-        bucket = after
-    machine = Machine(Instant(START - back_s * SECOND_US))
-    assert isinstance(machine.request(bucket, limit), Refusal)
-    machine.passes(rate.interval_us(limit))
-    assert isinstance(machine.request(bucket, limit), Bucket)
-
-
-@given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s: int) -> None:
-    arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
-    assert len(accepted(limit, arrivals)) == limit.burst
-
-
-class Machine:
-    """A machine with a separate clock, which reads the bucket for each request."""
-
-    def __init__(self, now_us: Instant) -> None:
-        self.now_us = now_us
-        self._passed_us = 0
-        self._clock = rate.LimiterClock(ticks=lambda: self._passed_us / SECOND_US)
-
-    def passes(self, duration_us: int) -> None:
-        self.now_us = Instant(self.now_us + duration_us)
-        self._passed_us += duration_us
-
-    def request(self, bucket: Bucket, limit: RateLimit) -> Bucket | Refusal:
-        limiter = self._clock.start(self.now_us)
-        return rate.count_request(bucket, limit, limiter.us(bucket))
-
-
-SKEWS_US = [0, 1_000, SECOND_US, 5 * SECOND_US, 30 * SECOND_US, 86_400 * SECOND_US]
-small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 5))
-
-
-@given(
-    small_limits,
-    st.sampled_from(SKEWS_US),
-    st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
-)
-def test_two_clocks_accept_the_limit_and_only_once_more_requests_for_their_difference(
-    limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
-) -> None:
-    interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0
-    slow, fast = Machine(START), Machine(Instant(START + skew_us))
-    for is_fast, intervals in arrivals:
-        duration_us = round(intervals * interval_us)
-        passed_us += duration_us
-        for machine in (slow, fast):
-            machine.passes(duration_us)
-        after = (fast if is_fast else slow).request(bucket, limit)
-        if isinstance(after, Bucket):
-            bucket, granted = after, granted + 1
-    step = min(limit.burst, skew_us / interval_us)
-    assert granted <= passed_us / interval_us + limit.burst + step + 1
-
-
-@given(small_limits, st.sampled_from(SKEWS_US), st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
-def test_two_clocks_share_a_limit_at_any_difference(
-    limit: RateLimit, skew_us: int, seed: int
-) -> None:
-    chance, interval_us, bucket = Random(seed), rate.interval_us(limit), IDLE
-    machines = [Machine(START), Machine(Instant(START + skew_us))]
-    granted = [0, 0]
-    for _ in range(1_200):
-        duration_us = round(chance.expovariate(6) * interval_us)
-        for machine in machines:
-            machine.passes(duration_us)
-        number = chance.randrange(2)
-        after = machines[number].request(bucket, limit)
-        if isinstance(after, Bucket):
-            bucket = after
-            granted[number] += 1
-    assert min(granted) >= sum(granted) / 4
 
 
 def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:

@@ -1,3 +1,5 @@
+"""Blurred photos: pixels, alpha, colours, sizes, and options that are rejected."""
+
 from __future__ import annotations
 
 from io import BytesIO
@@ -7,20 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import GPS, IFD, Base
+from tests.unit.imaging.blurred_photos import LIMIT, blurred, encoded_result
 from tests.unit.imaging.icc_profiles import SRGB, display_p3
-from tests.unit.imaging.pictures import (
-    astronaut,
-    difference,
-    disc,
-    flat,
-    noise,
-    random_alpha,
-    saved,
-)
+from tests.unit.imaging.pictures import astronaut, difference, flat, noise, random_alpha, saved
+from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage
+from blur.imaging.encode.encoder import OUTPUT_FORMATS
 from blur.imaging.modes import MODES
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import STEPS, blur_photo
@@ -29,39 +25,10 @@ from blur.parameter_errors import (
     InvalidFormatError,
     InvalidModeError,
     InvalidQualityError,
-    InvalidSubjectError,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from blur.imaging.arrays import AlphaU8, RgbU8
-
-LIMIT = 1_000_000
-
-
-class DiscPredictor:
-    """A predictor that finds a disc in the middle of every photo."""
-
-    def __init__(self, side_px: int = 320) -> None:
-        self.side_px = side_px
-        self.input_shape: tuple[int, ...] = ()
-
-    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        assert photo.dtype == np.uint8
-        self.input_shape = photo.shape
-        return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
-
-
-def encoded_result(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
-    blur_options = BlurOptions(**{"radius_px": 5, **options})
-    return blur_photo(data, blur_options, model=DiscPredictor(), max_pixels=LIMIT).image
-
-
-def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
-    encoded = encoded_result(data, radius_px=radius_px, mode=mode)
-    assert isinstance(encoded, EncodedImage)
-    return Image.open(BytesIO(encoded.data))
 
 
 def test_the_result_has_the_photos_size_and_a_sharp_subject() -> None:
@@ -210,7 +177,7 @@ def lab(image: Image.Image) -> NDArray[np.uint8]:
 def test_the_network_gets_at_least_its_input_size(
     side_px: int, input_shape: tuple[int, ...]
 ) -> None:
-    model = DiscPredictor(side_px)
+    model = DiscPredictor(side_px=side_px)
     data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=10 * LIMIT)
     assert model.input_shape == input_shape
@@ -229,94 +196,3 @@ def test_an_extremely_long_photo_has_a_limited_working_copy() -> None:
     with pytest.raises(MatteFoundError):
         blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT, on_step=stop)
     assert model.input_shape == (15, 500_000, 3)
-
-
-def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> None:
-    photo = noise(320, 400)
-    data = saved(Image.fromarray(photo), "PNG")
-    ground = np.asarray(
-        Image.open(BytesIO(encoded_result(data, depth="ground", radius_px=12).data))
-    )
-    uniform = np.asarray(Image.open(BytesIO(encoded_result(data, radius_px=12).data)))
-    np.testing.assert_array_equal(ground[120:200, 160:240], photo[120:200, 160:240])
-    off = difference(ground, photo).mean(axis=(1, 2))
-    assert off[249] < 10
-    assert off[:60].min() > 50
-    assert difference(ground, uniform)[:40].max() <= 1
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_a_cut_off_subject_has_the_same_result_as_flat_and_reports_it(kernel: str) -> None:
-    class Portrait(DiscPredictor):
-        def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-            subject = super().predict(photo)
-            subject[160:, 60:260] = 1
-            return subject
-
-    data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
-    flat, cut, standing = (
-        blur_photo(
-            data,
-            BlurOptions(radius_px=9, kernel=kernel, depth=depth),
-            model=model,
-            max_pixels=LIMIT,
-        )
-        for depth, model in (
-            ("flat", Portrait()),
-            ("ground", Portrait()),
-            ("ground", DiscPredictor()),
-        )
-    )
-    assert [result.depth for result in (flat, cut, standing)] == ["flat", "flat", "ground"]
-    assert flat == cut
-    assert cut.image != standing.image
-
-
-def test_a_cutout_has_no_depth() -> None:
-    data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
-    options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
-    assert blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT).depth == "flat"
-
-
-class Everyone(DiscPredictor):
-    """A network for people that finds a person in the upper left quarter of each photo."""
-
-    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        self.input_shape = photo.shape
-        found = np.zeros((256, 256), np.float32)
-        found[:128, :128] = 1
-        return found
-
-
-def cutout_alpha(people: Everyone | None, subject: str = "auto") -> AlphaU8:
-    data = saved(Image.fromarray(noise(320, 320)), "PNG")
-    options = BlurOptions(radius_px=0, mode="cutout", subject=subject)
-    result = blur_photo(data, options, model=DiscPredictor(), people=people, max_pixels=LIMIT)
-    return np.asarray(Image.open(BytesIO(result.image.data)))[..., 3]
-
-
-def test_subject_person_uses_only_the_matte_from_the_network_for_people() -> None:
-    alpha = cutout_alpha(Everyone(), "person")
-    assert (alpha[:150, :150] == 255).all()
-    assert (alpha[170:, 170:] == 0).all()
-    assert cutout_alpha(Everyone())[160, 160] == 255
-
-
-def test_subject_person_does_not_run_the_saliency_network() -> None:
-    model = DiscPredictor()
-    data = saved(Image.fromarray(noise(320, 320)), "PNG")
-    options = BlurOptions(radius_px=3, subject="person")
-    blur_photo(data, options, model=model, people=Everyone(), max_pixels=LIMIT)
-    assert model.input_shape == ()
-
-
-def test_unknown_subject_and_subject_without_its_network_are_rejected_before_decoding() -> None:
-    for subject, people in (("animal", Everyone()), ("person", None)):
-        with pytest.raises(InvalidSubjectError, match=r"subject"):
-            blur_photo(
-                b"",
-                BlurOptions(radius_px=3, subject=subject),
-                model=DiscPredictor(),
-                people=people,
-                max_pixels=LIMIT,
-            )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tests.unit.imaging.test_pipeline import DiscPredictor
+from tests.unit.imaging.predictors import DiscPredictor
 from tests.unit.jobs.fake_store import FakeJobStore
 
 from blur.accounts.model import Instant, KeyKind
@@ -21,6 +20,10 @@ from blur.jobs.model import Job
 from blur.jobs.runner import EndedObject, ObjectRunner
 from blur.prices import Prices
 from blur.storage.job_folder import JobFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 START = Instant(1_800_000_000_000_000)
 JOB_ID, SOURCE = "job_1", "shoes/red shoe.jpg"

@@ -1,4 +1,4 @@
-"""One object of a job: its hold, its result, its final row, and its failures."""
+"""One object of a job: its hold, its result, its final row, and its job's state."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tests.unit.jobs.conftest import JOB_ID, SOURCE, FailingFolder, new_job, put
+from tests.unit.jobs.conftest import JOB_ID, SOURCE, FailingFolder, new_job
+from tests.unit.jobs.object_runs import MINUTE_MS, fail, row_of, run
 
 from blur.accounts.model import KeyKind
 from blur.credits import ZERO, whole
-from blur.errors import LostError, UnavailableError
+from blur.errors import UnavailableError
 from blur.jobs.model import JobObject, JobState, ObjectState, hold_id, object_id
-from blur.jobs.runner import (
-    DELETED,
-    LOST,
-    MAX_ATTEMPTS,
-    REVOKED,
-    ObjectRunner,
-    Outcome,
-    result_name,
-)
+from blur.jobs.runner import ObjectRunner, Outcome, result_name
 
 if TYPE_CHECKING:
     from tests.unit.jobs.conftest import Clock, Log
@@ -31,23 +24,6 @@ if TYPE_CHECKING:
     from blur.jobs.model import Job
 
 pytestmark = pytest.mark.usefixtures("job")
-MINUTE_MS = 60_000
-
-
-def run(runner: ObjectRunner, source: str = SOURCE, *, attempt: int = 1) -> Outcome:
-    return runner.run(JOB_ID, source, attempt=attempt, left_ms=MINUTE_MS)
-
-
-def row_of(store: FakeJobStore, source: str = SOURCE) -> JobObject:
-    return store.rows[JOB_ID][object_id(source)]
-
-
-def fail(name: str, error: BaseException, store: FakeJobStore | FailingFolder) -> None:
-    def before(called: str) -> None:
-        if called == name:
-            raise error
-
-    store.before = before
 
 
 def test_photo_is_stored_charged_and_gets_a_final_row(
@@ -121,94 +97,6 @@ def test_log_of_a_photo_whose_hold_has_expired_has_no_charge(
     assert [ended.row.charged for ended in log.ended] == [ZERO]
 
 
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [(b"not a photo", "invalid_image"), (b"x" * 200_000, "image_too_large")],
-)
-def test_error_of_the_photo_ends_it_without_a_charge(
-    runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, data: bytes, code: str
-) -> None:
-    put(files, SOURCE, data)
-    assert run(runner) is Outcome.ENDED
-    row = row_of(store)
-    assert (row.state, row.code, row.charged) == (ObjectState.FAILED, code, ZERO)
-    assert row.message
-    assert (store.balance, store.holds) == (whole(10), {})
-
-
-def test_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
-    assert run(runner, "missing.jpg") is Outcome.ENDED
-    row = row_of(store, "missing.jpg")
-    assert (row.code, row.message) == ("upload_not_found", DELETED)
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (UnavailableError("no storage"), "temporarily_unavailable"),
-        (LostError(), "internal_error"),
-        (RuntimeError("a bug"), "internal_error"),
-        (MemoryError(), "internal_error"),
-    ],
-)
-@pytest.mark.parametrize("step", ["read_source", "write_result"])
-def test_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - fixtures
-    runner: ObjectRunner,
-    store: FakeJobStore,
-    files: FailingFolder,
-    error: Exception,
-    code: str,
-    step: str,
-) -> None:
-    fail(step, error, files)
-    for attempt in range(1, MAX_ATTEMPTS):
-        assert run(runner, attempt=attempt) is Outcome.RETRY
-        assert store.rows[JOB_ID] == {}
-    assert run(runner, attempt=MAX_ATTEMPTS) is Outcome.ENDED
-    assert (row_of(store).state, row_of(store).code) == (ObjectState.FAILED, code)
-    assert (store.balance, store.holds) == (whole(10), {})
-
-
-def test_unexpected_errors_are_reported(
-    runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
-) -> None:
-    in_photo, in_store = RuntimeError("in the photo"), ValueError("in the store")
-    fail("read_source", in_photo, files)
-    run(runner)
-    fail("reserve_object", in_store, store)
-    assert run(runner) is Outcome.RETRY
-    assert log.errors == [in_photo, in_store]
-
-
-def test_photo_that_killed_its_workers_fails_without_another_start(
-    runner: ObjectRunner, store: FakeJobStore, files: FailingFolder
-) -> None:
-    fail("read_source", AssertionError("started"), files)
-    assert run(runner, attempt=MAX_ATTEMPTS + 1) is Outcome.ENDED
-    row = row_of(store)
-    assert (row.state, row.code, row.message) == (ObjectState.FAILED, "internal_error", LOST)
-
-
-@pytest.mark.parametrize(
-    "step", ["find_job", "find_object", "reserve_object", "set_paused", "park_object", "end_object"]
-)
-def test_no_photo_ends_while_the_store_is_unavailable(
-    runner: ObjectRunner, store: FakeJobStore, step: str
-) -> None:
-    if step in {"set_paused", "park_object"}:
-        store.balance = ZERO
-    fail(step, UnavailableError("no store"), store)
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert run(runner, attempt=attempt) is Outcome.WAIT
-    assert store.rows[JOB_ID] == {}
-
-
-def test_photo_that_takes_too_long_is_retried(runner: ObjectRunner, store: FakeJobStore) -> None:
-    assert runner.run(JOB_ID, SOURCE, attempt=1, left_ms=5_000) is Outcome.RETRY
-    assert runner.run(JOB_ID, SOURCE, attempt=MAX_ATTEMPTS, left_ms=5_000) is Outcome.ENDED
-    assert row_of(store).code == "temporarily_unavailable"
-
-
 def test_low_balance_pauses_the_job_and_parks_the_photo(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
@@ -240,21 +128,6 @@ def test_photo_that_is_parked_while_its_job_goes_on_is_retried(
 
     store.before = resume
     assert run(runner) is Outcome.RETRY
-
-
-def test_revoked_key_fails_the_photo(runner: ObjectRunner, store: FakeJobStore) -> None:
-    store.is_key_valid = False
-    assert run(runner) is Outcome.ENDED
-    assert (row_of(store).state, row_of(store).code) == (ObjectState.FAILED, "invalid_api_key")
-    assert row_of(store).message == REVOKED
-
-
-def test_parameter_that_is_no_longer_valid_fails_the_photo(
-    runner: ObjectRunner, store: FakeJobStore
-) -> None:
-    store.jobs[JOB_ID] = new_job(mode="removed-in-this-version")
-    assert run(runner) is Outcome.ENDED
-    assert row_of(store).code == "invalid_mode"
 
 
 def test_photo_of_a_cancelled_job_is_cancelled_and_free(

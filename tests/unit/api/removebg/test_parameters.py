@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import pytest
 from PIL import Image
+from tests.unit.api.removebg.parsed_options import options, percent, px
 from tests.unit.imaging.pictures import saved
 
 from blur.api.removebg.body import Fields
-from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
+from blur.api.removebg.parameters import is_preview, parse_type_level
 from blur.errors import ApiError
-from blur.imaging.removal.options import (
-    CENTER,
-    NO_MARGINS,
-    PREVIEW_SIZES,
-    SIZES,
-    Margins,
-    RemovalOptions,
-)
-from blur.imaging.roi import Length, Roi
+from blur.imaging.removal.options import PREVIEW_SIZES, SIZES, RemovalOptions
+from blur.imaging.roi import Roi
 from blur.parameter_errors import InvalidFormatError, InvalidRoiError
 from blur.removal_errors import (
     InvalidBgColorError,
     InvalidChannelsError,
     InvalidCropError,
-    InvalidCropMarginError,
-    InvalidPositionError,
-    InvalidScaleError,
     InvalidSemitransparencyError,
     InvalidSizeError,
     InvalidTypeLevelError,
     UnsupportedShadowError,
 )
-
-
-def options(**texts: str) -> RemovalOptions:
-    return parse_options(Fields(texts, {}))
-
-
-def px(value: float) -> Length:
-    return Length(value, is_percent=False)
-
-
-def percent(value: float) -> Length:
-    return Length(value, is_percent=True)
 
 
 def test_without_parameters_the_result_is_a_transparent_preview() -> None:
@@ -103,67 +82,6 @@ def test_booleans_can_be_any_text_that_clients_of_all_languages_send(
 ) -> None:
     assert options(crop=text).crop is value
     options(semitransparency=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "margins"),
-    [
-        ("30px", (px(30),) * 4),
-        ("0", (px(0),) * 4),
-        ("50%", (percent(50),) * 4),
-        ("500px", (px(500),) * 4),
-        ("10% 20px", (percent(10), px(20), percent(10), px(20))),
-        ("1px 2PX 3% 4.5px", (px(1), px(2), percent(3), px(4.5))),
-        (f"{100 / 3}%", (percent(100 / 3),) * 4),
-    ],
-)
-def test_margins_have_the_order_of_css(text: str, margins: tuple[Length, ...]) -> None:
-    assert options(crop_margin=text).crop_margin == Margins(*margins)
-
-
-@pytest.mark.parametrize(
-    "text", ["50.1%", "501px", "1 2 3", "1 2 3 4 5", "-1px", "1em", "px", "1px,2px", "NaN", "1e2"]
-)
-def test_other_margins_are_rejected(text: str) -> None:
-    with pytest.raises(InvalidCropMarginError, match="at most 50% or 500px"):
-        options(crop_margin=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "scale"),
-    [("10%", 0.1), ("100%", 1), ("55.5%", 0.555), (f"{200 / 3}%", 2 / 3), ("original", None)],
-)
-def test_a_scale_is_a_share_of_the_frame(text: str, scale: float | None) -> None:
-    assert options(scale=text).scale == (scale and pytest.approx(scale))
-
-
-@pytest.mark.parametrize("text", ["9.9%", "101%", "50", "0.5", "ten%", "-50%", "50% 50%"])
-def test_other_scales_are_rejected(text: str) -> None:
-    with pytest.raises(InvalidScaleError, match="10% to 100%"):
-        options(scale=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "position"),
-    [
-        ("original", "original"),
-        ("center", CENTER),
-        ("0%", (0, 0)),
-        ("100% 0%", (1, 0)),
-        ("25%  75%", (0.25, 0.75)),
-        (f"{100 / 3}% 0%", (1 / 3, 0)),
-    ],
-)
-def test_a_position_is_one_or_two_shares(text: str, position: object) -> None:
-    assert options(position=text).position == (
-        position if isinstance(position, str) else pytest.approx(position)
-    )
-
-
-@pytest.mark.parametrize("text", ["101%", "1% 2% 3%", "left", "10px", "50", "center 10%"])
-def test_other_positions_are_rejected(text: str) -> None:
-    with pytest.raises(InvalidPositionError, match="one or two percentages"):
-        options(position=text)
 
 
 @pytest.mark.parametrize(
@@ -245,10 +163,6 @@ def test_only_values_without_a_shadow_are_accepted(name: str) -> None:
 def test_each_parameter_has_its_own_error(name: str, text: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"'{name}'"):
         options(**{name: text})
-
-
-def test_a_margin_without_crop_is_kept_and_the_default_is_none() -> None:
-    assert options(crop="true").crop_margin == NO_MARGINS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""openapi.yaml and docs/api.md, read once for the tests that compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docs.describe import described
+
+API = described()
+SCHEMAS = API["components"]["schemas"]
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+OPERATIONS = [(path, method) for path, methods in API["paths"].items() for method in methods]
+
+
+def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    while isinstance(node, dict) and "$ref" in node:
+        at: Any = API
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            at = at[step]
+        node = at
+    return node

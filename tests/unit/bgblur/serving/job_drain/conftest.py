@@ -1,0 +1,106 @@
+"""A pool of workers without processes, whose drain processes the photos of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgblur.serving import fair_queue, job_drain
+from bgblur.serving.job_drain import JobDrain
+from blur.accounts.model import Instant
+from blur.jobs.model import Job, JobObject, ObjectState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.unit.bgblur.serving.fake_workers import Fleet
+
+    from bgblur.serving.ports import JobQueue
+    from bgblur.serving.worker_pool import WorkerPool
+
+NOW_US = Instant(1_000_000_000)
+
+
+@pytest.fixture(autouse=True)
+def short_times(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    del short_pauses
+    monkeypatch.setattr(job_drain, "POLL_S", 0.01)
+    monkeypatch.setattr(job_drain, "RETRY_PAUSES_S", (0, 10, 1))
+    monkeypatch.setattr(fair_queue, "KEEP_S", 0.01)
+
+
+def objects(count: int, *, attempts: int = 1) -> list[JobObject]:
+    return [
+        JobObject(job_id="j", source=f"{n}", state=ObjectState.WAITING, attempts=attempts)
+        for n in range(count)
+    ]
+
+
+@dataclass
+class Queue:
+    """The store of the objects that the fleet's workers claim."""
+
+    fleet: Fleet
+    failures: list[Exception] = field(default_factory=list)
+    released: list[tuple[str, int]] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+    refused: int = 0
+    asked: int = 0
+
+    def find_job(self, job_id: str) -> Job:
+        raise NotImplementedError(job_id)
+
+    def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        raise NotImplementedError(job_id, source, now_us)
+
+    def count_waiting(self) -> int:
+        self.asked += 1
+        if self.failures:
+            raise self.failures[0]
+        return len(self.fleet.objects)
+
+    def require_available(self) -> None:
+        if self.failures:
+            self.refused += 1
+            raise self.failures[0]
+
+    def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
+        self.require_available()
+        self.released.append((claimed.source, retry_us - NOW_US))
+
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        assert (job_id, now_us) == ("j", NOW_US)
+        self.require_available()
+        self.parked.append(source)
+        return True
+
+
+@dataclass
+class Server:
+    """A started pool with its drain."""
+
+    pool: WorkerPool
+    drain: JobDrain
+    queue: Queue
+
+
+@asynccontextmanager
+async def serving(
+    fleet: Fleet, *, size: int = 2, limit: int = 1, queue: int = 8
+) -> AsyncIterator[Server]:
+    objects = Queue(fleet)
+    port: JobQueue = objects
+    drain = JobDrain(port, workers=size, limit=limit, clock=lambda: NOW_US)
+    pool = fleet.pool(size=size, queue=queue, take_background=drain.take)
+    await pool.start()
+    watch = asyncio.create_task(drain.watch(pool.wake))
+    try:
+        yield Server(pool, drain, objects)
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch

@@ -1,0 +1,139 @@
+"""Photos of jobs after a result, an error, or a failure of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, run, send, until
+from tests.unit.bgblur.serving.job_drain.conftest import objects, serving
+
+from bgblur.serving.job_drain import retry_pause_s
+from blur.accounts.model import SECOND_US
+from blur.errors import UnavailableError
+from blur.jobs.runner import MAX_ATTEMPTS, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.jobs.model import JobObject
+
+
+def test_an_object_whose_worker_fails_is_released_and_the_worker_replaced() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(2)
+        fleet.outcomes = [EOFError()]
+        fleet.may_end.set()
+        async with serving(fleet, size=1) as server:
+            await until(lambda: len(fleet.processed) == 2)
+            await until(lambda: bool(server.queue.released))
+            assert server.queue.released == [("0", retry_pause_s(1) * SECOND_US)]
+            assert [worker.is_killed for worker in fleet.workers] == [True, False]
+            fleet.may_answer.set()
+            assert await send(server.pool) == REPLY
+
+    run(test)
+
+
+def test_an_object_to_be_retried_is_released_with_a_pause() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1, attempts=2)
+        fleet.outcomes = [Outcome.RETRY]
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: bool(server.queue.released))
+            assert server.queue.released == [("0", retry_pause_s(2) * SECOND_US)]
+
+    run(test)
+
+
+def test_ended_and_parked_objects_are_not_released() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(3)
+        fleet.outcomes = [Outcome.ENDED, Outcome.PARKED]
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: len(fleet.processed) == 3)
+            await server.drain.stop(5)
+            assert (server.queue.released, server.queue.parked) == ([], [])
+
+    run(test)
+
+
+def test_each_final_row_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(4)
+        fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
+        fleet.may_end.set()
+        measured: list[tuple[str, float]] = []
+
+        def observe(row: JobObject, steps_ms: Mapping[str, float]) -> None:
+            measured.append((row.source, steps_ms["matte"]))
+            raise ZeroDivisionError
+
+        async with serving(fleet, size=1) as server:
+            server.drain.observe = observe
+            await until(lambda: len(measured) == 2)
+            assert measured == [("2", 1.0), ("3", 1.0)]
+            fleet.may_answer.set()
+            assert await send(server.pool) == REPLY
+            assert len(fleet.workers) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("error", [UnavailableError("down"), ZeroDivisionError()])
+def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
+    caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            server.queue.failures = [error]
+            await until(lambda: server.queue.asked > 5)
+            server.queue.failures = []
+            await until(lambda: fleet.processed == ["0"])
+        assert sum("cannot be read" in record.message for record in caplog.records) <= 1
+
+    run(test)
+
+
+def test_an_object_whose_store_was_unavailable_is_released_and_its_attempt_does_not_count() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.outcomes = [Outcome.WAIT]
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: server.queue.parked == ["0"])
+            assert server.queue.released == []
+
+    run(test)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.WAIT])
+def test_a_release_is_repeated_until_the_store_responds_and_delays_no_request(
+    outcome: Outcome,
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.outcomes = [outcome]
+        fleet.may_answer.set()
+        async with serving(fleet, size=1) as server:
+            await until(lambda: fleet.processed == ["0"])
+            server.queue.failures = [UnavailableError("down")]
+            fleet.may_end.set()
+            await until(lambda: server.queue.refused > 2)
+            assert await send(server.pool) == REPLY
+            server.queue.failures = []
+            await until(lambda: bool(server.queue.released or server.queue.parked))
+            assert len(fleet.workers) == 1
+
+    run(test)
+
+
+def test_only_attempts_that_process_an_object_have_growing_pauses() -> None:
+    pauses = [retry_pause_s(attempts) for attempts in range(1, MAX_ATTEMPTS)]
+    assert pauses == sorted(pauses)
+    assert retry_pause_s(0) == pauses[0]
+    assert retry_pause_s(MAX_ATTEMPTS) == retry_pause_s(99) < pauses[-1]

@@ -1,0 +1,127 @@
+"""Photos of jobs in the worker pool, with a lower priority than requests."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, run, send, until
+from tests.unit.bgblur.serving.job_drain.conftest import objects, serving
+
+from bgblur.serving import fair_queue, job_drain, worker_pool
+from blur.errors import OverloadedError
+
+
+def test_idle_workers_process_every_waiting_object() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(5)
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: len(fleet.processed) == 5)
+            await until(lambda: not server.drain.running)
+            assert server.queue.released == []
+
+    run(test)
+
+
+def test_an_object_that_is_added_later_is_noticed_immediately(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(job_drain, "POLL_S", 3600)
+    monkeypatch.setattr(worker_pool, "IDLE_CHECK_S", 3600)
+
+    async def test(fleet: Fleet) -> None:
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: server.queue.asked == 1)
+            fleet.objects = objects(1)
+            server.drain.add()
+            await until(lambda: fleet.processed == ["0"])
+
+    run(test)
+
+
+def test_no_more_workers_than_the_limit_process_objects() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(9)
+        async with serving(fleet, size=4, limit=3) as server:
+            await until(lambda: len(fleet.processed) == 3)
+            await until(lambda: server.queue.asked > 3)
+            assert server.drain.running == 3
+            fleet.may_end.set()
+            await until(lambda: len(fleet.processed) == 9)
+
+    run(test)
+
+
+def test_objects_use_no_slot_of_the_queue() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(9)
+        async with serving(fleet, size=1, queue=2) as server:
+            await until(lambda: fleet.processed == ["0"])
+            assert server.pool.state().busy == 0
+            calls = [send(server.pool, b"%d" % n) for n in range(3)]  # one worker, two slots
+            await asyncio.sleep(0)
+            with pytest.raises(OverloadedError):
+                server.pool.require_slot("a")
+            assert server.pool.state().waiting == 3
+            fleet.may_answer.set()
+            fleet.may_end.set()
+            assert await asyncio.gather(*calls) == [REPLY] * 3
+
+    run(test)
+
+
+def test_waiting_requests_start_before_the_next_object() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(9)
+        async with serving(fleet, size=1) as server:
+            await until(lambda: fleet.processed == ["0"])
+            calls = [send(server.pool, b"%d" % n, account=f"{n}") for n in range(4)]
+            await asyncio.sleep(0)
+            fleet.may_end.set()
+            fleet.may_answer.set()
+            for call in calls:
+                await call
+                assert fleet.processed == ["0"]
+            assert fleet.seen == [b"0", b"1", b"2", b"3"]
+            await until(lambda: len(fleet.processed) == 9)
+
+    run(test)
+
+
+def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
+
+    async def test(fleet: Fleet) -> None:
+        fleet.may_answer.set()
+        async with serving(fleet, size=2, limit=2) as server:
+            assert await send(server.pool) == REPLY
+            fleet.objects = objects(9)
+            server.drain.add()
+            await until(lambda: len(fleet.processed) == 1)
+            for _ in range(20):  # each request gets a worker, although the object never ends
+                assert await send(server.pool) == REPLY
+                assert len(fleet.processed) == 1
+            monkeypatch.setattr(fair_queue, "KEEP_S", 0)
+            await until(lambda: len(fleet.processed) == 2)
+
+    run(test)
+
+
+def test_the_only_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
+
+    async def test(fleet: Fleet) -> None:
+        fleet.may_answer.set()
+        async with serving(fleet, size=1) as server:
+            assert await send(server.pool) == REPLY
+            fleet.objects = objects(1)
+            server.drain.add()
+            for _ in range(20):
+                assert await send(server.pool) == REPLY
+                assert fleet.processed == []
+            monkeypatch.setattr(fair_queue, "KEEP_S", 0)
+            await until(lambda: fleet.processed == ["0"])
+
+    run(test)

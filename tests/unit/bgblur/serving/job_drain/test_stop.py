@@ -1,0 +1,55 @@
+"""The drain stops: running photos end or are released."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.unit.bgblur.serving.fake_workers import Fleet, run, until
+from tests.unit.bgblur.serving.job_drain.conftest import objects, serving
+
+from blur.errors import UnavailableError
+from blur.jobs.runner import Outcome
+
+
+def test_a_stop_waits_only_for_one_attempt_to_release_an_object() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.outcomes = [Outcome.RETRY]
+        async with serving(fleet, size=1) as server:
+            await until(lambda: fleet.processed == ["0"])
+            server.queue.failures = [UnavailableError("down")]
+            fleet.may_end.set()
+            await server.drain.stop(20)
+            assert server.queue.refused
+
+    run(test)
+
+
+def test_a_stop_waits_for_running_objects_and_starts_no_more() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(9)
+        async with serving(fleet) as server:
+            await until(lambda: fleet.processed == ["0"])
+            stop = asyncio.create_task(server.drain.stop(20))
+            await asyncio.sleep(0.02)
+            assert not stop.done()
+            fleet.may_end.set()
+            await stop
+            server.drain.add()
+            await asyncio.sleep(0.05)
+            assert fleet.processed == ["0"]
+            assert (server.queue.released, server.queue.parked) == ([], [])
+
+    run(test)
+
+
+def test_a_stop_releases_objects_that_do_not_end_in_time_and_their_attempt_does_not_count() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(9)
+        async with serving(fleet, size=3, limit=2) as server:
+            await until(lambda: len(fleet.processed) == 2)
+            await server.drain.stop(0.01)
+            assert sorted(server.queue.parked) == ["0", "1"]
+            assert server.queue.released == []
+
+    run(test)

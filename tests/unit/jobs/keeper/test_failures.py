@@ -1,0 +1,135 @@
+"""Jobs end and are announced after errors, runs that were too short, and changes of the clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.jobs.conftest import JOB_ID, Clock
+from tests.unit.jobs.keeper.conftest import (
+    RUN_S,
+    WORKER_S,
+    Surroundings,
+    ended_jobs,
+    later,
+    once,
+    opened,
+)
+
+from blur.errors import UnavailableError
+from blur.jobs.model import Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.unit.jobs.fake_store import FakeJobStore
+
+    from blur.jobs.keeper import JobKeeper
+
+
+def test_run_without_time_for_all_jobs_announces_those_that_have_ended(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, ["a", "b", "c"])
+    store.before = lambda step: later(clock, RUN_S if step == "end_job" else 0)
+    for count in (1, 2, 3):
+        keeper.run()
+        assert len(around.notified) == count
+    assert {job.job_id for job in around.notified} == set(names)
+
+
+def test_jobs_are_announced_even_if_the_list_of_jobs_ends_with_an_error(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    ended_jobs(store, clock, ["a"])
+
+    def list_active() -> Iterator[Job]:
+        yield store.jobs["job_000"]
+        message = "no store"
+        raise UnavailableError(message)
+
+    store.list_active = list_active  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        keeper.run()
+    assert [job.job_id for job in around.notified] == ["job_000"]
+
+
+def test_job_ends_and_is_announced_even_if_the_clock_was_set_back(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.park_object(opened(store, notify=True), "a", now_us=clock())
+    later(clock, 1_000 * 86_400)
+    store.cancel_job(JOB_ID, now_us=clock())
+    later(clock, 1 - WORKER_S)  # clocks of two machines differ
+    keeper.run()
+    assert store.jobs[JOB_ID].ended_us is None
+    around.accepts = False
+    later(clock, -1_000 * 86_400)
+    keeper.run()
+    assert (len(around.announced), len(around.notified)) == (1, 1)
+    later(clock, -1_000 * 86_400)
+    around.accepts = True
+    keeper.run()
+    assert len(around.notified) == 2
+    assert list(store.list_active()) == []
+
+
+@pytest.mark.parametrize("step", ["list_objects", "end_job", "find_job", "record_attempt"])
+def test_failed_step_is_reported_and_repeated_by_the_next_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, step: str
+) -> None:
+    error: Exception = UnavailableError("no store") if step == "end_job" else RuntimeError("a bug")
+    for job_id in (JOB_ID, "job_2"):
+        store.close_job(opened(store, job_id, notify=True), now_us=clock())
+    store.before = once(step, error)
+    keeper.run()
+    assert around.errors == [error]
+    keeper.run()
+    assert {job.state for job in store.jobs.values()} == {JobState.DONE}
+    assert {job.job_id for job in around.notified} == {JOB_ID, "job_2"}
+    assert list(store.list_active()) == []
+
+
+@pytest.mark.parametrize("notify", [False, True])
+def test_job_is_announced_later_if_the_operators_system_fails(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, *, notify: bool
+) -> None:
+    store.close_job(opened(store, notify=notify), now_us=clock())
+    error = ConnectionError("no event bus")
+
+    def fail(_: Job) -> None:
+        raise error
+
+    replace(keeper, announce=fail).run()
+    assert (around.errors, around.notified) == ([error], [])
+    keeper.run()
+    assert len(around.announced) == 1
+    assert len(around.notified) == int(notify)
+    assert list(store.list_active()) == []
+
+
+def test_operators_system_that_is_unavailable_is_asked_once_in_a_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    """Each request takes its whole time limit, and the keeper has to end before its own."""
+    for number in range(5):
+        store.close_job(opened(store, f"job_{number}", notify=number > 2), now_us=clock())
+    asked: list[str] = []
+
+    def fail(job: Job) -> None:
+        asked.append(job.job_id)
+        message = "no event bus"
+        raise UnavailableError(message)
+
+    replace(keeper, announce=fail).run()
+    assert len(asked) == 1
+    keeper.run()
+    assert len(around.announced) == 5
+    assert list(store.list_active()) == []
+
+
+def test_unavailable_list_of_jobs_fails_the_run(keeper: JobKeeper, store: FakeJobStore) -> None:
+    store.before = once("list_active", UnavailableError("no store"))
+    with pytest.raises(UnavailableError):
+        keeper.run()

@@ -1,0 +1,107 @@
+"""Notifications: how many a run sends, and when they are sent again."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.unit.jobs.conftest import JOB_ID, Clock
+from tests.unit.jobs.keeper.conftest import URL, Surroundings, ended_jobs, later, opened
+
+from blur.jobs.announcer import BACKOFF_S, MOST, MOST_OF_AN_ACCOUNT
+from blur.jobs.model import Job, JobState
+
+if TYPE_CHECKING:
+    from tests.unit.jobs.fake_store import FakeJobStore
+
+    from blur.jobs.keeper import JobKeeper
+
+
+def test_accepted_notification_is_sent_once(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.close_job(opened(store, notify=True), now_us=clock())
+    for _ in range(3):
+        keeper.run()
+        later(clock, BACKOFF_S[0])
+    (job,) = around.notified
+    assert (job.state, job.notification and job.notification.url) == (JobState.DONE, URL)
+    assert len(around.announced) == 1
+
+
+def test_notification_is_repeated_with_longer_waits_and_at_last_not_repeated(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    around.accepts = False
+    store.close_job(opened(store, notify=True), now_us=clock())
+    keeper.run()
+    for attempts, wait_s in enumerate(BACKOFF_S, start=1):
+        later(clock, wait_s - 1)
+        keeper.run()
+        assert len(around.notified) == attempts
+        later(clock, 1)
+        keeper.run()
+        assert len(around.notified) == attempts + 1
+    later(clock, 10 * BACKOFF_S[-1])
+    keeper.run()
+    assert len(around.notified) == 1 + len(BACKOFF_S)
+    assert len(around.announced) == 1
+    assert list(store.list_active()) == []
+
+
+def test_slow_notifications_run_at_the_same_time_and_delay_no_other_job(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock
+) -> None:
+    ended_jobs(store, clock, [f"account {number}" for number in range(8)])
+    store.close_job(opened(store, "z"), now_us=clock())
+    together = threading.Barrier(8, timeout=20)
+    states = []
+
+    def notify(_: Job) -> bool:
+        together.wait()
+        states.append(store.jobs["z"].state)
+        return True
+
+    replace(keeper, notify=notify).run()
+    assert states == [JobState.DONE] * 8
+    assert list(store.list_active()) == []
+
+
+def test_account_has_few_notifications_in_a_run_and_others_are_not_delayed(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, ["busy"] * 10 + ["other"])
+    keeper.run()
+    assert len(around.notified) == MOST_OF_AN_ACCOUNT + 1
+    assert names[-1] in {job.job_id for job in around.notified}
+    for _ in range(2):
+        keeper.run()
+    assert sorted(job.job_id for job in around.notified) == names
+    assert sorted(job.job_id for job in around.announced) == names
+
+
+def test_run_has_a_limited_number_of_notifications(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, [f"account {number}" for number in range(MOST + 3)])
+    keeper.run()
+    assert len(around.notified) == MOST
+    keeper.run()
+    assert sorted(job.job_id for job in around.notified) == names
+
+
+def test_unexpected_error_of_a_notification_counts_as_an_attempt(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.close_job(opened(store, notify=True), now_us=clock())
+    error = RuntimeError("a bug")
+
+    def fail(_: Job) -> bool:
+        raise error
+
+    replace(keeper, notify=fail).run()
+    assert around.errors == [error]
+    target = store.jobs[JOB_ID].notification
+    assert target
+    assert (target.attempts, target.next_attempt_us) == (1, clock() + BACKOFF_S[0] * 1_000_000)

@@ -1,0 +1,120 @@
+"""Paused jobs go on when the account can pay for more photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.jobs.conftest import JOB_ID, Clock
+from tests.unit.jobs.keeper.conftest import (
+    RETRY_S,
+    ROWS,
+    Surroundings,
+    end,
+    later,
+    opened,
+    state_of,
+)
+
+from blur.errors import UnavailableError
+from blur.jobs import photos
+from blur.jobs.keeper import SPARE, JobKeeper
+from blur.jobs.model import JobState, ObjectState
+
+if TYPE_CHECKING:
+    from tests.unit.jobs.fake_store import FakeJobStore
+
+
+def test_paused_job_goes_on_when_the_account_can_pay(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    for source in "ba":
+        store.park_object(JOB_ID, source, now_us=clock())
+    end(store, "c", clock)
+    store.set_paused(JOB_ID, is_paused=True)
+    around.payable = 0
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (True, [])
+    around.payable = 1
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a", "b"])])
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly_fail(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    """Otherwise, each refund of a failed photo would deliver all other photos again."""
+    opened(store)
+    for number in range(2 * SPARE):
+        store.park_object(JOB_ID, f"{number}", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    around.payable = 3
+    calls: list[str] = []
+    store.before = calls.append
+    replace(keeper, is_idle=lambda: False).run()
+    assert calls.count("list_objects") == 1 + (SPARE + 3) // ROWS
+    store.before = lambda _: None
+    ((_, first),) = around.delivered
+    assert len(set(first)) == SPARE + 3
+    for source in first:  # all photos fail, and the job has not been paused again
+        end(store, source, clock, ObjectState.FAILED)
+    later(clock, RETRY_S)
+    replace(keeper, is_idle=lambda: False).run()
+    assert len(around.delivered) == 1  # the other photos can be in the queue
+    keeper.run()
+    assert len(around.delivered) == 2
+    assert not set(around.delivered[1][1]) & set(first)
+
+
+def test_photos_left_out_by_a_resume_are_delivered_even_if_the_queue_is_not_empty(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    for number in range(2 * SPARE):
+        store.park_object(JOB_ID, f"{number}", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    store.close_job(JOB_ID, now_us=clock())
+    around.payable = 1
+    busy = replace(keeper, is_idle=lambda: False)
+    busy.run()
+    later(clock, RETRY_S)
+    busy.run()
+    assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
+
+
+def test_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    store.park_object(JOB_ID, "a", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    error = UnavailableError("no queue")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    replace(keeper, enqueue=fail).run()
+    assert (store.jobs[JOB_ID].is_paused, around.errors) == (True, [error])
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a"])])
+
+
+def test_paused_job_that_is_closed_does_not_end(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    store.park_object(JOB_ID, "a", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    store.close_job(JOB_ID, now_us=clock())
+    around.payable = 0
+    later(clock, 2 * RETRY_S)
+    keeper.run()
+    assert (state_of(store), around.delivered) == (JobState.CLOSED, [])
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "PAGE", ROWS)

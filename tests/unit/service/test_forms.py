@@ -1,0 +1,163 @@
+"""Forms are read after the hold, or before it if they decide the price."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.service.conftest import (
+    FUNDS,
+    KEY,
+    OPTIONS,
+    PRICE,
+    REQUEST,
+    START,
+    balances,
+    key_of_kind,
+    run,
+)
+
+from blur.accounts import keys
+from blur.accounts.model import KeyKind
+from blur.credits import Credits
+from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
+from blur.forms import BlurForm
+from blur.imaging.decomposition import SUBJECTS
+from blur.parameter_errors import InvalidRadiusError
+from blur.prices import Prices
+from blur.service import STEPS, ImageService
+from blur.timing import TOTAL
+
+if TYPE_CHECKING:
+    from blur.accounts.keys import ApiKey
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
+    from blur.image_requests import BlurRequest
+
+
+def test_a_form_is_read_after_the_hold_and_an_invalid_form_is_refunded(
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    held = []
+
+    def read() -> BlurRequest:
+        held.append(balances(store, key))
+        message = "no such field"
+        raise InvalidRadiusError(message)
+
+    with pytest.raises(InvalidRadiusError) as caught:
+        run(service, key, read, left_ms=28_000)
+    assert held == [(FUNDS - PRICE, PRICE, 0)]
+    standing = caught.value.account_status
+    assert standing is not None
+    assert (standing.credits_charged, standing.credits_left, standing.rate.remaining) == (
+        0,
+        FUNDS,
+        9,
+    )
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_credits(
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    def read() -> BlurRequest:
+        raise AssertionError
+
+    unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
+    with pytest.raises(InvalidApiKeyError):
+        run(service, unknown, read, left_ms=28_000)
+    above = Credits(FUNDS + 1)
+    poor = replace(service, prices=Prices(image=above, preview=PRICE, person=above))
+    for idempotency_key in (None, KEY):
+        with pytest.raises(InsufficientCreditsError):
+            run(poor, key, read, left_ms=28_000, idempotency_key=idempotency_key)
+    for _ in range(8):
+        service.store.authorize(key.account_id, key.digest, now_us=START)
+    for idempotency_key in (None, KEY):
+        with pytest.raises(RateLimitError):
+            run(service, key, read, left_ms=28_000, idempotency_key=idempotency_key)
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+PERSON = Credits(1)
+
+
+@pytest.fixture
+def priced(service: ImageService) -> ImageService:
+    """Return a service whose price depends on the form."""
+    return replace(service, prices=Prices(image=PRICE, preview=PRICE, person=PERSON))
+
+
+def test_photos_of_people_have_their_own_price_and_other_photos_the_usual_one(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
+    person = replace(REQUEST, options=replace(OPTIONS, subject="person"))
+    assert run(priced, key, lambda: person, left_ms=28_000).status.credits_charged == PERSON
+    assert run(priced, key, lambda: REQUEST, left_ms=28_000).status.credits_charged == PRICE
+    assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
+
+
+def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_it(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    seen = []
+
+    def load() -> bytes:
+        seen.append(("image", balances(store, key)))
+        return REQUEST.image
+
+    def parse() -> BlurForm:
+        seen.append(("form", balances(store, key)))
+        return BlurForm(OPTIONS, load)
+
+    result = priced.run(key, parse, prices=priced.prices.blur, left_ms=28_000)
+    assert seen == [("form", (FUNDS, 0, 0)), ("image", (FUNDS - PRICE, PRICE, 0))]
+    assert set(result.durations_ms) == {*STEPS, TOTAL}
+
+
+def test_an_invalid_form_that_decides_the_price_costs_nothing_and_counts_as_a_request(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    with pytest.raises(InvalidRadiusError) as caught:
+        run(priced, key, invalid, left_ms=28_000)
+    status = caught.value.account_status
+    assert status is not None
+    assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, FUNDS, 9)
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def invalid() -> BlurRequest:
+    message = "no such field"
+    raise InvalidRadiusError(message)
+
+
+def test_errors_for_key_rate_and_balance_come_before_the_error_for_a_form_that_decides_the_price(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
+    with pytest.raises(InvalidApiKeyError):
+        run(priced, unknown, invalid, left_ms=28_000)
+    poor = replace(priced, prices=Prices(image=FUNDS, preview=FUNDS, person=Credits(FUNDS + 1)))
+    with pytest.raises(InvalidRadiusError):
+        run(poor, key, invalid, left_ms=28_000)
+    poor = replace(priced, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE, person=FUNDS))
+    with pytest.raises(InvalidRadiusError):
+        run(poor, key, invalid, left_ms=28_000)
+    poorest = replace(
+        priced, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE, person=Credits(FUNDS + 2))
+    )
+    with pytest.raises(InsufficientCreditsError) as caught:
+        run(poorest, key, invalid, left_ms=28_000)
+    assert caught.value.account_status is not None
+    assert caught.value.account_status.rate.remaining == 7
+    free = key_of_kind(store, KeyKind.TEST)
+    with pytest.raises(InvalidRadiusError):
+        run(poorest, free, invalid, left_ms=28_000)
+    for _ in range(7):
+        priced.store.authorize(key.account_id, key.digest, now_us=START)
+    with pytest.raises(RateLimitError):
+        run(priced, key, invalid, left_ms=28_000)
+    assert balances(store, key) == (FUNDS, 0, 0)
