@@ -59,7 +59,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_two_clocks_accept_the_limit_and_only_once_more_requests_for_their_difference(
+def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0

@@ -24,17 +24,17 @@ from blur.parameter_errors import (
 
 
 def test_image_and_radius_are_a_complete_request() -> None:
-    order = parse_blur_request(request(*FORM), max_body_bytes=MOST)
-    assert order.load_image() == b"bytes"
-    assert order.options == BlurOptions(
+    parsed = parse_blur_request(request(*FORM), max_body_bytes=MOST)
+    assert parsed.load_image() == b"bytes"
+    assert parsed.options == BlurOptions(
         radius_px=7, kernel="gaussian", mode="background", output="png", quality=90
     )
 
 
 def test_every_field_has_an_effect() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
-    order = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
-    assert order.options == BlurOptions(
+    parsed = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
+    assert parsed.options == BlurOptions(
         radius_px=7, kernel="bokeh", mode="cutout", output="webp", quality=42
     )
 
@@ -47,8 +47,8 @@ def test_accept_selects_the_format_if_the_form_has_none() -> None:
 
 @pytest.mark.parametrize("text", ["0", "50", " 7 ", "007", "000000050"])
 def test_a_radius_is_a_whole_number_from_0_to_50(text: str) -> None:
-    order = parse_blur_request(request(("image", "b"), ("radius", text)), max_body_bytes=MOST)
-    assert order.options.radius_px == int(text)
+    parsed = parse_blur_request(request(("image", "b"), ("radius", text)), max_body_bytes=MOST)
+    assert parsed.options.radius_px == int(text)
 
 
 @pytest.mark.parametrize("text", ["0.1", "0.125", "2", " 5 ", "5.000"])
@@ -72,8 +72,8 @@ def test_depth_and_roi_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["1", "100"])
 def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
-    order = parse_blur_request(request(*FORM, ("quality", text)), max_body_bytes=MOST)
-    assert order.options.quality == int(text)
+    parsed = parse_blur_request(request(*FORM, ("quality", text)), max_body_bytes=MOST)
+    assert parsed.options.quality == int(text)
 
 
 @pytest.mark.parametrize(

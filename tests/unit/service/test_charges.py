@@ -95,9 +95,9 @@ def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
         run(service, key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
-    standing = caught.value.account_status
-    assert standing is not None
-    assert (standing.credits_charged, standing.credits_left) == (0, FUNDS)
+    status = caught.value.account_status
+    assert status is not None
+    assert (status.credits_charged, status.credits_left) == (0, FUNDS)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
@@ -132,7 +132,7 @@ def test_a_call_with_only_the_margin_left_stops_without_a_charge(
     assert balances(store, key) == ((FUNDS - PRICE, 0, PRICE) if done else (FUNDS, 0, 0))
 
 
-def test_an_empty_balance_is_rejected_before_any_work(
+def test_a_call_without_enough_credits_is_rejected_before_any_work(
     service: ImageService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(FUNDS // PRICE):

@@ -49,13 +49,9 @@ def test_a_form_is_read_after_the_hold_and_an_invalid_form_is_refunded(
     with pytest.raises(InvalidRadiusError) as caught:
         run(service, key, read, left_ms=28_000)
     assert held == [(FUNDS - PRICE, PRICE, 0)]
-    standing = caught.value.account_status
-    assert standing is not None
-    assert (standing.credits_charged, standing.credits_left, standing.rate.remaining) == (
-        0,
-        FUNDS,
-        9,
-    )
+    status = caught.value.account_status
+    assert status is not None
+    assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, FUNDS, 9)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 

@@ -75,5 +75,5 @@ def test_other_positions_are_rejected(text: str) -> None:
         options(position=text)
 
 
-def test_a_margin_without_crop_is_kept_and_the_default_is_none() -> None:
+def test_a_crop_has_no_margins_by_default() -> None:
     assert options(crop="true").crop_margin == NO_MARGINS

@@ -76,7 +76,7 @@ def test_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
         ("off", False),
     ],
 )
-def test_booleans_can_be_any_text_that_clients_of_all_languages_send(
+def test_booleans_can_have_the_spellings_of_common_languages(
     text: str,
     value: bool,  # noqa: FBT001 - a parameter
 ) -> None:
@@ -127,7 +127,7 @@ def test_formats_and_channels_are_the_same_as_in_remove_bgs_api() -> None:
 
 
 @pytest.mark.parametrize("text", ["auto", "person", "car", "a type of the future"])
-def test_a_type_is_only_a_hint_and_does_not_change_the_result(text: str) -> None:
+def test_a_type_does_not_change_the_options(text: str) -> None:
     assert options(type=text) == options()
 
 

@@ -48,7 +48,7 @@ def five_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("five_at_once")
-def test_run_cancels_a_limited_number_of_photos_and_takes_the_step_of_each_other_job(
+def test_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     """A write takes some milliseconds, and a job can have 50,000 photos to cancel."""

@@ -30,7 +30,7 @@ def test_accepted_notification_is_sent_once(
     assert len(around.announced) == 1
 
 
-def test_notification_is_repeated_with_longer_waits_and_at_last_not_repeated(
+def test_notification_is_repeated_with_longer_waits_a_limited_number_of_times(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     around.accepts = False

@@ -43,7 +43,7 @@ def test_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly_fail(
+def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_more_in_case_of_failures(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """Otherwise, each refund of a failed photo would deliver all other photos again."""
