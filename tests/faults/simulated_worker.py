@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from tests.unit.imaging.predictors import DiscPredictor
@@ -28,9 +29,6 @@ from blur.job_app import build_runner
 from blur.jobs.runner import ObjectRunner, Outcome
 from blur.jobs.sqs import QUEUE_URL, ObjectQueue
 from blur.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 STORE = ("reserve_object", "end_object")
 FILES = ("read_source", "write_result")

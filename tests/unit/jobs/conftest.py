@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -20,10 +21,6 @@ from blur.jobs.model import Job
 from blur.jobs.runner import EndedObject, ObjectRunner
 from blur.prices import Prices
 from blur.storage.job_folder import JobFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 START = Instant(1_800_000_000_000_000)
 JOB_ID, SOURCE = "job_1", "shoes/red shoe.jpg"
