@@ -101,9 +101,12 @@ browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chr
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
 
-check: $(TEST_READY) ## Check lint, formatting, types, the direction of imports and the English
+# Prints the names of Python files of more than 250 lines; ruff lists the files of the project.
+LONG = FNR == 251 { print FILENAME " has more than 250 lines."; long = 1 } END { exit long }
+check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of imports and the English
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/ruff check --show-files . | grep '\.py$$' | tr '\n' '\0' | xargs -0 awk '$(LONG)' >&2
 	@$(BIN)/mypy --no-error-summary .
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	@$(BIN)/python tools/prose.py
