@@ -1,4 +1,4 @@
-"""The balance and the rate limit of a valid key after a call; responses have both as headers."""
+"""The account's balance and the key's rate limit after a call, for the headers of the response."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RateLimitStatus:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """The balance of an account and the rate limit of a key after a call, for the headers."""
+    """The account's balance and the key's rate limit after a call."""
 
     credits_charged: Credits | None
     """None if the charge is unknown, because it was sent to the store but not confirmed."""

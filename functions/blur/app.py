@@ -147,7 +147,7 @@ def printed_metrics() -> Observe:
 
 
 def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | None:
-    """Return the object that presigns and reads uploads, or None without a store."""
+    """Return the object that presigns and reads uploads, or None if `store` is None."""
     if store is None:
         return None
     return Uploads(

@@ -48,13 +48,13 @@ def parse_credits(text: str) -> Credits:
 
 
 def format_credits(amount: Credits) -> str:
-    """Return the number of credits as text, with decimals only if it is not whole."""
+    """Return the number of credits as text, with decimals only if the number is not whole."""
     number, quarters = divmod(abs(amount), QUARTERS)
     return f"{'-' if amount < 0 else ''}{number}{_FRACTIONS[quarters]}"
 
 
 def credits_number(amount: Credits) -> int | float:
-    """Return the number of credits for JSON: an integer if it is whole.
+    """Return the number of credits for JSON: an integer if the number is whole.
 
     Quarters are exact in binary, so the float is exact below 2**51 credits.
     """

@@ -29,7 +29,7 @@ class PaidForm(Protocol[Output]):
         ...
 
     def derived_key(self, remember_us: int) -> IdempotencyKey | None:
-        """Return the key that identifies copies of this request, or None if the form has none."""
+        """Return the key that copies of this request share, or None if the form has no such key."""
         ...
 
     def load(self) -> ImageRequest[Output]:
@@ -54,7 +54,7 @@ class BlurForm:
         return prices.blur_price(self.options)
 
     def derived_key(self, remember_us: int) -> None:
-        """Return None: on this route, only an `Idempotency-Key` recognises repeated calls."""
+        """Return None: on this route, only an `Idempotency-Key` shows that a call is repeated."""
         del remember_us
 
     def load(self) -> ImageRequest[BlurredPhoto]:

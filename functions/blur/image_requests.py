@@ -47,7 +47,7 @@ later only if its value is not the default, so that older requests keep their fi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """The networks, and the limit for photos."""
+    """The networks, and the maximum number of pixels of a photo."""
 
     model: Callable[[], Predictor]
     """Return the model, which is opened once."""

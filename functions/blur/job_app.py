@@ -1,4 +1,4 @@
-"""Builds the parts of bulk jobs: the use cases for the routes, the workers' runner, the keeper."""
+"""Builds the parts of bulk jobs: the routes' use cases, the workers' runner, and the keeper."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SECRET_BYTES = 32
 def open_jobs(
     settings: Settings, files: JobFiles | None, clock: Callable[[], Instant] = now
 ) -> JobService | None:
-    """Return the use cases of jobs, or None if photos of jobs are not processed."""
+    """Return the use cases of jobs, or None if this service does not process photos of jobs."""
     if files is None or not has_workers(settings):
         return None
     return JobService(
@@ -54,7 +54,7 @@ def open_jobs(
 
 
 def has_workers(settings: Settings) -> bool:
-    """Return whether photos of jobs are processed.
+    """Return whether this service processes photos of jobs.
 
     The embedded server processes the photos in its folder, with the queue in its SQLite file. On
     AWS, the bucket sends a message for each photo to workers, which use the table.
@@ -201,7 +201,7 @@ def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job]
 
 
 def notify_check(settings: Settings) -> Callable[[str], None]:
-    """Return the check of `notify` URLs; if `fetch_urls` is off, it rejects all of them."""
+    """Return the function that checks a `notify` URL; it rejects all if `fetch_urls` is off."""
     if settings.fetch_urls:
         from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
 

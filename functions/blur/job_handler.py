@@ -3,8 +3,8 @@
 A message names one or more objects; an object is one photo. SQS deletes the message when all its
 objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts the deliveries
 of the message, even if a worker was killed. While the store is unavailable, a delivery does not
-count as an attempt: the worker sends a new message instead of this one, so that no photo fails
-because of a long outage.
+count as an attempt: the worker sends a new message instead of the delivered message, so that no
+photo fails because of a long outage.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Measurements:
-    """Values that are collected while a request is handled; the log has them even if it fails."""
+    """Values collected while a request is handled; the log has them even if the request fails."""
 
     key: ApiKey | None = None
     """The key in the request; it is valid if `status` is set."""
@@ -26,7 +26,7 @@ class Measurements:
     watch: Stopwatch | None = None
     """Measures the steps of a call that computes an image."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)
-    """The time of each step and of the whole call, once it has succeeded."""
+    """The time of each step and of the whole call, once the call has succeeded."""
     photo_pixels: int = 0
     """Width times height of the photo in the file; 0 if the call failed."""
 

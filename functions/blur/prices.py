@@ -32,13 +32,13 @@ class Prices:
 
     image: Credits
     preview: Credits
-    """A preview of a removed background; see `RemovalForm.is_preview`."""
+    """The price of a preview of a removed background; see `RemovalForm.is_preview`."""
     person: Credits
-    """A photo with `subject=person`."""
+    """The price of a photo with `subject=person`."""
 
     @classmethod
     def of(cls, settings: Settings) -> Prices:
-        """Return the prices of the settings."""
+        """Return the prices that the settings define."""
         return cls(
             image=settings.price,
             preview=settings.price_preview,

@@ -174,8 +174,8 @@ class ImageService:
         """Parse the form of a call that is not authenticated yet.
 
         Raises:
-            ApiError: the form is not valid. If the key is not valid, its rate limit is reached or
-            its balance is below the lowest price, that error is raised instead.
+            ApiError: the form is not valid. If the key is not valid, has reached its rate limit or
+            has too few credits for the lowest price, that error is raised instead.
 
         """
         try:

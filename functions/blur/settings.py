@@ -79,7 +79,7 @@ class Settings:
     price_person: Credits | None = None
     """Credits for an image with `subject=person`; None if it costs `price`."""
     max_pixels: int = 50_000_000
-    """Largest image, width times height, read from its header before decoding."""
+    """Largest image: width times height in the image's header, before decoding."""
     max_body_bytes: int = 20_000_000
     """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
     removebg_max_body_bytes: int = 32_000_000
@@ -103,7 +103,7 @@ class Settings:
     site_dir: Path = Path("/opt/site")
     """Folder of the page; without it, there is no page."""
     fetch_urls: bool = False
-    """Whether a request can contain the URL of an image, which is then fetched: `yes` or `no`."""
+    """Whether the service fetches an image from a URL in a request: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     tracing: bool = False
@@ -113,7 +113,7 @@ class Settings:
     deadline_margin_s: int = 5
     """Seconds before Lambda's time-out at which a call is stopped; 0 sets no deadline."""
     queue_wait_s: int = 30
-    """Seconds that a photo waits for a free worker of the embedded server before it gets 503."""
+    """Seconds that a request waits for a free worker of the embedded server before it gets 503."""
     stop_s: int = 30
     """Seconds that the embedded server has after SIGTERM to finish its requests."""
     connections_per_address: int = 256
@@ -163,8 +163,8 @@ class Settings:
         """Build the settings from `BLUR_*` variables.
 
         Raises:
-            ValueError: a variable is unknown or not valid, or the settings are not possible on
-            Lambda and the process runs there.
+            ValueError: a variable is unknown or not valid, or the process runs on Lambda, where
+            these settings are not possible.
 
         """
         known = {variable_of(field.name): field for field in fields(cls)}
@@ -206,7 +206,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process can use, if known, or else the machine's."""
+    """Return the number of CPUs that this process can use, or that the machine has if unknown."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

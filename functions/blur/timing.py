@@ -64,7 +64,7 @@ class Stopwatch:
         self._started_ns = self.ticks()
 
     def step(self, name: str) -> None:
-        """Start or continue a step, and end the previous one."""
+        """Start or continue a step, and end the previous step."""
         self._steps.append((name, self.ticks()))
 
     def durations_ms(self) -> Mapping[str, float]:

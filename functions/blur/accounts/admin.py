@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The operator's methods on a store, at one time, with a source of random bytes."""
+    """The operator's changes in a store, all at one time; `entropy` returns random bytes."""
 
     store: AccountStore
     entropy: Entropy
@@ -101,7 +101,7 @@ class AccountAdmin:
         """Find a key by its prefix or its full text.
 
         Raises:
-            UnknownAccountError: the account does not exist, or not exactly one key has this name.
+            UnknownAccountError: the account does not exist, or does not have exactly one such key.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)

@@ -41,7 +41,7 @@ class OverdrawnError(AccountAdminError):
 
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
-        """Return the error for an entry with this amount."""
+        """Return the error for an adjustment by `amount`, which the balance does not cover."""
         change, left = format_credits(amount), format_credits(balance)
         return cls(f"an adjustment of {change} credits is more than the balance, {left}")
 
@@ -51,7 +51,7 @@ class InvalidKeyError(AccountAdminError):
 
     @classmethod
     def ended(cls) -> InvalidKeyError:
-        """Return the error for a change of the rate limit of an ended key."""
+        """Return the error for an ended key, whose rate limit cannot be changed."""
         return cls("the key is revoked or has expired; issue a new key instead")
 
 

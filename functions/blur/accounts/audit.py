@@ -46,8 +46,8 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
     """Check all accounts: their ledgers, and the bills of their keys in these months.
 
-    Yield the results for each bill, then for each account. So the differences found so far are
-    reported even if a later account cannot be read. The accounts are listed from the bills, so
+    Yield the results for each bill, then for each account. So the caller has the differences found
+    so far even if a later account cannot be read. The accounts are listed from the bills, so
     `months` needs at least one month.
     """
     ids: set[str] = set()
@@ -67,7 +67,7 @@ def _differing_bill(account: AccountUsage, month: str) -> Iterator[Difference]:
 
 
 def differences(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[str]:
-    """Yield a sentence for each sum that differs; none if the account is exact."""
+    """Yield a sentence for each wrong sum, or nothing if all sums of the account are right."""
     entries_sum = sum(entry.credits for entry in entries)
     months_sum = sum(month.credits for month in account.usage.values())
     granted, used, balance, held, in_ledger, in_months = map(

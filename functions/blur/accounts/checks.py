@@ -1,4 +1,4 @@
-"""Checks of the values that operators enter; every store makes them before it writes."""
+"""Checks of the values that operators enter; every store calls them before it writes."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ PRICE_LOCATION = {
 
 
 def next_state(state: HoldState, event: HoldEvent) -> HoldState:
-    """Return the state after an event; the same state if the event has no effect."""
+    """Return the state after an event, which is `state` itself if the event has no effect."""
     return TRANSITIONS.get((state, event), state)
 
 

@@ -11,8 +11,8 @@ crash between two writes (ADR 5 has the table). The record is marked done before
 settled, so the only possible error is a call that is not charged.
 
 A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
-is rejected with 409. If several calls are sent before the first of them has stored its record, each
-holds a credit while its form is read.
+is rejected with 409. If several calls with one key are sent before the first of them has stored its
+record, each call has a hold while its form is read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ RETRY_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The value of the `Idempotency-Key` header, or one that is derived from the request."""
+    """The value of the `Idempotency-Key` header, or a value derived from the request."""
 
     value: str
     remember_us: int | None = None
@@ -68,7 +68,7 @@ class Reservation:
     record: IdempotencyRecord | None = None
     """The record of the key, if this call owns it."""
     earlier: IdempotencyRecord | None = None
-    """The record of the earlier call, if this call replays one."""
+    """The record of the earlier call that this call replays, if any."""
 
     @property
     def scope(self) -> str:
@@ -77,14 +77,14 @@ class Reservation:
 
     @property
     def is_replay(self) -> bool:
-        """Whether the call replays an earlier one; then it has no hold and costs nothing."""
+        """Whether the call replays an earlier call; a replay has no hold and costs nothing."""
         return self.earlier is not None
 
 
 def reserve(
     store: CallStore, hold: Hold, key: IdempotencyKey | None, *, now_us: Instant
 ) -> Reservation:
-    """Authorize a call and take its hold, unless its key was used before.
+    """Authorize a call and take its hold, unless its idempotency key was used before.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`.
@@ -110,10 +110,10 @@ def reserve(
 def identify(
     store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
 ) -> Reservation:
-    """Compare the call with the record of its key; if the key has no record, store one.
+    """Compare the call with the record of its idempotency key, or store a record if there is none.
 
     Raises:
-        IdempotencyConflictError: the key was used with a different image or parameters.
+        IdempotencyConflictError: the key was used before with a different image or parameters.
         IdempotencyInProgressError: the earlier call is still running.
 
     """
@@ -185,7 +185,8 @@ def rollback(
 ) -> AccountStatus:
     """Refund a call and release its `Idempotency-Key`; count a `failed` call as a failure.
 
-    If the store cannot be reached, the hold expires, which has the same two effects.
+    If the store cannot be reached, the hold expires; this also refunds the call and releases the
+    key.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

@@ -23,7 +23,7 @@ from blur.accounts.model import KeyKind
 from blur.errors import InvalidApiKeyError
 
 Entropy = Callable[[int], bytes]
-"""Returns this number of random bytes, like `secrets.token_bytes`."""
+"""Returns random bytes, as many as the argument, like `secrets.token_bytes`."""
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ACCOUNT_ID_LENGTH = 12
@@ -54,8 +54,8 @@ class ApiKey:
 def new_account_id(entropy: Entropy) -> str:
     """Return a random account id of about 71 bits.
 
-    The id is 128 random bits modulo 62**12, so all ids have almost the same probability: it differs
-    by less than one part in 2**56.
+    The id is 128 random bits modulo 62**12, so all ids have almost the same probability: the
+    probabilities differ by less than one part in 2**56.
     """
     return _base62(int.from_bytes(entropy(16)) % IDS, ACCOUNT_ID_LENGTH)
 

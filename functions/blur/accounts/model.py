@@ -36,7 +36,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """The number of additional requests as which a call counts, because of its CPU time."""
+    """The number of requests that a call adds to the rate limit because of its CPU time."""
 
     requests: int
     limit: RateLimit
@@ -181,7 +181,7 @@ class IdempotencyRecord:
     hold_id: str
     """The hold of the call that owns the record."""
     done: bool
-    """Whether that call ended with an image and is charged."""
+    """Whether the call that owns the record ended with an image and is charged."""
     lease_until_us: Instant
     """The expiry of the owner's hold. After it, another call can take over a record that is not
     done."""

@@ -124,7 +124,7 @@ class CallStore(Protocol):
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
-        """Mark the record done and return True, if this call's hold still owns it.
+        """Mark the record done and return True, if this call's hold still owns the record.
 
         If the result is False, the call must not settle, because another call owns the record and
         is charged.
@@ -132,7 +132,7 @@ class CallStore(Protocol):
         ...
 
     def release_record(self, record: IdempotencyRecord) -> None:
-        """Delete the record, if this call's hold still owns it and it is not done."""
+        """Delete the record, if this call's hold still owns it and the record is not done."""
         ...
 
 
@@ -149,7 +149,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def append_entry(self, entry: LedgerEntry) -> None:
-        """Append to the ledger and change the balance, at most once for its `entry_id`.
+        """Append the entry to the ledger and change the balance, at most once for each `entry_id`.
 
         Raises:
             UnknownAccountError: the account does not exist.
@@ -207,13 +207,13 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """Yield every account, sorted by id, as `read_account` returns it; this is a scan."""
+        """Yield every account as `read_account` returns it, sorted by id; scans the store."""
         ...
 
     def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
-        """Yield the usage of every account in a month, `YYYY-MM` in UTC, sorted by id; a scan.
+        """Yield the usage of every account in a month, `YYYY-MM` in UTC, sorted by account id.
 
-        Each account is read at one moment.
+        This scans the whole store; each account is read at one moment.
         """
         ...
 

@@ -63,7 +63,7 @@ def interval_us(limit: RateLimit) -> int:
 
 
 def slack_us(limit: RateLimit) -> int:
-    """Return `allow_us` minus now, just after a request to an idle bucket; it can be negative."""
+    """Return `allow_us` minus now, positive or negative, after a request to an idle bucket."""
     return (2 - limit.burst) * interval_us(limit)
 
 
@@ -79,7 +79,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 
 
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
-    """Return the bucket after an accepted request counts as `requests` more requests.
+    """Return the bucket after it has counted `requests` additional requests.
 
     TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """

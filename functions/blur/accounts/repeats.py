@@ -1,7 +1,7 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
-remove.bg's clients send no key, and send a request again if it takes too long. Copies of a
-request have the same derived key, so they are charged as one call. Such calls differ from calls
+remove.bg's clients send no key, and send a request again if the response takes too long. Copies of
+a request have the same derived key, so they are charged as one call. Such calls differ from calls
 with an `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so

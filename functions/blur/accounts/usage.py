@@ -56,7 +56,7 @@ class Activity(NamedTuple):
 
 
 def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) -> list[Activity]:
-    """Return the accounts with calls, failures or held credits, the busiest first."""
+    """Return the activity of each account with calls, failures or held credits, busiest first."""
     earlier = {account.account_id: _sum(account) for account in before}
     nothing = KeyCounts(0, ZERO, 0, 0)
     found = [

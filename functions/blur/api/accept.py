@@ -28,8 +28,9 @@ def preferred_format(header: str) -> str:
     """Return the preferred output format.
 
     If types have equal quality, a type that the header names explicitly is preferred. If several
-    formats are left, the result is PNG. If no format is acceptable, it is also PNG, because a
-    response in another format is better than an error (RFC 9110, 15.5.7).
+    formats are left, the result is PNG, if it is among them. If the client accepts no format, the
+    result is also PNG, because a response in an unwanted format is better than an error (RFC 9110,
+    15.5.7).
     """
     ranges = _ranges(header)
     scores = {name: _score(ranges, each.content_type) for name, each in OUTPUT_FORMATS.items()}

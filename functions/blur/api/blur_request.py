@@ -69,7 +69,7 @@ def parse_blur_request(
 
 
 def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
-    """Return the blur options; `preferred` is the format if the form has no `format`.
+    """Return the blur options; `preferred` is the output format if the form has no field `format`.
 
     Raises:
         InvalidParameterError: a field is missing, repeated or out of its range.
@@ -130,7 +130,7 @@ def _too_large(max_body_bytes: int, *, offers_uploads: bool) -> ImageTooLargeErr
 
 
 def _image(form: Form, get_upload: GetUpload | None) -> Callable[[], bytes]:
-    """Return the function that returns the photo."""
+    """Return a function that loads the photo."""
     images, upload_id = form.all("image"), _text(form, "upload_id", InvalidRequestError)
     if len(images) > 1:
         message = f"The form has {len(images)} files named 'image'. Send one."

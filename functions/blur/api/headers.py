@@ -23,7 +23,7 @@ _EXPOSED = (
     "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
     "Retry-After, Idempotent-Replayed, Server-Timing"
 )
-"""The headers of all routes that scripts of other origins can read."""
+"""The headers that scripts of other origins can read in the responses of all routes."""
 
 _EXPOSED_BY_REMOVEBG = (
     f"{_EXPOSED}, X-Type, X-Width, X-Height, X-Max-Width, X-Max-Height, X-Foreground-Top, "

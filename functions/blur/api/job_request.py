@@ -1,4 +1,4 @@
-"""Parses the requests for jobs: the fields of a new job, and the parameters of a page."""
+"""Parses requests for jobs: the fields of a new job, and the query parameters of a page."""
 
 from __future__ import annotations
 

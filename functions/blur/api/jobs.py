@@ -120,7 +120,7 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result or a redirect, without a rate limit: a job has many results."""
+        """Return a result or a redirect to it; no rate limit, because a job has many results."""
         key = request_key(request)
         now_us = self._service.clock()
         if not self._service.store.has_valid_key(key.account_id, key.digest, now_us=now_us):
@@ -137,7 +137,7 @@ class JobRoutes:
         return json_object(HTTPStatus.SEE_OTHER, body, headers | {"Location": result.link.url})
 
     def _document(self, job: Job, request: HttpRequest) -> dict[str, Any]:
-        """Return the job as JSON values, with a form for photos while it is open."""
+        """Return the job as JSON values, with a form for photos while the job is open."""
         body = job_document(job, now_us=self._service.clock())
         if job.state is not JobState.OPEN:
             return body
@@ -163,14 +163,14 @@ class JobRoutes:
 
     @contextmanager
     def _counted(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate and count a request in the rate limit of calls."""
+        """Authenticate a request and count it in the rate limit of calls."""
         with self._service.authorized(request_key(request)) as status:
             request.measured.status = status
             yield status
 
     @contextmanager
     def _counted_separately(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate and count a request in the rate limit of `GET /v2/account`."""
+        """Authenticate a request and count it in the rate limit of `GET /v2/account`."""
         status = account_status(self._service.account(request_key(request)))
         request.measured.status = status
         try:

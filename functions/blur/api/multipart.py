@@ -31,12 +31,12 @@ _NAMED = re.compile(r";\s*boundary\s*=", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The parts of a form by name, in their order, as bytes."""
+    """The values of a form's parts, by name, in the order of the form, as bytes."""
 
     parts: Mapping[str, Sequence[bytes]]
 
     def all(self, name: str) -> Sequence[bytes]:
-        """Return the parts of this name; empty if there are none."""
+        """Return the values of all parts with this name, or an empty sequence."""
         return self.parts.get(name, ())
 
 

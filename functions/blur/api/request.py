@@ -66,7 +66,7 @@ class HttpRequest:
     repeated_headers: tuple[str, ...] = ()
     """The singleton headers that were sent more than once."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The parameters of the URL, decoded; if one is repeated, the last value counts."""
+    """The parameters of the URL, decoded; if a parameter is repeated, its last value counts."""
     path_parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The values of the parameters in the route's path; the router sets them."""
     measured: Measurements = field(default_factory=Measurements, repr=False, compare=False)
@@ -100,7 +100,7 @@ def from_event(
     is_client_connected: Callable[[], bool] = always_connected,
     base_path: str = "",
 ) -> HttpRequest:
-    """Read a proxy event; any part of it can be missing or null.
+    """Return the request in a proxy event; any part of the event can be missing or null.
 
     `/<base_path>` at the start of the path is removed: with a custom domain, the path in the event
     includes the domain's base path.
@@ -172,7 +172,7 @@ def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
-    """Return an id that contains API Gateway's id, so that the logs of both can be compared."""
+    """Return an id that contains API Gateway's id, by which both logs can be compared."""
     gateway_id = (event.get("requestContext") or {}).get("requestId")
     if isinstance(gateway_id, str) and _GATEWAY_ID.fullmatch(gateway_id):
         return f"req_{gateway_id}"

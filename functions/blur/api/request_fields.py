@@ -51,7 +51,7 @@ def absolute_url(url: str, request: HttpRequest) -> str:
     """Return a URL of this API, with the server's address if it is known.
 
     The Host header is used for a URL only if it is a loopback address. Otherwise the URL stays
-    relative to that of the request (RFC 3986, 5), because clients can send any Host or
+    relative to the request's URL (RFC 3986, 5), because clients can send any Host or
     X-Forwarded-Proto.
     """
     host = request.headers.get("host", "")

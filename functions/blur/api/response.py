@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The time for errors on our own paths, which have no header that contains the time."""
+"""The time for errors on our own paths, where no header contains a time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
-"""The same number of credits, with decimals."""
+"""`_LONGEST` credits and a quarter, so that the text also has decimals."""
 
 
 def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
-    """Return the image, or a redirect if it is in storage.
+    """Return the image, or a redirect if the image is in storage.
 
     The redirect is 303 See Other (RFC 9110, 15.4.4), so clients fetch the image with GET.
     """
@@ -74,7 +74,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 
 
 def base64_capacity(characters: int) -> int:
-    """Return how many bytes fit into this many base64 characters: three into four."""
+    """Return how many bytes fit into this many base64 characters: three bytes into four."""
     return max(0, characters) // 4 * 3
 
 
@@ -91,7 +91,7 @@ def json_response(
 def error_response(
     error: ApiError, request_id: str, *, path: str = "", now_us: Instant = _UNUSED
 ) -> Response[str]:
-    """Return exactly `{"error": {code, message, request_id[, retry_after]}}`.
+    """Return an error as exactly `{"error": {code, message, request_id[, retry_after]}}`.
 
     On remove.bg's paths, status and body have remove.bg's format.
     """

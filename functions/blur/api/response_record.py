@@ -51,7 +51,7 @@ class ResponseRecord:
 
     @property
     def megapixels(self) -> float:
-        """The size of the photo that was sent."""
+        """The size of the photo that was sent, in megapixels."""
         return self.photo_pixels / PIXELS_PER_MEGAPIXEL
 
     def log_fields(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The paths of the routes, which can have parameters: `/v2/jobs/{job_id}`."""
+"""The paths of the routes; a path can have parameters, such as `/v2/jobs/{job_id}`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 JOBS_PATH = "/v2/jobs"
-"""The path of bulk jobs; their other paths start with it and a slash."""
+"""The path at which jobs are created; the other paths of bulk jobs start with it and a slash."""
 
 _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 """A parameter of a route, after `re.escape`."""
@@ -20,7 +20,7 @@ class RouteMatch(NamedTuple):
 
     route: str
     parameters: Mapping[str, str]
-    """The parts of the path at the route's parameters."""
+    """The values of the route's parameters in the path, by name."""
 
 
 class RoutePaths:

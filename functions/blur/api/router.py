@@ -1,7 +1,7 @@
 """Routes an event to its handler, and logs one line for each response.
 
 A process handles one event at a time, as on Lambda, because powertools keeps the current event in a
-class attribute, and its logger and metrics also have state.
+class attribute, and powertools' logger and metrics also have state.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ def _without_repeated_headers(request: HttpRequest) -> HttpRequest:
 
 
 def with_head(methods: Collection[str]) -> Sequence[str]:
-    """Return the methods of a route, and HEAD if it has GET."""
+    """Return the methods of a route, and HEAD if GET is one of them."""
     return (*methods, "HEAD") if "GET" in methods else tuple(methods)
 
 

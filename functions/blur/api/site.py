@@ -27,7 +27,7 @@ HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
-"""The file for `/` if the client does not accept HTML, such as curl."""
+"""The file for `/` for clients that do not accept HTML, such as curl."""
 PREVIEW = "preview.jpg"
 """The file with the image of a link preview (`og:image`)."""
 ASSETS = {
@@ -75,7 +75,8 @@ class Site:
 
     folder: Path
     storage_origin: Callable[[], str]
-    """The origin of uploads and large results; empty if it is this server."""
+    """Returns the origin of the storage of uploads and large results; empty if that is this
+    server."""
     public_url: str = ""
     """The page's public URL; link previews need an absolute URL of their image."""
     price: Credits = ONE
@@ -87,7 +88,7 @@ class Site:
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
-        """Return a route for each page and asset; they need neither a key nor a store."""
+        """Return a route for each page and asset; the routes need neither a key nor a store."""
         pages = {path: {"GET": self._page(path, name)} for path, name in PAGES.items()}
         return pages | {f"/{name}": {"GET": self._asset(name)} for name in ASSETS}
 
@@ -162,9 +163,9 @@ def tagged(
 
 
 def page_headers(storage_origin: str) -> dict[str, str]:
-    """Return a page's security headers: no scripts, styles or requests across origins.
+    """Return a page's security headers: scripts, styles and requests only of the page's own origin.
 
-    `storage_origin` is the only other origin that the page can send requests to. Trusted Types
+    `storage_origin` is the only additional origin that the page can send requests to. Trusted Types
     keep text from becoming markup: https://www.w3.org/TR/trusted-types/
     """
     policy = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
-"""The waits between attempts to send a notification; after the last attempt, no more are made."""
+"""The seconds between the seven attempts to send a notification."""
 THREADS = 16
 MOST_OF_AN_ACCOUNT = 4
 """The maximum number of notifications for one account in a run."""
@@ -39,12 +39,12 @@ class Announcer:
     announce: Callable[[Job], None]
     """Announce a job that has ended to the operator's systems."""
     notify: Callable[[Job], bool]
-    """Send the notification of a job that has ended; return whether it was accepted."""
+    """Send the notification of a job that has ended; return whether the client accepted it."""
     clock: Callable[[], Instant]
     on_error: Callable[[Exception], None]
 
     def run(self, ended: Iterable[Job]) -> None:
-        """Announce the jobs without a notification, and those whose next attempt is due."""
+        """Announce the jobs without a notification, and the jobs whose next attempt is due."""
         notified = []
         for job in ended:
             if job.notification is None:
@@ -98,7 +98,7 @@ class Announcer:
         return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # the clock was set back
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
-        """Report an error; the next run repeats the step."""
+        """Take the step, and report any error; the next run repeats the step."""
         try:
             step(*arguments)
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
@@ -106,7 +106,7 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, a few of each account; those that are due the longest come first."""
+    """Yield up to `MOST` jobs, only a few of each account, starting with the job due longest."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:

@@ -40,7 +40,7 @@ def failure_document(row: JobObject) -> dict[str, Any]:
 
 
 def manifest_line(row: JobObject, *, result_url: str) -> dict[str, Any]:
-    """Return an ended object as JSON values; `result_url` is the address of its result."""
+    """Return an ended object as JSON values; `result_url` is the address of the result."""
     return {
         "source": row.source,
         "state": str(row.state),

@@ -27,7 +27,8 @@ OPEN_DAYS = 7
 EMPTY_DAYS = 1
 """After this time, an open job without photos is closed: clients forget such jobs."""
 MOST_CANCELLED = 5_000
-"""The maximum number of photos that one run cancels: each needs a write, and all other jobs wait.
+"""The maximum number of photos that one run cancels: each photo needs a write, while all other jobs
+wait.
 """
 
 SPARE = 100
@@ -47,12 +48,13 @@ class JobKeeper:
     files: JobFiles
     payable: Callable[[Job], int | None]
     """Return the number of photos that the account can pay for. Return None if no photo will be
-    charged, because the key is a test key, or because it is not valid and so all photos fail."""
+    charged: for example, a test key is never charged, and with a key that is not valid all photos
+    fail."""
     enqueue: Enqueue
     announce: Callable[[Job], None]
     """Announce a job that has ended to the operator's systems."""
     notify: Callable[[Job], bool]
-    """Send the notification of a job that has ended; return whether it was accepted."""
+    """Send the notification of a job that has ended; return whether the client accepted it."""
     clock: Callable[[], Instant]
     period_s: int
     """The interval between two runs."""
@@ -65,8 +67,8 @@ class JobKeeper:
     """After this time, a run takes no step of another job. The stores list jobs in random order, so
     that the next runs reach the other jobs."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty. Then the waiting objects of a job without progress are
-    lost."""
+    """Return whether the queue is empty. If so, the queue has lost the waiting objects of a job
+    without progress."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -105,7 +107,7 @@ class JobKeeper:
             return None
 
     def _keep(self, job: Job, allowance: Iterator[object]) -> Job | None:
-        """Take the next step of a job; return it if it has ended.
+        """Take the next step of a job; return the job if it has ended.
 
         `allowance` has one item for each photo that this run can still cancel.
         """
@@ -170,7 +172,7 @@ class JobKeeper:
         return self._end(job, received=photos.number)
 
     def _end(self, job: Job, *, received: int) -> bool:
-        """Set the number of objects, and end the job if all have ended; return whether it has."""
+        """Set the number of objects, end the job if possible, and return whether it has ended."""
         return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
@@ -196,10 +198,10 @@ class JobKeeper:
     def _deliver_again(
         self, job: Job, waiting: list[str], unknown: list[str], progress_us: Instant
     ) -> None:
-        """Deliver the objects of a job without progress, if the queue does not have them.
+        """Deliver the objects of a job without progress, if the queue has lost them.
 
         If there are more waiting objects than the account can pay for, the last resume has
-        delivered only some of them.
+        delivered only some of them, so this step delivers more.
         """
         are_lost = self.is_idle() or self._is_due(progress_us, DAY_S)
         most = with_spare(self.payable(job))

@@ -37,7 +37,7 @@ class JobState(StrEnum):
     DONE = "done"
     """Every photo has ended."""
     CANCELLED = "cancelled"
-    """Photos that had not started are not processed."""
+    """The client cancelled the job; photos that had not started are not processed."""
 
 
 class ObjectState(StrEnum):
@@ -75,7 +75,7 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """The URL that gets the announcement of a job's end, and the secret that signs it."""
+    """The URL to which a job's end is announced, and the secret that signs the announcement."""
 
     url: str
     secret: str = field(repr=False)
@@ -151,8 +151,8 @@ class JobObject:
     at_us: Instant | None = None
     """When the object ended; the store sets it."""
     attempts: int = 0
-    """How often a worker has started the object. Only SQLite counts this; with SQS, the message has
-    the number."""
+    """How often a worker has started the object. Only the SQLite store counts attempts; with SQS,
+    the message contains the number."""
 
     @property
     def object_id(self) -> str:

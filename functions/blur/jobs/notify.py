@@ -1,4 +1,4 @@
-"""Notifications of the end of a job: signed like Standard Webhooks, sent to public addresses only.
+"""Notifications of a job's end, signed as in Standard Webhooks, and sent only to public addresses.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """

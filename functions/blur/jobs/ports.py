@@ -3,8 +3,8 @@
 `sqlite.job_store` and `dynamo.job_store` implement `JobStore`, and one test suite runs against
 both. `blur.storage.job_folder` and `blur.storage.job_bucket` implement `JobFiles`.
 
-Every method is atomic. Except for `record_attempt`, a repeated call changes nothing more, so
-callers, SDKs and queues can repeat it. Time is always an argument. Every method raises
+Every method is atomic. Except for `record_attempt`, a repeated call has no further effect, so
+callers, SDKs and queues can repeat calls. Time is always an argument. Every method raises
 `UnavailableError` if the store cannot be reached within about two seconds.
 """
 
@@ -68,10 +68,10 @@ class JobStore(Protocol):
         ...
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
-        """Authenticate and take the hold of an object, without counting in the rate limit.
+        """Authenticate and take the hold of an object; no request is counted in the rate limit.
 
         While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
-        extends the first one to the later expiry.
+        extends the first hold to the later expiry.
 
         Raises:
             InvalidApiKeyError: the key is revoked, expired or unknown.
@@ -81,7 +81,7 @@ class JobStore(Protocol):
         ...
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
-        """Store the final row, end the hold, and count both in the job, in one write.
+        """Store the final row, end the hold, and count the object and its charge, in one write.
 
         With `ObjectState.DONE` the hold is settled, otherwise it is refunded. If the hold has
         expired, nothing is charged, and the row has `charged` 0. The store sets `charged` and
@@ -91,11 +91,11 @@ class JobStore(Protocol):
         ...
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Set an object to `WAITING` that could not start, for example because credits are missing.
+        """Set an object that could not start to `WAITING`, for example because credits are missing.
 
-        In SQLite, this also ends its lease, and the attempt does not count. Returns False, without
-        a change, if the object has a final row already, or if the job has `ended_us` or does not
-        exist.
+        In SQLite, this also ends the object's lease, and the attempt does not count. Returns False,
+        without a change, if the object has a final row already, or if the job has `ended_us` or
+        does not exist.
         """
         ...
 
@@ -115,7 +115,7 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield jobs that have not ended or have not been announced: all, or at least 2,000.
+        """Yield all jobs that have not ended or have not been announced, or at least 2,000 of them.
 
         A job with `ended_us` is yielded until a call of `record_attempt` with
         `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
@@ -131,10 +131,10 @@ class JobStore(Protocol):
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
         """End a closed or cancelled job if it has `received` final rows.
 
-        Return whether it has ended. The job gets `ended_us`. A closed job becomes `DONE`; a
-        cancelled job stays `CANCELLED`. The job's number of objects becomes `received`, or the
-        number of its rows if that is larger. A job with a `WAITING` row does not end. The first
-        attempt of the job's notification is due now.
+        Return whether the job has ended. An ended job gets `ended_us`. A closed job becomes `DONE`;
+        a cancelled job stays `CANCELLED`. The job's number of objects becomes `received`, or the
+        number of its rows if that number is larger. A job with a `WAITING` row does not end. The
+        first attempt of the job's notification is due now.
         """
         ...
 
@@ -184,7 +184,7 @@ class JobFiles(Protocol):
     def write_result(
         self, job_id: str, object_id: str, data: bytes, *, content_type: str, file_name: str
     ) -> None:
-        """Store a result; a repeated call replaces it."""
+        """Store a result; a repeated call replaces the stored result."""
         ...
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:

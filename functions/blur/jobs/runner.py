@@ -44,7 +44,8 @@ MAX_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 ParseOptions = Callable[[Mapping[str, str]], "BlurOptions"]
-"""Return the blur options of a job's parameters; raise an `ApiError` if one is not valid."""
+"""Return the blur options of a job's parameters; raise an `ApiError` if a parameter is not
+valid."""
 
 
 class Outcome(StrEnum):
@@ -84,9 +85,9 @@ class ObjectRunner:
     prices: Prices
     parse: ParseOptions
     max_bytes: int
-    """Largest photo."""
+    """The size of the largest photo, in bytes."""
     hold_ttl_s: int
-    """More than the time that a worker can have for a photo."""
+    """Longer than the time that a worker can have for a photo."""
     deadline_margin_s: int
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
@@ -99,9 +100,9 @@ class ObjectRunner:
         """Process an object, unless it has a final row already.
 
         `attempt` is 1 at the first delivery; `left_ms` is the time until the worker is stopped.
-        An error of the photo ends it with a `failed` row. If the service fails, the object is
-        retried; after `MAX_ATTEMPTS` it gets a `failed` row. Nothing is written while the store is
-        unavailable.
+        If the photo cannot be processed, the object gets a `failed` row. If the service fails, the
+        object is retried; after `MAX_ATTEMPTS` it gets a `failed` row. Nothing is written while the
+        store is unavailable.
         """
         try:
             job = self.jobs.find_job(job_id)
@@ -119,7 +120,7 @@ class ObjectRunner:
             return Outcome.RETRY
 
     def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
-        """Start the object, or end it without a start, unless it has ended."""
+        """Cancel, park, fail or start the object, as its job requires, unless it has ended."""
         if job.ended_us is not None or self._has_ended(row):
             return Outcome.ENDED
         if job.state is JobState.CANCELLED:
@@ -199,7 +200,7 @@ class ObjectRunner:
     def _end(
         self, job: Job, row: JobObject, hold: Hold | None, watch: Stopwatch | None = None
     ) -> Outcome:
-        """Write the final row, unless another delivery has already written one."""
+        """Write the final row, unless another delivery has already written a final row."""
         durations_ms = dict(watch.durations_ms()) if watch else {}
         row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
         now_us = self.clock()

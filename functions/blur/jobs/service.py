@@ -36,12 +36,12 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobService:
-    """Jobs for an authenticated key, which finds only the jobs of its account."""
+    """The use cases of jobs; with a key, only jobs of the key's account can be found."""
 
     jobs: JobStore
     files: JobFiles
     max_bytes: int
-    """Largest photo."""
+    """The size of the largest photo, in bytes."""
     check_notify: Callable[[str], None]
     """Raise `InvalidNotifyError` for an address to which no notification is sent."""
     clock: Callable[[], Instant]

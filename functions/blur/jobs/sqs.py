@@ -1,6 +1,6 @@
 """The queue of bulk jobs on AWS: messages in SQS, from S3 and from the keeper.
 
-SQS repeats the delivery of a message as long as it is not deleted, and sometimes once more. This is
+SQS delivers a message again until a worker deletes the message, and sometimes once more. This is
 harmless, because an object has only one final row.
 """
 
@@ -48,7 +48,7 @@ class ObjectName(NamedTuple):
 
 
 def read_message(body: str) -> list[ObjectName]:
-    """Return the objects of a message: an event of S3, or one that `ObjectQueue` sent.
+    """Return the objects that a message names; S3 or `ObjectQueue` has sent the message.
 
     The test event, which S3 sends when its notifications are set up, names no object.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -93,7 +93,7 @@ class ObjectQueue:
         """Send a message that is delivered after a delay, of at most 900 seconds.
 
         Raises:
-            UnavailableError: SQS did not accept it.
+            UnavailableError: SQS did not accept the message.
 
         """
         self._send([name], DelaySeconds=delay_s)
@@ -150,7 +150,7 @@ class EventBus:
 
 
 def open_client(service: str) -> Any:  # noqa: ANN401 - a client of botocore
-    """Build a client with short time-outs; it sends no request yet."""
+    """Build a client with short time-outs, without sending a request."""
     return session().create_client(service, config=limited(read_s=READ_S, attempts=MAX_ATTEMPTS))
 
 

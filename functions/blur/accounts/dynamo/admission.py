@@ -1,7 +1,7 @@
 """Admission: one conditional write that authenticates, counts the request and takes a hold.
 
 A bucket is idle or busy (see `rate`), and an update cannot choose between the two states. So each
-write is for one state, the first write for the state that this process has read last. If the first
+write is for one state. The first write is for the state that this process read last. If the first
 write is rejected, the old item in the rejection shows the reason, and whether a write for the other
 state would succeed. If other calls arrive between the two writes, the second write can be rejected,
 too, so the number of attempts is limited.
@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_BUCKETS = 10_000
 """The number of buckets whose state a process remembers."""
 MAX_ATTEMPTS = 8
-"""The maximum number of writes for one request, while many requests use the same key."""
+"""The maximum number of writes for one request; other requests with the same key can cause
+retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateCheck:
-    """One request of a key, and the bucket that counts it."""
+    """A request with an API key, and the bucket that counts the request."""
 
     account_id: str
     key_digest: str
@@ -54,7 +55,7 @@ class RateCheck:
     now_us: Instant
     limiter: rate.LimiterTime
     limiter_us: Instant
-    """The time of the request in the bucket, which `rate` explains."""
+    """The time at which the bucket counts the request; `rate` explains this time."""
 
     @classmethod
     def start(
@@ -65,7 +66,7 @@ class RateCheck:
         bucket: BucketNames,
         now_us: Instant,
     ) -> RateCheck:
-        """Return the check of a request whose bucket has not been read yet."""
+        """Return the check for a request before its bucket is read."""
         limiter = table.limiter.start(now_us)
         return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 
@@ -75,9 +76,9 @@ Branch = Callable[[Expressions, RateCheck], None]
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:
-    """Authenticate and count the request, take the hold if there is one, and return the item.
+    """Authenticate and count the request, take the hold if any, and return the account's item.
 
-    If the balance does not cover the hold, a second write counts the request alone.
+    If the balance does not cover the hold, a second write counts the request without the hold.
 
     Raises:
         InvalidApiKeyError: the key is unknown, revoked or expired.

@@ -3,8 +3,8 @@
 DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions stored only whole
 credits, also as numbers of credits, so their items need no migration.
 
-All items are read with `read_item`, so that all other code gets quarters. Amounts are converted
-with `stored` before they are written.
+`read_item` reads all items, so that all other code gets amounts in quarters. `stored` converts
+amounts before they are written.
 """
 
 from __future__ import annotations

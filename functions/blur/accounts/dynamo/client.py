@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""A method sends no request later than this after its start. With both time-outs, the method takes
-less than 2 s."""
+"""A method of the store sends no request later than this after the method's start. With both
+time-outs, the method takes less than 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
@@ -73,8 +73,8 @@ this check, `{}` would be a complete response to a write, and botocore reads any
 def open_client() -> DynamoDBClient:
     """Return a client with short time-outs and without retries; no request is sent.
 
-    botocore's legacy retry mode checks a response's checksum even if it cannot retry; the standard
-    mode accepts the response.
+    Even without retries, botocore's legacy retry mode checks the checksum of each response; the
+    standard mode then accepts a wrong checksum.
 
     Raises:
         ValueError: the environment has no region.
@@ -100,10 +100,9 @@ class Sender:
 
     client: Any
     latest_start: float
-    """The latest start of the last request, on the monotonic clock."""
+    """The latest time at which a request can start, on the monotonic clock."""
     conflict_s: float = 0
-    """The additional time in which the last request can start after a conflict with another write.
-    """
+    """How much later a request can start after a conflict with another write."""
 
     @classmethod
     def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:

@@ -2,9 +2,9 @@
 
 The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
-account's: two writes. Between the two writes, or if the second one fails, the key is in both items;
-then the key in the account's item is used. Calls also move the ended keys in items of earlier
-versions, which did not remove keys.
+account's item: two writes. Between the two writes, or if the second one fails, the key is in both
+items; then the key in the account's item is used. Earlier versions left ended keys in the account's
+item; calls move these keys, too.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord
 
 BATCH = 10
-"""The maximum number of keys that one call removes: each needs a write, and a client waits for the
-call."""
+"""The maximum number of keys that one call moves: each key needs a write, and a client waits for
+the call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
     """Move up to `BATCH` ended keys out of the account's item, and return the item.
 
     A key is kept for `CLOCK_SKEW_US` after its expiry, for a server whose clock is slow. If the
-    table cannot be reached or the keys have changed, a later call removes them.
+    table cannot be reached or the keys have changed, a later call moves them.
     """
     ended = list(islice(_ended(item, account_id, now_us), BATCH))
     if not ended:
@@ -56,7 +56,7 @@ def exists(table: DynamoTable, account_id: str, key_digest: str) -> bool:
 
 
 def with_ended_keys(table: DynamoTable, item: Item) -> Account:
-    """Read an account's item and add the ended keys."""
+    """Return the account in an item, with its ended keys, which are in separate items."""
     account = account_of(item)
     condition = Expressions()
     partition = condition.path(schema.PARTITION_KEY)

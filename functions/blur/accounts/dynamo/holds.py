@@ -3,10 +3,10 @@
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
 a second or late copy of the write fails. When a call ends its hold, a tombstone is added to the set
 `ended<slot>` of the current five seconds. The tombstone rejects a late copy of the reserve. A set
-is dropped when all copies have arrived. A request is sent for at most two seconds (`client`), and
-`DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing settles, so the
-hold expires. The hold of a job's object has no tombstone, because the object's row has the same
-effect. With many objects per second, tombstones would make each write expensive.
+is deleted when no late copy can arrive any more. A request is sent for at most two seconds
+(`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing
+settles, so the hold expires. The hold of a job's object has no tombstone, because the object's row
+has the same effect. With many objects per second, tombstones would make each write expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
 tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.
@@ -53,7 +53,7 @@ COMPACT_AT_BYTES = 256
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
-    """Move the price from the balance to the hold, unless the hold exists or has ended."""
+    """Add to the update: move the price from the balance to the hold, if the hold is new."""
     path, balance = update.path("holds", hold.hold_id), update.path("balance")
     tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(stored(hold.price))
     update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
@@ -66,7 +66,7 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
 
 
 def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
-    """Extend the expiry of a hold, if it has not ended and expires earlier."""
+    """Add to the update: extend the hold, if it has not ended and the new expiry is later."""
     expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
     update.conditions.append(f"{expiry} < {later}")
     update.sets.append(f"{expiry} = {later}")
@@ -86,7 +86,7 @@ def state_of(item: Item, hold_id: str) -> HoldState | None:
 def settle(
     table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None, pixels: int
 ) -> tuple[HoldState | None, Item]:
-    """Charge the hold unless it has expired; return its state, if known, and the item.
+    """Charge the hold unless it has expired; return its state, if known, and the account's item.
 
     Raises:
         UnknownAccountError: the account does not exist.
@@ -112,7 +112,7 @@ def settle(
 def refund(
     table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None, *, failed: bool
 ) -> Item:
-    """Return the price to the balance, unless the hold has ended; return the item.
+    """Move the price back to the balance, unless the hold has ended; return the account's item.
 
     Raises:
         UnknownAccountError: the account does not exist.

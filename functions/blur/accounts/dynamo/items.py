@@ -10,7 +10,7 @@ only one letter:
 | `balance`, `granted`, `used` | as in `Account`; a number of credits, see `amounts` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
 | `u<YYMM><digits><letter>` | a counter of one key in this month, see `key_usage` |
-| `v` | version: higher after each ledger entry and each change of the keys; absent at first |
+| `v` | version: rises with each ledger entry and each key added or moved out; absent at first |
 | `holds.<hold id>` | the hold of a running call: `c` its credits, `x` its expiry |
 | `ended<slot>` | a set of tombstones: the holds that ended in these five seconds |
 | `keys.<digest>` | a key, with the attributes below |
@@ -19,8 +19,8 @@ only one letter:
 | `r` | true if the key is revoked, otherwise absent |
 | `m`, `b` | the limit: requests per minute, burst |
 | `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` return it |
-| `t`, `a`, `l` | the bucket of its calls: TAT, allow, last request (absent before the first) |
-| `T`, `A`, `L` | the bucket of its requests for the account |
+| `t`, `a`, `l` | the key's bucket of calls: TAT, allow, last request (absent before a request) |
+| `T`, `A`, `L` | the key's bucket of requests for the account |
 
 Instants and durations are microseconds. The held credits are the sum over `holds`.
 
@@ -121,7 +121,7 @@ def version_of(item: Item) -> int:
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that it still has the item's version."""
+    """Give the account the next version, on condition that its version is still that of `item`."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)
@@ -156,7 +156,7 @@ def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
 
 
 def key_item(key: KeyRecord) -> Item:
-    """Return the map of a new key, which has sent no requests yet."""
+    """Return the map for a new key, with which no request was sent yet."""
     revoked = {"r": True} if key.revoked else {}
     return {
         "k": key.kind,
@@ -187,8 +187,7 @@ def rate_limit_status_of(
 ) -> RateLimitStatus:
     """Return a key's rate-limit status, from one of its buckets.
 
-    If the key ends during the call, it is no longer in the item; its status then shows no requests
-    left.
+    A key that ends during the call is removed from the item; its status shows no requests left.
     """
     if digest not in item["keys"]:
         return RateLimitStatus(RateLimit(1, 1), 0, 0)

@@ -2,7 +2,7 @@
 
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
-item `USAGE#<YYYY-MM>`, whose attributes have the same names without `u<YYMM>`. One transaction adds
+item `USAGE#<YYYY-MM>`, where their names do not have the prefix `u<YYMM>`. One transaction adds
 them to that item and removes them from the account's item. A settle that arrives later starts new
 counters, which are moved in the same way, so the usage of a month is always the sum of both items.
 """
@@ -36,7 +36,8 @@ LETTERS = ("c", "q", "p", "f")
 DIGEST_LENGTH = 12
 """12 hexadecimal digits are 48 bits, which differ between the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
-"""The counters of a month are moved this long after it ends, when none of its calls still runs."""
+"""The counters of a month are moved this long after the month ends, when all its calls have
+ended."""
 BATCH = 60
 """The maximum number of counters that one transaction moves: an expression has at most 300
 operators."""
@@ -75,8 +76,9 @@ def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: In
 def list_usage(table: DynamoTable, month: str, now_us: Instant) -> Iterator[AccountUsage]:
     """See `AccountStore.list_usage`.
 
-    The counters of a past month can be moved at any moment, so both items are read in one
-    transaction. The counters of this month are in the account's item, which the scan returns.
+    The counters of a past month can be moved at any moment, so one transaction reads the account's
+    item and the month's item. The counters of this month are in the account's item, which the scan
+    returns.
     """
     condition = Expressions()
     sort = condition.path(schema.SORT_KEY)

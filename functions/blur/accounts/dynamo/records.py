@@ -23,7 +23,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """See `CallStore.claim_record`.
 
-    If a late copy of this write arrives after the call is done, it does not restore the record.
+    A late copy of this write does not restore the record of a call that is done.
     """
     free = Expressions()
     past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")

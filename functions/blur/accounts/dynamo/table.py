@@ -18,7 +18,7 @@ Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the response.
 
 The function raises `ConditionFailedError` and `UnavailableError`, and can send a request twice. All
-requests of one method of the store share its deadline.
+requests of one method of the store have the same deadline.
 """
 
 
@@ -110,17 +110,17 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item, with all earlier writes included, or None."""
+        """Return one item after all earlier writes, or None if the item is missing."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; if the sender repeats the request, it has no second effect and no error."""
+        """Put an item; if the sender repeats the request, the repeat has no effect and no error."""
         self.transact(Put(item, absent))
 
     def transact(self, *writes: Write) -> None:
-        """Make all writes or none; each is to a different item."""
+        """Make all writes or none; each write is to a different item."""
         # The sender gives a transaction a token, by which DynamoDB recognizes a retry:
         # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         parts = [

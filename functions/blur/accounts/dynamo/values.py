@@ -15,7 +15,7 @@ Item = Mapping[str, Any]
 
 
 def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values Item names
-    """Return the attribute value of a Python value.
+    """Return a Python value as an attribute value of DynamoDB.
 
     Raises:
         TypeError: items of this table have no values of this type.
@@ -44,7 +44,7 @@ def marshal_item(item: Item) -> dict[str, Any]:
 
 
 def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any of the values Item names
-    """Return the Python value of an attribute value."""
+    """Return an attribute value of DynamoDB as a Python value."""
     ((kind, content),) = value.items()
     match kind:
         case "N":

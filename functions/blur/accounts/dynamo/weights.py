@@ -42,7 +42,7 @@ def add_weight(
 
 
 def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterator[Addition]:
-    """Yield the three ways to change the bucket; the caller tries each until an update succeeds."""
+    """Yield ways to change the bucket, which the caller tries in this order until one succeeds."""
     if weight:
         limit = weight.limit
         bound_us = now_us + rate.max_ahead_us(limit)

@@ -27,7 +27,7 @@ _CALLER = """
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
 """The condition of `KeyRecord.is_valid`. With this condition, a revoked or expired key has no row,
-like an unknown one, so all three are rejected by the same steps in the same time."""
+like an unknown key. So the same steps, in the same time, reject all three kinds of keys."""
 
 
 def authenticate(
@@ -47,7 +47,7 @@ def authenticate(
 
 
 def is_valid(db: sqlite3.Connection, account_id: str, key_digest: str, now_us: Instant) -> bool:
-    """Return whether the key is valid, without writing."""
+    """Return whether the key is valid, without writing to the file."""
     return _valid_row(db, account_id, key_digest, now_us) is not None
 
 
@@ -115,7 +115,7 @@ def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterT
 def count_account_request(
     db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime
 ) -> rate.Bucket:
-    """Count one request for the account in the separate bucket; return this bucket.
+    """Count one request for the account in its separate bucket, and return the new bucket.
 
     Raises:
         RateLimitError: the key has no requests of this kind left.

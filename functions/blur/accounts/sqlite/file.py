@@ -53,7 +53,7 @@ class AccountsFile:
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection whose reads all see the file as it is at one moment.
 
-        They do not wait for writes of other processes.
+        The reads do not wait for writes of other processes.
 
         Raises:
             UnavailableError: the file is locked for too long, or damaged.
@@ -155,7 +155,7 @@ def _create(path: Path) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
-    # In a new file, this pragma does not always wait for the lock, so it is retried.
+    # In a new file, `PRAGMA journal_mode` does not always wait for the lock, so it is repeated.
     while True:
         _wait_until(connection, deadline)
         try:

@@ -1,7 +1,7 @@
-"""The fields of a request to remove.bg's API: multipart, urlencoded and JSON have the same names.
+"""The fields of a request to remove.bg's API, with the same names in all three kinds of body.
 
 Clients send fields in any order, and some clients send unused fields with empty values, so an empty
-field counts as absent. If a field is repeated, the last one counts, as in remove.bg's framework.
+field counts as absent. If a field is repeated, its last value counts, as in remove.bg's framework.
 Names and types of files are ignored: the decoder recognises a file by its content.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_FIELDS = 50
 FILES = ("image_file", "bg_image_file")
-"""The fields that are files, in multipart only."""
+"""The fields that are files; only a multipart body can have them."""
 TEXTS = (
     "image_file_b64",
     "image_url",
@@ -62,8 +62,8 @@ def read_fields(content_type: str, body: bytes) -> Fields:
     """Return the fields of a body.
 
     Raises:
-        InvalidRequestError: the body has another type, is malformed, has too many fields, or has a
-            list or an object as the value of a field.
+        InvalidRequestError: the body has an unsupported type, is malformed, has too many fields, or
+        has a list or an object as the value of a field.
 
     """
     match content_type.partition(";")[0].strip().lower():

@@ -73,7 +73,7 @@ def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     `semitransparency` must be a boolean.
 
     Raises:
-        RemovalError, InvalidParameterError: a parameter is not valid; each has its own class.
+        RemovalError, InvalidParameterError: a parameter is not valid; the subclass depends on it.
 
     """
     _check_without_effect(fields)
@@ -96,7 +96,7 @@ def parse_size(fields: Fields) -> str:
 
 
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
-    """Return whether results of this size have the price of a preview.
+    """Return whether the result has the price of a preview.
 
     As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
     photo's size is read from the header of a file in the request.
@@ -204,7 +204,7 @@ def _position(text: str | None) -> Position | None:
 
 
 def _share(text: str) -> float | None:
-    """Return `0%` to `100%` as 0..1, or None if it is something else."""
+    """Return a text from `0%` to `100%` as a number from 0 to 1, or None for any other text."""
     match = _PERCENTAGE.fullmatch(text)
     if match is None or float(match[1]) > 100:  # noqa: PLR2004 - percent
         return None

@@ -26,7 +26,7 @@ class Limits:
     max_image_bytes: int | None = None
     """The largest result in a response, as an image or in JSON; None sets no limit."""
     fetch: Fetch | None = None
-    """Return the file at a URL; None if URLs are not fetched."""
+    """Returns the file at a URL; None if this server does not fetch URLs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         ImageTooLargeError: the body has more than `max_body_bytes`.
         FileTooLargeError: a file is too large.
         InvalidRequestError: the body is malformed.
-        RemovalError, InvalidParameterError: a parameter is not valid; each has its own class.
+        RemovalError, InvalidParameterError: a parameter is not valid; the subclass depends on it.
         InvalidImageError: the text of an image is not base64.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 

@@ -1,4 +1,7 @@
-"""The photo and the background image of a request: a file, base64 text, or a URL to fetch."""
+"""The photo and the background image of a request.
+
+Each image is a file or a URL to fetch; the photo can also be base64 text.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
         MissingSourceError, MultipleSourcesError: the request has no source, or more than one.
         FileTooLargeError: the file has more than `MAX_FILE_BYTES`.
         InvalidImageError: the text is not base64.
-        InvalidImageUrlError: URLs are not fetched by this server.
+        InvalidImageUrlError: this server does not fetch URLs.
 
     """
     match _present(fields, _SOURCES):
@@ -88,7 +91,7 @@ def background_source(fields: Fields, fetch: Fetch | None) -> Source | None:
     Raises:
         MultipleBgSourcesError: there is more than one background.
         FileTooLargeError: the file has more than `MAX_FILE_BYTES`.
-        InvalidBgImageUrlError: URLs are not fetched by this server.
+        InvalidBgImageUrlError: this server does not fetch URLs.
 
     """
     match _present(fields, _BACKGROUNDS):

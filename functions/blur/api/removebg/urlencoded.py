@@ -1,4 +1,4 @@
-"""Decodes an `application/x-www-form-urlencoded` body, in memory of a few times the body's size.
+"""Decodes an `application/x-www-form-urlencoded` body in little memory: a few times its size.
 
 `urllib.parse` makes an object from each escape, so the largest possible body would need 2 GB.
 """
@@ -37,7 +37,7 @@ def _decode(text: bytes) -> str:
 
 
 def unquote(text: bytes) -> bytes:
-    """Return the bytes with each `%` and its two hexadecimal digits replaced by their byte."""
+    """Return the text with each escape, such as `%2F`, replaced by the byte that it encodes."""
     if b"%" not in text:
         return text
     data = np.frombuffer(text + b"  ", np.uint8)

@@ -8,7 +8,7 @@
 | entry in the list of active jobs | `JOBS` | `<job id>` |
 | entry in the list of an account's active jobs | `JOB#ACCT#<account id>` | `<job id>` |
 
-The items have the attributes of `Job`, `JobObject` and `Notification`, and these:
+The items have the attributes of `Job`, `JobObject` and `Notification`, and the following:
 
 | attribute | meaning |
 |---|---|
@@ -62,7 +62,7 @@ def job_key(job_id: str) -> Item:
 
 
 def row_key(job_id: str, object_id: str, prefix: str = ROW) -> Item:
-    """Return the primary key of an object's row, or of its copy."""
+    """Return the primary key of an object's row, or of the row's copy."""
     return {PARTITION_KEY: partition(job_id), SORT_KEY: prefix + object_id}
 
 
@@ -81,7 +81,7 @@ def active_keys(account_id: str, job_id: str) -> list[Item]:
 def active_of(account_id: str) -> str:
     """Return the partition key of an account's list of active jobs.
 
-    It is not the partition key of a job, because ids of jobs contain no `#`.
+    This key never equals the partition key of a job, because ids of jobs contain no `#`.
     """
     return partition(f"ACCT#{account_id}")
 

@@ -1,4 +1,4 @@
-"""The steps of a job in DynamoDB: each is one conditional write that can be repeated."""
+"""The steps of a job in DynamoDB: each step is one conditional write that can be repeated."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def set_paused(table: DynamoTable, job_id: str, *, is_paused: bool) -> None:
 
 
 def end(table: DynamoTable, job_id: str, received: int, now_us: Instant) -> bool:
-    """See `JobStore.end_job`. The write depends on the counts, so it is repeated if they change."""
+    """See `JobStore.end_job`. The write is repeated if the job's counts change meanwhile."""
     item = table.get(job_key(job_id))
     while item is not None and "ended_us" not in item and item["state"] != JobState.OPEN:
         update = _ending(item, received, now_us)
@@ -130,7 +130,7 @@ def _in_partition(key: str) -> Expressions:
 
 
 def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
-    """Return the write that sets the number of files, and ends the job if its rows allow it."""
+    """Return the write that sets the number of files, and ends the job if all photos have ended."""
     update = _in_states(item["state"])
     update.conditions.append(f"attribute_not_exists({update.path('ended_us')})")
     update.sets.append(f"{update.path('listed')} = {update.value(received)}")
@@ -157,7 +157,7 @@ def _in_states(*states: JobState) -> Expressions:
 
 
 def _update(table: DynamoTable, job_id: str, update: Expressions) -> Item | None:
-    """Update the job if the condition is true; return its item, or None if it does not exist."""
+    """Update the job if the condition is true; return the job's item, or None if it is missing."""
     try:
         return table.update(job_key(job_id), update)
     except ConditionFailedError as failed:

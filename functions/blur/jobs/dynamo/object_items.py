@@ -1,7 +1,8 @@
-"""The rows of objects in DynamoDB: an object ends in one transaction of account, row and job.
+"""The rows of objects in DynamoDB: one transaction on account, row and job ends an object.
 
-All writers of a job update the same two items, and DynamoDB cancels a transaction while another one
-writes the same item. The client repeats the cancelled transaction after a short random pause.
+All writers of a job update the same two items, and DynamoDB cancels a transaction while another
+transaction writes the same item. The client repeats the cancelled transaction after a short random
+pause.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the write that ends the object's hold, if it has one, and the charge."""
+    """Return the write that ends the hold, or nothing without a hold; and return the charge."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -149,7 +150,7 @@ def _row_condition(*, is_waiting: bool) -> Expressions:
 
 
 def _ended(row: JobObject, *, is_new: bool, now_us: Instant) -> Expressions:
-    """Return the update of a job that counts a final row and its charge."""
+    """Return the update with which a job counts a final row and its charge."""
     update = _counted(row.state, *(["known"] if is_new else []))
     first, begun = update.path("first_us"), update.value(now_us - row.duration_ms * 1000)
     update.sets += [
@@ -161,7 +162,7 @@ def _ended(row: JobObject, *, is_new: bool, now_us: Instant) -> Expressions:
 
 
 def _counted(*counters: str) -> Expressions:
-    """Return the update that adds 1 to these counters of a job that can still change."""
+    """Return the update that adds 1 to these counters of a job, if the job has not ended."""
     update = Expressions()
     update.conditions += [
         f"attribute_exists({update.path('state')})",
@@ -172,6 +173,6 @@ def _counted(*counters: str) -> Expressions:
 
 
 def _copies(row: JobObject, now_us: Instant) -> list[Write]:
-    """Return the write of the copy of a failed row."""
+    """Return the write that copies a failed row; nothing for a row in another state."""
     is_failed = row.state is ObjectState.FAILED
     return [Put(row_item(row, now_us, FAILED_ROW), Expressions())] if is_failed else []

@@ -14,8 +14,8 @@ from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
 
 ACTIVE_AT_ONCE = 2_000
-"""The maximum number of jobs that a keeper reads together, which is less than a client can create
-in a day."""
+"""The maximum number of jobs that a keeper reads together. A client can create more jobs in a
+day."""
 _COUNTERS = {
     ObjectState.DONE: "done",
     ObjectState.FAILED: "failed",
@@ -51,7 +51,7 @@ def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> Non
     """Delete up to `rows` rows of an expired job, and the job after its last row.
 
     Deleting a million rows together would block the file for seconds. So each new job and each new
-    row deletes only some of them.
+    row deletes only some expired rows.
     """
     expired = db.execute(
         "SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1", (now_us - KEPT_S * SECOND_US,)

@@ -147,14 +147,15 @@ class SqliteJobStore:
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
         """Lease the next waiting object to a worker, and count the attempt.
 
-        The next object is the oldest one of the account whose last object was claimed longest ago.
-        Objects of paused and ended jobs are not claimed. Returns None if no object can start now.
+        The next object belongs to the account whose last claim is longest ago, and to the oldest
+        job of this account. Objects of paused and ended jobs are not claimed. Returns None if no
+        object can start now.
         """
         with self._file.transaction() as db:
             return object_rows.claim(db, now_us, Instant(now_us + round(lease_s * SECOND_US)))
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
-        """End a lease whose attempt has failed; the object can be claimed again at `retry_us`.
+        """End the lease of a failed attempt; the object can be claimed again at `retry_us`.
 
         This has no effect if the object has ended, or if another worker has claimed it.
         """
@@ -178,7 +179,7 @@ def _can_change(db: sqlite3.Connection, job_id: str, object_id: str) -> bool:
 
 
 def _require_row(db: sqlite3.Connection, job_id: str, source: str, now_us: Instant) -> None:
-    """Insert and count a waiting row, unless there is one."""
+    """Insert and count a waiting row, unless the object has a row."""
     if object_rows.find(db, job_id, object_id(source)) is None:
         object_rows.add_waiting(db, job_id, source, now_us)
         job_rows.count_known(db, job_id)

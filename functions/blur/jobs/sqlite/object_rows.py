@@ -98,7 +98,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
     """Lease the next waiting object, and count the attempt.
 
     The account whose last claim is longest ago is next, so that an account with many photos does
-    not delay the others. Of this account, the oldest job with an object to start is next.
+    not delay other accounts. Of this account, the oldest job with an object to start is next.
     """
     latest_us = until_us + CLOCK_SKEW_US
     job = db.execute(
@@ -136,7 +136,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
 
 
 def release(db: sqlite3.Connection, claimed: JobObject, retry_us: Instant) -> None:
-    """End the lease of this attempt; the next attempt can start at `retry_us`."""
+    """End the lease of the attempt `claimed`; the next attempt can start at `retry_us`."""
     db.execute(
         """
         UPDATE job_objects SET leased_until_us = ?
