@@ -28,7 +28,7 @@ def test_a_correct_account_has_no_differences() -> None:
     assert list(differences(EXACT, ENTRIES)) == []
 
 
-def test_an_account_with_only_used_and_held_credits_has_no_differences() -> None:
+def test_an_account_with_used_and_held_credits_but_no_balance_has_no_differences() -> None:
     assert list(differences(replace(EXACT, balance=ZERO, held=Credits(25)), ENTRIES)) == []
 
 

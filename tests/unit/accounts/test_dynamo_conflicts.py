@@ -1,4 +1,4 @@
-"""Writes that conflict with a transaction are repeated more often than after other errors."""
+"""A write that conflicts with a transaction is repeated more often than a throttled write."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_the_largest_secret_fits_into_43_characters() -> None:
     assert len(text) == len(f"bb_live_{ACCOUNT}_") + 43 + 6
 
 
-def test_the_last_six_characters_of_a_key_are_the_crc32_of_all_others() -> None:
+def test_the_last_six_characters_of_a_key_are_the_crc32_of_the_characters_before_them() -> None:
     text = key_text()
     number = 0
     for character in text[-6:]:

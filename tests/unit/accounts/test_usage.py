@@ -37,7 +37,9 @@ def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
 @pytest.mark.parametrize(
     "total", [Usage(3, Credits(8)), Usage(2, Credits(9)), Usage(3, Credits(10))]
 )
-def test_a_bill_is_an_error_if_its_keys_do_not_add_up_to_the_account(total: Usage) -> None:
+def test_an_error_is_raised_if_the_usage_of_the_keys_does_not_add_up_to_the_account(
+    total: Usage,
+) -> None:
     with pytest.raises(UsageDiffersError, match="differs"):
         list(bill_lines(account(LIVE, total=total)))
 

@@ -1,4 +1,4 @@
-"""The JSON document of an account, for one of its keys."""
+"""The JSON document that describes an account and one of its keys."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_document_of_a_key_without_expiry_has_null_as_expires_at() -> None:
     assert account_document(endless)["key"]["expires_at"] is None
 
 
-def test_the_account_status_has_a_charge_of_0_the_balance_and_the_rate_limit() -> None:
+def test_the_account_status_has_the_balance_the_rate_limit_and_a_charge_of_0() -> None:
     status = account_status(VIEW)
     assert (status.credits_charged, status.credits_left, status.rate) == (0, whole(6), VIEW.rate)
 

@@ -61,7 +61,9 @@ def test_an_ambiguous_boundary_is_rejected(header: str) -> None:
         parse_form(header, part("a", b"1") + END)
 
 
-def test_other_parameters_and_white_space_in_the_content_type_are_ignored() -> None:
+def test_parameters_other_than_the_boundary_and_white_space_are_ignored_in_the_content_type() -> (
+    None
+):
     header = f'multipart/form-data ;charset="utf;-8" ;  boundary = {BOUNDARY} ; x=y;'
     assert parse_form(header, part("a", b"1") + END).all("a") == [b"1"]
 
@@ -118,7 +120,7 @@ def test_a_huge_boundary_is_rejected() -> None:
 
 
 @given(st.text(), st.binary())
-def test_every_content_type_and_body_is_parsed_or_rejected_without_another_error(
+def test_each_content_type_and_body_is_parsed_or_raises_only_an_invalid_request_error(
     content_type: str, body: bytes
 ) -> None:
     for given_type in (content_type, TYPE):
@@ -126,7 +128,7 @@ def test_every_content_type_and_body_is_parsed_or_rejected_without_another_error
             parse_form(given_type, body)
 
 
-def test_parts_and_headers_at_the_limits_are_read_and_longer_headers_are_rejected() -> None:
+def test_parts_and_headers_at_the_limits_are_read_but_more_or_longer_headers_are_rejected() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]

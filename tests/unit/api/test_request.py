@@ -13,7 +13,7 @@ from blur.errors import InvalidRequestError
 
 
 @given(st.binary())
-def test_a_form_is_decoded_from_base64_with_or_without_the_flag_and_from_latin_1(
+def test_a_form_is_decoded_from_latin_1_and_from_base64_with_or_without_the_base64_flag(
     content: bytes,
 ) -> None:
     body = b"--boundary\r\n" + content

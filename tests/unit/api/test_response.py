@@ -180,7 +180,7 @@ def test_the_response_to_a_stored_upload_has_status_204_and_no_body() -> None:
     assert sent.headers == COMMON
 
 
-def test_a_preflight_is_valid_for_a_day() -> None:
+def test_a_preflight_response_is_valid_for_a_day() -> None:
     sent = response.preflight_response(("POST", "OPTIONS"), REQUEST_ID)
     assert (sent.status_code, sent.content_type, sent.body) == (204, None, "")
     assert sent.headers == {
@@ -205,7 +205,7 @@ def test_an_empty_response_has_no_content_type() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n", bytes(range(256))])
-def test_a_binary_body_is_sent_as_base64_with_the_flag(body: bytes) -> None:
+def test_a_binary_body_is_sent_as_base64_with_the_base64_flag(body: bytes) -> None:
     sent = response.encode_body(Response(200, "image/png", body))
     assert (sent.body, sent.base64_encoded) == (base64.b64encode(body).decode(), True)
 

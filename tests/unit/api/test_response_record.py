@@ -96,7 +96,7 @@ def test_of_a_valid_key_only_the_account_and_the_prefix_are_recorded() -> None:
 
 
 @pytest.mark.parametrize("measured", [Measurements(KEY), Measurements(status=STATUS)])
-def test_without_both_a_key_and_an_account_status_no_account_is_recorded(
+def test_an_account_is_recorded_only_if_the_key_and_the_account_status_are_known(
     measured: Measurements,
 ) -> None:
     assert not {"account", "key_prefix", "credits"} & measured_fields(measured).keys()

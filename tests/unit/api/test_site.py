@@ -31,13 +31,13 @@ def request(public_path: str, headers: Mapping[str, str] | None = None) -> HttpR
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site in which the content of each file is its name."""
+    """Return a site in which each file contains its own name."""
     for name in (*PAGES.values(), PLAIN, *ASSETS):
         (tmp_path / name).write_text(name)
     return Site(tmp_path, lambda: "https://media.example")
 
 
-def test_browsers_revalidate_a_page_and_it_has_a_strict_security_policy(site: Site) -> None:
+def test_a_page_has_a_strict_security_policy_and_browsers_revalidate_the_page(site: Site) -> None:
     response = site.routes()["/docs"]["GET"](request("/docs"))
     assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
     assert response.body == "docs.html"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Emitter:
-    """Keeps the traces instead of sending them to X-Ray."""
+    """An emitter that keeps the traces and does not send them to X-Ray."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -34,7 +34,7 @@ class Emitter:
 
 @pytest.fixture
 def emitter() -> Iterator[Emitter]:
-    """Return the emitter of the SDK's recorder for one segment.
+    """Replace the emitter of the SDK's recorder, and yield the new emitter within a segment.
 
     The import of the SDK creates the recorder, which opens a socket and never closes it. So the SDK
     is imported here and not at the top of the module.
@@ -54,7 +54,9 @@ def health(request: HttpRequest) -> HttpResponse:
     return response.json_response({"private": "content"}, request.request_id)
 
 
-def test_a_trace_has_the_fields_of_the_log_line_and_no_content(emitter: Emitter) -> None:
+def test_a_trace_has_the_id_path_status_and_cold_start_of_a_request_but_no_content(
+    emitter: Emitter,
+) -> None:
     tracer = Tracer(service="test", disabled=False, auto_patch=False)
     router = Router(
         {"/health": {"GET": health}},

@@ -1,4 +1,4 @@
-"""The request for an upload, and its response document."""
+"""Read the request for an upload, and make the JSON document of the response."""
 
 from __future__ import annotations
 

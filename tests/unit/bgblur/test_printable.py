@@ -59,7 +59,7 @@ def test_no_argument_can_send_commands_to_the_terminal(
     assert not any(line.startswith("forged") for line in lines)
 
 
-def test_account_names_cannot_send_commands_to_the_terminal_and_their_json_is_exact(
+def test_account_names_cannot_send_commands_to_the_terminal_and_are_exact_in_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     show({"name": RED}, as_json=False)

@@ -30,5 +30,5 @@ def test_a_command_starts_without_the_modules_of_other_commands(package: str) ->
     assert loads(package, f"import {package}")
 
 
-def test_a_process_without_a_model_does_not_load_the_runtime_of_models() -> None:
+def test_importing_the_server_and_its_workers_does_not_load_onnxruntime() -> None:
     assert not loads("onnxruntime", "import bgblur.serving.server, bgblur.serving.worker_main")

@@ -19,7 +19,7 @@ def test_an_invalid_server_url_is_rejected(url: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " bb_live_key", "bb_live_key\n", "bb_live_schlüssel"])
-def test_an_invalid_key_is_rejected_and_not_in_the_message(key: str) -> None:
+def test_an_invalid_key_is_rejected_with_a_message_that_does_not_contain_the_key(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as error:
         Client("https://api.example.com", key)
     assert "bb_live" not in str(error.value)

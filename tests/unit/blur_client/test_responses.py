@@ -79,21 +79,21 @@ def test_server_timing_entries_without_a_duration_are_ignored(
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_each_code_has_a_class_that_keeps_all_fields(code: str) -> None:
+def test_each_error_code_has_a_class_that_keeps_all_fields(code: str) -> None:
     error = make_error(code, 429, retry_after=7)
     assert type(error) is ERRORS[code]
     assert (error.code, error.message, str(error), error.status) == (code, "No.", "No.", 429)
     assert (error.request_id, error.retry_after_s) == ("req_1", 7)
 
 
-def test_an_unknown_code_is_a_plain_api_error() -> None:
+def test_an_unknown_error_code_becomes_a_plain_api_error() -> None:
     error = make_error("invalid_weather")
     assert type(error) is ApiError
     assert error.code == "invalid_weather"
 
 
 @pytest.mark.parametrize("body", [b"<h1>nginx</h1>", b"[]", b'{"error": "no"}', b'{"error": {}}'])
-def test_unexpected_response_names_the_host_but_no_secrets(
+def test_the_error_for_an_unexpected_response_names_the_url_but_no_secrets(
     body: bytes,
 ) -> None:
     error = parse_error(make_response(502, body, Content_Type="text/html; charset=utf-8"))
@@ -137,7 +137,7 @@ def service_errors() -> dict[str, type[blur.errors.ApiError]]:
     return {kind.code: kind for kind in classes if "code" in vars(kind)}
 
 
-def test_every_code_of_the_service_has_a_class_with_the_same_name() -> None:
+def test_each_error_class_of_the_service_has_a_class_of_the_same_name_in_the_client() -> None:
     names = {code: kind.__name__ for code, kind in service_errors().items()}
     assert names
     assert {code: ERRORS[code].__name__ for code in names} == names

@@ -102,7 +102,7 @@ def test_the_repr_of_a_target_shows_only_the_scheme_of_its_url() -> None:
     assert repr(parse_target("https://a.example/b?signature=secret")) == "<https URL>"
 
 
-def test_the_target_of_a_redirect_is_relative_to_the_url_and_is_checked_too() -> None:
+def test_a_redirect_is_resolved_against_the_url_and_its_target_is_checked_too() -> None:
     target = parse_target("https://a.example/b/c.jpg?d")
     assert target.join("e.png") == parse_target("https://a.example/b/e.png")
     assert target.join("//other.example/") == parse_target("https://other.example/")

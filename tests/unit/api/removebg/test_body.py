@@ -55,7 +55,7 @@ def test_empty_and_unknown_fields_are_left_out(read: Reader) -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_file_can_be_first_or_last(first: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_file_can_be_the_first_or_the_last_part_of_a_form(first: bool) -> None:  # noqa: FBT001 - a parameter of the test
     file = ("image_file", ("photo.txt", PHOTO, "text/plain"))
     texts = list(VALUES.items())
     fields = multipart([file, *texts] if first else [*texts, file])
@@ -112,7 +112,7 @@ def test_the_error_for_a_parameter_with_a_json_list_or_object_names_the_paramete
 
 
 @pytest.mark.parametrize("read", [from_form, from_json])
-def test_the_name_of_a_file_that_is_sent_as_text_is_returned(read: Reader) -> None:
+def test_if_a_file_field_contains_text_the_name_of_the_field_is_returned(read: Reader) -> None:
     assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
 
 

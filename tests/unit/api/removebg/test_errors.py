@@ -51,7 +51,7 @@ def test_a_row_has_a_title_a_code_and_an_error_status_and_only_an_invalid_key_ha
     assert row.code.replace("_", "").isalnum()
 
 
-def test_errors_of_removals_keep_our_codes_except_the_code_of_too_large_results() -> None:
+def test_removal_errors_keep_status_and_code_but_result_too_large_becomes_file_too_large() -> None:
     own = {kind for kind in classes(RemovalError) if kind is not RemovalError}
     assert all(ROWS[kind].status == kind.status for kind in own)
     other = {(kind.code, ROWS[kind].code) for kind in own if ROWS[kind].code != kind.code}
@@ -101,7 +101,7 @@ def test_an_error_has_remove_bgs_status_title_and_code(
             assert sent.headers["X-Request-Id"] == "req_1"
 
 
-def test_an_invalid_key_gets_exactly_the_same_body_as_from_remove_bg() -> None:
+def test_the_error_for_an_invalid_key_has_exactly_remove_bgs_body() -> None:
     expected = {"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}
     assert error_document(InvalidApiKeyError()) == expected
 
@@ -123,7 +123,7 @@ def test_the_error_for_a_wrong_method_is_in_remove_bgs_format_and_lists_the_meth
     assert json.loads(sent.body or "")["errors"][0]["code"] == "method_not_allowed"
 
 
-def test_errors_on_other_paths_have_our_format() -> None:
+def test_errors_outside_of_remove_bgs_paths_have_our_format() -> None:
     for path in ("", "/", "/v1.0", "/v1.01/removebg", "/v2/account"):
         sent = response.error_response(InternalError(), "req_1", path=path, now_us=NOW)
         assert set(json.loads(sent.body or "")) == {"error"}

@@ -1,4 +1,4 @@
-"""Parse a request to `/v1.0/removebg` into a form."""
+"""Parse a request to `/v1.0/removebg` into a `RemovalCall`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_type_level_of_none_hides_the_type() -> None:
     assert parse(type_level="latest").form.has_type
 
 
-def test_a_body_over_the_limit_or_a_content_length_over_it_is_rejected() -> None:
+def test_a_body_or_a_content_length_over_the_limit_is_rejected() -> None:
     size = len(json.dumps({"image_url": URL}))
     assert parse(Limits(max_body_bytes=size, fetch=str.encode))
     with pytest.raises(ImageTooLargeError):
@@ -71,7 +71,7 @@ def test_a_body_over_the_limit_or_a_content_length_over_it_is_rejected() -> None
         parse(headers={"content-length": "1001"})
 
 
-def test_a_request_without_a_content_type_is_rejected_and_without_accept_gets_an_image() -> None:
+def test_a_request_needs_a_content_type_but_no_accept_header() -> None:
     request = HttpRequest("POST", "/", {}, "req_1", "{}", False, 1, "/")  # noqa: FBT003
     with pytest.raises(InvalidRequestError, match="Content-Type"):
         parse_removal_request(request, LIMITS)

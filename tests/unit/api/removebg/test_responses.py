@@ -42,7 +42,7 @@ CALL = RemovalCall(
 )
 
 
-def test_an_image_response_has_all_of_remove_bgs_headers_and_ours() -> None:
+def test_an_image_response_has_remove_bgs_headers_and_our_headers() -> None:
     sent = removal_response(RESULT, CALL, "req_1", NOW)
     assert (sent.status_code, sent.content_type, sent.body) == (200, "image/png", b"bytes")
     exposed = sent.headers.pop("Access-Control-Expose-Headers")
@@ -91,7 +91,7 @@ def test_a_json_response_has_the_image_in_base64_and_the_foreground_box() -> Non
     assert sent.headers["X-Type"] == "person"
 
 
-def test_without_has_type_the_response_has_no_x_type_header() -> None:
+def test_if_has_type_is_false_the_response_has_no_x_type_header() -> None:
     sent = removal_response(
         RESULT, replace(CALL, form=replace(CALL.form, has_type=False)), "req_1", NOW
     )

@@ -78,7 +78,7 @@ def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa
     return removebg_routes(service, limits)[path][method](request)
 
 
-def test_a_removal_passes_its_key_and_all_other_arguments_to_the_service(
+def test_the_removal_route_passes_the_key_and_all_arguments_to_the_service(
     service: RecordingService,
 ) -> None:
     sent = answer(service, "/v1.0/removebg", "POST", idempotency_key="once")

@@ -66,7 +66,9 @@ def test_the_field_image_file_is_loaded_as_the_photo() -> None:
         "DATA:;base64,\r\n " + base64.encodebytes(PHOTO).decode().replace("\n", "\r\n\t"),
     ],
 )
-def test_base64_is_decoded_with_white_space_a_data_url_prefix_or_wrong_padding(text: str) -> None:
+def test_base64_is_decoded_despite_white_space_a_data_url_prefix_or_wrong_padding(
+    text: str,
+) -> None:
     source = image_source(texts(image_file_b64=text), None)
     assert source.load() == PHOTO
     assert source.digest() == image_source(Fields({}, {"image_file": PHOTO}), None).digest()

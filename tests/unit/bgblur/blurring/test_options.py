@@ -97,7 +97,7 @@ def test_the_extension_of_the_output_selects_the_format(extension: str) -> None:
 
 
 @pytest.mark.parametrize("output", [None, "folder", "-"])
-def test_without_an_option_or_extension_no_format_is_chosen(output: str | None) -> None:
+def test_without_a_format_option_and_an_extension_no_format_is_chosen(output: str | None) -> None:
     assert chosen_format(None, output) is None
 
 
@@ -129,13 +129,13 @@ def test_a_chosen_format_can_be_combined_with_any_unknown_extension() -> None:
     assert chosen_format("webp", "holiday.result") == "webp"
 
 
-def test_an_extension_of_another_format_is_rejected() -> None:
+def test_a_chosen_format_cannot_be_combined_with_the_extension_of_another_format() -> None:
     with pytest.raises(
         click.UsageError, match=r"holiday\.jpg does not have the extension of a webp"
     ):
         chosen_format("webp", "holiday.jpg")
 
 
-def test_an_unknown_extension_is_rejected() -> None:
+def test_an_unknown_extension_without_a_chosen_format_is_rejected() -> None:
     with pytest.raises(click.UsageError, match=r"\.tiff.*\.png"):
         chosen_format(None, "holiday.tiff")

@@ -9,7 +9,7 @@ import pytest
 from bgblur.blurring.output import would_replace, write
 
 
-def test_a_result_is_written_with_its_folders_and_the_permissions_of_the_umask(
+def test_a_result_is_written_into_new_folders_with_the_permissions_of_the_umask(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "new" / "folder" / "result.png"
@@ -34,7 +34,7 @@ def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_file_system_without_hard_links_keeps_existing_files(
+def test_without_hard_links_a_new_file_is_written_and_an_existing_file_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_links(_source: Path, _target: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_output_for_several_photos_is_a_folder() -> None:
     }
 
 
-def test_in_a_folder_only_photos_are_used_but_no_results_and_no_hidden_files() -> None:
+def test_of_a_folder_only_photos_that_are_neither_results_nor_hidden_are_used() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
@@ -87,7 +87,7 @@ def test_the_output_folder_is_not_searched() -> None:
     assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
-def test_a_photo_that_is_named_as_two_arguments_is_blurred_once() -> None:
+def test_a_photo_that_several_arguments_name_is_blurred_once() -> None:
     assert list(planned("album/a.jpg", "./album/a.jpg", "album")) == [
         "album/a.jpg",
         "album/b.JPEG",
@@ -134,7 +134,7 @@ def test_a_hyphen_means_standard_input_or_standard_output() -> None:
         (["one.jpg"], "album/notes.txt/x.png", "is a file"),
     ],
 )
-def test_paths_that_cannot_be_read_or_written_are_rejected(
+def test_missing_photos_and_outputs_that_do_not_fit_the_photos_are_rejected(
     paths: list[str], output: str | None, message: str
 ) -> None:
     with pytest.raises(click.UsageError, match=message):
@@ -168,9 +168,7 @@ def test_the_cutout_of_a_jpeg_is_a_png_and_has_a_suffix_only_next_to_its_photo()
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
 
 
-def test_a_suffix_is_added_in_every_folder_and_results_with_it_are_skipped_in_the_next_run() -> (
-    None
-):
+def test_a_suffix_is_added_in_every_folder_and_files_with_the_suffix_are_not_photos() -> None:
     Path("album/a-soft.jpg").touch()
     naming = Naming(suffix="-soft")
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}

@@ -14,7 +14,7 @@ from blur.imaging import pipeline
 
 
 class Terminal:
-    """A console that acts as a terminal; `lines` returns the lines from one update."""
+    """A console that acts as a terminal and keeps the lines that were drawn on it."""
 
     def __init__(self, width: int = 80, height: int = 24) -> None:
         self._stream = io.StringIO()
@@ -161,7 +161,7 @@ def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
     assert row.startswith("evil?[2J?[red]?.jpg")
 
 
-def test_every_imaging_step_has_a_label_and_the_shares_of_the_bar_grow() -> None:
+def test_every_imaging_step_has_a_label_and_no_step_moves_the_bar_backwards() -> None:
     assert tuple(STEPS) == pipeline.STEPS
     shares = [share for _, share in STEPS.values()]
     assert shares == sorted(shares)

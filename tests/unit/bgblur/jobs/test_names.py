@@ -74,7 +74,7 @@ def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) 
     assert [given_names.name(source) for source in sources] == files
 
 
-def test_if_sources_differ_only_by_extension_later_results_keep_it_in_their_names(
+def test_if_sources_differ_only_by_extension_later_results_keep_the_extension_in_their_names(
     tmp_path: Path,
 ) -> None:
     given_names = names(tmp_path)

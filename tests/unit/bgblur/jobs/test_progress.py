@@ -39,7 +39,7 @@ def test_without_a_terminal_printed_lines_are_written_but_no_bar() -> None:
     ("seconds", "text"),
     [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599, "59 min 59 s"), (7320, "2 h 2 min")],
 )
-def test_a_duration_is_written_in_seconds_or_its_two_largest_units(
+def test_a_duration_is_written_in_seconds_or_in_its_two_largest_units(
     seconds: float, text: str
 ) -> None:
     assert duration(seconds) == text

@@ -1,4 +1,4 @@
-"""Workers without processes, and helpers to run a pool of them."""
+"""Fake workers without processes, and functions that run a worker pool with these workers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def request(body: bytes = b"") -> Request:
 
 
 class Fleet:
-    """Workers without processes, which respond when the test allows it, or fail."""
+    """Fake workers, and the events, outcomes and errors with which a test controls them."""
 
     def __init__(self) -> None:
         self.workers: list[FakeWorker] = []

@@ -46,7 +46,7 @@ FORM = (b"content-type", b"multipart/form-data; boundary=b")
 
 @dataclass
 class Pool:
-    """Responds with the size of the body, or fails with a given error."""
+    """A worker pool that responds with the size of the body, or fails with a given error."""
 
     failure: BaseException | None = None
     is_full: bool = False
@@ -92,7 +92,7 @@ class Keys:
 
 @dataclass
 class Connection:
-    """A connection that records its calls."""
+    """A connection that records which of its methods were called."""
 
     address: str = "127.0.0.1"
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -159,7 +159,7 @@ class Client:
 
 @dataclass
 class Harness:
-    """Makes applications with these fakes, and sends requests to them."""
+    """Makes applications with these fakes, and sends requests to the applications."""
 
     pool: Pool = field(default_factory=Pool)
     inline: Pool = field(default_factory=Pool)

@@ -55,7 +55,7 @@ def test_the_front_process_answers_health_itself(method: str) -> None:
     assert "received" not in client.log
 
 
-def test_calls_of_the_inline_handler_are_queued_by_account() -> None:
+def test_calls_to_the_inline_handler_are_queued_by_account() -> None:
     harness = Harness()
     harness(Client(), KEY, method="GET", path="/v2/account")
     harness(Client(b"{}"), KEY, path="/v2/uploads", length=2)
@@ -106,7 +106,7 @@ def test_the_small_body_of_a_rejected_request_is_dropped_and_the_connection_stay
     assert client.log == ["sent", "sent", "received", "sent"]
 
 
-def test_a_client_that_expects_100_continue_does_not_get_it_for_a_rejected_body() -> None:
+def test_a_rejected_body_is_not_read_if_the_client_expects_100_continue() -> None:
     client = Harness()(Client(b"abc"), FORM, (b"expect", b"100-continue"), length=3)
     assert "received" not in client.log
     assert client.headers[b"connection"] == b"close"
@@ -150,7 +150,7 @@ def test_a_body_that_arrives_slowly_but_steadily_is_accepted(
     assert client.content == b"30 bytes"
 
 
-def test_a_body_over_the_limit_of_bodies_of_its_account_gets_503(
+def test_a_body_gets_503_if_its_account_sends_too_many_bodies_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
@@ -163,7 +163,7 @@ def test_a_key_that_a_worker_rejects_is_forgotten() -> None:
     assert len(harness.keys.forgotten) == 1
 
 
-def test_a_photo_needs_a_slot_of_the_queue_for_its_account() -> None:
+def test_the_pool_is_asked_for_a_slot_for_the_account_of_a_photo() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     assert harness.pool.asked_for == [keys.parse(make.FUNDED).account_id]

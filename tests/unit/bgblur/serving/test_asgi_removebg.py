@@ -54,7 +54,7 @@ def test_each_kind_of_body_goes_to_the_pool_with_the_account_of_the_key(
     assert harness.pool.asked_for == [ACCOUNT]
 
 
-def test_calls_of_the_account_route_are_queued_by_account() -> None:
+def test_calls_to_the_account_route_are_queued_by_account() -> None:
     harness = Harness()
     harness(Client(), X_KEY, method="GET", path="/v1.0/account")
     assert harness.inline.answered == [(ACCOUNT, 0)]
@@ -135,14 +135,14 @@ def test_a_body_that_is_too_large_is_not_kept() -> None:
     assert client.content == b"0 bytes"
 
 
-def test_the_largest_body_fits_even_if_it_is_much_larger_than_on_other_routes() -> None:
+def test_a_removal_body_can_be_30_times_as_large_as_the_limit_of_our_routes() -> None:
     length = 30 * MAX_BYTES
     harness = Harness(removebg_max_bytes=length)
     client = harness(Client(*[bytes(MAX_BYTES)] * 30), X_KEY, FORM, path=PATHS[0], length=length)
     assert client.content == b"%d bytes" % length
 
 
-def test_a_body_over_the_limit_of_bodies_of_its_account_gets_503(
+def test_a_body_gets_503_if_its_account_sends_too_many_bodies_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)

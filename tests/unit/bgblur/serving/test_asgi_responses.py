@@ -116,7 +116,7 @@ def test_each_response_from_the_front_process_has_one_log_line(
     assert line["request_id"] == client.error["request_id"]
 
 
-def test_the_front_process_logs_health_at_debug_and_no_responses_of_handlers(
+def test_the_front_process_logs_health_at_debug_and_does_not_log_responses_of_handlers(
     lines: list[Mapping[str, Any]],
 ) -> None:
     Harness()(Client(b"abc"), KEY, FORM, length=3)
@@ -146,7 +146,7 @@ def test_health_returns_200_while_the_pool_is_full_and_the_store_is_down() -> No
     assert harness(Client(), method="GET", path="/health").status == 200
 
 
-def test_each_response_is_observed_with_its_route_and_never_with_another_path() -> None:
+def test_each_response_is_observed_with_its_route_and_an_unknown_path_as_no_route() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     harness(Client(), path="/my-key")

@@ -1,4 +1,4 @@
-"""The memory for bodies and for responses, and the share of each sender."""
+"""How senders share the memory for bodies, and clients the memory for responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int
         taken += 10
 
 
-def test_one_sender_alone_gets_half_and_others_still_get_a_share() -> None:
+def test_one_sender_gets_at_most_half_of_the_memory_and_each_later_sender_gets_some() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
@@ -35,7 +35,7 @@ def test_one_sender_alone_gets_half_and_others_still_get_a_share() -> None:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_a_body_counts_for_both_senders_and_a_proxy_can_hold_more_than_an_account() -> None:
+def test_a_body_counts_for_its_account_and_its_proxy_and_a_proxy_has_a_larger_share() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2

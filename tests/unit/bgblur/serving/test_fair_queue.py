@@ -1,4 +1,4 @@
-"""How accounts share the slots of a queue and the workers behind it."""
+"""How accounts share the slots of a queue, and the workers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list
 
 
 def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str]:
-    """Take items one after another; each uses a worker for the same time."""
+    """Take items one after another; each item uses a worker for `used_s`."""
     items = []
     for _ in range(count):
         item = queue.take()
@@ -147,7 +147,7 @@ def test_four_workers_are_divided_between_the_active_accounts() -> None:
     assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
 
 
-def test_after_an_idle_time_an_account_gets_only_its_share_of_the_workers() -> None:
+def test_an_account_that_joins_later_takes_turns_with_the_first_account() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 9)
     assert taken(queue, 3) == ["a0", "a1", "a2"]

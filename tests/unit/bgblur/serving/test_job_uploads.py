@@ -1,4 +1,4 @@
-"""Uploads of photos of jobs, while the server receives them."""
+"""How the server receives the photos of a job."""
 
 from __future__ import annotations
 

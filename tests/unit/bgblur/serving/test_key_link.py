@@ -138,7 +138,7 @@ def test_requests_with_another_path_method_or_protocol_are_passed_on(
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
 
 
-def test_a_disconnect_sends_no_response_and_keeps_the_code_valid(links: KeyLinks) -> None:
+def test_after_a_disconnect_no_response_is_sent_and_the_code_stays_valid(links: KeyLinks) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

@@ -18,7 +18,7 @@ def key(digest: str) -> ApiKey:
     return ApiKey(KeyKind.LIVE, "account", digest, "prefix")
 
 
-def test_a_key_of_the_store_is_looked_up_once_and_any_other_key_each_time() -> None:
+def test_a_key_in_the_store_is_looked_up_once_and_an_unknown_key_each_time() -> None:
     asked: list[str] = []
 
     def is_known(each: ApiKey) -> bool:

@@ -109,7 +109,7 @@ def test_photos_of_jobs_are_counted_with_their_credits_megapixels_and_steps(
     assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(4.5)
 
 
-def test_a_scrape_has_the_numbers_of_workers_on_jobs_and_of_photos_of_jobs() -> None:
+def test_a_scrape_counts_the_workers_that_process_jobs_and_the_photos_of_jobs() -> None:
     metrics = ServerMetrics(lambda: PoolState(0, 0, 0), lambda: ObjectsState(1, 7))
     found = samples(metrics)
     assert (found["bgblur_workers_on_jobs",], found["bgblur_job_photos",]) == (1, 7)

@@ -90,7 +90,7 @@ def test_a_worker_that_finds_no_object_sends_only_none() -> None:
 
 
 def test_no_object_starts_while_the_disk_is_almost_full(caplog: pytest.LogCaptureFixture) -> None:
-    """Otherwise results would fill the disk of the accounts, and every photo would fail."""
+    """Otherwise results would fill the disk that also contains the database of accounts."""
     queue, space = Queue(), iter([False, False, True])
     runner = Runner(Outcome.RETRY, lambda _: None)
     worker = ObjectWorker(queue, cast("ObjectRunner", runner), has_space=lambda: next(space))

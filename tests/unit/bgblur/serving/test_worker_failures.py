@@ -157,7 +157,7 @@ def test_a_pool_does_not_start_if_one_worker_does_not_start() -> None:
     run(test)
 
 
-def test_closing_the_pool_kills_every_worker_although_stopping_them_fails() -> None:
+def test_closing_the_pool_kills_every_worker_even_if_stopping_a_worker_fails() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=3))
         pool.close()

@@ -34,7 +34,7 @@ class Composite(NamedTuple):
         return np.asarray((self.matte > 5) & (self.matte < 250))
 
     def ideal(self, radius: float) -> np.ndarray:
-        """Return the foreground over the background, which is blurred without the foreground."""
+        """Return the foreground over a background that was blurred before they were combined."""
         weight = self.matte[..., np.newaxis] / 255
         blurred = gaussian_filter(
             self.background.astype(float), (radius, radius, 0), mode="reflect"

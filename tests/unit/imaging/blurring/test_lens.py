@@ -49,7 +49,9 @@ def test_a_kernel_is_0_outside_of_its_radius(kernel: str, radius: float) -> None
 
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
-def test_the_fast_path_for_bytes_differs_from_floats_by_at_most_half_a_level(radius: float) -> None:
+def test_the_fast_path_for_bytes_differs_from_the_float_path_by_at_most_half_a_level(
+    radius: float,
+) -> None:
     lens, image = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
     error = lens.fast_path(image) - lens.convolve(image.astype(np.float32))
@@ -64,7 +66,7 @@ def test_a_uniform_image_stays_uniform(kernel: str, radius: float) -> None:
         assert difference(weighted_blur(image, OPAQUE, radius, kernel)[0], image).max() == 0
 
 
-def test_bokeh_turns_a_lamp_into_a_bright_disc_and_a_gaussian_into_a_dim_spot() -> None:
+def test_a_lamp_becomes_a_bright_disc_with_bokeh_and_a_dim_spot_with_a_gaussian() -> None:
     disc_of, cloud = (
         weighted_blur(lamp(), OPAQUE, 6, kernel)[0][..., 0] for kernel in ("bokeh", "gaussian")
     )

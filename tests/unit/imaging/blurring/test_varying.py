@@ -22,7 +22,7 @@ RADII = (1, 2, 3, 10, 50)
 
 
 def valley(height: int, low: float = 0.6) -> AlphaF32:
-    """Return shares that fall to 0, stay 0 for a tenth of the rows, and increase again."""
+    """Return each row's share of the radius: the shares fall, stay 0 for some rows, and grow."""
     row = (np.arange(height, dtype=np.float32) + 0.5) / height
     shares = np.maximum((low - row) / low * 1.25, (row - low - 0.1) / low * 1.25)
     return np.clip(shares, 0, 1)
@@ -44,7 +44,9 @@ def exact(photo: RgbU8, row: int, sigma: float) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_share_of_one_gives_the_uniform_blur(radius: float, kernel: str) -> None:
+def test_a_radius_share_of_one_in_each_row_gives_the_uniform_blur(
+    radius: float, kernel: str
+) -> None:
     scene = Scene.decompose(astronaut(250, 230), disc(250, 230, 60))
     uniform = defocus_background(scene, KERNELS[kernel](radius))
     varying = defocus_background_by_row(scene, radius, kernel, np.ones(250, np.float32))
@@ -53,7 +55,9 @@ def test_a_share_of_one_gives_the_uniform_blur(radius: float, kernel: str) -> No
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_share_of_zero_leaves_the_background_sharp(radius: float, kernel: str) -> None:
+def test_a_radius_share_of_zero_in_each_row_leaves_the_background_sharp(
+    radius: float, kernel: str
+) -> None:
     photo, matte = astronaut(250, 230), disc(250, 230, 60)
     still = np.zeros(250, np.float32)
     result = defocus_background_by_row(Scene.decompose(photo, matte), radius, kernel, still)
@@ -61,7 +65,7 @@ def test_a_share_of_zero_leaves_the_background_sharp(radius: float, kernel: str)
 
 
 @pytest.mark.parametrize("radius", [5, 12, 40])
-def test_each_row_is_blurred_by_its_share(radius: float) -> None:
+def test_each_row_is_blurred_with_its_share_of_the_radius(radius: float) -> None:
     photo, shares = astronaut(512, 200), valley(512)
     scene = Scene.decompose(photo, nothing(512, 200))
     result = defocus_background_by_row(scene, radius, "gaussian", shares)
@@ -121,7 +125,7 @@ def test_transparent_pixels_of_the_photo_do_not_become_visible() -> None:
 
 
 def test_with_bokeh_highlights_stay_brighter_than_with_a_gaussian() -> None:
-    """Bokeh mixes its levels as light, so a lamp stays brighter than in a mixture of samples."""
+    """Bokeh mixes levels in linear light, and a Gaussian mixes samples, which darkens a lamp."""
     photo = flat(300, 300, (20, 20, 20))
     photo[::30, ::30] = 255
     scene = Scene.decompose(photo, nothing(300, 300))

@@ -153,14 +153,14 @@ def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: 
 
 
 def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
-    """Return the pixels at most `reach_px` away from a visible pixel, along both axes."""
+    """Return a mask of the pixels at most `reach_px` from a visible pixel, along both axes."""
     side = 2 * reach_px + 1
     near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(near, np.bool_)
 
 
 def in_visible_blocks(alpha: AlphaU8) -> NDArray[np.bool_]:
-    """Return the pixels of fine blocks with a visible pixel."""
+    """Return a mask of the pixels in all fine blocks that contain a visible pixel."""
     rows, columns = (np.arange(size) // FINE_PX for size in alpha.shape)
     blocks = np.zeros((rows[-1] + 1, columns[-1] + 1), np.bool_)
     y, x = np.nonzero(alpha)

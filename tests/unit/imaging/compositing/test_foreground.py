@@ -43,7 +43,9 @@ def test_pixels_with_a_matte_of_0_or_255_do_not_change() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (1, 20_000), (1500, 700)])
-def test_the_grid_is_small_and_keeps_the_aspect(size: tuple[int, int]) -> None:
+def test_the_grid_has_at_most_its_maximum_side_and_keeps_the_aspect_of_the_photo(
+    size: tuple[int, int],
+) -> None:
     layers = estimate_layers(noise(*size), np.full(size, 128, np.uint8))
     height, width, _ = layers.foreground.shape
     assert layers.background.shape == layers.foreground.shape
@@ -73,7 +75,7 @@ def test_an_estimate_whose_composite_is_the_photo_does_not_change() -> None:
     np.testing.assert_allclose(layers.background, background, atol=1e-3)
 
 
-def test_the_error_of_the_estimate_changes_mostly_the_layer_with_more_alpha() -> None:
+def test_an_error_of_the_estimate_is_corrected_mostly_in_the_layer_with_more_alpha() -> None:
     alpha = np.full((1, 3), 0.9, np.float32)
     estimate = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
     layers = blur_fusion(np.full((1, 3), 120, np.float32), alpha, estimate)
@@ -81,7 +83,7 @@ def test_the_error_of_the_estimate_changes_mostly_the_layer_with_more_alpha() ->
     assert 100 < layers.background.max() < 104
 
 
-def test_only_pixels_of_the_given_rows_with_partial_alpha_are_unmixed() -> None:
+def test_only_pixels_with_partial_alpha_in_the_given_rows_are_unmixed() -> None:
     photo, matte = noise(40, 30), random_alpha(40, 30) // 128 * 255
     matte[10, 5] = matte[30, 7] = 100
     mixed = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))

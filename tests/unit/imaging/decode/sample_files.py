@@ -1,4 +1,4 @@
-"""Make sample files like those of phones, cameras and editors, from files of Pillow."""
+"""Make sample files as phones, cameras and editors write them, from files that Pillow wrote."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 
 def without_association(data: bytes, item: int, position: int) -> bytes:
-    """Replace a property of an item in a HEIC or AVIF by 0: no property (8.11.14)."""
+    """Replace the number of an item's property in a HEIC or AVIF by 0, no property (8.11.14)."""
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]
@@ -93,7 +93,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes = b"") -> bytes:
-    """Return EXIF data with one directory: tags, types, counts, and four bytes for each value."""
+    """Return EXIF data with one directory; an entry is a tag, a type, a count and four bytes."""
     start = b"II*\0" if order == "<" else b"MM\0*"
     table = b"".join(struct.pack(f"{order}HHL4s", *entry) for entry in entries)
     head = start + struct.pack(f"{order}LH", 8, len(entries))

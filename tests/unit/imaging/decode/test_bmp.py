@@ -78,7 +78,7 @@ def test_one_bit_of_alpha_in_16_bits_is_read() -> None:
     assert np.abs(photo.pixels - image * (255 / 31)).max() <= 1
 
 
-def test_masks_with_gaps_are_rejected() -> None:
+def test_bit_masks_with_gaps_are_rejected() -> None:
     with pytest.raises(InvalidImageError):
         read(bmp((2, 2), (32, BITFIELDS), bytes(16), struct.pack("<3L", 0b101, 0xFF00, 0xFF0000)))
 
@@ -109,7 +109,7 @@ def test_padding_after_the_last_pixel_of_a_row_does_not_skew_the_image(
     np.testing.assert_array_equal(read(data).pixels, palette[indices])
 
 
-def test_runs_deltas_and_ends_of_line_of_run_length_codes_are_decoded() -> None:
+def test_run_length_codes_for_runs_deltas_and_line_ends_are_decoded() -> None:
     codes = b"\3\7\0\0\2\x12\0\2\1\1\1\5\0\1"
     np.testing.assert_array_equal(
         decode_rle(codes, 0, (3, 4), is_rle4=False),

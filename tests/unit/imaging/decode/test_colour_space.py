@@ -143,7 +143,7 @@ def test_a_png_with_an_srgb_or_a_cicp_chunk_for_srgb_gets_no_profile(chunk: byte
     np.testing.assert_array_equal(photo.pixels, astronaut())
 
 
-def test_cicp_has_priority_over_a_profile_and_a_profile_over_srgb_and_gamma() -> None:
+def test_cicp_has_priority_over_a_profile_and_a_profile_has_priority_over_gamma() -> None:
     image = Image.fromarray(astronaut(32, 32))
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     with_profile = saved(image, "PNG", icc_profile=display_p3())
@@ -184,14 +184,16 @@ def test_impossible_chromaticities_are_ignored(body: bytes) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "AVIF", "HEIF"])
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_hdr_without_highlights_equals_its_sdr_rendition(file_format: str, transfer: int) -> None:
+def test_hdr_without_highlights_is_close_to_its_sdr_rendition(
+    file_format: str, transfer: int
+) -> None:
     photo = read(hdr_file(hdr(astronaut(256, 256), transfer), file_format, transfer))
     shown = in_srgb(photo.pixels, photo.icc_profile)
     assert difference(shown, astronaut(256, 256)).mean() < 3
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int) -> None:
+def test_highlights_are_rolled_off_and_the_rest_of_the_photo_changes_little(transfer: int) -> None:
     image = sample_photo("coffee")[:256, :256]
     brighter = np.ones((256, 256, 1))
     brighter[:64, :64] = 4

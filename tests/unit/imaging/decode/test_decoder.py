@@ -1,4 +1,4 @@
-"""Decoding files of every format to photos, and rejecting broken ones."""
+"""Files of every supported format are decoded to photos, and broken files are rejected."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_only_the_first_of_several_frames_is_decoded(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1)])
 @pytest.mark.parametrize("file_format", SUPPORTED)
-def test_an_extremely_long_image_is_decoded(size: tuple[int, int], file_format: str) -> None:
+def test_an_image_of_one_pixel_or_of_one_long_row_or_column_is_decoded(
+    size: tuple[int, int], file_format: str
+) -> None:
     photo = read(saved(Image.new("RGB", size, "white"), file_format))
     assert photo.pixels.shape == (size[1], size[0], 3)
     assert photo.pixels.min() > 250
@@ -105,7 +107,7 @@ def test_a_file_without_its_last_tenth_or_more_is_rejected(file_format: str) -> 
 
 @pytest.mark.parametrize("file_format", SUPPORTED)
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of files that it then reads
-def test_a_damaged_file_is_decoded_or_rejected_with_invalid_image(file_format: str) -> None:
+def test_a_damaged_file_is_decoded_or_rejected_as_invalid_or_too_large(file_format: str) -> None:
     data = saved(Image.fromarray(noise(24, 24)), file_format)
     random = np.random.default_rng(0)
     for _ in range(150):
@@ -149,7 +151,7 @@ def test_the_size_is_checked_from_the_header_before_decoding() -> None:
         read(data)
 
 
-def test_pillows_own_limit_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillows_limit_of_pixels_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     for file_format in ("JPEG", "PNG", "BMP"):
         assert read(saved(marked(), file_format)).pixels.shape == (24, 40, 3)

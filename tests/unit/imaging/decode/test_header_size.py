@@ -43,7 +43,7 @@ def test_gif_bmp_tiff_and_text_give_no_size() -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_part_of_a_file_gives_its_size_or_none(name: str) -> None:
+def test_a_truncated_file_gives_the_size_of_its_image_or_none(name: str) -> None:
     kind, options = WRITERS[name]
     data = saved(Image.new("RGB", (500, 333)), kind, **options)
     sizes = {read_header_size(data[:length]) for length in range(min(700, len(data)))}

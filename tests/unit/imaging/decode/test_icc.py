@@ -1,4 +1,4 @@
-"""ICC profiles: libpng accepts the written profiles, and they do not change colours."""
+"""libpng accepts the ICC profiles that our code repairs or builds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
 
 
 def accepted_by_libpng(profile: bytes) -> bool:
-    """Apply the checks of libpng's png_icc_check_header, in its order (pngset.c, png.c)."""
+    """Return whether a profile passes libpng's png_icc_check_header (pngset.c, png.c)."""
     size = int.from_bytes(profile[:4])
     is_complete = size == len(profile) >= 132
     is_aligned = profile[8] <= 3 or size % 4 == 0

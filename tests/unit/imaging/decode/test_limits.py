@@ -78,7 +78,7 @@ def jpeg(width: int, height: int, scans: int, marker: int = 0xC2) -> bytes:
     ],
 )
 @pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2, 0xCA])
-def test_a_larger_jpeg_can_have_fewer_scans(
+def test_the_larger_a_jpeg_is_the_fewer_scans_it_can_have(
     width: int, height: int, scans: int, marker: int
 ) -> None:
     check_jpeg(jpeg(width, height, scans, marker))

@@ -50,7 +50,7 @@ def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG", "HEIF", "AVIF"])
-def test_orientation_is_applied_once_in_every_format_that_has_it(
+def test_the_orientation_is_applied_once_in_every_format_that_can_store_it(
     file_format: str,
 ) -> None:
     tags = Image.Exif()
@@ -85,7 +85,7 @@ def test_broken_exif_is_ignored(data: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
-def test_the_orientation_is_read_even_if_other_values_are_after_the_end_of_the_file() -> None:
+def test_the_orientation_is_read_even_if_other_tags_point_after_the_end_of_the_file() -> None:
     past_the_end = (0x10F, ASCII, 40, struct.pack("<L", 90_000))
     data = exif(
         past_the_end, (0x110, ASCII, 40, struct.pack("<L", 80_000)), (274, SHORT, 1, b"\6\0\0\0")
@@ -117,7 +117,7 @@ def test_the_orientation_is_read_in_every_integer_type(order: str, kind: int, co
         b"II*\0\xff\xff\xff\xff" + bytes(50),
     ],
 )
-def test_data_without_a_valid_orientation_is_upright(data: bytes) -> None:
+def test_exif_data_without_a_valid_orientation_gives_orientation_1(data: bytes) -> None:
     assert read_orientation(data) == 1
 
 

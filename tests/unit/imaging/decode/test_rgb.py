@@ -47,7 +47,7 @@ def test_grey_keeps_every_level(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_grey_with_alpha_keeps_both(file_format: str) -> None:
+def test_grey_with_alpha_keeps_its_levels_and_its_alpha(file_format: str) -> None:
     image = Image.merge("LA", (Image.fromarray(GREYS), Image.fromarray(GREYS[:, ::-1].copy())))
     photo = read(saved(image, file_format))
     assert_grey(photo, GREYS)
@@ -107,7 +107,7 @@ def test_a_palette_with_graded_transparency_has_graded_alpha() -> None:
     np.testing.assert_array_equal(photo.alpha, np.frombuffer(grades, np.uint8)[np.asarray(image)])
 
 
-def test_a_palette_with_an_alpha_channel_keeps_it() -> None:
+def test_a_palette_image_with_an_alpha_channel_keeps_its_alpha() -> None:
     image = Image.fromarray(astronaut(40, 50)).convert("RGBA").convert("PA")
     image.putalpha(Image.fromarray(noise(40, 50)[..., 0]))
     photo = read(saved(image, "TIFF"))

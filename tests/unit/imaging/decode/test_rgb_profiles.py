@@ -1,4 +1,4 @@
-"""Samples with an ICC profile: RGB keeps it, grey and CMYK are converted with it."""
+"""RGB keeps its ICC profile, and grey and CMYK are converted to RGB with their profile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_profile_that_is_broken_or_for_another_space_is_ignored(profile: bytes
 
 
 @pytest.mark.parametrize("profile", [b"junk", SRGB, in_space(SRGB, b"CMYK"), grey_profile(1.0)])
-def test_cmyk_with_an_unsuitable_profile_is_converted_without_it(profile: bytes) -> None:
+def test_cmyk_with_an_unsuitable_profile_is_converted_without_the_profile(profile: bytes) -> None:
     image = Image.fromarray(astronaut(50, 50)).convert("CMYK")
     photo = read(saved(image, "TIFF", icc_profile=profile))
     assert photo.icc_profile is None
@@ -79,7 +79,7 @@ def test_cmyk_is_converted_with_its_profile(file_format: str) -> None:
     assert blue_ink.pixels[8, 8, 2] > blue_ink.pixels[8, 8, 0] + 100
 
 
-def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> None:
+def test_with_a_cmyk_profile_paper_without_ink_is_white_and_black_ink_is_black() -> None:
     samples = np.zeros((2, 4, 4), np.uint8)
     samples[:, 2:, 3] = 255
     profile = cmyk_profile(cyan_prints_red=False)

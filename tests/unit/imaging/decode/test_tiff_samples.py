@@ -18,7 +18,7 @@ from blur.imaging.decode.decoder import Photo, decode
 
 ORDERS = ("<", ">")
 COMPRESSIONS = (1, 8)
-"""The codes of no compression and of Deflate."""
+"""The TIFF codes for no compression and for Deflate."""
 
 
 def read(data: bytes) -> Photo:

@@ -20,13 +20,13 @@ def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 2
 
 
 def table(*legs: int) -> Mask:
-    """Return a table top with legs that end in these rows."""
+    """Return the mask of a table top with one leg down to each of the rows `legs`."""
     boxes = [(80, 100, 20, 180)]
     boxes += [(100, row, 20 + 30 * leg, 28 + 30 * leg) for leg, row in enumerate(legs)]
     return mask_of(*boxes)
 
 
-def test_each_leg_is_a_contact() -> None:
+def test_each_leg_of_a_table_is_a_contact() -> None:
     (subject,) = find_subjects(table(160, 150, 158))
     assert sorted(subject.contacts()) == [150, 158, 160]
 
@@ -50,7 +50,7 @@ def test_subjects_are_sorted_by_size_and_very_small_regions_are_left_out() -> No
     assert [subject.bottom for subject in subjects] == [180, 120]
 
 
-def test_two_parts_of_one_subject_in_the_matte_are_one_subject() -> None:
+def test_two_regions_with_a_small_gap_between_them_are_one_subject() -> None:
     trunk, legs = (40, 110, 80, 120), (116, 190, 85, 115)
     (subject,) = find_subjects(mask_of(trunk, legs))
     assert (subject.top, subject.bottom) == (40, 190)

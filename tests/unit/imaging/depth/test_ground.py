@@ -68,14 +68,16 @@ def test_a_subject_cut_by_the_lower_border_gives_no_ground() -> None:
     ("height", "width"), [(600, 800), (1601, 1203), (250, 90), (3000, 4001), (31, 7)]
 )
 @pytest.mark.parametrize("share", [0.3, 0.55, 0.7, 1.0])
-def test_a_subject_cut_by_the_region_gives_no_ground(height: int, width: int, share: float) -> None:
+def test_a_subject_cut_by_the_region_of_interest_gives_no_ground(
+    height: int, width: int, share: float
+) -> None:
     matte, bottom = np.zeros((height, width), np.uint8), round(share * height)
     matte[height // 10 : bottom, width // 4 : width // 2] = 255
     assert find_ground(matte, bottom=bottom) is None
     assert (find_ground(matte) is None) == (bottom == height)
 
 
-def test_a_region_that_ends_below_the_subject_does_not_change_the_ground() -> None:
+def test_a_region_of_interest_that_ends_below_the_subject_does_not_change_the_ground() -> None:
     matte = matte_of((0.3, 0.8, 0.4, 0.5))
     ground = find_ground(matte)
     for share in (0.85, 0.9, 1.0):
@@ -83,7 +85,7 @@ def test_a_region_that_ends_below_the_subject_does_not_change_the_ground() -> No
 
 
 @pytest.mark.parametrize("bottom", [0, 1, 2])
-def test_a_region_of_almost_no_rows_gives_no_ground(bottom: int) -> None:
+def test_a_region_of_interest_of_at_most_two_rows_gives_no_ground(bottom: int) -> None:
     matte = np.zeros((3000, 4000), np.uint8)
     matte[:bottom] = 255
     assert find_ground(matte, bottom=bottom) is None
@@ -115,12 +117,12 @@ def test_the_ground_does_not_depend_on_the_size_of_the_photo() -> None:
 
 
 def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None:
-    """Project the rows of a picture onto a plane, and use the lens equation for its distances."""
+    """Project each row of a picture onto a plane, and use the lens equation for the distances."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
     distance = camera_height / np.maximum(row - horizon, 1e-9)  # the focal length is 1
     contact = horizon + camera_height / focus_distance
-    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # it is 1 at infinity
+    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # 1 at infinity
     shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 

@@ -47,7 +47,7 @@ def test_a_png_has_no_metadata_except_the_profile(profile: bytes | None) -> None
     assert kinds == {b"IHDR", b"IDAT", b"IEND"} | ({b"iCCP"} if profile else set())
 
 
-def test_the_error_for_an_unknown_format_lists_the_known_ones() -> None:
+def test_the_error_for_an_unknown_format_lists_the_known_formats() -> None:
     with pytest.raises(InvalidFormatError, match=", ".join(OUTPUT_FORMATS)):
         encode(noise(2, 2), None, None, "bmp", 90)
 
@@ -121,7 +121,7 @@ def test_images_of_one_pixel_or_with_very_short_sides_keep_their_size(
 @pytest.mark.parametrize(
     ("size", "quality"), [((3, 9000), 90), ((300, 400), 94), ((300, 400), 100)]
 )
-def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_one(
+def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_jpeg(
     size: tuple[int, int], quality: int
 ) -> None:
     small = encode_small_jpeg(noise(*size), SRGB, quality)
@@ -131,7 +131,7 @@ def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_one(
     assert Image.open(BytesIO(small.data)).info["icc_profile"] == SRGB
 
 
-def test_a_small_jpeg_is_smaller_than_the_usual_one() -> None:
+def test_a_small_jpeg_is_smaller_than_the_usual_jpeg() -> None:
     small = encode_small_jpeg(astronaut(), None, 90)
     assert len(small.data) < 0.99 * len(encode(astronaut(), None, None, "jpeg", 90).data)
 

@@ -38,7 +38,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(png: bytes) -> list[Chunk]:
-    """Parse a file (W3C PNG, 5.3), and check that each chunk ends within the file."""
+    """Return the chunks of a file (W3C PNG, 5.3); check that each chunk ends within the file."""
     assert png.startswith(SIGNATURE)
     parsed, at = [], len(SIGNATURE)
     while at < len(png):
@@ -115,7 +115,7 @@ def test_the_profile_is_read_back_unchanged() -> None:
     assert Image.open(BytesIO(write_png(noise(5, 5), SRGB))).info["icc_profile"] == SRGB
 
 
-def test_a_photo_takes_at_most_a_tenth_more_than_with_pillows_default() -> None:
+def test_a_photo_takes_at_most_a_tenth_more_bytes_than_with_pillows_default() -> None:
     photo, file = astronaut(), BytesIO()
     Image.fromarray(photo).save(file, "PNG")
     assert len(write_png(photo)) < 1.1 * len(file.getvalue())
@@ -155,7 +155,7 @@ def distance(one: int, other: int) -> int:
     return abs(one - other)
 
 
-def test_every_group_of_rows_gets_the_filter_that_makes_it_smallest() -> None:
+def test_every_group_of_rows_gets_the_filter_that_makes_the_group_smallest() -> None:
     size, rng = GROUP_ROWS, np.random.default_rng(0)
     like_upper = noise(size, size)
     for y in range(1, size):
