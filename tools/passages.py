@@ -1,4 +1,4 @@
-"""Splits files into the passages that people read, each with its line.
+"""Splits files into the passages that people read, each with its line number.
 
 Passages are docstrings, comments, messages, names of tests and the text of documents. Code, SQL
 and code in backquotes are left out.
@@ -29,7 +29,7 @@ class Passage:
 
     @property
     def words(self) -> int:
-        """The number of its words."""
+        """The number of words in the passage."""
         return len(WORD.findall(self.text))
 
 

@@ -138,7 +138,7 @@ def models(name: str, folder: Path) -> list[Component]:
 
 
 def optional_models(name: str, folder: Path) -> list[Component]:
-    """Describe an optional network and its converted form, if the folder has them."""
+    """Return the components of an optional network and its converted form, if it is installed."""
     converted = folder / f"{name}.onnx"
     if not converted.is_file():
         return []

@@ -82,7 +82,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
 def ledger(account_id: str, *, as_json: bool) -> None:
     """Print an account's ledger: grants, top-ups and adjustments, oldest first."""
     with open_admin() as admin:
-        admin.store.read_account(account_id, now_us=admin.now_us)  # fails if it is missing
+        admin.store.read_account(account_id, now_us=admin.now_us)  # an unknown account is an error
         rows = [
             {
                 "at": rfc3339(entry.at_us),
@@ -145,7 +145,7 @@ def adjust(account_id: str, amount: Credits, note: str, *, yes: bool, as_json: b
 def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:
     """Check that granted - used = balance + held, for ACCOUNT_ID or for all accounts.
 
-    Prints each difference. If there is one, the exit code is 3.
+    Prints each difference. The exit code is 3 if there is a difference.
     """
     accounts, rows = 0, []
     with open_admin() as admin:

@@ -1,4 +1,4 @@
-"""Shared by the commands: the settings, the account store, and the option `--json`."""
+"""The parts that the commands share: the settings, the account store, and the option `--json`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ACCOUNTS_HELP = (
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment; exit with an error if one is invalid."""
+    """Read the settings from the environment; exit with an error if a setting is invalid."""
     try:
         return local_settings.settings(os.environ)
     except ValueError as error:

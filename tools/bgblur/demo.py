@@ -34,7 +34,7 @@ def key_file(accounts: str, data_folder: Path) -> Path:
 
 
 def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
-    """Return the demo key. Create its account if it is missing; add credits if few are left.
+    """Return the demo key. Create the demo account if it is missing; add credits if few are left.
 
     Other keys are shown once, and only their digests are stored. The demo key itself is stored in
     `key_file` with mode 0600, because it can only spend the credits of the demo account.

@@ -1,4 +1,4 @@
-"""Ctrl-C in a batch: after the first, no more photos are started; the second stops the program."""
+"""Ctrl-C in a batch: after the first, no photo starts; the second one stops the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 @contextmanager
 def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C set `stop`; a second one raises KeyboardInterrupt as usual.
+    """Let the first Ctrl-C set `stop`; a second Ctrl-C raises KeyboardInterrupt as usual.
 
     After the first Ctrl-C, results that an API has charged are still received and written.
     """
@@ -41,7 +41,7 @@ def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`, and exit with code 130 at the end; a second one exits immediately.
+    """Let Ctrl-C set `stop`, and exit with code 130 at the end; a second Ctrl-C exits immediately.
 
     Raises:
         click.ClickException: a file or folder cannot be read or written.

@@ -42,7 +42,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder for accounts and uploads; it does not depend on the current folder.
+    """Return the folder for accounts and uploads, which does not depend on the current folder.
 
     A checkout has its own folder, `var`. An installed package uses the XDG data folder:
     https://specifications.freedesktop.org/basedir-spec/latest/

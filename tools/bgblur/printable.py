@@ -59,7 +59,8 @@ def _printable_errors() -> Iterator[None]:
 def _full_disk_as_error() -> Iterator[None]:
     """Raise one error with a clear message if the output cannot be written.
 
-    The rest of the output is discarded, so that Python does not try to write it when it exits.
+    The rest of the output is discarded, so that Python, when it exits, does not try to write this
+    rest.
     """
     try:
         yield

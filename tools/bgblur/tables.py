@@ -68,7 +68,7 @@ def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print(table: Table) -> None:
-    """Print the table to standard output, with lines as long as it needs."""
+    """Print the table to standard output, with lines as long as the table needs."""
     console = Console(highlight=False, width=UNLIMITED_CELLS)
     with console.capture() as capture:
         console.print(table)

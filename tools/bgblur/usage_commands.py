@@ -1,4 +1,4 @@
-"""`bgblur usage` prints the usage of a month for bills, `bgblur top` the busiest accounts now."""
+"""`bgblur usage` prints the usage of a month; `bgblur top` prints the busiest accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One blur call: its attempts, and an upload if the photo is too large."""
+"""One blur call: its attempts, and an upload if the photo is too large for a request."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class BlurCall:
         self._upload_id: str | None = None
 
     def attempt(self) -> BlurResult:
-        """Send the request once. If the API asks for an upload, upload the photo and send again.
+        """Send the request once. If the API asks for an upload, upload the photo and send it again.
 
         Raises:
             BlurClientError: the attempt failed; `retry_policy.is_retryable` decides on a retry.

@@ -64,7 +64,7 @@ class InvalidParameterError(ApiError):
 
 
 class InvalidRadiusError(InvalidParameterError):
-    """`radius` is out of range."""
+    """`radius` is missing, not valid or out of range."""
 
 
 class InvalidDepthError(InvalidParameterError):
@@ -84,7 +84,7 @@ class RoiExceedsBoundsError(InvalidParameterError):
 
 
 class RoiRegionEmptyError(InvalidParameterError):
-    """The region of `roi` is empty."""
+    """The region of `roi` is too small for a subject."""
 
 
 class InvalidBlurError(InvalidParameterError):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blur_client.source import Photo
 
 OnUpload = Callable[[int, int], None]
-"""Called with the number of bytes sent so far and their total; a retry starts at 0 again."""
+"""Called with the number of bytes sent so far and of all bytes; a retry starts at 0 again."""
 
 
 def set_fields(**fields: object) -> dict[str, str]:

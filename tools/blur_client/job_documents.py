@@ -102,7 +102,7 @@ class ManifestRow:
 
 
 def parse_job(document: Mapping[str, Any], response_url: str) -> Job:
-    """Parse the document of a job; relative addresses in it start from `response_url`."""
+    """Parse the document of a job; its relative addresses start from `response_url`."""
     counts = document["counts"]
     return Job(
         job_id=document["job_id"],

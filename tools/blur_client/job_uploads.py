@@ -45,7 +45,7 @@ class Uploaded:
 
 
 class JobUploads:
-    """Uploads photos with the job's presigned form, and gets a new form when it has expired."""
+    """Uploads photos with the presigned form of a job, and replaces an expired form."""
 
     def __init__(
         self, transport: Transport, attempts: Attempts, new_form: Callable[[], Job]
@@ -139,7 +139,7 @@ class JobUploads:
             raise parse_error(response)
 
     def _renewed(self, expired: UploadForm) -> UploadForm:
-        """Return a newer form; if several threads need one, only the first requests it."""
+        """Return a newer form; if several threads need it, only the first thread requests it."""
         with self._lock:
             if self._form is expired:
                 self._form = self._request_form()

@@ -1,4 +1,4 @@
-"""Bulk jobs: create one, upload its photos, watch it, and fetch the results.
+"""Bulk jobs: create a job, upload its photos, watch the job, and fetch the results.
 
 Every call can be repeated: photos with the same name have one row in the job and one charge.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 JOBS_PATH = "v2/jobs"
 PAGE_ROWS = 1000
-"""The rows of a page of a manifest: a few hundred kilobytes."""
+"""The number of rows on a page of a manifest, which then has a few hundred kilobytes."""
 
 
 class Jobs:

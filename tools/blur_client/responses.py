@@ -18,7 +18,7 @@ Parsed = TypeVar("Parsed")
 _SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
 _CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _MAX_TEXT_CHARS = 200
-"""The most characters that an error message quotes from an unexpected response."""
+"""The maximum number of characters that an error message quotes from an unexpected response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the headers of `response` with the image of `image`; both can be one response."""
+    """Combine the headers of `response` and the file of `image`, which can be one response."""
     headers = response.headers
     return BlurResult(
         data=image.content,
@@ -130,12 +130,12 @@ def parse_error(response: requests.Response) -> ApiError:
 
 
 def unexpected(response: requests.Response, message: str) -> UnexpectedResponseError:
-    """Return the error for a response that is not one of the API."""
+    """Return the error for a response that is not from the API."""
     return UnexpectedResponseError("unexpected_answer", message, status=response.status_code)
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object in the body, or an empty one if the body is not a JSON object."""
+    """Return the JSON object in the body, or an empty object if the body has none."""
     try:
         document = response.json()
     except ValueError:

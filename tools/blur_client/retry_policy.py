@@ -15,7 +15,7 @@ from blur_client.errors import (
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of temporary failures; a proxy in front of the API can send them too."""
 STORAGE_ERROR = 500
-"""The code after which S3 asks clients to retry. The API's own `internal_error` is not
+"""The status after which S3 asks clients to retry. The API's own `internal_error` is not
 temporary."""
 
 
@@ -24,9 +24,9 @@ class RetryPolicy:
     """How often a call is retried, and how long the client waits between attempts."""
 
     retries: int = 4
-    """Attempts after the first one."""
+    """The maximum number of attempts after the first attempt."""
     first_wait_s: float = 0.5
-    """The wait before the first retry; it doubles with each retry."""
+    """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60
     """If the API asks for a longer wait, the error is raised at once."""
 

@@ -1,4 +1,4 @@
-"""A photo to send: a path, bytes or an open file. Each attempt reads it from the start."""
+"""A photo to send: a path, bytes or an open file. Each attempt reads the photo from the start."""
 
 from __future__ import annotations
 

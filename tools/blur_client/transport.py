@@ -129,7 +129,7 @@ def _add_content_type(headers: Mapping[str, str], form: Form | None) -> dict[str
 
 
 class NoAuth(AuthBase):
-    """Adds no credentials. Without it, requests would add credentials from a `.netrc` file."""
+    """Adds no credentials. Without this class, `requests` would add credentials from `.netrc`."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Return the request unchanged."""

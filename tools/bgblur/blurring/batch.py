@@ -1,4 +1,4 @@
-"""Blur many photos with threads; one consumer receives the outcomes."""
+"""Blur many photos in several threads; one consumer receives the outcomes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERRUPTED = Failure("interrupted", "interrupted")
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """The result already exists."""
+    """The outcome for a photo that was skipped, because its result already exists."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Job:
     photo: Photo
     step: str = ""
     done: float = 0.0
-    """0 to 1."""
+    """The progress, 0 to 1."""
 
 
 TaskResult: TypeAlias = Result | Skipped | Failure
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class BatchRunner:
-    """Runs jobs on a fixed number of threads, until all are done or `stop` is set."""
+    """Runs jobs on a fixed number of threads, until all jobs are done or `stop` is set."""
 
     def __init__(
         self, engine: Engine, threads: int, stop: threading.Event, *, overwrite: bool

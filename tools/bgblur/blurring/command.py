@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 LOCAL_JOBS, API_JOBS = 1, 4
-"""One photo already uses all CPUs of this machine; an API can process several at a time."""
+"""One photo already uses all CPUs of this machine; an API can process several photos at a time."""
 
 
 @click.command(short_help="Blur or remove the background of photos.")

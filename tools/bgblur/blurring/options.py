@@ -16,10 +16,10 @@ from blur.parameter_errors import InvalidRoiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
-    """One option. Without it, the default of the API or of `BlurOptions` applies."""
+    """One option. If it is not set, the default of the API or of `BlurOptions` applies."""
 
     field: str
-    """Its name in the API's form, and in `blur_client`."""
+    """The option's name in the API's form, and in `blur_client`."""
     local: str | Callable[[str], Mapping[str, Any] | None]
     """The field of `BlurOptions`, or a function that returns its fields for a value."""
     flags: tuple[str, ...]
@@ -35,7 +35,7 @@ class Radius(click.ParamType[str]):
     name = "radius"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text unchanged; fail if it is not a radius."""
+        """Return the text unchanged; fail if the text is not a radius."""
         if parse_radius(value) is None:
             self.fail(f"{value!r} is not a radius: it takes {RADIUS_RANGE}.", param, ctx)
         return value
@@ -47,7 +47,7 @@ class Region(click.ParamType[str]):
     name = '"x1 y1 x2 y2"'
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text unchanged; fail if it is not a region."""
+        """Return the text unchanged; fail if the text is not a region."""
         try:
             parse_roi(value)
         except InvalidRoiError:
@@ -156,7 +156,7 @@ def blur_options(
 
 
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format for all results: the chosen one, or that of the output's extension.
+    """Return the format for all results: the chosen format, or that of the output file.
 
     Return None if both are missing.
 
@@ -176,7 +176,7 @@ def chosen_format(chosen: str | None, output: str | None) -> str | None:
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the format of the photo if it can hold the result, otherwise `png`."""
+    """Return the photo's format if this format can hold the result, otherwise `png`."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 

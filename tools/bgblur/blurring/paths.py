@@ -141,7 +141,7 @@ def _search(
 
 
 def photos_in(folder: Path, *, recursive: bool, leave_out: str | None = None) -> Iterator[Path]:
-    """Yield the photos of a folder, sorted, without hidden ones and the subfolder `leave_out`.
+    """Yield the photos of a folder, sorted, except hidden photos and the subfolder `leave_out`.
 
     Raises:
         OSError: a folder cannot be read.

@@ -20,7 +20,7 @@ def read_photo(path: Path) -> bytes:
     """Return the bytes of a regular file.
 
     Raises:
-        OSError: the file is not a regular one, is too large, or cannot be read.
+        OSError: the file is not a regular file, is too large, or cannot be read.
 
     """
     require_regular(path.stat())  # before opening, because opening a device can have an effect
@@ -44,7 +44,7 @@ def read_bounded(file: BinaryIO) -> bytes:
 
 
 def require_regular(status: os.stat_result) -> None:
-    """Raise an error if the file is not a regular one.
+    """Require a regular file.
 
     Raises:
         OSError: the file is a pipe, a device, a socket or a folder.

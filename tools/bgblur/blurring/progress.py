@@ -25,7 +25,7 @@ NAME_CELLS = 28
 
 
 class Display:
-    """Permanent lines, and below them a bar for each running photo and one for the batch.
+    """Permanent lines, and below them a bar for each running photo and a bar for the batch.
 
     Use it as a context manager: the bars are removed at the end.
     """
@@ -78,8 +78,8 @@ class Display:
     ) -> None:
         """Show the progress; `stopping` means that only the running photos will be finished.
 
-        The `skipped` photos are part of the `finished` ones. Skipped photos took no time, so the
-        estimated remaining time ignores them.
+        The number of `finished` photos includes the `skipped` photos. Skipped photos took no time,
+        so the estimated remaining time ignores them.
         """
         if not self.is_live:
             return

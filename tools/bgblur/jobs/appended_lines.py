@@ -1,4 +1,4 @@
-"""A file of JSON lines: a program appends to it, and reads it at the next start."""
+"""A file of JSON lines: a program appends lines, and reads the file at its next start."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class AppendedLines:
                 self._file.flush()
 
     def share(self, clean_up: Callable[[], None]) -> None:
-        """Call `clean_up` if no other process shares the file; then share it until it is closed.
+        """Call `clean_up` if no other process shares the file; then share it while it is open.
 
         On a system without file locks, `clean_up` is never called.
         """
@@ -73,7 +73,7 @@ class AppendedLines:
             return
         if self._file is None:
             return
-        with suppress(OSError):  # another process shares it, or the file system has no locks
+        with suppress(OSError):  # another process shares the file, or the file system has no locks
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             clean_up()
         with suppress(OSError):

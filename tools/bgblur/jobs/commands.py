@@ -170,7 +170,7 @@ def status(
 @jobs.command()
 @click.argument("job_id", metavar="ID", type=JOB_ID)
 @click.option("-o", "--output", "folder", required=True, metavar="FOLDER", type=Path)
-@click.option("--overwrite", is_flag=True, help="Replace files that are not results of this job.")
+@click.option("--overwrite", is_flag=True, help="Also replace files that this job has not written.")
 @wait_option
 @parallel_option
 @json_option

@@ -1,4 +1,4 @@
-"""The connection to the API: the options for it, and one line of text for each error."""
+"""The API's address and key as options of commands, and one line of text for each error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Server:
-    """An API's address, and a key for it."""
+    """The address of an API, and a key for this API."""
 
     def __init__(self, url: str, key: str) -> None:
         """Keep the address and the key."""

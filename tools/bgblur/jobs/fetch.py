@@ -26,8 +26,8 @@ MANIFEST = "manifest.jsonl"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors of the disk that would also occur for all other results."""
 RESULT_STATUSES = frozenset({404, 410})
-"""Statuses of errors that concern only one result, such as an expired one. Other results can still
-be fetched."""
+"""Statuses of errors that concern only one result, such as an expired result. Other results can
+still be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Fetch:
     files: FetchedFiles
     display: JobDisplay
     stop: threading.Event
-    """When it is set, no further result is fetched."""
+    """When this event is set, no further result is fetched."""
     fetched: int = 0
     skipped: int = 0
     """Results that an earlier run has fetched."""
@@ -76,7 +76,7 @@ class Fetch:
                 self._count(outcome)
 
     def _rows(self, manifest: TextIO) -> Iterator[tuple[ManifestRow, str]]:
-        """Yield each row that has a result, with its file; write all rows to the manifest."""
+        """Yield each row that has a result, with its file name; write all rows to the manifest."""
         output = self.job.parameters.get("format", "png")
         names = ResultNames(self.files.folder, output, self.files.assigned())
         for row in self.jobs.manifest(self.job.job_id):

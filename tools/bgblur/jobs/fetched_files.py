@@ -1,4 +1,4 @@
-"""The results in a folder, and the record of their checksums, so that later runs can skip them."""
+"""The results in a folder, and a record of checksums, so that later runs can skip these results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Fetched:
 
     source: str
     file: str
-    """Its path relative to the folder, with `/`."""
+    """The file's path relative to the folder, with `/`."""
     bytes: int
     sha256: str
 

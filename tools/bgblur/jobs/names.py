@@ -76,7 +76,7 @@ class ResultNames:
 
 
 def is_safe(source: str) -> bool:
-    """Return whether a source is a relative path without parts such as `..`, on this system."""
+    """Return whether a source is a relative path on this system, without parts such as `..`."""
     return all(map(_is_safe_part, source.split("/")))
 
 

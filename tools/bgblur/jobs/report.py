@@ -26,7 +26,7 @@ def document(job: Job) -> dict[str, Any]:
 
 
 def record(job: Job) -> dict[str, Any]:
-    """Return the lines of text that describe a job: the values by their labels."""
+    """Return the values to print about a job, by their labels."""
     left = None if job.seconds_left is None else duration(job.seconds_left)
     return {
         "job": job.job_id,
@@ -55,14 +55,14 @@ def reason_to_wait(job: Job) -> str | None:
 
 
 def how_to_continue(photos: Folder, job_id: str) -> str:
-    """Return the command that continues an interrupted upload."""
+    """Return a sentence with the command that continues an interrupted upload."""
     options = ["-R"] if photos.recursive else []
     command = ["bgblur", "jobs", "submit", str(photos.path), *options, "--job", job_id]
     return f"Continue with: {shlex.join(command)}"
 
 
 def submit_summary(submission: Submission, job: Job) -> str:
-    """Return the lines after an upload: the job's id, and the next commands."""
+    """Return the lines to print after an upload: the job's id, and the next commands."""
     uploaded = submission.uploaded + submission.skipped
     failed = f", {len(submission.failures)} not uploaded" if submission.failures else ""
     lines = [f"Job {job.job_id}: {uploaded} photos uploaded{failed}. {_state(job)}"]

@@ -34,7 +34,7 @@ class Submission:
     job_id: str
     display: JobDisplay
     stop: threading.Event
-    """When it is set, no further upload starts."""
+    """When this event is set, no further upload starts."""
     uploaded: int = 0
     skipped: int = 0
     """Photos that an earlier run has uploaded."""
@@ -54,7 +54,7 @@ class Submission:
         }
 
     def run(self, threads: int) -> Job:
-        """Upload all photos and close the job; return it.
+        """Upload all photos and close the job; return the job.
 
         If `stop` was set, the job stays open.
 
@@ -101,7 +101,7 @@ class Submission:
         self.display.print(f"Error: {source}: {reason}", style="red")
 
     def _show_wait(self, wait_s: float, error: BlurClientError) -> None:
-        """Print the reason of a long wait, once; each thread that uploads calls this."""
+        """Print the reason for a long wait once; all uploading threads call this method."""
         if wait_s >= LONG_WAIT_S and str(error) != self._shown_error:
             self._shown_error = str(error)
             self.display.print(f"Waiting {wait_s:.0f} s before each new attempt: {_reason(error)}")

@@ -14,7 +14,7 @@ class SubmittedJob(NamedTuple):
     """A job, the folder that was submitted, and the address of the API."""
 
     job: str
-    """Its id."""
+    """The job's id."""
     created: str
     folder: str
     api: str

@@ -4,8 +4,8 @@ Photos go to the worker pool, whose processes have the model. This application i
 `/health` and `/ready`, and receives uploads. All other requests go to the inline handler, which
 does not wait for photos.
 
-A photo request is checked in order of cost: route, key's text, key in the store, free slot in the
-queue. Only then is its body read.
+The checks of a photo request start with the cheapest: the route, the key's text, the key in the
+store, a free slot in the queue. Only then is the request's body read.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ HEALTH_PATH = "/health"
 READY_PATH = "/ready"
 NO_UPLOADS: Mapping[str, ReceiveUpload] = {}
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""The status for an invalid key on our own paths, and the one on remove.bg's paths."""
+"""The status for an invalid key on our own paths, and the status on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
 """The memory for bodies, as a multiple of the largest possible body; a usual photo has a tenth of
-that size."""
+the largest size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The maximum memory for one account, and for one address, as a multiple of the free memory.
@@ -60,7 +60,7 @@ BODIES_PER_ACCOUNT = 64
 
 
 class ServerApp:
-    """Reads requests, passes them on, and sends and logs one response for each."""
+    """Reads requests, passes them on, and sends and logs one response for each request."""
 
     def __init__(  # noqa: PLR0913 - built once
         self,
@@ -90,7 +90,8 @@ class ServerApp:
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
         memory_bytes = BODIES_AT_ONCE * (max_body_bytes + 1)
-        # A single sender can hold half of this memory, so that the largest body always fits.
+        # A single sender can hold half of this memory, and the largest body must fit into that
+        # half.
         self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
         self._sender = ResponseSender(memory_bytes)
         self._body_limit = BodyLimit(BODIES_PER_ACCOUNT)
@@ -150,7 +151,7 @@ class ServerApp:
         return to_reply(response.proxy_response(document))
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
-        if exchange.has_many_keys():  # the handler rejects it with a message
+        if exchange.has_many_keys():  # the handler rejects the request
             reply = await self._inline.answer(
                 exchange.request(), account="", client=exchange.client()
             )
@@ -181,7 +182,7 @@ class ServerApp:
         return key
 
     async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
-        """Return the body, or enough of it for the handler to reject it."""
+        """Return the body, or only a part of it if the handler will reject the request."""
         body, received = exchange.body, bytearray()
         content_type = exchange.header(b"content-type").lower()
         is_read = is_removebg(exchange.path) or content_type.startswith("multipart/form-data")

@@ -63,7 +63,7 @@ class Body:
                 waited_s, received = 0.0, 0
 
     async def discard(self, most_bytes: int, timeout_s: float) -> None:
-        """Read and drop the rest, up to a size and a time limit."""
+        """Read and drop the rest of the body, up to a size and a time limit."""
         discarded, chunks = 0, self.chunks()
         try:
             async with asyncio.timeout(timeout_s):

@@ -58,7 +58,7 @@ class BodyBudget:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """The memory of one body."""
+    """The memory that one body holds."""
 
     budget: BodyBudget
     factors: Mapping[str, float]

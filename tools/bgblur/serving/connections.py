@@ -11,8 +11,8 @@ MAX_CONNECTIONS = 512
 usually gets 1,024 of these."""
 
 BATCHES = 32
-"""A full table closes up to 1/32 of its connections at once, because the choice takes longer than
-the close."""
+"""A full table closes up to 1/32 of its connections at once, because choosing connections takes
+longer than closing them."""
 
 
 class Closable(Protocol):
@@ -20,7 +20,7 @@ class Closable(Protocol):
 
     address: str
     since_s: float
-    """The time of its last request or response, or of its opening."""
+    """The time of the connection's last request or response, or of its opening."""
 
     @property
     def has_key(self) -> bool:
@@ -38,15 +38,16 @@ class Closable(Protocol):
         ...
 
     def evict(self) -> None:
-        """Close the connection to make space for another one."""
+        """Close the connection to make space for another connection."""
 
 
 class ConnectionTable:
     """All connections, and the connections from each address.
 
-    A full table first closes connections without a key: of the address with the most connections,
-    the connection that has been idle for the longest time. A connection whose running request has a
-    key is closed only if its client does not read the response.
+    A full table first closes connections without a key. Among these, it first closes connections of
+    the address with the most connections, beginning with the longest idle connection. If a
+    connection has a key and a running request, the table closes the connection only if the client
+    does not read the response.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:
@@ -57,7 +58,7 @@ class ConnectionTable:
         self._by_address: defaultdict[str, set[Closable]] = defaultdict(set)
 
     def admit(self, new: Closable) -> bool:
-        """Add a connection, after closing another one if necessary; return whether it was added."""
+        """Add a connection, and close others first if necessary; return whether it was added."""
         peers = self._by_address.get(new.address, set())
         if len(peers) >= self._per_address:
             has_space = self._evict(peers, 1)

@@ -47,7 +47,7 @@ class Exchange:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
-    """The account whose share of memory the response uses; without an account, the address."""
+    """The account that the response's memory counts for; without an account, the address."""
     key: ApiKey | None = None
     """The key, after it was found in the store."""
     is_logged: bool = False
@@ -104,7 +104,7 @@ class Exchange:
 
 
 class ResponseSender:
-    """Sends responses in slices, and limits the memory of those that clients have not read."""
+    """Sends responses in slices, and limits the memory of responses that clients have not read."""
 
     def __init__(self, total_bytes: int) -> None:
         """Keep at most `total_bytes` of responses in memory."""
@@ -140,7 +140,7 @@ class ResponseSender:
 
 
 def unread_record(request_id: str, reply: Reply, error: ApiError) -> ResponseRecord:
-    """Return the record of the error for a request that could not be read."""
+    """Return the record of the error response to a request that could not be read."""
     return ResponseRecord(
         request_id=f"req_{request_id}",
         method=UNKNOWN_METHOD,

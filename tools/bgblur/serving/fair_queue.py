@@ -3,15 +3,15 @@
 Slots are shared: one account alone can use all of them. If all slots are taken, an account with few
 slots takes one from the account with the most, so two accounts can each have half.
 
-Workers are shared too: the next request is from the account with the fewest running requests. Of
-several accounts with equally few, the queue chooses the account whose requests have used the least
-time since the account was last idle. This is start-time fair queueing with the used time instead of
-an estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
+Workers are shared too: the next request is from the account with the fewest running requests. If
+several accounts have equally few, the queue chooses the account that has used the least time since
+it was last idle. This is start-time fair queueing with the used time instead of an estimate (Goyal,
+Vin and Cheng, 1997). Requests of one account keep their order.
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
-one of them each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory
-scheduling: Iyer and Druschel, 2001).
+one of them each time. So the share of the client's account stays reserved for `KEEP_S`
+(anticipatory scheduling: Iyer and Druschel, 2001).
 """
 
 from __future__ import annotations
@@ -102,12 +102,12 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # from now on, it comes after other accounts with equal use
+        self._shares[account] = share  # from now on after other accounts with equal use
         share.working += 1
         return share.waiting.popleft()
 
     def put_back(self, account: str, item: Item) -> None:
-        """Let a running item wait again, before all others of its account."""
+        """Let a running item wait again, before all other items of its account."""
         self._shares[account].working -= 1
         self._shares[account].waiting.appendleft(item)
 
@@ -156,7 +156,7 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the share that gives up a slot, if it then still has as many as the receiver."""
+        """Return the share that gives up a slot, if it keeps as many slots as `account` gets."""
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0

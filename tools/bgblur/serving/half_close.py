@@ -60,7 +60,7 @@ class DisconnectProbe:
 
     The two cases cannot be distinguished until the server sends something. Clients ignore interim
     responses (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the
-    connection at the first interim response, and the second one fails because of this.
+    connection at the first interim response, and the second interim response fails because of this.
     """
 
     def __init__(

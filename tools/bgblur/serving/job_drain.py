@@ -1,8 +1,8 @@
 """Gives the waiting photos of jobs to workers that no request needs.
 
 A photo of a job is never in the queue of requests. Photos of jobs start only while no request
-waits, and while requests arrive, one worker stays free for them. With one worker, photos of jobs
-wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
+waits, and while requests arrive, one worker stays free for requests. With one worker, photos of
+jobs wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
 
 If a worker fails, its object is released and tried again later. If the whole server is killed, the
 lease of the object expires.
@@ -85,7 +85,7 @@ class JobDrain:
         return self._process
 
     def add(self) -> None:
-        """Look for objects now, because one has been added."""
+        """Look for objects now, because an object has been added."""
         self._news.set()
 
     async def watch(self, wake: Callable[[], None]) -> None:
@@ -115,7 +115,7 @@ class JobDrain:
                 continue
 
     async def stop(self, timeout_s: float) -> None:
-        """Start no more objects; wait for running objects, and release those that take too long."""
+        """Start no more objects; wait for running objects, and release the slow ones."""
         self._is_stopping = True
         try:
             async with asyncio.timeout(timeout_s):
@@ -132,7 +132,7 @@ class JobDrain:
 
         Raises:
             LostError: the worker failed after it had claimed an object.
-            Exception: the worker failed before that.
+            Exception: the worker failed before it had claimed an object.
 
         """
         self._running[worker] = None
@@ -171,7 +171,7 @@ class JobDrain:
             LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Let the object be claimed again after `after_s`; `counts` adds the pause for retries."""
+        """Release the object after `after_s`. With `counts`, count the attempt; a pause follows."""
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)

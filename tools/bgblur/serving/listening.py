@@ -1,4 +1,4 @@
-"""The server's sockets, and the addresses at which clients can reach it."""
+"""The server's sockets, and the addresses at which clients can reach the server."""
 
 from __future__ import annotations
 

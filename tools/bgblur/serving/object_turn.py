@@ -65,14 +65,14 @@ class TurnResult:
 
 
 class ObjectWorker:
-    """Takes turns in a worker process."""
+    """Claims and processes one object of a job in each turn of a worker process."""
 
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
     ) -> None:
         """Keep the queue and the runner. A `TurnResult` contains the object that the runner ended.
 
-        No object starts while `has_space()` is false: there is no space for results.
+        No object starts while `has_space()` is false, because results would not fit on the disk.
         """
         self._queue = queue
         self._has_space = has_space
@@ -121,7 +121,7 @@ class ObjectWorker:
 
 
 def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:
-    """Return the object worker of this process, with the engine of its handler.
+    """Return the object worker of this process, which shares `engine` with the handler.
 
     Return None if this machine processes no jobs; see `served_jobs`.
     """

@@ -86,7 +86,7 @@ class JobQueue(Protocol):
     """
 
     def find_job(self, job_id: str) -> Job:
-        """Return the job; raise `JobNotFoundError` if there is none."""
+        """Return the job; raise `JobNotFoundError` if it does not exist."""
         ...
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
@@ -101,10 +101,10 @@ class JobQueue(Protocol):
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
-        """End a lease whose attempt has failed, and set the time of the next attempt."""
+        """End the lease of a failed attempt, and set the time of the next attempt."""
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """End a lease whose attempt does not count."""
+        """End the lease of an attempt that does not count."""
         ...
 
 
@@ -127,13 +127,13 @@ class Connection(Protocol):
         ...
 
     def mark_known_key(self) -> None:
-        """From now on, close connections without a key before this one."""
+        """From now on, close connections without a key before this connection."""
 
     def watch(self) -> None:
         """Keep reading, to notice when the client disconnects."""
 
     def mark_answered(self) -> None:
-        """Allow this connection to be closed for another one, because the response is sent."""
+        """Allow the server to close this connection for another, because the response is sent."""
 
     def abort(self) -> None:
         """Close immediately."""

@@ -1,6 +1,7 @@
 """HTTP/1.1 on a socket: uvicorn's protocol with time limits, connection limits and JSON errors.
 
-uvicorn has no options for these; docs/adr/0017 compares uvicorn with other servers.
+uvicorn has no options for such limits and errors; docs/adr/0017 compares uvicorn with other
+servers.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the response to the last complete request, or now if there is none."""
+        """Close after the response to the last complete request, or now if no response is due."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -157,7 +158,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response; without one, wait `STOP_S` for an arriving request."""
+        """Close after the current response. If there is none, wait `STOP_S` for a request."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()
@@ -168,7 +169,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """From now on, close connections without a key before this one."""
+        """From now on, close connections without a key before this connection."""
         self.has_key = True
 
     def watch(self) -> None:
@@ -177,7 +178,7 @@ class Protocol(H11Protocol):
         self.flow.resume_reading()
 
     def mark_answered(self) -> None:
-        """Allow this connection to be closed for another one, until its next request."""
+        """Allow the server to close this connection for another, until its next request."""
         self._has_response = True
 
     def abort(self) -> None:

@@ -52,7 +52,7 @@ class ServedJobs:
 
 
 def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Return the bulk jobs for a pool of `workers`; None if the settings support no jobs."""
+    """Return the parts for a pool of `workers`, or None if the settings support no jobs."""
     store, folder = open_machine_store(settings), open_storage(settings.media).jobs
     if store is None or not isinstance(folder, JobFolder):
         return None

@@ -29,7 +29,7 @@ def sweeping(folders: Sequence[Swept], *, every_s: float = SWEEP_EVERY_S) -> Ite
         yield
         return
     stopped = threading.Event()
-    # A daemon thread, so that a stopping server does not wait for it.
+    # A daemon thread, so that a stopping server does not wait for the thread.
     threading.Thread(target=_sweep, args=(folders, stopped, every_s), daemon=True).start()
     try:
         yield

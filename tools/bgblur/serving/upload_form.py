@@ -1,7 +1,7 @@
 """Receive forms with one file, as a bucket does, and write the file to disk while it arrives.
 
-The file is the last field. The fields before the file, such as a signed token, decide where it is
-written and how large it can be.
+The file is the last field. The fields before the file, such as a signed token, decide where the
+file is written and how large it can be.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target to which the file of a form is written."""
+    """The place to which the file of a form is written, and its limits."""
 
     max_bytes: int
     file: AbstractContextManager[BinaryIO]
@@ -43,7 +43,7 @@ async def receive_form(
     """Store the file in a form. Threads do the work on the disk.
 
     Raises:
-        ApiError: the form is invalid; the rest of it is not read, and no file is stored.
+        ApiError: the form is invalid; the rest of the form is not read, and no file is stored.
 
     """
     form = _Form(boundary_of(content_type), find_target)

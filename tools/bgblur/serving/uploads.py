@@ -33,7 +33,7 @@ async def receive_upload(
     """Store the file of an upload's form.
 
     Raises:
-        ApiError: the form is invalid; the rest of it is not read.
+        ApiError: the form is invalid; the rest of the form is not read.
 
     """
 
@@ -65,7 +65,7 @@ class JobUploads:
         cannot be added, the client gets an error and sends it again.
 
         Raises:
-            ApiError: the form is invalid, or the job is not open; the rest of it is not read.
+            ApiError: the form is invalid, or the job is not open; the rest of the form is not read.
 
         """
         photos: list[tuple[str, str]] = []

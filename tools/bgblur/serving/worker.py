@@ -1,7 +1,7 @@
 """The server's side of one worker process: the process, a pipe, and a waiting thread.
 
 A worker is used until its first failure. Then the worker is killed, and the pool starts another
-one.
+worker.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
 """The time limit for accepting a request, which takes milliseconds."""
 LEASE_MARGIN_S = 10
-"""The time by which the lease of an object is longer than the worker's time limit."""
+"""How much longer the lease of an object is than the worker's time limit."""
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
@@ -109,7 +109,7 @@ class Worker:
         return reply
 
     async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
-        """Let the process claim and run the next object of a job; return None if there is none.
+        """Let the process claim and run a job's next object; return None if no object can start.
 
         `on_claimed` is called before work on the object begins. After any exception, the caller
         must kill the worker.
