@@ -1,10 +1,10 @@
 """Convert MediaPipe's networks for people and faces to ONNX: `python convert.py build/models`.
 
 The script writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
-`face-detection.onnx` next to `face_detection_full_range.tflite`. A missing file is skipped. The
-weights are the same, and the results differ by at most about 1e-6. The same input gives the same
-file, byte for byte. Of the network for faces, only the map of scores is converted: the service does
-not use the positions of eyes, nose and mouth.
+`face-detection.onnx` next to `face_detection_full_range.tflite`. A missing source file is skipped.
+A converted network has the weights of its source, and its results differ by at most about 1e-6 from
+the source's results. A source always gives the same file, byte for byte. Of the network for faces,
+only the map of scores is converted: the service does not use the positions of eyes, nose and mouth.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ CONVERTED = {
     "selfie_segmentation.tflite": "selfie-segmentation.onnx",
     "face_detection_full_range.tflite": "face-detection.onnx",
 }
-"""The converted files, by their sources."""
+"""The name of the converted file, by the name of the source file."""
 OPSET, IR_VERSION = 13, 7
-"""Versions of ONNX that have all operators used here, and that every runtime in use supports."""
+"""These versions have all the operators that are used here, and ONNX Runtime supports them."""
 
 
 def convert(content: bytes) -> bytes:
@@ -59,10 +59,10 @@ def convert(content: bytes) -> bytes:
 
 
 def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[NodeProto]]:
-    """Return the constants, in half floats if these are exact, and the nodes that expand them.
+    """Return the constants, as half floats where no value changes, and the nodes that expand them.
 
-    The file is then half as large, like the source file. ONNX Runtime runs the nodes when it opens
-    the file.
+    Half floats make the file half as large; the source file has them too. ONNX Runtime runs the
+    nodes when it opens the file.
     """
     stored, casts = {}, []
     for name, values in constants.items():

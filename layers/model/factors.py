@@ -1,10 +1,10 @@
-"""Convolutions in factored form: `make calibrate` fits them, `lighten.py` inserts them.
+"""Factored convolutions: `make calibrate` fits the factors, `lighten.py` inserts them in u2netp.
 
 A 3 x 3 convolution to n channels becomes a 3 x 3 convolution to r < n channels and a 1 x 1
 convolution from r to n (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for
-classification and detection", PAMI 2016). If the input is an upsampled map of half the size,
-concatenated with another map, the half map is convolved before it is upsampled: this is a quarter
-of the work, and needs no concatenation.
+classification and detection", PAMI 2016). The input of each factored convolution is an upsampled
+map of half the size, concatenated with another map. Here, the half map is convolved before it is
+upsampled: this is a quarter of the work, and needs no concatenation.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Factors:
 
 
 def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
-    """Return the SHA-256 of the model that the factors are for, and the factors by convolution."""
+    """Return the SHA-256 of the model for which the factors were fitted, and the factors by name.
+
+    A name is the output of the convolution that the factors replace.
+    """
     with np.load(path) as stored:
         names = [str(name) for name in stored["names"]]
         return str(stored["sha256"]), {
@@ -52,7 +55,10 @@ def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
 
 
 def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
-    """Return the names of the half map and the full map that the convolution reads."""
+    """Return the names of the half map and the full map that a convolution reads.
+
+    `name` is the output of the convolution.
+    """
     upsampled, full = maker(graph, maker(graph, name).input[0]).input
     return maker(graph, upsampled).input[0], full
 

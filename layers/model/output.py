@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def write_whole(content: bytes, target: Path) -> None:
-    """Write the content to the target in one step, readable by all users."""
+    """Write the content to the target file in one step; all users can read the file."""
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        part.chmod(0o644)  # like fetch.py: Lambda runs as another user
+        part.chmod(0o644)  # as in fetch.py, because Lambda runs as another user
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

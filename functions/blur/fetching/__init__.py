@@ -1,1 +1,1 @@
-"""Requests to URLs that clients sent, on the public internet only: images and notifications."""
+"""Fetch images from clients' URLs, and post notifications to them: public internet only."""

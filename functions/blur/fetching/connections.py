@@ -1,4 +1,4 @@
-"""Connections to hosts on the public internet, for URLs of clients.
+"""Connections to hosts on the public internet, for the URLs that clients send.
 
 Each connection looks its host up once, checks all addresses of the host, and uses one of them. The
 name server is not asked again, so it cannot return an internal address after the check. TLS
@@ -120,7 +120,7 @@ class TimedExchange:
         """Return a connection to the first address that can be reached.
 
         Raises:
-            InvalidUrlError: an address of the host is not allowed.
+            InvalidUrlError: the host is unknown, or has an address that is not allowed.
             DownloadError: no address can be reached.
 
         """

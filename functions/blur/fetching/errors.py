@@ -1,4 +1,4 @@
-"""The errors of requests to URLs of clients. The messages contain no network addresses."""
+"""The errors of requests to clients' URLs. The messages contain no network addresses."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class ImageFetcher:
 
 
 def _request(connection: HTTPConnection, target: Target) -> BaseHTTPResponse:
-    """Send the request and read the response's head."""
+    """Send the request, and return the response before its body is read."""
     headers = {"Host": target.authority, **HEADERS}
     connection.request(
         "GET", target.path, headers=headers, preload_content=False, decode_content=False

@@ -1,4 +1,4 @@
-"""Send a POST request to a URL of a client, with a time limit.
+"""Send a POST request to a client's URL, with a time limit.
 
 Only the status of the response is read.
 """

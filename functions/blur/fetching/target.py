@@ -15,7 +15,7 @@ from blur.fetching.errors import InvalidUrlError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORTS = frozenset(DEFAULT_PORTS.values())
-"""Other ports belong to other services, which clients must not probe through this server."""
+"""The allowed ports. Other ports belong to services that clients must not probe through us."""
 MAX_CHARS = 2048
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
@@ -44,7 +44,7 @@ class Target:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def join(self, location: str, *, ports: Collection[int] = PORTS) -> Target:
-        """Return the target of a redirect, after the same checks.
+        """Return the target of a redirect, checked like every URL by `parse_target`.
 
         Raises:
             InvalidUrlError: the target is not allowed.
@@ -93,7 +93,7 @@ def _check_host(host: str) -> str:
     Resolvers read `0x7f.1`, `017700000001` and `2130706433` as 127.0.0.1.
     """
     if host.startswith("["):
-        if "%" in host:  # a zone of this machine
+        if "%" in host:  # a zone, which names a network interface of this machine
             raise _bad_host()
         try:
             return str(IPv6Address(host.strip("[]")))

@@ -1,4 +1,4 @@
-"""Find a photo's subject, and divide the photo into its layers: matte, refine, estimate."""
+"""Find a photo's subject, refine the matte, and estimate the photo's layers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Matting(NamedTuple):
     """A way to find the subject."""
 
     predict: Callable[[RgbU8, AlphaU8 | None], SubjectMaps]
-    """Return the maps for a photo and its alpha, (side, side), 0..1."""
+    """Return the maps, (side, side), 0..1, for a photo and its alpha."""
     side_px: int
     """The largest input size of the networks."""
 
@@ -65,7 +65,7 @@ SUBJECTS: dict[str, Callable[[Predictor, Predictor | None], Matting]] = {
     "auto": _any_subject,
     "person": _person,
 }
-"""The function for each value of the `subject` field; it returns the way to find the subject."""
+"""The function that returns the `Matting`, by the value of the `subject` field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ class Decomposition:
     maps: SubjectMaps
     """The networks' maps of the photo, or of the region of interest with a margin."""
     seen: RgbU8
-    """The pixels that the maps show: a working copy of the photo, or of that region."""
+    """The pixels from which the maps were computed: a working copy of the photo or of the
+    region."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -139,10 +140,10 @@ def _find_in(
     matting: Matting,
     on_step: Callable[[str], None],
 ) -> tuple[AlphaU8, SubjectMaps, RgbU8]:
-    """Return the subject's matte in a part of a photo, the part's maps, and its working copy.
+    """Return the matte of the whole photo, and the maps and the working copy of the box's region.
 
-    The matte is computed in the part's working copy, which shows more detail than a working copy of
-    the whole photo.
+    The matte is 0 outside the box. It is computed in the working copy of the region, which shows
+    more detail than a working copy of the whole photo.
     """
     shape = pixels.shape[0], pixels.shape[1]
     seen = with_margin(box, shape)

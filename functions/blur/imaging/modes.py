@@ -27,8 +27,8 @@ def blur_background(
     """Return the photo with its background blurred, uint8 (H, W, 3).
 
     `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
-    photo. Pixels with matte 255 are exactly the photo's. With a `ground`, the radius grows with the
-    distance from the subject; without a ground, the radius is the same everywhere.
+    photo. Pixels with matte 255 do not change. With a `ground`, the radius grows with the distance
+    from the subject; without a ground, it is `radius_px` everywhere.
 
     Raises:
         ValueError: `radius_px` is negative or not finite.
@@ -49,7 +49,7 @@ def blur_background(
 def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
     """Return the subject, blurred, as straight colour and alpha.
 
-    Arguments and errors are the same as for `blur_background`; radius 0 returns the sharp subject.
+    Arguments and errors are as in `blur_background`. If `radius_px` is 0, the subject is sharp.
     """
     _check_radius(radius_px)
     if radius_px > 0:
@@ -85,14 +85,14 @@ class Mode(NamedTuple):
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
     compact: bool
-    """Whether a PNG of the result is compressed for longer: large parts of a cutout are
-    constant."""
+    """Whether a PNG of the result is compressed with the slower method. For a cutout this saves
+    much, because large parts are constant."""
     uses_ground: bool
     """Whether `render` uses the ground, which only a result with a background has."""
 
 
 DEPTHS = ("flat", "ground")
-"""The values of the `depth` field: how the background's distance is modelled."""
+"""The values of the `depth` field: how the blur depends on the distance."""
 MODES: dict[str, Mode] = {
     "background": Mode(_blur_background, adds_alpha=False, compact=False, uses_ground=True),
     "cutout": Mode(_cut_out, adds_alpha=True, compact=True, uses_ground=False),

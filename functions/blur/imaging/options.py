@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blur.imaging.roi import Roi
 
 DEFAULT_QUALITY = 90
-"""The default for lossy formats: no visible loss, and small files."""
+"""The default quality for lossy formats: the loss is not visible, and files are small."""
 
 MAX_RADIUS_PX = 50
 RADIUS_PERCENT = (0.1, 5.0)
@@ -24,13 +24,13 @@ _PERCENTAGE = re.compile(r"([0-9](?:\.[0-9]{1,3})?)%")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOptions:
-    """The fields of a blur request without the photo."""
+    """The fields of a blur request, except the photo."""
 
     radius_px: int = 0
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     radius_percent: float = 0
-    """The standard deviation in percent of the photo's longer side, instead of `radius_px`, which
-    is then 0."""
+    """The standard deviation in percent of the photo's longer side. It is used instead of
+    `radius_px`: one of the two is 0."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     depth: str = "flat"

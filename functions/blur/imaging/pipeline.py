@@ -50,10 +50,10 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
 ) -> BlurredPhoto:
     """Blur the background of an image file, or cut out its subject.
 
-    `model` finds the subject. The network for `people` helps if the photo shows persons. With the
-    subject "person", only this network finds the matte; if it is not installed, that subject is not
-    supported. `watermarked` adds the watermark of test keys. `on_step` is called with the name of
-    each step before the step begins; it can raise an exception to stop the work.
+    `model` finds the subject. The network `people` helps if the photo shows persons. With the
+    option subject=person, only `people` finds the subject; if `people` is None, this option is an
+    error. `watermarked` adds the watermark of test keys. `on_step` is called with the name of each
+    step before the step begins; it can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.

@@ -12,8 +12,9 @@ from blur.imaging.arrays import to_u8
 MAX_FAST_FACTOR = 4
 """The largest side of cells that OpenCV averages at the speed of memory; larger cells are slow."""
 MAX_U8_FACTOR = 4
-"""Upscaling by more than this factor first uses floats: bytes lose 0.06 levels at each doubling.
-The last two doublings create most of the pixels, and would take twice as long in floats."""
+"""Upscaling by more than this factor first uses floats, because bytes lose 0.06 levels at each
+doubling. Only the last two doublings use bytes: they create most of the pixels, and would take
+twice as long in floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def downscale(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Return the means of cells of `factor` x `factor` pixels, (ceil(H / factor), ...).
+    """Return the mean of each cell of `factor` x `factor` pixels, (ceil(H / factor), ...).
 
-    `factor` is a power of two. Cells that cross the border are filled by mirroring the image.
+    `factor` is a power of two. If a cell crosses the border, its missing pixels are mirrored ones.
     """
     first = min(factor, MAX_FAST_FACTOR)
     cells = _cell_means(image, first)
@@ -103,7 +104,7 @@ def crop_grid(
 
 
 def _cells(cells: int, span: slice, side: int) -> tuple[int, float, float]:
-    """Return the number of cells for a span of pixels, and their stride and offset in the grid."""
+    """Return for a span of pixels the number of cells, and their stride and offset in the grid."""
     scale = cells / side
     length = (span.stop - span.start) * scale
     count = max(1, round(length))
@@ -112,7 +113,7 @@ def _cells(cells: int, span: slice, side: int) -> tuple[int, float, float]:
 
 
 def rescale(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the image in a (height, width): by area averaging if smaller, else bicubic."""
+    """Resize to (height, width): by area averaging if the result is smaller, else bicubically."""
     if image.shape[:2] == shape:
         return image
     is_smaller = shape[0] * shape[1] < image.shape[0] * image.shape[1]

@@ -12,7 +12,8 @@ MARGIN = 0.1
 """The margin around the region for the network, as a share of the region's sides: the network finds
 a subject by the background that surrounds it."""
 MIN_SIDE_PX = 2
-"""A region with a shorter side is too small for a subject and a background."""
+"""The minimum width and height of a region: a subject and a background do not fit into one
+pixel."""
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,20})?)(px|%)?", re.ASCII)
 _SYNTAX = (
     "The field 'roi' is not valid. Send four values, 'x1 y1 x2 y2', in pixels or percent of"
@@ -32,7 +33,7 @@ class Length(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Whole rows and columns of a photo."""
+    """A rectangle of whole pixels in a photo."""
 
     rows: slice
     columns: slice
@@ -52,7 +53,7 @@ class Roi(NamedTuple):
     y2: Length
 
     def to_box(self, shape: tuple[int, int]) -> Box:
-        """Return the pixels of a photo, (height, width), that the region covers, even in part.
+        """Return the pixels that the region covers, at least in part, in a photo of `shape`.
 
         Raises:
             RoiExceedsBoundsError: a corner is outside the photo.
@@ -85,7 +86,7 @@ def parse_roi(text: str) -> Roi:
     This is the syntax of remove.bg's parameter `roi`.
 
     Raises:
-        InvalidRoiError: the text is not such a region.
+        InvalidRoiError: the text does not have this syntax.
 
     """
     parsed = [parse_length(part) for part in text.split()]
@@ -102,7 +103,7 @@ def parse_length(text: str) -> Length | None:
 
 
 def with_margin(box: Box, shape: tuple[int, int]) -> Box:
-    """Return the box with a margin inside the photo, (height, width)."""
+    """Return the box with a margin, cut at the borders of a photo of `shape`, (height, width)."""
     return Box(_widen(box.rows, shape[0]), _widen(box.columns, shape[1]))
 
 

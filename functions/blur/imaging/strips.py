@@ -46,12 +46,12 @@ def for_each_strip(
 ) -> None:
     """Call `work` with the rows of each strip, in parallel.
 
-    Strips start at multiples of `multiple`. If `work` raises an exception, so does this function,
-    and no further strip starts.
+    Strips start at multiples of `multiple`. If `work` raises an exception, no further strip starts,
+    and this function raises the exception.
 
-    The calling thread also processes strips. When no strip is left, helpers that have not started
-    are cancelled. So the function never waits for a free helper: `work` can call this function
-    again, and several threads can share the helpers.
+    The calling thread also processes strips. When no strip is left, calls of helper threads that
+    have not started are cancelled. So this function never waits for a free helper thread: `work`
+    can call this function again, and several callers can share the helper threads.
     """
     strips = deque(row_strips(shape[0], shape[1], multiple))
 
@@ -80,7 +80,7 @@ def for_each_strip(
 
 @cache
 def _helpers(count: int) -> ThreadPoolExecutor:
-    """Return a pool of threads, which is kept because starting threads takes milliseconds."""
+    """Return a pool of helper threads. The pool is kept: starting threads takes milliseconds."""
     return ThreadPoolExecutor(count, thread_name_prefix="strips")
 
 

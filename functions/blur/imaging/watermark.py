@@ -33,14 +33,16 @@ TINT = 16.0
 """The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
 channel falls by at least half of `TINT`, so that the tint is visible on black and on white."""
 HUE_PERIOD = 128.0
-"""The levels of brightness over which the hue completes a cycle."""
+"""The number of levels of brightness over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24
-"""The standard deviation of the mean around a pixel, as a fraction of the shorter side."""
+"""The standard deviation of the Gaussian that computes the mean around a pixel, as a fraction of
+the shorter side."""
 LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
-"""The brightness of letters and outline, before it is mixed with the mean around them."""
+"""The brightness of the letters and of their outline, before it is mixed with the mean colour."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
-"""The minimum share by which alpha moves towards `MID_LEVEL`, and the maximum additional share."""
+"""Alpha is moved towards `MID_LEVEL` by a share of their difference: by at least `MIN_VEIL`, and by
+at most `EXTRA_VEIL` more."""
 MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
 LETTER_HEIGHT = 1 / 9
@@ -49,11 +51,12 @@ MIN_LETTER_PX = 8.0
 OUTLINE_WIDTH = 1 / 18
 """The width of the outline as a fraction of the letters' height."""
 MAX_WIDTH = 1_000_000
-"""Wider images are transposed first: OpenCV needs 50 bytes for each column of a result."""
+"""An image with more columns is transposed first: OpenCV needs 50 bytes for each column of a
+result."""
 
 
 def add_watermark(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
-    """Return watermarked copies of the same size, (H, W, 3) and (H, W)."""
+    """Return watermarked copies of the pixels, (H, W, 3), and of the alpha, (H, W) or None."""
     if pixels.shape[1] <= MAX_WIDTH:
         return _add_watermark(pixels, alpha)
     transposed_alpha = None if alpha is None else np.ascontiguousarray(alpha.T)
@@ -103,7 +106,7 @@ def _mix(values: FloatArray, other: FloatArray | float, weight: FloatArray | flo
 
 
 def _letters(shape: tuple[int, int]) -> tuple[AlphaF32, AlphaF32]:
-    """Return the coverage of each pixel by outlined letters, and by the letters' insides.
+    """Return each pixel's coverage by the letters with their outline, and by the letters alone.
 
     The letters are in rows; every second row is shifted by half a word.
     """

@@ -1,9 +1,9 @@
 """The storage on AWS: results and uploads in an S3 bucket.
 
-In this package, only this module imports botocore, which reads endpoint, region and credentials
-from the environment (such as `AWS_ENDPOINT_URL_S3`), boto's files or the machine's role. Links and
-forms are signed without a request, by the machine's clock. A signature is valid only as long as the
-credentials that made it.
+In this package, only this module imports botocore. botocore reads the endpoint, the region and the
+credentials from the environment (such as `AWS_ENDPOINT_URL_S3`), from boto's files or from the
+machine's role. Links and forms are signed without a request, by the machine's clock. A signature is
+valid only as long as the credentials that made it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class BucketStore:
         self._client = client
 
     def origin(self) -> str:
-        """Return the bucket's host, which is also in links; see `UploadStore.origin`."""
+        """Return the scheme and host of the bucket's URLs; see `UploadStore.origin`."""
         with unavailable_on_failure():
             parameters = {"Bucket": self._bucket, "Key": "any"}
             url: str = self._client.generate_presigned_url("get_object", Params=parameters)
@@ -75,7 +75,7 @@ class BucketStore:
         return self.link(name, now_us=now_us)
 
     def write(self, name: str, data: bytes, *, content_type: str, file_name: str) -> None:
-        """Store the object; clients that follow a link to it save it as `file_name`."""
+        """Store the object; a client that opens its link saves the object as `file_name`."""
         with unavailable_on_failure():
             response = self._client.put_object(
                 Bucket=self._bucket,
@@ -126,7 +126,7 @@ class BucketStore:
         return data
 
     def read(self, name: str, *, at_most: int | None = None) -> bytes:
-        """Return the object, or its first bytes.
+        """Return the bytes of the object; with `at_most`, only the first `at_most` bytes.
 
         Raises:
             UploadNotFoundError: the object does not exist or has expired.
@@ -147,7 +147,7 @@ class BucketStore:
 
 @contextmanager
 def unavailable_on_failure() -> Iterator[None]:
-    """Convert errors of S3 to `UnavailableError`, but not the errors for wrong arguments."""
+    """Turn S3's errors into `UnavailableError`, except the error for wrong arguments."""
     try:
         yield
     except ParamValidationError:

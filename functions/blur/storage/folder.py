@@ -3,7 +3,7 @@
     <folder>/secret*                        sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
 
-Several processes can share the folder. The folder contains its secrets, so a form is still valid
+Several processes can share the folder. The secrets are in the folder, so a form is still valid
 after a restart. The secret whose name sorts last signs new tokens. Tokens of the other secrets are
 accepted, so that an operator can replace a secret. `sweep` removes expired uploads, one hourly
 folder at a time. A request lists only the names of the hourly folders, not the files in them.
@@ -36,7 +36,7 @@ KEEP_S = 24 * 3600
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""The time to wait before a form is sent again while its upload is in progress."""
+"""How long a client waits before it sends a form again, if an upload with the form is running."""
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
@@ -67,10 +67,10 @@ class FolderStore:
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
     def verify_token(self, signed: str, *, now_us: int) -> UploadToken:
-        """Return the upload token, after a check that this folder has signed it.
+        """Return the upload token, which must be signed with a secret of this folder.
 
         Raises:
-            UploadNotFoundError: the signature is not from this folder, or the token has expired.
+            UploadNotFoundError: the signature is not valid, or the token has expired.
 
         """
         with writable():
@@ -78,10 +78,10 @@ class FolderStore:
 
     @contextmanager
     def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
-        """Open a new file for the token; it is stored when the context ends without an exception.
+        """Yield a new file, and store the file when the context ends without an exception.
 
-        A token has at most one open upload in each process, so unfinished files with the same token
-        never fill the disk. A later upload replaces the stored file atomically.
+        A token has at most one open upload in each process, so unfinished uploads with one token
+        cannot fill the disk. A later upload replaces the stored file atomically.
 
         Raises:
             UploadNotFoundError: the token's name is not the name of an upload.
@@ -105,7 +105,7 @@ class FolderStore:
         return data
 
     def sweep(self, *, now_us: int) -> None:
-        """Remove expired uploads, and move files of earlier versions into folders by hour.
+        """Remove expired uploads, and move uploads of earlier versions into hourly folders.
 
         This takes a system call for each file that is removed or moved, so do not call it in a
         request.
@@ -125,7 +125,7 @@ class FolderStore:
             remove_each(expired)
 
     def _move_by_hour(self, path: Path, now_us: int) -> None:
-        """Move or remove an upload that an earlier version stored in `uploads` itself."""
+        """Move an upload of an earlier version into its hourly folder, or remove it if expired."""
         with suppress(FileNotFoundError):
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
@@ -139,7 +139,7 @@ class FolderStore:
         return self._folder / UPLOADS / _hour_name(instant_us)
 
     def _candidates(self, file_name: str) -> Iterator[Path]:
-        """Yield each path at which an upload with this name can be."""
+        """Yield each path at which an upload with this name can be stored."""
         uploads = self._folder / UPLOADS
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names
@@ -164,7 +164,7 @@ def _name_in(name: str) -> str:
     """Return the name of the file for an upload's name.
 
     Raises:
-        UploadNotFoundError: the name is not that of an upload, and could lead to another folder.
+        UploadNotFoundError: the name is not the name of an upload; it could be a path elsewhere.
 
     """
     match = _NAME.fullmatch(name)

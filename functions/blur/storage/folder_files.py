@@ -1,4 +1,4 @@
-"""Writes files of the storage's folder under a temporary name, and then renames them."""
+"""Write, list and remove files in the storage's folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from blur.errors import UnavailableError
 def replacing(
     path: Path, *, part_in: Path, prefix: str, durable: bool = False
 ) -> Iterator[BinaryIO]:
-    """Write a temporary file in `part_in` and rename it to the path; remove it after an error.
+    """Yield a temporary file in `part_in`, and rename the file to `path` at the end of the context.
 
+    After an error, the temporary file is removed, and the file at `path` does not change.
     With `durable`, the file is not lost if the power fails after the end of the context.
     """
     descriptor, part = tempfile.mkstemp(dir=part_in, prefix=prefix)  # mode 0600
@@ -37,7 +38,7 @@ def replacing(
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its parents with mode 0700; a later power failure does not lose them."""
+    """Create a folder and its parents with mode 0700, and write them to the disk."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(exist_ok=True, mode=0o700)
@@ -56,21 +57,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """Return the paths of the files and folders in a folder; none if it does not exist."""
+    """Return the paths in a folder; an empty list if the folder does not exist."""
     with suppress(FileNotFoundError):
         return list(folder.iterdir())
     return []
 
 
 def changed_us(path: Path) -> int:
-    """Return when a file or folder was changed, in microseconds; 0 if it does not exist."""
+    """Return when a file or folder was last changed, in microseconds since 1970; 0 if missing."""
     with suppress(FileNotFoundError):
         return path.stat().st_mtime_ns // 1000
     return 0
 
 
 def remove_each(paths: Iterable[Path]) -> None:
-    """Remove files and folders; an error does not stop the removal of the others.
+    """Remove files and folders; if one of them cannot be removed, continue with the next.
 
     Other processes can remove the same files and folders at the same time.
 

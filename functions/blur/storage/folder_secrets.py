@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 KEY_FILE = "secret"
-"""The file with the first secret; the names of later secrets start with its name."""
+"""The name of the first secret's file. The names of later secrets' files start with this name."""
 SECRET_BYTES = 32
 
 
@@ -29,7 +29,7 @@ def read_secrets(folder: Path) -> list[bytes]:
 
 
 def _create_secret(folder: Path) -> bytes:
-    """Create the first secret; if several processes do this, all get the same secret."""
+    """Create and return the first secret; if several processes do this, all get the same secret."""
     path = folder / KEY_FILE
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, part = tempfile.mkstemp(dir=folder)  # mode 0600
@@ -39,7 +39,7 @@ def _create_secret(folder: Path) -> bytes:
             file.flush()
             os.fsync(descriptor)  # a power failure must not leave an empty file
         with suppress(FileExistsError):
-            os.link(part, path)  # unlike a rename, it never replaces a file
+            os.link(part, path)  # unlike a rename, a link never replaces a file
     finally:
         Path(part).unlink()
     secret = path.read_bytes()

@@ -56,7 +56,7 @@ class JobBucket:
         return PresignedForm(form["url"], fields, expiry_us(now_us), prefix)
 
     def copy_target(self, job_id: str) -> str:
-        """Return the prefix as the AWS CLI writes it, such as for `aws s3 sync`."""
+        """Return the S3 URI of the job's photos, for commands such as `aws s3 sync`."""
         return f"s3://{self._bucket}/{source_prefix(job_id)}"
 
     def read_source(self, job_id: str, source: str, *, max_bytes: int) -> bytes:
@@ -64,7 +64,7 @@ class JobBucket:
         return self._store.get(source_prefix(job_id) + source, max_bytes=max_bytes)
 
     def list_sources(self, job_id: str) -> Iterator[str]:
-        """Yield the names of the photos, 1,000 for each request."""
+        """Yield the names of the photos; each request to S3 lists up to 1,000 of them."""
         pages = self._client.get_paginator("list_objects_v2")
         with unavailable_on_failure():
             for page in pages.paginate(Bucket=self._bucket, Prefix=source_prefix(job_id)):
@@ -103,7 +103,7 @@ def result_key(job_id: str, object_id: str) -> str:
 def split_source_key(key: str) -> tuple[str, str] | None:
     """Return the job id and the source in a photo's key, or None for any other key.
 
-    A key that ends with a slash marks an empty folder that was created in the console of S3.
+    A key that ends with a slash marks an empty folder that was created in the S3 console.
     """
     job_id, _, source = key.removeprefix(JOB_SOURCES).partition("/")
     is_photo = key.startswith(JOB_SOURCES) and bool(job_id and source) and not source.endswith("/")

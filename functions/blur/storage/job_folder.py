@@ -5,8 +5,8 @@
     <folder>/job-parts/                          files that are being written
 
 Names of photos come from clients, so they are stored inside the files and are never part of a path.
-A photo is on the disk before its upload gets a response, and a result before it is charged. All
-files of a job are kept for `KEEP_DAYS` after its last file was stored.
+A photo is written to the disk before its upload gets a response. A result is written to the disk
+before it is charged. All files of a job are kept for `KEEP_DAYS` after the last of them was stored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 JOB_UPLOAD_PATH = "/media/jobs"
-"""The path of the server's route that receives uploads."""
+"""The path of the server's route that receives the photos of jobs."""
 NO_FORM = "The form is not valid or has expired. GET /v2/jobs/{job_id} returns a new one."
 JOBS, PARTS, SOURCES, RESULTS = "jobs", "job-parts", "sources", "results"
 UPLOADS_AT_ONCE = 32
@@ -75,10 +75,10 @@ class JobFolder:
         return PresignedForm(JOB_UPLOAD_PATH, {TOKEN_FIELD: signed}, token.expires_us, prefix)
 
     def verify_token(self, signed: str, *, now_us: int) -> tuple[str, UploadToken]:
-        """Return the id of the job whose form has this token, and the token.
+        """Return the id of a job, and the upload token of the job's form.
 
         Raises:
-            UploadNotFoundError: the token is not from such a form, or has expired.
+            UploadNotFoundError: the token is not from the form of a job, or has expired.
 
         """
         try:
@@ -99,10 +99,10 @@ class JobFolder:
     def writing_source(
         self, job_id: str, source: str, *, leave_bytes: int = 0
     ) -> Iterator[BinaryIO]:
-        """Open a new file for a photo; it is stored when the context ends without an exception.
+        """Yield a new file for a photo; store the file if the context ends without an exception.
 
-        A later upload of the same source replaces the file. The disk needs `leave_bytes` of free
-        space.
+        A later upload of the same source replaces the file. At least `leave_bytes` of the disk must
+        be free at the start.
 
         Raises:
             OverloadedError: too many uploads of the job are in progress.
@@ -129,7 +129,7 @@ class JobFolder:
     def list_sources(self, job_id: str) -> Iterator[str]:
         """Read the names in the files; see `JobFiles.list_sources`.
 
-        A damaged file without its name is left out: its row in the store has the name.
+        A damaged file without a name is left out: the object's row in the store has the name.
         """
         folder = self._sources(job_id)
         with writable():
@@ -162,13 +162,13 @@ class JobFolder:
             return file.read()
 
     def has_space(self, leave_bytes: int) -> bool:
-        """Return whether the disk has this free space, or there is no folder yet."""
+        """Return whether `leave_bytes` of the disk are free; True if the folder does not exist."""
         with writable(), suppress(FileNotFoundError):
             return shutil.disk_usage(self._folder).free >= leave_bytes
         return True
 
     def sweep(self, *, now_us: int) -> None:
-        """Remove the folders of old jobs, and files whose writing was interrupted.
+        """Remove the folders of old jobs, and files that were not written completely.
 
         This takes a system call for each removed file, so do not call it in a request.
 

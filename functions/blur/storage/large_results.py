@@ -26,7 +26,9 @@ class Results:
     def store_if_large(
         self, data: bytes, *, content_type: str, file_name: str, now_us: int
     ) -> Link | None:
-        """Store a result that is too large for a response; return None for one that fits.
+        """Store a result that is too large for a response, and return its link.
+
+        If the result fits into a response, return None.
 
         Raises:
             UnavailableError: the result is too large and the storage is unavailable.

@@ -1,4 +1,4 @@
-"""Opens the storage that the setting `BLUR_MEDIA` names. Only this module knows the schemes."""
+"""Opens the storage that `BLUR_MEDIA` names. Only this module knows the schemes `s3`, `folder`."""
 
 from __future__ import annotations
 

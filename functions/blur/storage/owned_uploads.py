@@ -1,4 +1,4 @@
-"""Uploads: each belongs to the API key that requested it, and no other key can use it."""
+"""Uploads: each upload belongs to the API key that requested it; other keys cannot use it."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Uploads:
 
 
 def upload_name(owner: str, upload_id: str) -> str:
-    """Return the name in the store: a digest of owner and id, so no two owners share names.
+    """Return the name in the store, a digest of owner and id: two owners never share a name.
 
-    With a digest, paths also contain no text from clients.
+    Because of the digest, a path never contains text from a client.
     """
     return UPLOADS + hashlib.sha256(f"{owner}\n{upload_id}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """The ports of the storage for large files.
 
-`bucket.BucketStore` implements both; `folder.FolderStore` implements only `UploadStore`, since
-the embedded server can send a result of any size. Names are paths such as `results/9Xb…`; the
+`bucket.BucketStore` implements both ports; `folder.FolderStore` implements only `UploadStore`,
+since the embedded server can send a result of any size. Names are paths such as `results/9Xb…`; the
 caller chooses them at random, so that they cannot be guessed. A file is kept for about a day.
 Instants are microseconds since 1970.
 
@@ -50,7 +50,7 @@ class ResultStore(Protocol):
     ) -> Link:
         """Store the result and return its link, which works for `LINK_TTL_S`.
 
-        Clients save it as `file_name` (ASCII, without quotes).
+        Clients save the result as `file_name` (ASCII, without quotes).
         """
         ...
 

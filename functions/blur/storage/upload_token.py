@@ -1,5 +1,6 @@
-"""Signed tokens for uploads to a folder: of one file, or of a job's photos, for a limited time.
+"""Signed tokens for uploads to a folder.
 
+A token permits the upload of one file, or of the photos of one job, for a limited time.
 The tokens correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
 Because of the salt, a signature for another purpose cannot be used as a token. A token does not
 name an API key: `owned_uploads` decides who can use an upload.

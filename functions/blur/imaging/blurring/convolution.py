@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.imaging.blurring.lens import Lens
 
 MIN_WEIGHT = np.float32(1e-9)
-"""Smaller total weights under the kernel count as 0."""
+"""A total weight under the kernel that is not larger than this counts as 0."""
 BLOCK_CELLS = 256
 """The number of columns in a block; it is small, so that many blocks show only one layer."""
 
@@ -74,7 +74,7 @@ def _convolve_block(
 ) -> None:
     """Compute one block of `result`.
 
-    Most blocks have only full weights or only zeros, and are fast.
+    Most blocks have only full weights or only zeros, and are computed quickly.
     """
     rows, columns = spans
     own, inner = (rows.own, columns.own), (rows.inner, columns.inner)

@@ -85,7 +85,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Return a lens like `bokeh`, which is twice as fast; one sample in 300 differs by a level."""
+    """Return a faster `bokeh`: it takes half the time, and one sample in 300 differs by a level."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:
@@ -98,11 +98,11 @@ KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
 """The kernels by the value of the `blur` field. Both functions take the radius in pixels, more than
 0."""
 LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
-"""The same kernels, for the levels of a blur whose radius varies."""
+"""The kernels for the levels of a blur with a varying radius, by the value of the `blur` field."""
 
 
 def disc_kernel(radius: float) -> FloatArray:
-    """Return the disc's share in each cell.
+    """Return the share of the disc that lies in each cell.
 
     The sum is 1, and the sides are odd numbers of cells.
     """
@@ -116,7 +116,10 @@ def disc_kernel(radius: float) -> FloatArray:
 
 
 def _cell_size(sigma_px: float, min_sigma_cells: float) -> int:
-    """Return the side of a cell in pixels: the largest power of two that is small enough."""
+    """Return the side of a cell in pixels.
+
+    It is the largest power of two for which `sigma_px` is at least `min_sigma_cells` cells, or 1.
+    """
     return 1 << max(0, int(sigma_px / min_sigma_cells).bit_length() - 1)
 
 

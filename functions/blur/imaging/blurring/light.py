@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DELTA = 0.125
 """d: white counts as 1 / d = 8 times as much light as without the expansion."""
 TABLE_SIZE = 1 << 14
-"""Entries in the table from light to samples. The index is the square root of L, because its steps
-are nearly uniform in the result."""
+"""Entries in the table from light to samples. The index is the square root of L, because equal
+steps of the root are nearly equal steps of the samples."""
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:

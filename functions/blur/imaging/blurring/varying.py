@@ -1,8 +1,8 @@
 """A background whose blur changes from row to row, such as the ground seen through a lens.
 
-The background is blurred at a few levels: their radii are in equal ratios, and the finest level is
-nearly sharp. Each row is then a mixture of the two nearest levels, so that the blur changes
-smoothly.
+The background is blurred at a few levels. The ratio between the radii of two successive levels is
+constant, and the finest level is nearly sharp. Each row is then a mixture of the two levels with
+the nearest radii, so that the blur changes smoothly.
 
 A level is computed and mixed only in the rows that need it, on a grid as coarse as its radius
 allows. The widest level costs the most, because most rows need it.
@@ -43,25 +43,26 @@ level needs only a quarter of the cells."""
 LARGE_PX = 4_000_000
 """A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
-"""The largest ratio between the radii of two levels."""
+"""The largest ratio between the radii of two successive levels."""
 LARGE_MAX_RATIO = 3.1
-"""The largest ratio for a large photo: a radius of 50 pixels needs only three further levels."""
+"""The largest ratio for a large photo: a radius of 50 pixels needs only four levels."""
 PIXEL_VARIANCE = 0.25
 """The variance of the blur that a sharp photo already has."""
 MIN_SIGMA_CELLS = 0.87
 """The minimum standard deviation in cells, for all levels except the widest, which is computed like
 a uniform blur."""
 MARGIN_CELLS = 3
-"""A level is computed in this many additional rows on both sides: upscaling uses them."""
+"""The number of additional rows of cells, above and below, in which a level is computed because
+upscaling uses them."""
 
 
 def defocus_background_by_row(
     scene: Scene, radius_px: float, kernel: str, shares: AlphaF32
 ) -> RgbU8:
-    """Return the background, (H, W, 3), each row blurred by its share of the radius.
+    """Return the background, (H, W, 3), in which each row is blurred by its share of `radius_px`.
 
-    `shares` is (H,), 0..1. Rows with the share 0 are the photo's own, without the subject's colour
-    in mixed pixels.
+    `shares` is (H,), 0..1. Rows with the share 0 are not blurred; only the subject's colour is
+    removed from their mixed pixels.
     """
     lens, levels = KERNELS[kernel](radius_px), _levels(radius_px, scene.shape)
     cell_px = lens.cell_px
@@ -98,7 +99,7 @@ def defocus_background_by_row(
 
 
 def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
-    """Return the levels' shares of the radius, from 1 down, in equal ratios."""
+    """Return each level's share of the radius: from 1 down, with a constant ratio."""
     is_large = shape[0] * shape[1] >= LARGE_PX
     finest_px = LARGE_FINEST_PX if is_large else FINEST_PX
     max_ratio = LARGE_MAX_RATIO if is_large else MAX_RATIO
@@ -107,11 +108,11 @@ def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
 
 
 def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
-    """Return the share of the wider of two blurs in the mixture that is nearest to each sigma.
+    """Return the weight of the wider of two blurs, for a mixture that is nearest to each sigma.
 
-    This minimises the mean square error for the spectrum of natural images, 1 / f**2 (D. Field,
-    JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the finer
-    and the target Gaussian. The share is the integral of (T - B)(A - B) / x, divided by the
+    The weight minimises the mean square error for the spectrum of natural images, 1 / f**2 (D.
+    Field, JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the
+    finer and the target Gaussian. The weight is the integral of (T - B)(A - B) / x, divided by the
     integral of (A - B)**2 / x; both are logarithms (Frullani).
     """
     t, b, a = (sigma**2 + PIXEL_VARIANCE for sigma in (sigmas_px, finer_px, wider_px))
@@ -121,7 +122,7 @@ def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
 
 
 def _mix(wider: RgbU8, finer: RgbU8, weights: AlphaF32, kernel: str) -> None:
-    """Mix two pictures, (h, W, 3), into the first one, whose weights are (h,)."""
+    """Mix two pictures, (h, W, 3), into `wider`; `weights`, (h,), are the weights of `wider`."""
 
     def mix(rows: slice) -> None:
         wider[rows] = MIXERS[kernel](wider[rows], finer[rows], weights[rows])
@@ -146,8 +147,8 @@ def _mix_rows(wider: NDArray[Sample], finer: NDArray[Sample], weights: AlphaF32)
 
 
 MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
-"""The mixing function for each kernel: it mixes the values that the kernel adds up, samples or
-light."""
+"""The mixing function for each kernel. A Gaussian adds up samples, so samples are mixed; `bokeh`
+adds up light, so light is mixed."""
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
@@ -163,7 +164,7 @@ def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | Non
 
 
 def _upscale(picture: RgbU8, cell_px: int, finer_px: int, shape: tuple[int, int]) -> RgbU8:
-    """Return the picture on a finer grid, for a photo of this shape."""
+    """Return the picture on a finer grid; `shape` is the shape of the photo."""
     cells = -(-shape[0] // finer_px), -(-shape[1] // finer_px)
     return upscale_by(picture, cell_px // finer_px, cells)
 
@@ -176,7 +177,7 @@ def _by_cell(shares: AlphaF32, cell_px: int, count: int) -> AlphaF32:
 
 
 def _bands(is_needed: NDArray[np.bool_]) -> Iterator[slice]:
-    """Yield the runs of rows that are needed, with a margin; runs that touch are joined."""
+    """Yield the runs of needed rows, each with a margin; runs that touch or overlap are joined."""
     window = np.ones(2 * MARGIN_CELLS + 1, np.uint8)
     wide = np.convolve(is_needed, window)[MARGIN_CELLS : MARGIN_CELLS + is_needed.size] > 0
     edges = np.flatnonzero(np.diff(wide, prepend=False, append=False))

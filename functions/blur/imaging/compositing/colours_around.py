@@ -1,8 +1,9 @@
-"""Continue the subject's colours around it, where alpha is 0.
+"""Continue the subject's colours around the subject, where alpha is 0.
 
 Viewers that interpolate straight colour show these colours near the edge. The colours are constant
-in blocks, which grow with the distance from the subject: PNG's filters predict them almost
-everywhere, so they take almost no bytes. Far from the subject, the colour is constant.
+in blocks; farther from the subject, the blocks are larger. PNG's filters predict such colours
+almost everywhere, so the colours take almost no bytes. Far from the subject, the colour is
+constant.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ FINE_PX = 8
 COARSE_FACTOR = 4
 """The side of the larger blocks around the fine blocks, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
-"""The subject's colours continue at least this far around it."""
+"""The subject's colours continue around the subject for at least this distance."""
 
 
 def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). A colour is the layer's mean in the block; far from the subject, it is the mean of the
-    whole layer.
+    (H, W). The colour is the mean of the layer: in the block itself if the block has a visible
+    pixel, around it in a block of `REACH_PX`, and far from the subject over the whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0

@@ -40,7 +40,7 @@ def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: R
     """Composite the photo's subject over a canvas, (H, W, 3), in place.
 
     This is `composite` with the decontaminated subject. Only pixels that show both layers are
-    computed; the others are copied or kept.
+    computed; opaque pixels are copied from the photo, and transparent ones keep the canvas.
     """
 
     def composite_rows(rows: slice) -> None:
@@ -74,7 +74,7 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
 
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
-    """Return the rounded colours of mixed pixels, (n, 3): the subject's or those of blocks.
+    """Return the rounded colour of each mixed pixel, (n, 3): the subject's or its block's colour.
 
     A faint pixel gets its block's colour, which takes fewer bytes, if this changes the pixel by at
     most half a level over any background.

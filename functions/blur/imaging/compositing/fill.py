@@ -23,7 +23,7 @@ WEIGHT_SCALE = np.float32(4)
 """A pixel with a weight of 1/4 or more takes nothing from the coarser level."""
 ONE = np.float32(1)
 MIN_WEIGHT = np.float32(1e-6)
-"""Smaller weights count as 0."""
+"""A weight smaller than this counts as 0."""
 GRID_SIDE_PX = 320
 """The longer side of the grid on which colours for transparent pixels are computed."""
 
@@ -31,7 +31,8 @@ GRID_SIDE_PX = 320
 def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return the photo with pixels of alpha 0 replaced by the nearest visible colours.
 
-    Programs leave arbitrary colours in pixels with alpha 0, and later averages would show them.
+    Programs leave arbitrary colours in pixels with alpha 0. Without this step, the arbitrary
+    colours would be visible in averages over neighbouring pixels.
     """
     transparent = cv2.inRange(alpha, 0, 0)
     if not transparent.any():
@@ -48,7 +49,7 @@ def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 
 def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
-    """Return the visible colours on a coarse grid; cells without any get the nearest colours."""
+    """Return the visible colours on a coarse grid; a cell without them gets the nearest colours."""
     shape = fit_within(visible.shape, GRID_SIDE_PX)
     weights = to_alpha_f32(resize(visible, shape))
     weighted = resize(cv2.copyTo(photo, visible), shape).astype(np.float32)
@@ -57,12 +58,12 @@ def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
 
 
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
-    """Return the colours, (H, W, 3).
+    """Return the colours, (H, W, 3), with those of low `weights`, (H, W), replaced.
 
-    Pixels with a low weight, (H, W), get colours from other pixels. If no pixel has any weight, all
-    pixels count equally.
+    The lower its weight, the more a pixel takes the colours of the pixels around it. If no pixel
+    has any weight, all pixels count equally.
     """
-    has_weight = weights >= MIN_WEIGHT  # after this, a sum of weights is 0 or at least MIN_WEIGHT
+    has_weight = weights >= MIN_WEIGHT  # so that each sum of weights is 0 or at least MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
 
 
@@ -77,7 +78,10 @@ def _pull(colours: RgbF32, weights: AlphaF32) -> RgbF32:
 
 
 def _push(colours: RgbF32, weights: AlphaF32) -> tuple[RgbF32, AlphaF32]:
-    """Sum weights over 2 x 2 pixels; a sum above 1 counts as 1, as in the paper."""
+    """Return the weighted mean colour and the total weight of each block of 2 x 2 pixels.
+
+    A total above 1 counts as 1, as in the paper.
+    """
     height, width = weights.shape
     odd = height % 2, width % 2
     sums = _sum_of_four(colours * _repeat_channels(weights), odd)
@@ -93,6 +97,6 @@ def _sum_of_four(plane: FloatArray, odd: tuple[int, int]) -> FloatArray:
 
 
 def _repeat_channels(plane: AlphaF32) -> RgbF32:
-    """Repeat (H, W) for three channels; numpy is slow to broadcast over such a short axis."""
+    """Repeat (H, W) for three channels; numpy broadcasts slowly over an axis of length 3."""
     repeated: RgbF32 = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
     return repeated

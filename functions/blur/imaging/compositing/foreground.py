@@ -1,13 +1,14 @@
-"""Estimate the foreground's and the background's colour in pixels that show both: hair, fur, edges.
+"""Estimate the colours of foreground and background in pixels that show both, such as hair.
 
 The estimate is rough and is made once, on a small grid: pixels that show almost only one layer give
 their colours to the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B, on the grid or in
 the full photo, then differs a little from the estimate. Blur-fusion divides this difference between
 F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
-Two things differ from the paper. First, B is estimated like F. B is blurred next, and the subject's
-colour in mixed pixels would spread into the background as a halo. Second, the whole difference is
-divided, so that compositing the layers gives the photo again.
+Two things differ from the paper. First, B is estimated in the same way as F: B is blurred later,
+and without an estimate, the blur would spread the subject's colour from mixed pixels into the
+background as a halo. Second, the whole difference is divided, so that the composite of the layers
+is the photo.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ class LayerColours(NamedTuple):
 
 
 def estimate_layers(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> LayerColours:
-    """Estimate the colours of both layers, everywhere, on a small grid.
+    """Estimate the colours of both layers in every cell of a small grid.
 
-    Photo and `alpha` can be downscaled copies; the matte can have any size. Pixels that are
+    `photo` and `alpha` can be downscaled copies; the matte can have any size. Pixels that are
     transparent in the photo's own `alpha` have no influence.
     """
     shape = fit_within(photo.shape[:2], GRID_SIDE_PX)
@@ -99,13 +100,16 @@ class UnmixedPixels(NamedTuple):
 
     pixels: SparsePixels
     alpha: AlphaF32
-    """(n, 3), the same in each channel."""
+    """(n, 3): the alpha of a pixel is repeated for each channel."""
     layers: LayerColours
     """(n, 3) each."""
 
 
 def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> UnmixedPixels:
-    """Compute the layers of the pixels with 0 < matte < 255 in some rows, from coarse layers."""
+    """Return the pixels of `rows` with 0 < matte < 255 and their colours in both layers.
+
+    `layers` are the estimated layers on a coarse grid.
+    """
     pixels = find_mixed(matte, rows)
     alpha = take_alpha(matte, pixels)
     estimate = LayerColours(*sample_grids(layers, pixels))

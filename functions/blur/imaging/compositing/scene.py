@@ -43,7 +43,7 @@ class Scene:
         return Scene(self.photo[window], alpha, self.matte[window], layers)
 
     def resize(self, shape: tuple[int, int]) -> Scene:
-        """Return the scene in another (height, width), with contiguous arrays."""
+        """Return the scene scaled to `shape`, (height, width), with contiguous arrays."""
         alpha = None if self.alpha is None else _rescale(self.alpha, shape)
         photo, matte = _rescale(self.photo, shape), _rescale(self.matte, shape)
         return Scene(photo, alpha, matte, self.layers)
@@ -53,7 +53,7 @@ class Scene:
         """Compute the layers of a photo, uint8 (H, W, 3), from its matte, uint8 (H, W).
 
         Raises:
-            ValueError: an array does not have this shape or dtype.
+            ValueError: an array is empty, or does not have this shape or dtype.
 
         """
         _check(photo, matte, alpha)

@@ -1,6 +1,6 @@
 """Sparse pixels: a selection of an image's pixels as flat arrays.
 
-Work that only soft edges need then runs only on their pixels.
+With a selection, work for soft edges runs only on the pixels of soft edges.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def take_colours(image: RgbU8, pixels: SparsePixels) -> RgbF32:
 
 
 def take_alpha(matte: AlphaU8, pixels: SparsePixels) -> AlphaF32:
-    """Return the alpha of the pixels, 0..1, (n, 3): numpy is slow to broadcast a short axis."""
+    """Return the alpha of the pixels, 0..1, repeated to (n, 3): numpy broadcasts slowly."""
     levels = matte.reshape(-1).take(pixels.indices)
     return (levels.repeat(3).reshape(-1, 3) / np.float32(OPAQUE)).astype(np.float32)
 
@@ -62,7 +62,10 @@ def put_colours(image: RgbU8, pixels: SparsePixels, colours: RgbU8) -> None:
 
 
 def sample_grids(grids: Sequence[RgbF32], pixels: SparsePixels) -> list[RgbF32]:
-    """Sample coarser images of equal size at the pixels, bilinearly: return (n, 3) for each."""
+    """Return the bilinear samples of each grid at the pixels, (n, 3).
+
+    The grids are coarser copies of the pixels' image, and all have one size.
+    """
     if not pixels.x.size:
         return [np.empty((0, 3), np.float32) for _ in grids]
     map_shape = (-(-pixels.x.size // ROW_LENGTH), ROW_LENGTH)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def add_alpha_sizes(data: bytes) -> bytes:
-    """Return the file, and give each auxiliary image without a size the size of its master image.
+    """Return the file with a size for each auxiliary image: its master image's, if it has none.
 
-    The extended `meta` box moves to the end of the file, so the offsets in it stay valid.
+    The extended `meta` box moves to the end of the file. Nothing else moves, so the file offsets in
+    the box stay valid.
     """
     meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
     if meta is None or not any(data[meta.start : meta.start + 4]):
@@ -42,7 +43,10 @@ def _property_number(items: Items, item: int, kind: bytes) -> int:
 
 
 def _add_associations(data: bytes, meta: Box, properties: dict[int, int]) -> bytes:
-    """Return the file with one more property for some items; `properties` has the numbers."""
+    """Return the file with one more property for some items.
+
+    `properties` has the number of the new property for each of these items.
+    """
     iprp = next(box for box in boxes(data, meta.body + 4, meta.end) if box.kind == b"iprp")
     associations = dict[int, list[int]]()
     parts = []

@@ -1,10 +1,10 @@
-"""Decode AVIF with a memory limit for the stated size.
+"""Decode AVIF with a memory limit that depends on the size in the file's header.
 
-The frames in a file can be larger than the stated size: a file of 3.6 kB that stated 16 x 16 pixels
-had a frame of 16,384 x 16,384 pixels with 12 bits, for which dav1d allocated 1.9 GB. A frame can
-override the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so only a
-decoder can detect this. If the decoder cannot allocate the memory, decoding fails, and the file is
-reported as broken.
+The frames in a file can be larger than the header states: a file of 3.6 kB that stated 16 x 16
+pixels had a frame of 16,384 x 16,384 pixels with 12 bits, for which dav1d allocated 1.9 GB. A frame
+can override the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so
+only a decoder can detect a larger frame. If the decoder cannot allocate the memory, decoding fails,
+and the file is reported as broken.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DATA_FIELD = 5
 
 
 class AvifSource(Source):
-    """An AVIF. The crop and the colour space come from its boxes; libavif does not apply them."""
+    """An AVIF. This class reads the crop and the colour space, which libavif does not apply."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header."""
@@ -55,7 +55,10 @@ class AvifSource(Source):
         self._bits = read_bit_depth(data, items)
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16 bits with OpenCV; Pillow reduces to 8 bits."""
+        """Decode with OpenCV to 16 bits; Pillow would decode to 8 bits.
+
+        Return None for samples of 8 bits, or if OpenCV cannot decode the file.
+        """
         if self._bits <= _BYTE_BITS:
             return None
         with _memory_limit(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
@@ -90,7 +93,7 @@ class AvifFile(AvifImageFile):
 
 @contextmanager
 def _memory_limit(more_bytes: int) -> Iterator[None]:
-    """Limit the growth of the process's data segment, on Linux (getrlimit(2)).
+    """Limit the growth of the process's data segment to `more_bytes`, on Linux (getrlimit(2)).
 
     The limit applies to the whole process, so it is set in the main thread only. The main thread
     processes one request at a time. `bgblur blur` uses other threads, for the user's own files.

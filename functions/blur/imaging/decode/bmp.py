@@ -31,7 +31,7 @@ _DELTA, _END_OF_BITMAP = 2, 1
 
 
 class Header(NamedTuple):
-    """A BITMAPINFOHEADER, or the same part of a newer header."""
+    """The fields of a BITMAPINFOHEADER, which are also the first fields of newer headers."""
 
     size: int
     width: int
@@ -138,7 +138,7 @@ def open_bmp(data: bytes) -> Source:
     """Return a source for the file.
 
     Raises:
-        InvalidImageError: the kind of BMP is not supported.
+        InvalidImageError: the BMP contains a JPEG or a PNG.
 
     """
     header = read_header(data)
@@ -177,13 +177,13 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _masks(data: bytes, header: Header) -> tuple[int, ...]:
-    """Return the masks for red, green, blue and alpha, which are in the header or follow it."""
+    """Return the masks for red, green, blue and, if it has one, alpha."""
     has_alpha = header.size >= _V3_BYTES or header.compression == _ALPHA_BITMASKS
     return struct.unpack_from(f"<{4 if has_alpha else 3}L", data, _FILE_BYTES + _INFO_BYTES)
 
 
 def _is_contiguous(mask: int) -> bool:
-    """Return whether a mask has bits and all of them are contiguous."""
+    """Return whether a mask has at least one set bit, and its set bits are contiguous."""
     shifted = mask // (mask & -mask) if mask else 0
     return shifted > 0 and shifted & (shifted + 1) == 0
 
@@ -202,12 +202,12 @@ def _profile(data: bytes) -> bytes | None:
 def decode_rle(
     data: bytes, offset: int, shape: tuple[int, int], *, is_rle4: bool
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Return the palette indices, (H, W), of RLE8 or RLE4, bottom row first; skipped pixels are 0.
+    """Decode RLE8 or RLE4 to palette indices, (H, W), bottom row first; skipped pixels are 0.
 
     Pixels after the end of a row are dropped: encoders pad rows of odd width.
 
     Raises:
-        InvalidImageError: the file ends before its image.
+        InvalidImageError: the file ends before the end of the image.
 
     """
     rows, columns = shape

@@ -19,7 +19,7 @@ MAX_BOXES = 20_000
 HEADER_BYTES = 8
 _APERTURE_BYTES = 32
 _NUMBER_MASK = 0x7FFF
-"""The bits of the property number in an association; the other bit marks an essential property
+"""The bits of the property number in an association; the highest bit marks an essential property
 (ISO/IEC 14496-12, 8.11.14)."""
 
 
@@ -81,7 +81,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
 
 
 def read_items(data: bytes) -> Items:
-    """Return the items of the file's first `meta` box; no items if there is no such box."""
+    """Return the items of the file's first `meta` box; no items if the file has no `meta` box."""
     meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
     return Items() if meta is None else read_meta_items(data, meta)
 
@@ -139,7 +139,10 @@ def _read_iprp(data: bytes, box: Box, items: Items) -> None:
 
 
 def read_associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
-    """Yield items and their associations: property numbers, with a bit for essential properties."""
+    """Yield each item's number and its associations.
+
+    An association is the number of a property; its highest bit marks an essential property.
+    """
     version, wide = data[box.body], data[box.body + 3] & 1
     (count,) = struct.unpack_from(">L", data, box.body + 4)
     at = box.body + 8
@@ -160,7 +163,7 @@ _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"ipr
 def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
     """Return the colour primaries and transfer characteristics (ITU-T H.273), or None.
 
-    The two are properties of the primary item or of its first tile.
+    They are properties of the primary item or of the primary item's first tile.
     """
     tiles = (
         tile
@@ -184,8 +187,8 @@ def read_bit_depth(data: bytes, items: Items) -> int:
 def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangle | None:
     """Return the part of the stored image that is displayed (ISO/IEC 14496-12, 12.1.4.1).
 
-    None means the whole image; this is also the result for a box that is broken or exceeds the
-    image (MIAF, 7.3.6.7).
+    None means that the whole image is displayed. The result is also None if the box is broken or
+    its rectangle exceeds the image (MIAF, 7.3.6.7).
     """
     properties = items.properties_of(items.primary)
     box = next((candidate for candidate in properties if candidate.kind == b"clap"), None)

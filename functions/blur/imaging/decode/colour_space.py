@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""Primaries by their number in ITU-T H.273. Those of television count as sRGB's: they are close."""
+"""Primaries by their number in ITU-T H.273. All other primaries count as sRGB's; the primaries of
+television are close to them."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}
 _CHROMATICITY_TOLERANCE = 0.002
-"""The maximum difference between chromaticities that count as the same: files round them."""
+"""The maximum difference between chromaticities that count as equal: files contain rounded
+values."""
 _SRGB_EXPONENT = 1 / 0.45455
 _EXPONENT_TOLERANCE = 0.05
 """PNG encoders store 0.45455, 0.45 or 0.46 for sRGB's curve."""
@@ -92,7 +94,7 @@ def _are_close(one: Primaries, other: Primaries | None) -> bool:
 def to_8bit(
     samples: NDArray[np.unsignedinteger], colour_space: ColourSpace
 ) -> tuple[RgbU8, bytes | None]:
-    """Return 8- or 16-bit samples, (H, W, 3), as 8-bit colours, and the profile of the result."""
+    """Convert 8- or 16-bit samples, (H, W, 3), to 8 bits; return the colours and their profile."""
     if colour_space.hdr is not None:
         target = SRGB if colour_space.primaries is SRGB else DISPLAY_P3
         return tone_map(samples, colour_space.hdr, colour_space.primaries, target), icc_profile_of(

@@ -1,7 +1,7 @@
 """Read EXIF data: integers of the first directory, and DCF's mark for Adobe RGB (Exif 3.0).
 
-For each value, only the entries of one directory are read, so a broken or truncated value in
-another directory has no effect.
+Only the entries of the directories on the way to a value are read, so a broken or truncated value
+elsewhere has no effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def read_number(exif: bytes, tag: int) -> int:
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
-    """Return whether this is a DCF optional file, whose colours are in Adobe RGB."""
+    """Return whether the file is a DCF optional file; such a file has its colours in Adobe RGB."""
     exif = exif.removeprefix(_PREFIX)
     exif_directory = _number(exif, _first(exif), _EXIF)
     interoperability = _number(exif, exif_directory, _INTEROPERABILITY)
@@ -47,7 +47,7 @@ def _order(exif: bytes) -> Literal["little", "big"]:
 
 
 def _number(exif: bytes, directory: int, tag: int) -> int:
-    """Return an integer that is stored in an entry itself, or 0."""
+    """Return the integer with this tag in a directory; 0 if the directory does not have it."""
     order = "<" if _order(exif) == "little" else ">"
     for entry_tag, kind, value in _entries(exif, directory):
         if entry_tag == tag and kind in _INTEGERS:

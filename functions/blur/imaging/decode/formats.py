@@ -26,7 +26,8 @@ class InputFormat(NamedTuple):
     open: Opener
 
 
-# Modules for rarer formats are imported with the first such photo, to keep cold starts short.
+# The modules of rarer formats are imported when the first photo in the format is opened. This keeps
+# cold starts short.
 
 
 def _open_webp(data: bytes) -> Source:
@@ -79,7 +80,8 @@ SIGNATURES: tuple[tuple[bytes, int, InputFormat], ...] = (
     (b"II+\x00", 0, _TIFF),
     (b"MM\x00+", 0, _TIFF),
 )
-"""A signature, its position, and the format. An MPO file begins with an ordinary JPEG."""
+"""A signature, its position, and the format. An MPO file begins with an ordinary JPEG, so its
+signature is JPEG's."""
 
 BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
     (
@@ -90,7 +92,8 @@ BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
 )
 """The brands in the `ftyp` box that identify a format, and the format (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
-"""The number of bytes of the box that are read; ordinary files have fewer than ten brands."""
+"""The number of bytes of the `ftyp` box that are read; ordinary files have fewer than ten
+brands."""
 
 _FORMATS = [item for _, _, item in SIGNATURES] + [item for _, item in BRANDS]
 INPUT_FORMATS = tuple(dict.fromkeys(item.name for item in _FORMATS))
@@ -102,7 +105,7 @@ def detect_format(data: bytes) -> InputFormat:
     """Return the format of a file.
 
     Raises:
-        UnsupportedImageError: the format is not supported; the message names it if it is known.
+        UnsupportedImageError: the format is not supported; the message names a known format.
 
     """
     for signature, offset, input_format in SIGNATURES:

@@ -1,9 +1,9 @@
-"""Tone-map high dynamic range, PQ and HLG (ITU-R BT.2100), to standard range as in ITU-R BT.2390.
+"""Tone-map high dynamic range (PQ and HLG, ITU-R BT.2100) to standard range (ITU-R BT.2390).
 
 The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes white in the
 result. Brighter light, up to the image's own peak, is rolled off by the EETF of BT.2390 (5.4.1).
-The curve is applied to the largest of a pixel's R, G and B, so hues do not change. An image without
-highlights is not changed.
+The EETF is applied to the largest of a pixel's R, G and B, so hues do not change. If no light is
+brighter than white, the light is not changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 """The display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The fraction of pixels that can be brighter than the peak."""
+"""The fraction of the pixels that the search for the peak ignores: the brightest ones."""
 PEAK_ROWS = 1000
 """The approximate number of rows that are searched for the peak."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -82,7 +82,7 @@ def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]
 def tone_map(
     samples: NDArray[np.unsignedinteger], transfer: Transfer, source: Primaries, target: Primaries
 ) -> RgbU8:
-    """Return HDR samples, (H, W, 3), 8 or 16 bits, as 8-bit colours under sRGB's curve."""
+    """Convert HDR samples, (H, W, 3), of 8 or 16 bits to 8-bit colours with sRGB's curve."""
     full_scale = int(np.iinfo(samples.dtype).max)
     codes = np.arange(full_scale + 1) / full_scale
     is_hlg = transfer == HLG
@@ -111,7 +111,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the highest code of all pixels, except the brightest `OUTLIERS`."""
+    """Return the highest code in the image without the brightest pixels, see `OUTLIERS`."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]
@@ -128,7 +128,7 @@ def _largest(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return the factor that compresses bright light; light is in units of white."""
+    """Return the factor that compresses bright light; `light` and `peak` are multiples of white."""
     mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
     return np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
 
@@ -144,7 +144,7 @@ class _LookupTable:
         self._table = function((np.arange(_TABLE_SIZE) / self._scale) ** 2).astype(np.float32)
 
     def at(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the values of the function."""
+        """Return the function's values for `light`."""
         position = np.sqrt(np.minimum(light, self._maximum))
         position *= self._scale
         values = np.take(self._table, position.astype(np.uint16))

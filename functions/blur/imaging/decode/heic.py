@@ -1,4 +1,4 @@
-"""Decode HEIC, after its metadata is removed.
+"""Decode HEIC after hiding the metadata from the decoder.
 
 libheif copies the metadata for each image in a file. For a file of 3 MB with 300 images that share
 one block of EXIF data, libheif allocated 1.8 GB. The orientation is a property (ISO/IEC 23008-12,
@@ -50,7 +50,7 @@ class HeicSource(Source):
             InvalidImageError: the file has too many items.
 
         """
-        # Imported at the first HEIC photo: the import would take a tenth of a cold start.
+        # Imported here and not at the top: the import would take a tenth of a cold start.
         from pillow_heif import HeifImageFile  # noqa: PLC0415
 
         self._data = strip_metadata(data)
@@ -65,7 +65,7 @@ class HeicSource(Source):
         return 1
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16 bits."""
+        """Return the samples, (H, W, C), with 16 bits; None if the file has only 8 bits."""
         from pillow_heif import open_heif  # noqa: PLC0415
 
         file = open_heif(BytesIO(self._data), convert_hdr_to_8bit=False, hdr_to_16bit=True)
@@ -77,7 +77,7 @@ def strip_metadata(data: bytes) -> bytes:
     """Return the file with its EXIF and XMP items renamed, so that readers ignore them.
 
     Raises:
-        InvalidImageError: the file has so many items that libheif would copy too much.
+        InvalidImageError: the file has so many items that libheif would copy or read too much.
 
     """
     metas = [box for box in boxes(data) if box.kind == b"meta"]

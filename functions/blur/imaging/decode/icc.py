@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 _MIN_DETERMINANT = 1e-4
-"""If the primaries' determinant is smaller, they are on a line."""
+"""The primaries count as points on a line if the determinant of their matrix is smaller than
+this."""
 
 
 class Primaries(NamedTuple):
@@ -42,7 +43,7 @@ BT2020 = Primaries((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
 ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 
 Curve = tuple[float, ...]
-"""The parameters g, a, b, c, d of a curve: (a x + b)^g from d on, c x below d (10.18)."""
+"""The parameters g, a, b, c, d of a curve: (a x + b)^g for x >= d, and c x for x < d (10.18)."""
 SRGB_CURVE: Curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 BT709_CURVE: Curve = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
 ADOBE_RGB_CURVE: Curve = (563 / 256, 1, 0, 0, 0)
@@ -66,7 +67,7 @@ def xyz_matrix(primaries: Primaries) -> NDArray[np.float64]:
 
 
 def conversion_matrix(source: Primaries, target: Primaries) -> NDArray[np.float64]:
-    """Return the matrix from linear RGB with the source's primaries to the target's."""
+    """Return the matrix from linear RGB with the source's primaries to RGB with the target's."""
     adapted = _adaptation(_white_xyz(source.white), _white_xyz(target.white)) @ xyz_matrix(source)
     return np.asarray(np.linalg.solve(xyz_matrix(target), adapted), np.float64)
 
@@ -124,9 +125,9 @@ def _pack_profile(tags: dict[bytes, bytes]) -> bytes:
 
 
 def repair_header(profile: bytes) -> bytes:
-    """Return the profile with a header that libpng accepts: valid length and rendering intent.
+    """Return the profile with a valid length and rendering intent, which libpng requires.
 
-    An invalid intent is read in the other byte order; if it is still invalid, it becomes
+    An invalid intent is read again as little-endian; if it is still invalid, it becomes
     perceptual.
     """
     if profile[8:9] >= bytes((_ALIGNED_FROM_MAJOR,)):

@@ -1,4 +1,4 @@
-"""Decode JPEG, even without an end marker, or with segments that Pillow cannot read."""
+"""Decode JPEG, even without an end marker, and even with segments that Pillow cannot read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ class JpegSource(Source):
         """Read the header.
 
         Raises:
-            InvalidImageError: there are too many segments or scans, or the kind is unsupported.
+            InvalidImageError: the file has too many segments or scans, or is a kind of JPEG that is
+                not supported.
 
         """
         check_jpeg(data)
@@ -95,7 +96,10 @@ class JpegSource(Source):
         return self._orientation
 
     def reduce(self, factor: int) -> None:
-        """Let `read` decode only the lowest frequencies of each block: the image is smaller."""
+        """Let `read` return an image that is smaller by this factor, at most 8.
+
+        The decoder then uses only the lowest frequencies of each block, which is faster.
+        """
         self.reduction = min(factor, _MAX_REDUCTION)
 
     def _check_kind(self, data: bytes, header: list[_Segment]) -> None:
@@ -127,7 +131,7 @@ class JpegSource(Source):
     def _decode_fast(self) -> RgbU8 | None:
         """Decode an ordinary JPEG with simplejpeg; return None for unusual and damaged files.
 
-        Pillow uses the same library, but its image has to be copied into an array, which takes
+        Pillow also decodes with libjpeg-turbo, but copying Pillow's image into an array takes
         longer than decoding.
         """
         if self.image.mode == "RGB":
@@ -173,9 +177,9 @@ class JpegSource(Source):
 
 
 def read_frame_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height from the frame header (ITU-T T.81, B.2.2), if there is one.
+    """Return width and height from the frame header (ITU-T T.81, B.2.2), or None without a header.
 
-    Only as many segments are read as a JPEG can have.
+    At most `MAX_SEGMENTS` segments are read.
     """
     for segment in islice(_segments(data), MAX_SEGMENTS):
         if segment.kind in _FRAMES and len(data) >= segment.body + 5:
@@ -202,7 +206,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _lacks_end(data: bytes, header: list[_Segment]) -> bool:
-    """Return whether the end marker is missing; compressed data cannot contain its bytes."""
+    """Return whether the end marker is missing. Compressed data cannot contain the same bytes."""
     if data.rfind(_EOI) > data.rfind(_SOS):  # a fast check for ordinary photos
         return False
     return data.find(_EOI, header[-1].start if header else 0) < 0

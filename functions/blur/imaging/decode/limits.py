@@ -2,7 +2,8 @@
 
 `check_pixel_count` limits the pixels. This is not enough. A TIFF of one pixel can have millions of
 strips, or a tile of gigabytes. A JPEG can have thousands of scans, or a million segments of EXIF
-data, which the decoder concatenates one by one. Such files take minutes, or all of the memory.
+data, which the decoder concatenates one by one. Decoding such a file can take minutes, or all of
+the memory.
 
 Limits for reading one format are in that format's module: `boxes.MAX_BOXES` for HEIC and AVIF,
 `tiff_directory` and `tiff_blocks` for TIFF.
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SEGMENTS = 1_000
-"""Segments before a JPEG's first scan: a profile has up to 255, EXIF and XMP data have some."""
+"""The maximum number of segments before a JPEG's first scan: a profile has up to 255."""
 MAX_SCANS = 100
-"""Scans of a JPEG: libtiff's limit for a JPEG inside a TIFF; cameras write 1 to 10."""
+"""The maximum number of scans of a JPEG. libtiff has this limit for a JPEG inside a TIFF; cameras
+write 1 to 10 scans."""
 MAX_SCAN_PIXELS = 1_000_000_000
-"""Scans times pixels of a JPEG: a scan without data still visits each block. At 49 megapixels an
-empty scan took 30 ms of CPU time, and decoding a photo with one scan 550 ms (AMD EPYC), so 20 scans
-double the time."""
+"""The maximum product of a JPEG's scans and pixels: for a scan without data, the decoder still
+visits each block. At 49 megapixels, an empty scan took 30 ms of CPU time, and decoding a photo with
+one scan took 550 ms (AMD EPYC), so 20 empty scans double the time."""
 ORDINARY_SCANS = 20
-"""Scans that are allowed at any size: libjpeg writes 10, mozjpeg up to 13."""
+"""The number of scans that are allowed at any size: libjpeg writes 10, mozjpeg up to 13."""
 MAX_CHUNKS = 50_000
-"""Chunks of a PNG, or blocks before a GIF's first frame: 50 MB in chunks of 8 KiB are 6,100."""
+"""The maximum number of chunks of a PNG, and of blocks before a GIF's first frame. A file of 50 MB
+with chunks of 8 KiB has 6,100."""
 MAX_STRIPS = 100_000
-"""Strips or tiles of a TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
+"""The maximum number of strips or tiles of a TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
 MAX_TILE_PX = 1 << 24
-"""The maximum number of pixels of a tile that is larger than the image; most tiles have 65,536."""
+"""The maximum number of pixels of a tile with more than twice the image's pixels. Most tiles have
+65,536 pixels."""
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -43,7 +47,8 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MARKERS_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 """TEM, RSTn and SOI (ITU-T T.81, B.1.1.3)."""
 _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
-"""A marker, except those inside compressed data: 0xFF followed by 0, and RSTn (B.1.1.5)."""
+"""Matches each marker except RSTn, which is inside compressed data. 0xFF followed by 0 is
+compressed data, not a marker (B.1.1.5)."""
 
 _PROGRESSIVE_FRAME = re.compile(rb"\xff[\xc2\xca]\x00[\x0b\x0e\x11\x14]\x08")
 """The header of a progressive frame with 1 to 4 components of 8 bits (ITU-T T.81, B.2.2)."""
@@ -55,7 +60,7 @@ _OFFSETS = (273, 324)
 _MAX_ENTRIES = 65_535
 """The maximum number of entries in a directory of classic TIFF; BigTIFF allows any number."""
 _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
-"""The bytes of a value by its type, for the types that decoders read as integers."""
+"""The number of bytes of a value, for each type that decoders read as an integer."""
 
 
 def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
@@ -77,7 +82,7 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:
     """Return the error for an image with more than `max_pixels` pixels.
 
-    `size` is an optional end of the message, with the size of this image.
+    `size` is an optional end of the message that states the image's size.
     """
     return TooManyPixelsError(f"An image can have at most {max_pixels} pixels{size}.")
 
@@ -115,7 +120,7 @@ def _exceeds(markers: Iterator[int], limit: int) -> bool:
 
 
 def _markers(data: bytes) -> Iterator[int]:
-    """Yield each marker of the first image; a video can follow in the file."""
+    """Yield each marker of the first image; the file can contain a video after this image."""
     return (kind for kind, _ in _segments(data))
 
 
@@ -177,15 +182,16 @@ class _Entry(NamedTuple):
 
 
 def check_tiff(data: bytes) -> None:
-    """Reject a TIFF whose first directory needs more memory or time than its image can need.
+    """Reject a TIFF that needs more memory or time than an image of its size can need.
 
-    If a tag occurs twice, the worse value counts, because decoders differ in which value they use.
+    Only the first directory is checked. If a tag occurs twice, the worse value counts, because some
+    decoders use the first value, and others the last.
 
     Raises:
         InvalidImageError: the directory has too many entries or strips, its tiles are too large, or
-            its tiles are progressive JPEGs. Each of these can have a hundred scans, and TIFF allows
-            only sequential JPEGs (TIFF Technical Note 2).
-        struct.error: the file ends before its directory.
+            the file contains a progressive JPEG. A progressive JPEG can have a hundred scans, and
+            TIFF allows only sequential JPEGs (TIFF Technical Note 2).
+        struct.error: the file ends before the start of its directory.
 
     """
     entries = list(_entries(data))

@@ -32,7 +32,7 @@ _SIDEWAYS = range(5, 9)
 
 
 def read_orientation(exif: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, upright, if it is missing or broken."""
+    """Return the EXIF orientation, 1 to 8; a missing or broken one counts as 1, upright."""
     value = read_number(exif, _TAG)
     return value if value in _ORIENTATIONS else 1
 
@@ -44,6 +44,6 @@ def turn_upright(stored: NDArray[np.uint8], orientation: int) -> NDArray[np.uint
 
 
 def upright_shape(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return height and width as displayed, for the stored width and height."""
+    """Return the displayed (height, width) of an image with the stored size (width, height)."""
     width, height = size
     return (width, height) if orientation in _SIDEWAYS else (height, width)

@@ -1,6 +1,6 @@
-"""Decode PNG: the decoder gets the chunks with pixels; this module reads the colour information.
+"""Decode PNG: the decoder gets only the chunks with pixels; this module reads the colour chunks.
 
-`colour_space` applies the gamma and the primaries.
+The module `colour_space` applies the gamma and the primaries.
 
 Like libpng, this module ignores ancillary chunks with an invalid CRC, length or content (PNG, third
 edition, 13.2 and 5.4). Text chunks are never read.
@@ -35,12 +35,13 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"IEND\xaeB`\x82"
 """The last chunk's type and CRC, which every complete file contains (11.2.5)."""
 MAX_PROFILE_BYTES = 8_000_000
-"""The maximum size of an inflated profile, as in libpng."""
+"""The maximum size of an inflated profile. libpng has the same limit."""
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _METADATA_BYTES = {b"cICP": 4, b"iCCP": None, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"eXIf": None}
 """The chunks that this module reads, and their lengths; None allows any length."""
 _KEY_BYTES = {0: 2, 2: 6}
-"""The length of tRNS by colour type: grey and truecolour. For a palette it varies."""
+"""The length of tRNS by colour type: 0 is grey, 2 is truecolour. With a palette, the length
+varies."""
 _PALETTE = 3
 _DEEP_BITS = 16
 _SCALE = 100_000
@@ -88,7 +89,11 @@ class PngSource(Source):
         return image
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16 bits with OpenCV; Pillow reduces colour to 8 bits."""
+        """Decode with OpenCV to 16 bits; Pillow would decode to 8 bits.
+
+        Return None if the samples have fewer bits, one colour is transparent, or the file is
+        broken.
+        """
         if not self._is_16bit or not self._is_complete or "transparency" in self.image.info:
             return None
         samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -98,7 +103,10 @@ class PngSource(Source):
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's type, and the start and end of its data; the last can be truncated."""
+    """Yield the type of each chunk, and the start and end of its data.
+
+    The data of the last chunk can be truncated.
+    """
     offset = len(SIGNATURE)
     while offset + 8 <= len(data):
         end = offset + 8 + int.from_bytes(data[offset : offset + 4])
@@ -118,7 +126,10 @@ def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
 
 
 def _is_valid_key(colour_type: int, palette_size: int, length: int) -> bool:
-    """Return whether the length of tRNS, which follows the palette, is valid (11.3.1.1, 5.6)."""
+    """Return whether the length of a tRNS chunk is valid (11.3.1.1, 5.6).
+
+    With a palette, tRNS must follow PLTE; without a PLTE before it, `palette_size` is 0.
+    """
     if colour_type == _PALETTE:
         return 0 < length <= palette_size
     return length == _KEY_BYTES.get(colour_type)
@@ -170,7 +181,7 @@ def _colour_space(metadata: dict[bytes, bytes]) -> ColourSpace | None:
 
 
 def _read_primaries(chunk: bytes | None) -> Primaries | None:
-    """Return the chromaticities in a cHRM chunk; None if they are impossible."""
+    """Return the chromaticities in a cHRM chunk; None if they are missing or impossible."""
     if chunk is None:
         return None
     values = [value / _SCALE for value in struct.unpack(">8L", chunk)]

@@ -31,8 +31,9 @@ SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 def to_rgb(image: Image.Image) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
     """Return RGB, alpha and the RGB profile of the colours; None means sRGB.
 
-    RGB keeps its samples and its profile. Grey and CMYK with a matching profile are converted
-    to sRGB. A profile is ignored if it is broken or does not match the file's colour space.
+    An RGB image keeps its samples and its profile. A grey or CMYK image is converted to sRGB, with
+    its profile if it has one. A profile is ignored if it is broken or does not match the image's
+    colour space.
     """
     profile = image.info.get("icc_profile") or None
     opaque, alpha = _split(image)
@@ -54,7 +55,7 @@ def read_rgb_profile(image: Image.Image) -> bytes | None:
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
-    """Return colour and alpha separately. Every kind of grey becomes mode L."""
+    """Return colour and alpha separately. Grey of any depth becomes mode L."""
     if image.mode in WIDE_GREY:
         samples = np.asarray(image)
         return Image.fromarray(scale_grey(samples)), _alpha_of_key(samples, image)
@@ -70,9 +71,9 @@ def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
 def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
-    Unsigned 16-bit samples have a defined full scale. For other integers and floats, full scale is
-    the smallest of 1 (floats only), 255 and 65535 that no sample exceeds. If there is no such
-    value, or a sample is negative, the range is from the minimum to the maximum.
+    For unsigned 16-bit samples, full scale is 65535. For other integers, it is 255 or 65535; for
+    floats, 1, 255 or 65535: the smallest of these that no sample exceeds. If a sample exceeds
+    65535 or is negative, black is the minimum of the samples, and white is the maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)
@@ -102,7 +103,10 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def find_scale(minimum: float, maximum: float, *, is_float: bool) -> tuple[float, float]:
-    """Return black, and the range from black to white, for samples between two values."""
+    """Return the level of black, and the range from black to white; see `scale_grey`.
+
+    `minimum` and `maximum` are those of the samples.
+    """
     scales = (1, 255, 65535) if is_float else (255, 65535)
     full_scale = next((float(scale) for scale in scales if maximum <= scale), None)
     if minimum < 0 or full_scale is None:
@@ -115,7 +119,7 @@ def _parts(samples: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
 
 
 def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Replace NaN by 0, and infinity by the largest 32-bit float."""
+    """Replace NaN by 0, and both infinities by the largest 32-bit floats."""
     limit = float(np.finfo(np.float32).max)
     return np.nan_to_num(samples.astype(np.float64), posinf=limit, neginf=-limit)
 
@@ -154,7 +158,7 @@ def _is_valid(profile: bytes) -> bool:
 
 
 def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert grey or CMYK to sRGB, with the profile if it works."""
+    """Convert a grey or CMYK image to sRGB; use the profile unless its conversion fails."""
     try:
         if profile is None:
             return image.convert("RGB")
@@ -166,7 +170,7 @@ def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _convert_grey(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert the 256 levels exactly, and use them as a lookup table.
+    """Convert the 256 levels exactly, and use the results as a lookup table for the image.
 
     LittleCMS's fast path for 8-bit grey has errors of up to 10 levels in the shadows; its exact
     path takes 1.8 s for 12 megapixels.

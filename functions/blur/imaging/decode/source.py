@@ -61,10 +61,16 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Let `read` return a smaller image, by a power of two, if the format has a fast way."""
+        """Let `read` return an image that is smaller by this power of two, if that is faster.
+
+        Only `JpegSource` does this.
+        """
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB; None means sRGB."""
+        """Decode, and return RGB (H, W, 3), alpha (H, W) or None, and the RGB profile.
+
+        The profile None means sRGB.
+        """
         colour_space = self.colour_space
         if colour_space is None or (
             colour_space.hdr is None and is_profile_usable(self.profile, self.image.mode)
@@ -87,5 +93,5 @@ class Source:
         return self.image
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16-bit RGB or RGBA, (H, W, C); None if the file has 8 bits."""
+        """Return 16-bit RGB or RGBA, (H, W, C); None if `load` must decode the file to 8 bits."""
         return None

@@ -47,7 +47,7 @@ _PHASE_ONE_SIGNATURES = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 _WIDE_BITS = (16, LONG_BITS)
 _UNSCALED_BITS = 12
-"""A depth that Pillow reads into 16 bits without scaling it."""
+"""Pillow reads samples of this depth into 16 bits without scaling them."""
 _SIGNATURE_OFFSET = 8
 
 

@@ -28,7 +28,7 @@ _HORIZONTAL_PREDICTOR, _FLOAT_PREDICTOR = 2, 3
 _MAX_STRIP_BYTES = 160_000_000
 """The largest strip that Pillow can read as a grey image: its limit is 178 million pixels."""
 _BLOCK_BITS = 1 << 26
-"""The approximate size of a block."""
+"""The approximate size of a block in bits; a block has at least one strip or row of tiles."""
 
 
 class _Block(NamedTuple):
@@ -39,7 +39,7 @@ class _Block(NamedTuple):
     first_cell: int
     cells: int
     plane_cells: int
-    """The cells of a whole plane."""
+    """The number of cells of a whole plane."""
     cells_across: int
     cell_width: int
     cell_height: int
@@ -47,7 +47,7 @@ class _Block(NamedTuple):
 
 
 def check_strips(directory: Directory, layout: Layout) -> None:
-    """Reject a strip or tile that is too large: it cannot be unpacked in parts.
+    """Reject an image with strips or tiles that are too large: a strip is unpacked as a whole.
 
     Raises:
         InvalidImageError: a strip or tile is too large.
@@ -67,7 +67,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
 def unpack_blocks(
     data: bytes, order: str, directory: Directory, layout: Layout, channels: int
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield some rows at a time, with the samples of their first channels, (h, W, channels)."""
+    """Yield some rows at a time, and their samples in the first `channels`, (h, W, channels)."""
     width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
     planes = range(channels if layout.is_planar else 1)
     samples = 1 if layout.is_planar else layout.samples
@@ -159,7 +159,7 @@ def _as_grey_tiff(
 def _unpack(
     raw: NDArray[np.uint8], block: _Block, samples: int, layout: Layout, order: str
 ) -> NDArray[Any]:
-    """Return bytes, (h, bytes), as samples, (h, W, samples), with the predictor undone."""
+    """Convert the bytes of a block, (h, bytes), to samples, (h, W, samples); undo the predictor."""
     rows, count = raw.shape[0], block.cell_width * samples
     cells = raw.reshape(rows * block.cells_across, -1)
     is_predicted = layout.compression != 1

@@ -1,4 +1,4 @@
-"""Read and write the directories of a TIFF, its pages and tags (TIFF 6.0, section 2; BigTIFF)."""
+"""Read and write TIFF directories: the tags of each page (TIFF 6.0, section 2, and BigTIFF)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, ICC_PROFILE, DNG_VERSION = 254, 255, 34675, 50706
 
 MAX_PAGES = 64
-"""The number of directories that are searched for the full-size page."""
+"""The maximum number of directories that are searched for the full-size page."""
 _MAX_BYTES = 16_000_000
 _MAX_ENTRIES = 4096
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
-"""The bytes of a value by its type; types other than integers and bytes are not read."""
+"""The number of bytes of a value by its type; only integers and bytes are read."""
 _CODES = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _MAX_SHORT = 0xFFFF
@@ -31,8 +31,8 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Integers and bytes by tag. A value that the file does not contain completely is empty; values of
-other types are left out."""
+"""Integers or bytes by tag. A value is empty if the file does not contain all of it; a value that
+is neither integers nor bytes is left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:

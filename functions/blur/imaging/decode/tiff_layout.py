@@ -41,7 +41,7 @@ class Layout(NamedTuple):
     bits: int
     """The bits of each sample."""
     samples: int
-    """The samples of each pixel: colour and extra channels."""
+    """The number of samples of each pixel, for colour and extra channels."""
     format: int
     photometric: int
     compression: int
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, directory: Directory) -> Layout | None:
-        """Return a page's layout; None if the tags that describe it are truncated.
+        """Return the layout of a page; None if tags that describe the layout are truncated.
 
         Raises:
             InvalidImageError: the samples have different depths or formats.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MAX_SHORT = 0xFFFF
 _MAX_FLOAT = float(np.finfo(np.float32).max) / 2
-"""The value of infinity, chosen so that the range between both infinities is finite."""
+"""The value that replaces infinity; the range from -_MAX_FLOAT to _MAX_FLOAT is a finite float."""
 
 
 class SamplesSource(Source):
@@ -42,7 +42,7 @@ class SamplesSource(Source):
         """Keep the file and the page's directory.
 
         Raises:
-            InvalidImageError: the strips are too large to be unpacked one by one.
+            InvalidImageError: the strips or tiles are too large.
 
         """
         check_strips(directory, layout)
@@ -58,11 +58,11 @@ class SamplesSource(Source):
 
     @property
     def orientation(self) -> int:
-        """The page's own orientation tag."""
+        """The value of the page's orientation tag."""
         return number(self._directory, tags.ORIENTATION, 1)
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB samples."""
+        """Decode, and return RGB (H, W, 3), alpha (H, W) or None, and the RGB profile or None."""
         layout, colours = self._layout, self._colours
         samples = np.empty((self._height, self._width, self._channels), np.uint8)
         scale = self._float_scale() if layout.format == FLOAT else None
@@ -84,7 +84,10 @@ class SamplesSource(Source):
         return pixels, alpha, profile
 
     def _float_scale(self) -> tuple[float, float]:
-        """Return black and white of floating-point colours, which no tag defines."""
+        """Return the level of black, and the range from black to white, of floating-point colours.
+
+        No tag defines the range, so it depends on the samples.
+        """
         minimum = maximum = 0.0
         for _, raw in self._rows():
             with np.errstate(over="ignore"):
@@ -94,7 +97,7 @@ class SamplesSource(Source):
         return find_scale(max(minimum, -_MAX_FLOAT), min(maximum, _MAX_FLOAT), is_float=True)
 
     def _full_scale(self) -> int:
-        """Return the level of white; programs that write 32 bits often use only 8 or 16 of them."""
+        """Return the level of white. Programs that write 32 bits often use only 8 or 16 bits."""
         full_scale = (1 << self._layout.bits) - 1
         if self._layout.format == FLOAT or self._layout.bits != LONG_BITS:
             return full_scale
@@ -117,7 +120,7 @@ class SamplesSource(Source):
 
 
 def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> NDArray[np.uint8]:
-    """Scale floating-point samples, black to black + white_range, to 0..255; NaN becomes black."""
+    """Scale floats from `black`..`black + white_range` to 0..255 and clip them; NaN becomes 0."""
     with np.errstate(over="ignore"):
         scaled = samples.astype(np.float32)
         scaled -= np.float32(black)
@@ -128,7 +131,7 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
 
 
 def _scale_integers(samples: NDArray[Any], layout: Layout, full_scale: int) -> NDArray[np.uint8]:
-    """Scale integers to 0..255; a and b of Lab are signed (TIFF 6.0, section 23)."""
+    """Scale integers to 0..255. Lab's channels a and b are signed (TIFF 6.0, section 23)."""
     scaled: NDArray[np.uint8] = np.rint(samples * np.float32(OPAQUE / full_scale)).astype(np.uint8)
     if layout.photometric == LAB:
         half = full_scale // 2

@@ -52,12 +52,12 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
 """A signature, its position, and the name of the format."""
 _HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
-"""The first bytes, which are searched for the `svg` element: an XML declaration and comments can
-precede it."""
+"""The number of first bytes that are searched for the `svg` element: an XML declaration and
+comments can precede the element."""
 
 
 def detect_unsupported(data: bytes) -> str | None:
-    """Return the name of a known, unsupported format, or None."""
+    """Return the name of the unsupported format, or None if the format is unknown."""
     for signature, offset, name in _SIGNATURES:
         if data.startswith(signature, offset):
             return name

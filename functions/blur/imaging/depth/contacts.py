@@ -23,11 +23,11 @@ MIN_AREA = 0.05
 """The minimum size of a subject, as a share of the largest component. Smaller components are not
 subjects; they can be litter or a ball."""
 MAX_GAP = 0.15
-"""The maximum distance of two components of one subject, as a share of their joint height."""
+"""The maximum gap between two components of one subject, as a share of their joint height."""
 MIN_FRAGMENT = 0.01
 """The minimum size of a part of a subject, as a share of the largest component."""
 MAX_FOOT_RISE = 0.2
-"""The maximum height of a contact above the lowest contact, as a share of the subject's height."""
+"""A contact is at most this share of the subject's height above the subject's lowest contact."""
 MIN_PROMINENCE = 0.03
 """A contact protrudes at least this share of the subject's height below the outline around it."""
 MAX_CUT = 1 / 3
@@ -74,7 +74,7 @@ class Subject:
         return bool(border > MAX_CUT * width)
 
     def contacts(self) -> list[int]:
-        """Return the row below each contact; the lowest contact is included."""
+        """Return the row below each contact; the lowest row of the subject is always a contact."""
         outline = lower_outline(self.mask[:, self.columns])
         lowest = max(outline)
         prominence = max(1.0, MIN_PROMINENCE * self.height)
@@ -88,8 +88,8 @@ class Subject:
 def find_subjects(mask: Mask) -> list[Subject]:
     """Return the subjects of a mask, (H, W), the largest first.
 
-    The matte can be interrupted between legs and trunk, or by an object in front of the subject.
-    So two components are one subject if one is close above the other.
+    The matte of one subject can have gaps, such as between legs and trunk, or where an object is in
+    front of the subject. So two components are one subject if one is close above the other.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -106,16 +106,16 @@ def find_subjects(mask: Mask) -> list[Subject]:
 
 
 def lower_outline(mask: Mask) -> list[int]:
-    """Return the row below the lowest pixel in each column of a mask; 0 for empty columns."""
+    """Return for each column of a mask the row below the lowest pixel; 0 for an empty column."""
     rows = mask.shape[0] - mask[::-1].argmax(axis=0)
     lowest: list[int] = np.where(mask.any(axis=0), rows, 0).tolist()
     return lowest
 
 
 def protrusions(outline: list[int], prominence: float) -> list[int]:
-    """Return the local maxima that are higher than the minima between them by `prominence`.
+    """Return the local maxima that exceed the minima on both sides by at least `prominence`.
 
-    The largest value is always one of them.
+    The largest value of the outline is always one of these maxima.
     """
     peaks: list[int] = []
     peak, valley, is_rising = outline[0], outline[0], True
@@ -134,7 +134,7 @@ def _by_area(subjects: Iterable[Subject]) -> list[Subject]:
 
 
 def _belong_together(one: Subject, other: Subject) -> bool:
-    """Return whether one part is close above the other, and mostly in the same columns."""
+    """Return whether one part is close above the other part, and mostly in the same columns."""
     upper, lower = sorted((one, other), key=lambda subject: subject.top)
     gap = lower.top - upper.bottom
     height = lower.bottom - upper.top

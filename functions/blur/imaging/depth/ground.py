@@ -1,4 +1,4 @@
-"""The ground that subjects stand on, and how far out of focus it is.
+"""The ground on which subjects stand, and how far out of focus each row of the ground is.
 
 A thin lens focused at the distance f images a point at the distance z as a disc, the circle of
 confusion, whose diameter is proportional to |1 / f - 1 / z| (M. Potmesil, I. Chakravarty, "A
@@ -8,11 +8,11 @@ horizon, in units of the focal length: 1 / z is linear in the image's row, even 
 tilted up or down (R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in
 stereovision on non flat road geometry through v-disparity representation", IV 2002). So the
 ground's circle of confusion is linear in the row too. The circle is 0 where the subject in focus
-touches the ground. On the horizon it is the radius in the request, as for all distant objects.
+touches the ground. On the horizon, the circle has the requested radius, as for all distant objects.
 
-An object as high as the camera reaches up to the horizon at any distance (D. Hoiem, A. Efros,
-M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not known. The
-assumption that it is about the subject's height is in `find_ground`.
+In a picture, an object with the camera's height reaches up to the horizon at any distance (D.
+Hoiem, A. Efros, M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not
+known: `find_ground` assumes that the camera is as high as the subject (`CAMERA_HEIGHT`).
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 GRID_PX = 480
 """The longer side of the matte's copy in which contacts are found."""
 CAMERA_HEIGHT = 1.0
-"""The assumed height of the camera, in heights of the largest subject."""
+"""The assumed height of the camera, as a multiple of the largest subject's height."""
 MIN_DISTANCE = 0.2
-"""The minimum distance between the horizon and the contact of another subject, as a share of this
-distance for the largest subject."""
+"""Another subject's contact is at least this far below the horizon, as a share of the distance
+between the horizon and the largest subject's contact."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
-"""The minimum and the maximum height of another subject, relative to the largest subject at the
-same distance. A subject outside this range does not touch the ground, such as a ball in the air."""
+"""The minimum and the maximum height of another subject, relative to the largest subject's height
+at the same distance. An object outside this range, such as a ball in the air, does not stand on the
+ground."""
 
 
 class Ground(NamedTuple):
-    """A plane seen in perspective; rows in shares of the picture's height, from the top."""
+    """A plane seen in perspective. Rows are shares of the picture's height: 0 is the top."""
 
     near: float
     """The row in which the nearest subject touches the plane."""
@@ -81,7 +82,7 @@ def find_ground(
 
 
 def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
-    """Return each row's share of the radius, (height,), 0..1."""
+    """Return the share of the radius with which each row is blurred, (height,), 0..1."""
     row = (np.arange(height) + 0.5) / height
     behind = (ground.far - row) / (ground.far - ground.horizon)
     before = (row - ground.near) / (ground.far - ground.horizon)
@@ -90,7 +91,7 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha, from the nearest pixels: means would take much longer."""
+    """Return a small copy of the alpha. It has the nearest pixels: means would take much longer."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small

@@ -35,7 +35,7 @@ class EncodedImage:
 
 
 class Writer(Protocol):
-    """An encoder of a format."""
+    """A function that encodes images in one format."""
 
     def __call__(
         self, image: ImageU8, icc_profile: bytes | None, quality: int, /, *, compact: bool
@@ -54,7 +54,7 @@ class OutputFormat:
     write: Writer
     supports_alpha: bool = True
     max_side_px: int = 2**31 - 1
-    """The longest side that the format allows; the default is PNG's (ISO/IEC 15948, 11.2.2)."""
+    """The longest side that the format allows; the default is for PNG (ISO/IEC 15948, 11.2.2)."""
     max_megapixels: float = math.inf
     """The largest image that we encode in this format."""
     max_alpha_megapixels: float = math.inf
@@ -72,8 +72,8 @@ def encode(  # noqa: PLR0913 - an image and all properties of its file
 ) -> EncodedImage:
     """Encode an image, (H, W, 3) with alpha (H, W) or None, in one of `OUTPUT_FORMATS`.
 
-    If the format has no transparency, the image is composited over white. `compact` makes a
-    smaller PNG in more time.
+    If the format has no transparency, the image is composited over white. With `compact`, a PNG is
+    smaller, but encoding takes more time.
 
     Raises:
         InvalidFormatError: `output` is unknown, or the format does not allow this size.
@@ -100,15 +100,16 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
     """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
-    The file has the same pixels as the file of `encode` and fewer bytes, but encoding takes more
-    time. An image of almost only noise gets the usual codes.
+    The file has the same pixels as a JPEG from `encode` and fewer bytes, but encoding takes more
+    time. An image that is almost only noise gets the usual codes.
     """
     write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
     try:
         data = write(optimize=True)
     except OSError:
         # For the best codes, libjpeg needs a buffer for the whole file. Pillow's buffer has one
-        # byte for each pixel, two from quality 95 on, and at least 64 KiB: too small for noise.
+        # byte for each pixel (two at quality 95 and above), and at least 64 KiB. This is too small
+        # for noise.
         data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 
@@ -126,7 +127,7 @@ def check_format(output: str, quality: int) -> None:
 def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
     """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
 
-    A format's limit can be smaller for images with an alpha channel.
+    The limit of a format can be smaller for images with an alpha channel than for opaque images.
     """
     output_format = OUTPUT_FORMATS[output]
     if max(shape[:2]) > output_format.max_side_px:

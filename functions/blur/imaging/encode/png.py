@@ -1,11 +1,11 @@
 """A fast PNG encoder: W3C PNG, third edition, https://www.w3.org/TR/png-3/.
 
-The rows are compressed in strips, in parallel: a strip that ends with a full flush ends on a byte
-boundary and refers to no other strip, so the concatenated strips are one deflate stream (RFC 1951;
-M. Adler's pigz does the same).
+Strips of rows are compressed in parallel. Each strip ends with a full flush: it ends on a byte
+boundary, and no strip refers to another. So the concatenated strips are one deflate stream (RFC
+1951; M. Adler's pigz does the same).
 
 The fast method gives every row the filter "Up", which is one subtraction of whole arrays, and
-compresses with ISA-L. `png_compact` takes more time for smaller files.
+compresses with ISA-L. `png_compact` makes smaller files, but takes more time.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """PNG's colour types by the number of channels: grey, truecolour, truecolour with alpha
 (11.2.1)."""
 FAST_LEVEL = 2
-"""ISA-L's level: of 0 to 3, the one with the smallest files for photos."""
+"""ISA-L's level, from 0 to 3: for photos, level 2 makes the smallest files."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
-"""Deflate, a window of 32 KiB, no dictionary, a fast compressor (RFC 1950, 2.2)."""
+"""The header for deflate with a window of 32 KiB, without a dictionary, from a fast compressor (RFC
+1950, 2.2)."""
 RAW_DEFLATE = -15
 """zlib's window bits for a stream without header and checksum."""
 LAST_BLOCK = b"\x03\x00"
@@ -56,8 +57,8 @@ def write_png(
 ) -> bytes:
     """Encode an image, uint8 (H, W, C) with 1, 3 or 4 channels, at least 1 x 1.
 
-    `compact` makes a smaller file in more time. `smallest` makes an even smaller file, and takes
-    several times as long. The result does not depend on `threads`.
+    With `compact`, the file is smaller, but encoding takes more time. With `smallest`, the file is
+    even smaller, and encoding takes several times as long. The file does not depend on `threads`.
     """
     height, width, channels = image.shape
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
@@ -77,7 +78,7 @@ def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
 
 
 def _image_data(image: ImageU8, threads: int, strips: CompactStrips | None) -> Iterator[bytes]:
-    """Yield one IDAT chunk for each strip of rows; together they are one zlib stream."""
+    """Yield the bytes of one IDAT chunk for each strip; the chunks together are one zlib stream."""
     if strips is not None:
         rows, deflate = strips.rows, strips.deflate
     else:
@@ -99,7 +100,7 @@ def _deflate_fast(image: ImageU8, rows: slice) -> tuple[NDArray[np.uint8], bytes
 
 
 def filter_up(image: ImageU8, rows: slice) -> NDArray[np.uint8]:
-    """Return rows, filtered by "Up", each with its filter type in front: (h, 1 + W * C)."""
+    """Return rows filtered by "Up", each after a byte with the filter's type: (h, 1 + W * C)."""
     top, bottom = rows.start, rows.stop
     samples = image.reshape(image.shape[0], -1)
     filtered = np.empty((bottom - top, 1 + samples.shape[1]), np.uint8)

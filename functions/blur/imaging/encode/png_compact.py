@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import ImageU8
 
 GROUP_ROWS = 32
-"""Rows with the same filter."""
+"""The number of successive rows that have the same filter."""
 STRIP_BYTES = 1 << 20
-"""The times for strips differ much, so small strips divide the work better between threads."""
+"""The approximate size of a strip. Some strips take much longer than others, so small strips divide
+the work better between threads."""
 MEMORY_LEVEL = 9
 """The level at which zlib-ng has the largest blocks."""
 
 
 class Deflater(NamedTuple):
-    """Arguments of zlib-ng."""
+    """A compressor: the arguments for zlib-ng."""
 
     level: int
     strategy: int = zlib_ng.Z_DEFAULT_STRATEGY
     window_bits: int = 15
 
     def deflate(self, data: NDArray[np.uint8]) -> bytes:
-        """Return a part of a raw deflate stream that refers to no other part."""
+        """Return the data as a part of a raw deflate stream; the part refers to no other part."""
         compressor = zlib_ng.compressobj(
             self.level, zlib_ng.DEFLATED, -self.window_bits, MEMORY_LEVEL, self.strategy
         )
@@ -48,17 +49,17 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
-"""Pairs of a number of pixels and the deflater for images of at most this size. Each deflater takes
-about 1.5 times as long as the next one in the list, and saves 1 or 2 %."""
+"""Pairs of a number of pixels, and the deflater for images with at most this many pixels. Compared
+with the next deflater in the list, each one takes about 1.5 times as long and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
-"""For `smallest`: for 10 megapixels it takes six times as long as level 5, and saves 6 %. Level 9
-is slower and saves less."""
+"""The deflater for `smallest`. Compared with level 5, it takes six times as long for 10 megapixels,
+and saves 6 %. Level 9 is slower than this deflater and saves less."""
 GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
-"""For images with grain: only near matches of more than 5 bytes, because shorter matches take more
-bits than literals in such images. This saves 3 or 4 %, in the same time as level 6. In images
-without grain, it would make files 3 to 10 % larger."""
+"""The deflater for images with grain. It uses only near matches of more than 5 bytes, because
+shorter matches take more bits than literals in such images. This saves 3 or 4 %, in the same time
+as level 6. For images without grain, the files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
-"""For larger images `GRAIN_DEFLATER` takes too long."""
+"""For images with more pixels, `GRAIN_DEFLATER` takes too long."""
 GRAIN_SAVES = 0.02
 """An image has grain if `GRAIN_DEFLATER` saves more than this share for a sample of its rows."""
 BANDS = 8
@@ -69,7 +70,7 @@ class CompactStrips:
     """Divides an image, (H, W, C), into strips of rows and compresses them."""
 
     def __init__(self, image: ImageU8, *, smallest: bool = False) -> None:
-        """Choose the deflater for all strips; with `smallest`, regardless of its time."""
+        """Choose the deflater for all strips; with `smallest`, the deflater can be slow."""
         self._image = image
         groups = max(1, STRIP_BYTES // image[0].size // GROUP_ROWS)
         self.rows = slices(image.shape[0], GROUP_ROWS * groups)
@@ -88,7 +89,7 @@ class CompactStrips:
 
 
 def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
-    """Return the deflater for grain, or the usual one for the number of pixels."""
+    """Return the deflater for grain, or the usual deflater for the image's number of pixels."""
     height, pixels = image.shape[0], image.shape[0] * image.shape[1]
     usual = next(deflater for max_pixels, deflater in DEFLATERS if pixels <= max_pixels)
     usual = SMALLEST_DEFLATER if smallest else usual

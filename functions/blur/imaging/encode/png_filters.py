@@ -1,4 +1,4 @@
-"""The filters of PNG, which turn the bytes of a row into differences from their neighbours (9.2).
+"""The filters of PNG: they replace each byte by its difference from neighbouring bytes (9.2).
 
 W3C PNG, third edition, https://www.w3.org/TR/png-3/. Each filter runs on many rows at a time.
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 """The types of the filters (9.2)."""
 SAMPLE_ROWS = 8
-"""Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
+"""The number of rows that are compressed to choose a group's filter: a JPEG block has 8 rows."""
 SAMPLE_LEVEL = 2
-"""ISA-L's level for these samples. It makes almost the same choices as zlib-ng, in a third of the
-time."""
+"""ISA-L's level for the sample rows. It leads to almost the same choices as zlib-ng, in a third of
+the time."""
 BEYOND = (0, 0, 0, 0)
 """The value of pixels outside the image (PNG, 9.2)."""
 
@@ -42,7 +42,7 @@ class Neighbours(NamedTuple):
     left: Bytes
     above: Bytes
     corner: Bytes
-    """The bytes above on the left."""
+    """The bytes of the pixel to the left of the pixel above."""
 
     def rows(self, rows: slice) -> Neighbours:
         """Return only some of the rows."""
@@ -75,7 +75,7 @@ def up(bytes_: Neighbours) -> Bytes:
 
 
 def average(bytes_: Neighbours) -> Bytes:
-    """Return the differences from the mean of the left and the upper pixel, rounded down."""
+    """Return the differences from the mean, rounded down, of the left and the upper pixel."""
     low = cv2.min(bytes_.left, bytes_.above)
     difference = cv2.max(bytes_.left, bytes_.above) - low
     residuals: Bytes = bytes_.here - low - (difference >> 1)
@@ -83,10 +83,10 @@ def average(bytes_: Neighbours) -> Bytes:
 
 
 def paeth(bytes_: Neighbours) -> Bytes:
-    """Return the differences from the one of a, b and c that is nearest to a + b - c (9.4).
+    """Return the differences from a, b or c, whichever is nearest to a + b - c (9.4).
 
-    a is on the left, b above and c in the corner; low and high are the smaller and the larger of
-    a and b. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between
+    a is on the left, b above and c in the corner. The smaller of a and b is low, the larger is
+    high. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between
     low and high, then p = low + rise = high - fall. So the distance of p is rise from low, fall
     from high, and |rise - fall| from c. If c > high, low is the nearest, and rise is 0. If c < low,
     high is the nearest, and fall is 0.

@@ -1,6 +1,6 @@
 """Write the two files from which a client builds a cutout: colours as JPEG, alpha as PNG.
 
-Together they are several times smaller than a PNG with alpha.
+Together, the two files are several times smaller than one PNG with alpha.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 COLOUR_NAME, ALPHA_NAME = "color.jpg", "alpha.png"
 CONTENT_TYPE = "application/zip"
 FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6): with it, the same files
-always give the same bytes."""
+"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6). With a constant time, the
+archive of two files always has the same bytes."""
 UNIX = 3
-"""The system of the file attributes (4.4.2), the same on every system."""
+"""The code for file attributes of Unix (4.4.2). Python's default depends on the operating
+system."""
 READABLE = 0o644 << 16
 """The permissions of an entry."""
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:
-    """Return an archive of both files; it does not compress them again."""
+    """Return an archive of both files, which are stored without further compression."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in ((COLOUR_NAME, colour_jpeg), (ALPHA_NAME, alpha_png)):

@@ -3,9 +3,9 @@
 A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", PAMI 2008:
 if foreground and background each have colours on a line, alpha in a 3 x 3 window is a linear
 function of colour, slope . colour + offset. The matting Laplacian L sums the squared residuals of
-the best such function in each window. The matrix is never built: as in K. He, J. Sun, X. Tang,
-"Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010, its product with alpha is
-computed by fitting and subtracting, in the windows that contain an unknown pixel.
+the best linear function in each window. The matrix L is never built. Its product with alpha is
+computed as in K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices",
+CVPR 2010: in each window with an unknown pixel, the best linear function is subtracted from alpha.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 SIDE = 3
 AREA = SIDE * SIDE
 EPSILON = 1e-5
-"""The paper's regulariser, for colours 0..1: it damps slopes where colour is almost constant."""
+"""Levin's regulariser, for colours 0..1: it damps slopes where the colour is almost constant."""
 PRIOR_WEIGHT = 0.03
-"""The weight of the network's map where it is almost certain; the colours have weight 1."""
+"""The weight of the network's map where the map is almost certain; the colours have weight 1."""
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9
-"""The alphas that become 0 and 1: a faint veil is more often an error than hair."""
+"""Alpha up to `FLOOR` becomes 0, and from `CEILING` on it becomes 1: a faint veil is more often an
+error than hair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Windows:
     def touching(cls, unknown: NDArray[np.bool_], photo: RgbU8) -> Windows:
         """Return the windows that contain an unknown pixel; `unknown` is (h, w).
 
-        A photo narrower than a window has none.
+        A photo that is narrower than a window has no windows.
         """
         members = _members(unknown)
         channels = np.ascontiguousarray(photo.reshape(-1, 3).T, np.float32) / np.float32(255)
@@ -119,7 +120,7 @@ def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.f
 
 
 def solve_alpha(matte: AlphaU8, unknown: NDArray[np.bool_], windows: Windows) -> AlphaF32:
-    """Return alpha, 0..1, (h, w): 0 or 1 where it is known, else solved from the windows.
+    """Return alpha, 0..1, (h, w): where it is unknown, it is solved from the windows.
 
     The solution minimises alpha' L alpha + sum of weight * (alpha - prior)**2. The prior is the
     network's map.
@@ -168,8 +169,8 @@ def conjugate_gradients(  # noqa: PLR0913 - a linear system, a start and two sto
 
     M. Hestenes, E. Stiefel, "Methods of Conjugate Gradients for Solving Linear Systems", 1952,
     with the diagonal as preconditioner. `apply` must be symmetric and positive definite, with a
-    positive `diagonal`. The iteration ends after `max_iterations`, or when the preconditioned
-    residual is `tolerance` times the one for x = 0.
+    positive `diagonal`. The iteration ends after `max_iterations`, or when the norm of the
+    preconditioned residual is at most `tolerance` times its norm for x = 0.
     """
     x, residual = start, right - apply(start)
     target = tolerance**2 * float(right @ (right / diagonal))

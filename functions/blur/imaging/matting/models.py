@@ -1,8 +1,8 @@
-"""The supported segmentation models, one row each.
+"""The supported segmentation models, and the networks for people and for faces.
 
-Names, files and pre-processing are the same as in rembg 2.0.86 (`rembg/sessions/*.py`), so a name
-means the same model in both. `u2netp-light` is u2netp with its costliest convolutions factored
-(`layers/model/lighten.py`); rembg does not have this model. `layers/model/convert.py` converts the
+The names, files and pre-processing of the segmentation models are the same as in rembg 2.0.86
+(`rembg/sessions/*.py`). Only `u2netp-light` is not in rembg: it is u2netp with its costliest
+convolutions factored (`layers/model/lighten.py`). `layers/model/convert.py` converts the
 networks for people and for faces.
 """
 
@@ -28,13 +28,13 @@ class ModelSpec:
     file: str
     """The file name in the folder of models."""
     side_px: int
-    """Photos are resized to a square of this side; the map has the same size, or a smaller one."""
+    """Photos are resized to a square of this side; the map has the size of this square, or less."""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     output: int = 0
     """The index of the network's output with the finest map."""
     logits: bool = False
-    """Whether that output needs a sigmoid."""
+    """Whether a sigmoid is applied to the output."""
     like_rembg: bool = True
     """Whether the input is prepared as rembg does; otherwise the photo is resized by averaging, and
     its colours are not scaled to the brightest one."""
@@ -64,7 +64,7 @@ FACES = ModelSpec(
 
 
 def get_model_spec(name: str) -> ModelSpec:
-    """Return the row of a model by its name.
+    """Return the specification of a segmentation model by its name.
 
     Raises:
         ValueError: the name is unknown; the message lists the known names.

@@ -27,24 +27,27 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 MIN_AREA = 0.002
-"""The least share of the picture that a person covers."""
+"""The smallest share of the picture that a person covers; smaller regions are not persons."""
 MIN_PERSON = 0.8
-"""If the map's mean is lower on all regions, the photo shows no person. In each of 145 photos of
-people, the mean is at least 0.85 on one region; in 27 of 100 photos of ECSSD, it is lower than
-`MIN_PERSON` on all regions."""
+"""If the map's mean is lower than this on each of its regions, the photo shows no person. In each
+of 145 photos of people, the mean is at least 0.85 on one region; in 27 of 100 photos of ECSSD, the
+mean is lower than `MIN_PERSON` on each region."""
 MIN_SALIENT = 0.3
-"""The least share of a person that is salient; persons with less are in the background."""
+"""A person counts as a subject if at least this share of the person is salient; other persons are
+in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 """The map of people decides undecided regions only if its mean on the persons is at least
 `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
-"""The share of a portrait that is salient. With a smaller share, the subject is something else.
-With a larger share, only the outlines differ, and the saliency map's outline is better."""
+"""A person can be a portrait if the salient share of the person is in this range. With a smaller
+share, the subject is not the person. With a larger share, the two maps differ only at the outline,
+and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
-"""The least share of the picture's lower border that a portrait covers."""
+"""The smallest share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""The least mean of the people's map on a portrait. The mean is measured in the photo and in the
-mirrored photo, and the lower value counts. For a camel in front of a pyramid, it is 0.41."""
+"""The smallest mean of the people's map on a portrait. At each pixel, the lower of two values
+counts: for the photo and for the mirrored photo. On a camel in front of a pyramid, the mean is
+0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
@@ -55,12 +58,12 @@ def find_people(people: AlphaF32) -> list[Mask]:
 
 
 def has_person(people: AlphaF32) -> bool:
-    """Return whether a region of the map has a high enough mean."""
+    """Return whether the map's mean is at least `MIN_PERSON` on one of its regions."""
     return any(people[each].mean() >= MIN_PERSON for each in find_people(people))
 
 
 def keep_people(people: AlphaF32) -> AlphaF32:
-    """Remove the regions that are too small for a person from the map."""
+    """Return the map without the regions that are too small for a person."""
     kept = np.any([*find_people(people), people <= HALF], axis=0)
     return np.where(kept, people, np.float32(0))
 
@@ -68,8 +71,8 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
     """Return the saliency map, completed by the people's map, and without undecided regions.
 
-    All maps are (h, w), 0..1. `mirrored` returns the people's map of the mirrored photo; it is
-    called only for portraits.
+    All maps are (h, w), 0..1. `mirrored` returns the people's map of the mirrored photo, mirrored
+    back; it is called only for portraits.
     """
     has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
     if not has_portrait and not find_wide_undecided(saliency).any():
@@ -106,7 +109,7 @@ def _is_portrait(person: Mask, salient: Mask, people: AlphaF32) -> bool:
 def _complete(
     saliency: AlphaF32, people: AlphaF32, mirrored: AlphaF32, portraits: list[Mask]
 ) -> AlphaF32:
-    """Add the portraits that are found in both the photo and the mirrored photo."""
+    """Return the saliency map with each portrait that is also found in the mirrored photo."""
     both = np.minimum(people, mirrored)
     for person in portraits:
         if both[person].mean() >= PORTRAIT_CERTAINTY:

@@ -1,8 +1,9 @@
 """Refine the matte at hair and edges: use closed-form matting where the network is uncertain.
 
-The trimap comes from the network's map. The alpha of unknown pixels is solved on a coarse grid
-(`closed_form`). After that, each window has a linear function from colour to alpha, which is also
-applied on a grid twice as fine, as in K. He, J. Sun, "Fast Guided Filter", 2015.
+The network's map is divided into subject, background and unknown pixels. The alpha of the unknown
+pixels is solved on a coarse grid (`closed_form`). Each window then has a linear function from
+colour to alpha. This function is also applied on a grid that is twice as fine, as in K. He, J. Sun,
+"Fast Guided Filter", 2015.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ FINE_SIDE_PX = 640
 GRID_FACTOR = 2
 """The coarse grid is smaller than the fine grid by this factor."""
 CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
-"""Levels of the network's map, 0..255: up to the first, a pixel is certainly background; from the
-second on, it is certainly subject (5 and 95 %)."""
+"""Levels of the network's map, 0..255 (5 and 95 %). A pixel is certainly background up to
+`CERTAIN_BACKGROUND`, and certainly subject from `CERTAIN_SUBJECT` on."""
 
 
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
-    """Return the refined matte of a photo, with a longer side of `FINE_SIDE_PX`.
+    """Return the refined matte of a photo; its longer side is `FINE_SIDE_PX`.
 
-    `matte` is the network's map stretched to 0..255, of any size; `photo` is (H, W, 3), and can
-    be a downscaled copy. Where the map is certain, the result is 0 or 255, and no region that is
-    wider than an edge is half transparent.
+    `matte` is the network's map stretched to 0..255, of any size. `photo` is (H, W, 3), and can
+    be a downscaled copy. Where the map is certain, the result is 0 or 255. No region of the result
+    that is wider than an edge is half transparent.
     """
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)
@@ -68,7 +69,7 @@ def find_unknown(matte: AlphaU8) -> Mask:
 
 
 def dilate(mask: Mask) -> Mask:
-    """Add the eight neighbours of every pixel in the mask."""
+    """Return the mask with the eight neighbours of each of its pixels."""
     tall = mask.copy()
     tall[1:] |= mask[:-1]
     tall[:-1] |= mask[1:]
@@ -79,7 +80,7 @@ def dilate(mask: Mask) -> Mask:
 
 
 def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
-    """Compute alpha on the fine grid: the windows' linear functions of the fine photo's colours."""
+    """Return alpha on the fine grid: apply the windows' linear functions to the fine colours."""
     shape = fine.shape[0], fine.shape[1]
     slopes, offsets, band = average_fits(alpha, windows)
     values = upscale_by(offsets, GRID_FACTOR, shape)

@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from blur.imaging.matting.models import ModelSpec
 
 EPSILON = 1e-6
-"""rembg's guard against division by zero for a black image."""
+"""The smallest divisor for the colours of an image: it prevents a division by zero for a black
+image, and rembg uses the same value."""
 MAX_SIDE_PX = 1 << 20
-"""Sides longer than this are resized to it first: Pillow cannot resize from more than 44 million
-pixels."""
+"""A longer side is first resized to this length: Pillow cannot resize from a side of more than 44
+million pixels."""
 
 
 PEOPLE_MISSING = (
     "The network for people does not exist in {}. Photos of people will have more mistakes, and"
     " subject=person is not supported. Run `make model` to create it."
 )
-"""The warning for a folder without this network."""
+"""The warning if the folder of models does not have the network for people."""
 FACES_MISSING = (
     "The network for faces does not exist in {}. X-Type will be 'other' for all photos. Run"
     " `make model` to create it."
 )
-"""The warning for a folder without this network."""
+"""The warning if the folder of models does not have the network for faces."""
 
 
 class ModelError(RuntimeError):
@@ -78,9 +79,9 @@ class Model:
         return self.spec.side_px
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the raw map, approximately 0..1, not stretched: of the subject, (side, side).
+        """Return the raw map of the subject, (side, side): approximately 0..1, not stretched.
 
-        The network for faces returns scores, (side / 4, side / 4).
+        The network for faces returns a map of scores instead, (side / 4, side / 4).
         """
         prepare = to_tensor if self.spec.like_rembg else to_unit_tensor
         tensor = prepare(photo, self.spec)
@@ -91,7 +92,7 @@ class Model:
 
 
 def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
-    """Load `spec.file` from `folder`; `threads` of at least 1 run one inference.
+    """Load `spec.file` from `folder`; each inference uses this number of `threads`, at least 1.
 
     Raises:
         ModelMissingError: the file does not exist.
@@ -117,7 +118,7 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
 
 
 def open_people_model(folder: Path, *, threads: int) -> Model | None:
-    """Load the network for people from `folder`, if its file exists: it is optional.
+    """Load the network for people from `folder`; return None if its file does not exist.
 
     Raises:
         ModelDamagedError: the file cannot be loaded.
@@ -132,7 +133,7 @@ def has_faces_model(folder: Path) -> bool:
 
 
 def open_faces_model(folder: Path, *, threads: int) -> Model | None:
-    """Load the network for faces from `folder`, if its file exists: it is optional.
+    """Load the network for faces from `folder`; return None if its file does not exist.
 
     Raises:
         ModelDamagedError: the file cannot be loaded.
@@ -160,7 +161,10 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
 
 
 def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
-    """Return the photo, (1, 3, side, side): colours 0..1, minus mean, divided by deviation."""
+    """Return the photo, (1, 3, side, side), with colours scaled to 0..1 and then standardised.
+
+    Standardised means: minus `spec.mean`, and divided by `spec.std`.
+    """
     height, width = photo.shape[:2]
     shape = (spec.side_px, spec.side_px)
     small = upscale(resize(photo, (min(height, shape[0]), min(width, shape[1]))), shape)

@@ -1,8 +1,8 @@
 """Resolve wide half-transparent regions, which are errors: hair and blurred edges are narrow.
 
 An uncertain network leaves whole persons or objects half transparent. If a region of undecided
-pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region far
-from all opaque pixels is removed, such as an arm that the network almost misses.
+pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region that is
+far from all opaque pixels, such as an arm that the network almost misses, is removed.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 TRANSPARENT, OPAQUE = 0.1, 0.9
-"""Alphas strictly between these are undecided."""
+"""A pixel is undecided if its alpha is strictly between these two values."""
 EDGE = 1 / 40
-"""The radius of the largest disc that fits into an edge, as a share of the longer side. The widest
-fur in four photos of AM-2k has 0.022."""
+"""The radius of the largest disc that fits into an edge, as a share of the map's longer side. For
+the widest fur in four photos of AM-2k, it is 0.022."""
 HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
 FAINT = 0.3
-"""The highest mean of a faint region."""
+"""A region is faint if its mean is lower than this."""
 LOOSE, FAR = 0.03, 0.06
-"""Distances from opaque pixels, as shares of the longer side. Hair and soft edges reach to `LOOSE`.
-A faint region farther away is removed if a part of it is farther than `FAR`. For 145 photos of
-people and 100 of ECSSD, this reduced the error of 141 maps and increased the error of 22."""
+"""Distances from the nearest opaque pixel, as shares of the map's longer side. Hair and soft edges
+are nearer than `LOOSE`. A faint region that is farther away is removed if a part of the region is
+farther than `FAR`. In 145 photos of people and 100 of ECSSD, the removal reduced the error of 141
+maps and increased the error of 22."""
 SLOPE = 0.22
-"""The least standard deviation of a slope from opaque to transparent, such as the edge of a subject
-that is out of focus. An even slope has 0.23, and an error has less."""
+"""A region is a slope from opaque to transparent if its alpha has at least this standard deviation.
+A slope is not an error: it can be the edge of a subject that is out of focus. An even slope has
+0.23, and an error has less."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
 """The weights of the people's map at pixels that show a person, and at all other pixels; the
 saliency map has the weight 1. The people's map also shows things that are not persons, but rarely
@@ -58,10 +60,11 @@ def find_wide_undecided(alpha: AlphaF32) -> Mask:
 
 
 def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
-    """Make each wide undecided region all 0 or all 1, by its mean; a slope is cut in the middle.
+    """Return the map with only 0 and 1 in wide undecided regions.
 
-    With a map of `people`, (h, w), a region is first divided at the persons' outline, and the map
-    counts in the means.
+    All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
+    middle. With a map of `people`, (h, w), a region is first divided at the persons' outline, and
+    the means are those of both maps.
     """
     wide = find_wide_undecided(alpha)
     if not wide.any():
@@ -101,7 +104,10 @@ def remove_faint(alpha: AlphaF32) -> AlphaF32:
 
 
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
-    """Return which pixels become opaque, by their values and the numbers of their regions, (n,)."""
+    """Return which pixels become opaque, (n,).
+
+    `votes` are the values of the pixels, and `regions` the numbers of their regions.
+    """
     counts = np.maximum(np.bincount(regions), 1)
     means = np.bincount(regions, votes) / counts
     variances = np.bincount(regions, np.square(votes)) / counts - means**2
@@ -110,6 +116,6 @@ def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
 
 
 def _distance(mask: Mask) -> NDArray[np.float32]:
-    """Return each pixel's distance to the nearest pixel outside the mask."""
+    """Return the distance of each pixel to the nearest pixel outside the mask."""
     distance: NDArray[np.float32] = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     return distance

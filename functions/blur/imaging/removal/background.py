@@ -39,7 +39,7 @@ class Picture(NamedTuple):
 
 
 def read_background(options: RemovalOptions, side_px: int, max_pixels: int) -> Background | None:
-    """Return the colour or the decoded image of a background, or None without one.
+    """Return the colour or the decoded image in the options; None if they have no background.
 
     The image has enough pixels for results whose sides have at most `side_px`.
 
@@ -53,7 +53,7 @@ def read_background(options: RemovalOptions, side_px: int, max_pixels: int) -> B
 
 
 def draw_background(background: Background, shape: Shape, icc_profile: bytes | None) -> Picture:
-    """Return the background with this (height, width) and colour profile."""
+    """Return the background with this shape, (height, width), and colour profile."""
     if isinstance(background, Photo):
         return draw_image(background, shape, icc_profile)
     return fill_colour(background, shape, icc_profile)
@@ -69,7 +69,7 @@ def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Pictur
 
 
 def read_image(data: bytes, side_px: int, max_pixels: int) -> Photo:
-    """Return a file's image, with enough pixels for results with sides of `side_px`.
+    """Return a file's image, with enough pixels for results whose sides have at most `side_px`.
 
     Raises:
         InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
@@ -88,7 +88,7 @@ def read_image(data: bytes, side_px: int, max_pixels: int) -> Photo:
 
 
 def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture:
-    """Return the image cropped around its centre, in another size and colour profile."""
+    """Return the image, cropped around its centre, with this shape and colour profile."""
     picture = cover(image, shape)
     return picture._replace(
         colours=convert_profile(picture.colours, image.icc_profile, icc_profile)
@@ -96,7 +96,7 @@ def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture
 
 
 def cover(image: Photo, shape: Shape) -> Picture:
-    """Return an image's largest centred part with the aspect of a shape, resized to the shape."""
+    """Return the largest centred part of an image with the aspect of `shape`, in this shape."""
     height, width = image.pixels.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     rows = max(1, min(height, round(shape[0] * scale)))
@@ -111,7 +111,7 @@ def cover(image: Photo, shape: Shape) -> Picture:
 
 
 def put_behind(subject: Picture, background: Picture) -> Picture:
-    """Composite a subject over a background of its size.
+    """Composite a subject over a background of the same size.
 
     Where the subject is opaque, the result has exactly the subject's pixel; where the subject is
     transparent, exactly the background's pixel (T. Porter, T. Duff, "Compositing digital images",

@@ -1,4 +1,4 @@
-"""Where the subject is in the result: size, crop, margins, scale and position.
+"""Compute where the subject is in the result, from size, crop, margins, scale and position.
 
 The frame is the whole photo, or with `crop` the subject and its margins. The subject is scaled and
 placed in the frame. The result is the frame, made smaller if the size or the format requires it.
@@ -28,7 +28,7 @@ class Limit:
     side_px: int
 
     def fit(self, shape: tuple[float, float]) -> Shape:
-        """Return the (height, width), made smaller if necessary, with the same aspect."""
+        """Return `shape`, (height, width), made smaller with the same aspect if it is too large."""
         height, width = shape
         scale = min(
             1.0, math.sqrt(self.pixels / (height * width)), self.side_px / max(height, width)
@@ -61,12 +61,12 @@ class Layout(NamedTuple):
 
 
 def keeps_frame(options: RemovalOptions) -> bool:
-    """Return whether the result is the whole photo, independent of the subject."""
+    """Return whether the frame is the whole photo and the subject keeps its size and place."""
     return not options.crop and options.scale is None and options.position in {None, "original"}
 
 
 def whole(shape: Shape, full_shape: Shape, limit: Limit) -> Layout:
-    """Return the layout of a whole photo of `full_shape` that was decoded to `shape`."""
+    """Return the layout of a whole photo that has `full_shape` and was decoded to `shape`."""
     frame = limit.fit(full_shape)
     frame = min(frame[0], shape[0]), min(frame[1], shape[1])
     return Layout(frame, Box(slice(0, shape[0]), slice(0, shape[1])), frame, 0, 0)
@@ -99,7 +99,7 @@ class Framing(NamedTuple):
 
 
 def frame_subject(options: RemovalOptions, shape: Shape, subject: Box) -> Framing:
-    """Return the frame for a subject in a photo, (height, width)."""
+    """Return the frame for a subject in a photo; `shape` is the (height, width) of the photo."""
     rows, columns = subject.shape
     if options.crop:
         margins = options.crop_margin

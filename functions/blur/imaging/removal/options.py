@@ -29,7 +29,8 @@ PREVIEW_SIZES = frozenset(
 SCALES = (0.1, 1.0)
 """The smallest and the largest `scale`."""
 MAX_MARGIN_PERCENT, MAX_MARGIN_PX = 50, 500
-"""The largest `crop_margin` of a side: in percent of the subject's side, or in pixels."""
+"""The largest `crop_margin` of one side, in percent of the subject's height or width, or in
+pixels."""
 
 OUTPUTS = ("auto", "png", "jpg", "webp", "zip")
 """The values of `format`. `auto` is PNG if a pixel of the result is transparent, else JPEG."""
@@ -37,18 +38,18 @@ CHANNELS = ("rgba", "alpha")
 """The values of `channels`: the subject, or its matte as a grey image."""
 
 Rgba: TypeAlias = tuple[int, int, int, int]
-"""A straight colour in sRGB, each 0..255."""
+"""Red, green, blue and alpha of a straight colour in sRGB, each 0..255."""
 Position: TypeAlias = tuple[float, float] | Literal["original"]
-"""The subject's position in the frame: shares of the free width and height, 0..1, where 0 is left
-and top; or `original` for the position in the photo."""
+"""The subject's position in the frame. Two numbers, 0..1, are shares of the free width and height;
+0 is the left or upper border. `original` is the position in the photo."""
 CENTER = (0.5, 0.5)
 
 
 class Margins(NamedTuple):
     """The space around a cropped subject.
 
-    Percentages are of the subject's height (top, bottom) or width (right, left). Pixels count in
-    the upright photo, so that a preview shows the same part as the full size.
+    Percentages are of the subject's height (top, bottom) or width (right, left). Pixels are those
+    of the upright photo, so that a preview shows the same part of the photo as the full size.
     """
 
     top: Length
@@ -63,10 +64,11 @@ NO_MARGINS = Margins(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalOptions:
-    """The fields of a background removal without the photo. Values are already checked."""
+    """The fields of a background removal, except the photo. Their values are already checked."""
 
     max_megapixels: float = SIZES["preview"]
-    """The maximum size; one of `SIZES`. Smaller results are not enlarged."""
+    """The maximum size of the result, one of the values of `SIZES`. A smaller result is not
+    enlarged."""
     roi: Roi | None = None
     """The region in which the subject is searched for; None means the whole photo."""
     crop: bool = False
@@ -74,7 +76,8 @@ class RemovalOptions:
     crop_margin: Margins = NO_MARGINS
     """Used with `crop` only."""
     scale: float | None = None
-    """The size of the subject as a share of the frame, 0.1..1; None keeps its size."""
+    """The size of the subject as a share of the frame, 0.1..1. With None, the subject keeps its
+    size."""
     position: Position | None = None
     """None means the centre if there is a `scale`, and otherwise the original position."""
     channels: str = "rgba"

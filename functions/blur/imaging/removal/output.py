@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MEGAPIXEL = 1_000_000
 PNG_TYPE = OUTPUT_FORMATS["png"].content_type
 MAX_PNG_MEGAPIXELS = 10
-"""remove.bg's limit for PNG."""
+"""The largest PNG. remove.bg has the same limit."""
 
 Encoding: TypeAlias = Callable[[], EncodedImage]
 
@@ -56,7 +56,10 @@ class Result(NamedTuple):
 
 
 def guess_output(options: RemovalOptions) -> str:
-    """Return the format; for `auto` the probable one: JPEG with a background, else PNG."""
+    """Return the requested format; for `auto`, JPEG with an opaque background, else PNG.
+
+    A background image counts as opaque, because the image is not decoded yet.
+    """
     if options.output != "auto":
         return options.output
     if options.channels == "alpha":
@@ -90,9 +93,9 @@ def encode_result(
 ) -> EncodedImage:
     """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
-    If the file is larger, it is compressed further without loss. If a PNG is still too large and
-    `may_change_format` is true, WebP and ZIP are tried: each only if the client `accepts` its media
-    type, and if the format allows the sides of the image.
+    If the file is too large, the same pixels are compressed further. If a PNG is still too large
+    and `may_change_format` is true, WebP and ZIP are tried. Each of the two is tried only if
+    `accepts` returns true for its media type, and if the format allows the sides of the image.
 
     Raises:
         ResultTooLargeError: no file is small enough.
@@ -119,7 +122,7 @@ def encode_result(
 
 
 def _attempts(result: Result, output: str) -> Iterator[Encoding]:
-    """Yield ways to encode the same pixels, from fast to small."""
+    """Yield functions that encode the result: a faster one first, one for a smaller file last."""
     if output == "zip":
         yield partial(_encode_zip, result)
     elif result.is_matte:
@@ -167,4 +170,4 @@ _MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
     "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
     "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
 }
-"""Encoders for a grey image, (H, W). WebP has no grey, but is lossless here."""
+"""Encoders for a grey image, (H, W). WebP has no grey mode; it encodes the image without loss."""

@@ -63,7 +63,7 @@ class RemovedBackground(NamedTuple):
     """A picture or, with the format `zip`, an archive of two pictures."""
     size: tuple[int, int]
     max_size: tuple[int, int]
-    """The size of the result with size=full, or with size=50MP if that was requested."""
+    """The size of the result with size=full, or with size=50MP if 50MP was requested."""
     foreground: Foreground
     subject_type: SubjectType
     photo_pixels: int = 0
@@ -89,8 +89,8 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     and `faces` recognise persons; without one of them, each subject is "other". `max_pixels` limits
     the photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
     called with the name of each step before the step begins; it can raise an exception to stop
-    the work. `max_bytes` limits the file; if it is larger, and the format is `auto`, it can become
-    WebP or ZIP if `accepts` returns true for their media type.
+    the work. `max_bytes` limits the size of the file. If the format is `auto` and a PNG is too
+    large, the file is a WebP or a ZIP archive, if `accepts` returns true for the media type.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -156,7 +156,7 @@ def _render(
     options: RemovalOptions,
     output: str,
 ) -> _Rendering:
-    """Draw the subject and the background in the size for a format."""
+    """Draw the subject and the background, within the size limit of the format `output`."""
     limit = largest(output, options.max_megapixels)
     no_limit = largest(output, max(options.max_megapixels, SIZES["full"]))
     if keeps_frame(options):
@@ -191,9 +191,9 @@ def _require(bounds: Box | None) -> Box:
 def _read_background(
     options: RemovalOptions, photo: Photo, limit: Limit, max_pixels: int
 ) -> Background | None:
-    """Return the background, if the result shows it.
+    """Return the background; None if the result does not show one.
 
-    The image is decoded before the networks run, because its file can be damaged.
+    A background image is decoded before the networks run, because its file can be damaged.
     """
     if options.channels == "alpha":
         return None
@@ -207,7 +207,7 @@ def _read_background(
 def _decode(
     data: bytes, options: RemovalOptions, limit: Limit, matting: Matting, max_pixels: int
 ) -> Photo:
-    """Decode the photo in the smallest size that is enough for the result."""
+    """Decode the photo, and downscale it to the smallest size that is enough for the result."""
 
     def reduction(size: tuple[int, int]) -> int:
         if not keeps_frame(options) or options.roi is not None:

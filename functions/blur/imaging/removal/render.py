@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tuple[RgbU8, AlphaU8]:
     """Return the subject in its frame as straight colour, (H, W, 3), and alpha, (H, W).
 
-    `matte` is the photo's matte, (height, width). If it is None, the matte is computed in the size
-    of the result, which is possible only if the layout shows the whole photo. Without scaling,
-    opaque pixels are exactly the photo's.
+    `matte` is the photo's matte, (height, width). It can be None if the layout shows the whole
+    photo: then the matte is computed in the size of the result. Without scaling, the result has
+    exactly the photo's colours in opaque pixels.
     """
     scene = _scene(found, layout, matte)
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)
@@ -40,13 +40,13 @@ def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tupl
 
 
 def find_bounds(alpha: AlphaU8) -> Box | None:
-    """Return the smallest box with all pixels above 0, or None if there are none."""
+    """Return the smallest box that contains all pixels above 0, or None without such pixels."""
     left, top, width, height = cv2.boundingRect(alpha)
     return Box(slice(top, top + height), slice(left, left + width)) if width else None
 
 
 def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene:
-    """Return the scene for the visible part of the photo, in its size in the result."""
+    """Return the scene for the visible part of the photo, in the size that the result shows."""
     if matte is None:
         alpha = None if found.alpha is None else rescale(found.alpha, layout.shape)
         photo = rescale(found.photo, layout.shape)
@@ -56,7 +56,7 @@ def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene
 
 
 def _put_around(colours: RgbU8, layout: Layout, framed: RgbU8) -> None:
-    """Put colours into a frame, and continue the colours at their border, for at most `REACH_PX`.
+    """Put colours into a frame, and continue their border colours for at most `REACH_PX` pixels.
 
     Viewers that interpolate straight colour then show no fringe.
     """

@@ -1,8 +1,9 @@
 """Name the kind of subject that the networks can recognise: a person, or something else.
 
-The network for people also confirms animals, flowers and statues, with the same certainty, and the
-network for faces finds faces in patterns. But if both confirm a person, the result is rarely wrong.
-The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
+The network for people also confirms animals, flowers and statues, with the same certainty as
+persons. The network for faces also finds faces in patterns. But if both networks confirm a person,
+the result is rarely wrong. The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of
+AM-2k: docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 SubjectType = Literal["person", "other"]
 MIN_CONFIRMED = 0.75
-"""The least share of the subject that the network for people must confirm."""
+"""A subject can be a person if the network for people confirms at least this share of it."""
 MIN_FACE = 0.5
-"""The least score of a face on the subject; MediaPipe has the same default."""
+"""The minimum score of a face on the subject; MediaPipe has the same default."""
 MARGIN = 0.3
 """The share by which the square around the subject is larger than the subject's longer side."""
 HALF = 0.5
@@ -48,7 +49,7 @@ def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -
 def confirmed_share(maps: SubjectMaps) -> float:
     """Return the share of the subject that the network for people confirms, 0..1.
 
-    Each pixel of the subject counts with its weight.
+    Each pixel of the subject is weighted with its value in the map of the subject.
     """
     if maps.people is None:
         return 0.0
@@ -60,8 +61,8 @@ def confirmed_share(maps: SubjectMaps) -> float:
 def face_score(subject: Mask, photo: RgbU8, faces: Predictor) -> float:
     """Return the highest score of a face on the subject, 0..1.
 
-    The `subject`, (h, w), is not empty; it is a mask of the photo, (H, W, 3). The network sees a
-    square around the subject, because it misses small faces, and faces whose aspect is not kept.
+    `subject`, (h, w), is a mask of the photo, (H, W, 3), and is not empty. The network gets a
+    square around the subject, because it misses small faces and stretched faces.
     """
     shape = photo.shape[0], photo.shape[1]
     box = square_around(subject, shape)
@@ -71,9 +72,9 @@ def face_score(subject: Mask, photo: RgbU8, faces: Predictor) -> float:
 
 
 def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
-    """Return a square around a subject, (h, w), that is not empty, in a photo of (height, width).
+    """Return a square around a subject; the square is cut at the photo's borders.
 
-    The square is cut at the photo's borders.
+    `subject`, (h, w), is a mask that is not empty; `shape` is the photo's (height, width).
     """
     spans = []
     for axis, side_px in enumerate(shape):
@@ -89,7 +90,10 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 
 
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
-    """Return the pixels of a map's side that are nearest to the centres of cells in a span."""
+    """Return the rows or columns of a mask that are nearest to the centres of cells.
+
+    `span` of a photo's side, `side_px` long, is divided into `cells`; the mask's side has `pixels`.
+    """
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)
     return nearest
