@@ -22,14 +22,14 @@ SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
 )
-"""Path prefixes. The files below each prefix share servers, so one process runs their tests."""
+"""Path prefixes. Files with the same prefix share servers, so one process runs all their tests."""
 SEPARATE = (
     "tests/browser/test_page_jobs",
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
 )
-"""Files with slow tests that share no server. These tests start first, each in any process."""
+"""Files with slow tests that share no server. They start before all other tests, in any process."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
@@ -53,7 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeSche
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest tests first."""
+    """Move the tests of `SEPARATE` to the start of the run, because they take longest."""
     items.sort(key=lambda item: not item.nodeid.startswith(SEPARATE))
 
 

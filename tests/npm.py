@@ -27,10 +27,10 @@ class Package:
     """The hash of the archive, in base64 as in npm's lock files."""
 
     def unpack(self, folder: Path) -> Path:
-        """Fetch the package into an empty folder and return the folder of its content.
+        """Fetch and unpack the package in an empty folder; return the folder with its files.
 
         Raises:
-            RuntimeError: npm cannot fetch the package, or its archive has another hash.
+            RuntimeError: npm cannot fetch the package, or `sha512` is not the archive's hash.
 
         """
         archive = self._fetched(folder)

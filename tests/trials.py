@@ -1,4 +1,4 @@
-"""The results of trials: the fault or attack, its size, and the outcome.
+"""Records the result of each trial: the fault or attack, its size, and the outcome.
 
 `make reliability` runs every trial at a small size and stores nothing. `make reliability
 TRIALS=full` runs them at full size and stores each result; docs/results.py then writes
@@ -14,7 +14,7 @@ from typing import TypeVar
 from docs.results import Trial, store
 
 FULL = os.environ.get("TRIALS") == "full"
-"""Whether this run is at full size, `make reliability TRIALS=full`."""
+"""Whether the trials run at full size, as with `make reliability TRIALS=full`."""
 
 Size = TypeVar("Size")
 

@@ -36,7 +36,7 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""After this time a pipeline counts as stuck, because the client reads no response."""
+"""After this time the attack of a client that reads no response counts as running."""
 PIPELINE_PATH = "/sample.jpg"
 
 

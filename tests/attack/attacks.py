@@ -38,14 +38,14 @@ SIDE_PX = 7000
 
 @cache
 def many_scans() -> bytes:
-    """Return a JPEG of 300 kB with 100 scans; each makes the decoder process the whole image."""
+    """Return a JPEG of 300 kB. In each of 100 scans, the decoder processes the whole image."""
     flat = saved(Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200)), "JPEG", progressive=True)
     return flat[:-2] + SCAN * (SCANS - SCANS_OF_PILLOW) + flat[-2:]
 
 
 @cache
 def noise(width_px: int, height_px: int) -> bytes:
-    """Return a small JPEG file. Its result is large if it is a PNG and the radius is 1."""
+    """Return a small JPEG file that gives a large result as PNG with a radius of 1."""
     chance = np.random.default_rng(7)
     pixels = chance.integers(0, 256, (height_px, width_px, 3), np.uint8)
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(width_px, height_px))))
@@ -62,7 +62,7 @@ def form(photo: bytes, **fields: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Issues keys; `customer` and `unlimited_key` have a very high rate limit."""
+    """Issues each kind of key once; `customer` and `unlimited_key` have a very high rate limit."""
 
     env: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)

@@ -23,12 +23,12 @@ Make = Callable[[], bytes]
 CORPUS: Path = ROOT / "tests" / "attack" / "corpus" / "images"
 GIGABYTE = 10**9
 LARGE = 7000
-"""The side of a square that is just within the limit on pixels, so that it is decoded."""
+"""The side of a square with slightly fewer pixels than the limit, so that it is decoded."""
 
 
 @cache
 def plain(file_format: str) -> bytes:
-    """Return a uniform square of `SIDE_PX`; only its header is used."""
+    """Return a uniform square image with a side of `SIDE_PX` in this format."""
     picture = Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200))
     return saved(picture.convert("P") if file_format == "GIF" else picture, file_format)
 
@@ -72,7 +72,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def nested_tiff() -> bytes:
-    """Return a TIFF whose directory refers to itself, as the next and as the EXIF directory."""
+    """Return a TIFF whose directory refers to itself as next, EXIF and child directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -95,7 +95,7 @@ def tile_tiff() -> bytes:
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """Return a large TIFF of 16 bits in planes, whose strips all use the same bytes in the file."""
+    """Return a large TIFF with 16 bits in planes; all strips use the same bytes of the file."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(
@@ -203,7 +203,9 @@ HEAVY: dict[str, Make] = {
     "jpeg of 7,000 x 7,000 in 20 scans": partial(scanned, LARGE, 20),
     "png of 7,000 x 7,000, one bit a pixel": lambda: png((LARGE, LARGE), depth=1, colour=0),
     "png of 7,000 x 7,000, 16 bits and alpha": lambda: png((LARGE, LARGE), depth=16, colour=6),
-    "png of 7,000 x 7,000 with a key": lambda: png((LARGE, LARGE), png_chunk(b"tRNS", bytes(6))),
+    "png of 7,000 x 7,000 with a transparent colour": lambda: png(
+        (LARGE, LARGE), png_chunk(b"tRNS", bytes(6))
+    ),
     "tiff of 7,000 x 7,000, floating point": float_tiff,
     "png of 1 x 49,000,000": lambda: png((1, 49_000_000)),
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),

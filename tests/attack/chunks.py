@@ -87,7 +87,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def zipped(name: bytes, content: bytes) -> bytes:
-    """Return a ZIP archive of one stored file; readers search a ZIP from its end."""
+    """Return a ZIP archive of one uncompressed file; other data can be before the archive."""
     crc = zlib.crc32(content)
     common = struct.pack("<HHHHIIIHH", 20, 0, 0, 0, crc, len(content), len(content), len(name), 0)
     local = b"PK\3\4" + common + name + content

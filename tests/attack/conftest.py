@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Target:
-    """Return the handler that all tests of a file attack."""
+    """Return one handler, which all tests of a module attack."""
     return Target(tmp_path_factory.mktemp("target"), model_dir)
 
 

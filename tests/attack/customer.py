@@ -1,4 +1,4 @@
-"""A customer who uses the service normally, and measures its responses."""
+"""A customer who uses the service normally, and measures the responses of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The speed and the refusals that a customer got in a period."""
+    """The throughput, the slowest response of /health and the refusals in a period."""
 
     photos_per_s: float
     slowest_health_s: float
@@ -70,9 +70,9 @@ class Customer:
                 time.sleep(RETRY_PAUSE_S)
 
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
-        """Send photos for some time, and request /health in the same time.
+        """Send photos for `window_s`, and request /health in parallel.
 
-        Continue until `least_photos` results have arrived, but at most `LONGEST` times as long.
+        Continue until `least_photos` results have arrived, but at most `LONGEST` times `window_s`.
         """
         done, refusals = 0, 0
         with requests.Session() as session, self._health_watched() as waits_s:

@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers: about half of the mutants differ only in these."""
+"""The size of a file's headers: about half of the mutants differ only in these bytes."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),

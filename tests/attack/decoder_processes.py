@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 PROCESSES = 2
 TIMEOUT_S = 120
-"""A process that does not respond within this time is killed; a file needs much less."""
+"""A process that does not respond within this time is killed; most files need much less time."""
 ADDRESS_SPACE_BYTES = 12 << 30
 """The address space of each process: larger allocations fail."""
 LIMIT_S = 10
 """The maximum CPU time for one file, summed over all threads of the process."""
 LIMIT_MB = 1769
-"""The limit of resident memory: the smallest Lambda of docs/operations.md."""
+"""The limit of resident memory: that of the smallest Lambda function in docs/operations.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Results:
 
 
 class DecoderProcess:
-    """A process, which is replaced if it crashes or does not respond, and the pipe to it."""
+    """Sends files to a process, and replaces it if it crashes or does not respond."""
 
     def __init__(self, model_dir: Path) -> None:
         """Start the first process."""
@@ -95,7 +95,7 @@ class DecoderProcess:
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()
         theirs.close()
-        self._pipe.recv()  # wait until it is ready, so that its start is not measured
+        self._pipe.recv()  # wait until the process is ready, so that its start is not measured
 
     def result_of(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
         """Decode one file; with `fields`, send it through the whole service instead."""
@@ -174,6 +174,6 @@ def _decoded(image: bytes) -> str:
 
 
 def peak_mb() -> int:
-    """Return the peak memory of this process in MB; getrusage would include its parent's."""
+    """Return the peak memory of this process in MB; getrusage would include the parent process."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) // 1000

@@ -1,4 +1,4 @@
-"""Small files with JPEGs of many scans, which a decoder processes one after the other."""
+"""Small files that contain a JPEG with many scans: a decoder processes scan after scan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def scans() -> bytes:
 
 
 def scanned(side: int, scans: int) -> bytes:
-    """Return a progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
+    """Return a progressive JPEG with short scans; each visits every block and adds nothing.
 
     The first scan has the DC coefficients, one bit each. Each of the other scans has a single
     frequency of one component, coded as runs of 32,767 blocks without a coefficient.

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = b"$KEY"
-"""A placeholder for a valid key, because a fuzzer does not find its checksum by chance."""
+"""A placeholder for a valid key, because a fuzzer does not find a valid checksum by chance."""
 LIMIT_S = 1.0
 """The limit of CPU time for a request without a complete image."""
 FACTOR = 8
-"""A request can use this many times the size of its event's body, plus `FREE_BYTES`."""
+"""A request can use this many times the size of the event's body as memory, plus `FREE_BYTES`."""
 FREE_BYTES = 4_000_000
 """Memory that any request can use; it includes modules and tables that are loaded once."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:
-    """Read the event of a stored request."""
+    """Convert a stored request to an event."""
     head, _, body = written.partition(b"\n\n")
     first, *lines = head.replace(KEY, make.FUNDED.encode()).split(b"\n")
     method, _, path = first.decode("latin-1").partition(" ")

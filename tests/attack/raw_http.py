@@ -25,7 +25,7 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Return the documented error; fail if the body is not one.
+        """Return the documented error; fail if the body has a different structure.
 
         If the server cannot parse the request, it does not know the path. Then the body has the
         error twice: as `error`, and in remove.bg's format as `errors`.
@@ -87,7 +87,7 @@ def head(*lines: str, method: str = "POST", target: str = "/v2/rembg/blur/") -> 
 
 
 class _File:
-    """A socket for `HTTPResponse` that stays open for the next response."""
+    """Replaces a socket, because `HTTPResponse` would close a socket after one response."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         self._stream = stream

@@ -40,7 +40,7 @@ DOCUMENTED = (
 )
 """The errors for a file, a region or a limit; the options themselves are valid."""
 EXAMPLES = size(40, full=400)
-"""The number of examples for each file. 40 are about a thousand calls for all files."""
+"""The number of examples for each file. With 40, all files together need about 1,000 calls."""
 
 
 class CornerPredictor:

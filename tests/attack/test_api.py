@@ -145,7 +145,9 @@ def test_random_headers_get_a_documented_response(
         attacked(target, event | {"headers": None, "multiValueHeaders": many})
 
 
-def test_unusual_paths_reach_no_file_and_no_other_route(target: Target) -> None:
+def test_unusual_paths_reach_no_private_file_and_no_route_except_docs(
+    target: Target,
+) -> None:
     for path in PATHS:
         event = sent(path)
         event["requestContext"]["path"] = path
@@ -165,7 +167,9 @@ def test_unusual_paths_reach_no_file_and_no_other_route(target: Target) -> None:
     )
 
 
-def test_other_methods_get_405_with_the_allowed_methods(target: Target) -> None:
+def test_a_method_that_a_route_does_not_allow_gets_405_with_the_allowed_methods(
+    target: Target,
+) -> None:
     for (path, right), method in product(ROUTES.items(), METHODS):
         answer = target(sent(path, method))
         allowed = ALLOWED[right]

@@ -43,7 +43,7 @@ UNREAD = size(32, full=150)
 UNREAD_S = size(250, full=900)
 MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
-"""The front process uses this much memory for bodies, and the same again for results."""
+"""The front process uses at most this much memory for bodies, and as much again for results."""
 IN_TRANSIT_BYTES = 60_000_000
 """The results in transit from two workers, and memory that the allocator keeps."""
 

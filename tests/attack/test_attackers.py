@@ -1,4 +1,4 @@
-"""One client attacks the server, and a customer with another key still gets its photos."""
+"""While one client attacks the server, a customer with a different key still gets results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""A window ends after this many photos, but lasts at most `customer.LONGEST` times as long."""
+"""A window is extended until this many results arrive, to `customer.LONGEST` times at most."""
 SHARE = 0.5
 """The minimum throughput of the honest customer during an attack, as a share of the usual one."""
 HEALTH_S = 0.5
@@ -75,7 +75,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Ite
 
 @pytest.fixture(scope="module")
 def before() -> list[Service]:
-    """Return the measurements without an attack, the most recent one last."""
+    """Return a list for the measurements without an attack; the last is the most recent one."""
     return []
 
 

@@ -60,7 +60,7 @@ ODD = {
     "an absolute target": (head(CLOSE, method="GET", target="http://x/nowhere"), 404),
     "the target *": (head(CLOSE, method="OPTIONS", target="*"), 404),
     "an unknown method": (head(CLOSE, method="BREW"), 405),
-    "a method in small letters": (head(CLOSE, method="post"), 401),
+    "a method in lower case": (head(CLOSE, method="post"), 401),
     "TRACE": (head(CLOSE, method="TRACE"), 405),
     "CONNECT": (head(CLOSE, method="CONNECT", target="x:443"), 404),
     "a query of 10 kB": (head(CLOSE, target="/v2/rembg/blur/?" + "a=b&" * 2500), 401),

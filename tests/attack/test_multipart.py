@@ -62,7 +62,7 @@ def test_valid_forms_with_any_boundary_and_any_field_names_are_read(
 
 @st.composite
 def odd(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw a form of two valid parts: headers in any case, a random field name, any charset."""
+    """Draw a form of two parts, with a random field name, a charset, and headers in any case."""
     case, charset = draw(CASES), draw(CHARSETS)
     headers = case("Content-Disposition: form-data; ").encode() + b'name="radius"\r\n'
     headers += case(f"Content-Type: text/plain; charset={charset}").encode()

@@ -50,7 +50,7 @@ FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
 Times = dict[str, list[float]]
-"""The microseconds that each rejection took, by the kind of its key."""
+"""The microseconds that each rejection took, by the kind of the rejected key."""
 
 
 @pytest.fixture(params=["SQLite", "DynamoDB Local"])

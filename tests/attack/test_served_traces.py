@@ -58,7 +58,7 @@ def session(tmp_path: Path, model_dir: Path) -> Iterator[Session]:
 
 
 def png() -> bytes:
-    """Return the photo of the upload, in a different format than the photo of other requests."""
+    """Return the photo for uploads, in a different format than the photo that forms contain."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as photo:
         photo.resize((300, 300)).save(buffer, "PNG")

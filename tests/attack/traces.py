@@ -12,10 +12,10 @@ from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 WINDOW = 48
 """The number of bytes in a sample of a photo; so many bytes are not equal by chance."""
 PLACES = 5
-"""The number of samples per photo; the first is at its start, the last at its end."""
+"""The number of samples per photo, from the first bytes of the photo to the last ones."""
 
 BOTH_QUOTES = b"'\""
-"""Python's notation of bytes depends on the quotes in them; a whole photo has both kinds."""
+"""Python's notation of bytes depends on the quotes in the bytes; a whole photo has both kinds."""
 
 Forms = Mapping[str, bytes]
 """The searched values, by names that do not reveal them."""
@@ -43,7 +43,7 @@ def photo_forms(photos: Iterable[bytes]) -> Forms:
 
 
 def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
-    """Return the pairs of a value and an output that contains it, both by their names."""
+    """Return the name of each value that was found, with the name of the output that has it."""
     return {
         (form, where)
         for where, content in written

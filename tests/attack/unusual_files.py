@@ -1,4 +1,4 @@
-"""Pictures with invalid sizes, and EXIF data and profiles with impossible lengths."""
+"""Images of extreme or invalid sizes, and images with impossible EXIF data or profiles."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ABSURD: dict[str, Make] = {
     "heic whose profile claims 4 GB": lambda: _long_box("heic"),
     "avif whose profile claims 4 GB": lambda: _long_box("avif"),
 }
-"""EXIF data and profiles with impossible lengths."""
+"""Images, by name, whose EXIF data or profile states an impossible length."""
 
 
 def sizes() -> Iterator[tuple[str, bytes]]:

@@ -89,7 +89,7 @@ def visit(context: BrowserContext, served: Api) -> Visit:
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}x{screen[1]}")
 def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Iterator[Visit]:
-    """Return the page in a window of each size."""
+    """Open the page in a window of this size; each test runs once for each size."""
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height})
     yield Visit.begun(context, served)
@@ -98,7 +98,7 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
 
 @pytest.fixture(params=WIDTHS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
 def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser context in which the page's policy does not block axe."""
+    """Return a browser context in which the page's security policy does not block axe."""
     width, scheme = request.param
     viewport: Any = {"width": width, "height": 800}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)

@@ -1,4 +1,4 @@
-"""A folder of photos, and its bulk job on the page."""
+"""Functions for tests that process a folder of photos as a bulk job on the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wait_for_end(visit: Visit) -> None:
 
 
 def job_of(visit: Visit, key: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the API's document of the page's job."""
+    """Return the API's document about the job that the page shows."""
     job_id = visit.page.inner_text("#job-id")
     url = f"{visit.api.server.url}/v2/jobs/{job_id}"
     return requests.get(url, headers={"ApiKey": key}, timeout=30).json()

@@ -55,7 +55,7 @@ def test_the_shown_image_is_the_image_in_the_response(visit: Visit) -> None:
     assert not visit.errors
 
 
-def test_the_slider_moves_between_before_and_after(visit: Visit) -> None:
+def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Visit) -> None:
     visit.begin(picture("PNG"))
     visit.page.locator("#radius").fill("4")
     before_only = visit.shown()
@@ -69,7 +69,7 @@ def test_the_slider_moves_between_before_and_after(visit: Visit) -> None:
     visit.page.keyboard.press("End")
     before = visit.shown()
     quarter = before.shape[1] // 4
-    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # without tag or handle
+    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # without tags and handle
     mirrored = np.s_[60 : before.shape[0] // 4, -quarter : -quarter // 2]
     assert np.abs(before - before_only)[corner].mean() < 1
     assert np.abs(before - after)[corner].mean() > 5

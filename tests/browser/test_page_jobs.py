@@ -28,7 +28,7 @@ COUNT_LISTENERS = """() => {
   const sum = (total, [{ aborted }, count]) => total + (aborted ? 0 : count);
   window.listeners = () => [...counts].reduce(sum, 0);
 }"""
-"""Counts the listeners of signals that can still be aborted."""
+"""Counts the listeners of abort signals that are not aborted yet."""
 
 
 def saved(download: Download) -> Path:

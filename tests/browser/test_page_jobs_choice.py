@@ -1,4 +1,4 @@
-"""Choices of files and folders on the page, and whether they become a bulk job."""
+"""Files and folders that are chosen on the page become a bulk job or a list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def without_jobs(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> I
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
-def test_many_photos_become_a_job_and_few_photos_become_a_list(visit: Visit) -> None:
+def test_25_photos_become_a_job_and_24_photos_become_a_list(visit: Visit) -> None:
     visit.page.set_input_files("#file", files(*(f"{number}.jpg" for number in range(24))))
     visit.page.wait_for_selector("#queue:visible")
     assert visit.page.is_hidden("#job")

@@ -48,7 +48,7 @@ def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
     try:
         yield context
     finally:
-        with suppress(Error):  # it was killed
+        with suppress(Error):  # the browser was killed
             context.close()
 
 
@@ -68,7 +68,7 @@ def kill_browser(profile: Path) -> None:
 def complete_folder(
     chromium: Browser, folder: Path, api: ServedApi, *, kill_one: Callable[[], None]
 ) -> Visit:
-    """Send a folder with the page, kill processes, and compare all that the page saves."""
+    """Send a folder with the page, kill processes, and check every file that the page saves."""
     numbers = fill_album(folder / "album", PHOTOS)
     buyer, profile = api.issue(), folder / "profile"
     with browser(chromium, profile) as context:

@@ -71,7 +71,9 @@ def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
     assert re.search(r"of [123] photos? ", visit.page.inner_text("#job-title"))
 
 
-def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, album: Path) -> None:
+def test_a_failed_upload_is_repeated_and_a_too_large_photo_is_listed(
+    visit: Visit, album: Path
+) -> None:
     error = {"code": "image_too_large", "message": "Too large.", "request_id": "req_1"}
     visit.page.route(UPLOADS, partial(answered, status=413, json={"error": error}), times=1)
     visit.page.route(UPLOADS, lambda route: route.abort(), times=1)

@@ -27,7 +27,7 @@ def stored(visit: Visit) -> str | None:
 
 
 def known(visit: Visit, key: str) -> bool:
-    """Wait until the page shows the prefix of a key; return whether it is this key's."""
+    """Wait until the page shows the prefix of a key; return whether it belongs to this key."""
     visit.page.wait_for_selector("#key-known:visible")
     return key.startswith(visit.page.inner_text("#key-prefix").rstrip("…"))
 
@@ -67,7 +67,7 @@ def test_with_two_different_keys_the_page_asks_which_one_to_use(
     assert stored(visit) == expected
 
 
-def test_an_invalid_stored_key_is_replaced_by_the_links_key(visit: Visit, served: Api) -> None:
+def test_an_invalid_stored_key_is_replaced_by_the_key_in_a_link(visit: Visit, served: Api) -> None:
     visit.page.evaluate("localStorage.setItem('background-blur-key', 'bb_live_ended')")
     follow(visit, f"key={served.key}")
     assert known(visit, served.key)
@@ -91,7 +91,7 @@ def demo(tmp_path: Path, model_dir: Path) -> Iterator[Running]:
         yield server
 
 
-def test_the_printed_link_gives_the_page_its_key_only_once(
+def test_the_printed_link_gives_the_page_the_demo_key_only_once(
     context: BrowserContext, demo: Running
 ) -> None:
     printed = demo.out.read_text()

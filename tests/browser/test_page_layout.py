@@ -43,7 +43,7 @@ def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright'
 
 
 def footer_above_bar(visit: Visit) -> float:
-    """Return the pixels between the footer's text and the bar at the end of the page."""
+    """Return the distance in pixels between the footer's text and the bar below the footer."""
     visit.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     gap: float = visit.page.evaluate(
         """() => document.getElementById("go-bar").getBoundingClientRect().top
@@ -66,9 +66,7 @@ def test_the_end_of_the_page_is_never_covered_by_the_bar(phone: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_each_segment_has_a_margin_around_its_text_when_it_is_chosen(
-    width: int, visit: Visit
-) -> None:
+def test_each_chosen_segment_has_a_margin_around_its_text(width: int, visit: Visit) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     margins = visit.page.evaluate(
         """() => Array.from(document.querySelectorAll(".segments input"), (input) => {
@@ -103,7 +101,7 @@ def test_the_caption_on_a_touch_screen_contains_tap_instead_of_drop(
     assert "Drop a photo" in visit.page.inner_text("#caption")
 
 
-def test_the_heading_of_the_list_keeps_a_distance_from_its_buttons(phone: Visit) -> None:
+def test_the_heading_of_the_list_keeps_a_distance_from_the_button_below_it(phone: Visit) -> None:
     phone.use_key(phone.api.key)
     phone.page.wait_for_selector("#key-known:visible")
     photos: list[FilePayload] = [
@@ -127,7 +125,7 @@ def test_the_result_in_the_code_sample_is_named_after_the_mode(visit: Visit) -> 
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
 
 
-def test_only_one_button_uses_the_example(visit: Visit) -> None:
+def test_only_one_button_mentions_the_example(visit: Visit) -> None:
     buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]
 

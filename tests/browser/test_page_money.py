@@ -1,4 +1,4 @@
-"""After a lost response, the page's texts about costs are right and a retry is charged once."""
+"""After a lost response, the page's texts about costs are right, and a retry costs nothing more."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _keep_key(request: Request, sent: list[str]) -> None:
         sent.append(key)
 
 
-def test_nothing_was_charged_is_shown_only_if_x_credits_charged_is_0(visit: Visit) -> None:
+def test_the_text_nothing_was_charged_is_shown_only_if_x_credits_charged_is_0(visit: Visit) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     assert "Nothing was charged" in visit.failure()

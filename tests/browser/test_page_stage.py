@@ -141,7 +141,7 @@ def test_a_right_click_on_either_side_of_the_line_reaches_the_result(visit: Visi
         assert source == visit.page.evaluate("after.src")
 
 
-def test_dragging_moves_the_line_and_at_1_to_1_the_result(visit: Visit) -> None:
+def test_dragging_moves_the_line_or_the_result_if_it_is_zoomed_to_1_to_1(visit: Visit) -> None:
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()

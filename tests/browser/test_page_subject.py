@@ -1,4 +1,4 @@
-"""The page's settings for the subject: its region, the ground under it, and only people."""
+"""The page's settings for the subject: the region, the depth, and the option for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIDE_PX = 320
 
 
 def two_people() -> bytes:
-    """Return a photo of a person and, on its right half, the same person mirrored."""
+    """Return a photo of a person, with the same person mirrored in the right half."""
     with Image.open(make.PHOTO) as photo:
         left = photo.convert("RGB").resize((SIDE_PX, SIDE_PX))
     both = Image.new("RGB", (2 * SIDE_PX, SIDE_PX))
@@ -91,11 +91,11 @@ def test_each_photo_has_its_own_region(visit: Visit) -> None:
     assert "roi" in visit.page.inner_text("#sample")
 
 
-def test_the_ground_is_chosen_by_default_and_its_use_is_shown(visit: Visit) -> None:
+def test_depth_ground_is_the_default_and_the_page_shows_if_no_ground_is_found(visit: Visit) -> None:
     visit.begin()
     assert "depth=ground" in visit.page.inner_text("#sample")
     visit.blur()
-    assert visit.fact("Ground") == "Not found: blurred evenly"  # the lower border cuts the person
+    assert visit.fact("Ground") == "Not found: blurred evenly"  # the photo ends above the feet
     visit.page.check("input[value=flat]", force=True)
     assert "depth" not in visit.page.inner_text("#sample")
     visit.page.check("input[value=cutout]", force=True)

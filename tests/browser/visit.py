@@ -1,4 +1,4 @@
-"""A visit to the page: its actions, its content, and the requests of the browser."""
+"""Operates and reads the page in a browser, and records the requests of the page."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ class Visit:
         self.page.wait_for_selector("#frame:not([data-state=compare])")
 
     def failure(self) -> str:
-        """Wait for an error message and return it."""
+        """Wait for an error message and return the message."""
         self.page.wait_for_selector("#failure:visible", timeout=60_000)
         return self.page.inner_text("#failure")
 
     def fact(self, name: str) -> str:
-        """Return one of the facts of a result."""
+        """Return the value of one fact about the result, such as its size."""
         return self.page.inner_text(f"#facts div:has(dt:text-is('{name}')) dd")
 
     def pixels(self, image: str) -> NDArray[np.uint8]:
@@ -144,7 +144,7 @@ class Visit:
         return left
 
     def key_error(self) -> str:
-        """Wait for an error message next to the key's field, and return it."""
+        """Wait for an error message next to the key's field, and return the message."""
         self.page.wait_for_selector("#key-error:visible", timeout=60_000)
         return self.page.inner_text("#key-error")
 

@@ -44,7 +44,7 @@ def command_line(url: str, key: str, photo: File, **options: str) -> requests.Pr
     """Build the request of the official command, remove-bg-cli 2.0.3.
 
     `lib/functions.js` sends every unused option as an empty field, after the file.
-    superagent 6.1 and form-data 3.0 encode it. `format` is `zip` if the user asks for a PNG.
+    superagent 6.1 and form-data 3.0 encode the form. `format` is `zip` if the user asks for a PNG.
     """
     fields = {name: options.get(name, "") for name in UNUSED}
     parts = [_typed_file("image_file", photo, "image/jpeg"), *map(_field, fields.items())]
@@ -91,7 +91,7 @@ def ruby_file(
 
 
 def ruby_url(url: str, key: str, image_url: str, **options: str) -> requests.PreparedRequest:
-    """Build the gem's request for a URL: a urlencoded form with sorted fields."""
+    """Build the Ruby gem's request for an image URL: a urlencoded form with sorted fields."""
     fields = {**options, "size": options.get("size", "auto"), "image_url": image_url}
     return _urlencoded(url, key, sorted(fields.items()), RUBY)
 
@@ -124,7 +124,7 @@ def php_file(url: str, key: str, photo: File, **body: str | bool) -> requests.Pr
 
 
 def php_base64(url: str, key: str, encoded: str, **body: str | bool) -> requests.PreparedRequest:
-    """Build the package's request for a photo in base64: PHP's `http_build_query`."""
+    """Build the PHP package's request for a photo in base64, encoded with `http_build_query`."""
     values = {name: str(int(v)) if isinstance(v, bool) else v for name, v in body.items()}
     fields = {"image_file_b64": encoded, **values}
     return _urlencoded(url, key, fields.items(), {**PHP, "Accept": "application/json"})
@@ -136,9 +136,10 @@ PHP = {"User-Agent": "Mtownsend/RemoveBg (github.com/mtownsend5512/remove-bg)"}
 def brilam(
     url: str, key: str, photo: File, *, crop: str | None = None, **options: str
 ) -> requests.PreparedRequest:
-    """Build the request of brilam/remove-bg, as in its repository after version 0.04.
+    """Build the request of brilam/remove-bg after version 0.04, as in the client's repository.
 
-    `removebg/removebg.py` sends every option with its default; requests leaves out `None`.
+    `removebg/removebg.py` sends every option, with these defaults. `requests` omits an
+    option that is None.
     """
     data = {
         "size": "regular",
@@ -175,7 +176,7 @@ def pipedream(
 ) -> requests.PreparedRequest:
     """Build the request of Pipedream's action, `remove-background.mjs`: axios sends JSON.
 
-    `image_url` is required in the action, so users of base64 leave it empty.
+    `image_url` is required in the action, so users of base64 send an empty `image_url`.
     """
     present = {"image_url": "", **{n: value for n, value in fields.items() if value is not None}}
     body = json.dumps(present, separators=(",", ":"), ensure_ascii=False).encode()

@@ -66,7 +66,7 @@ def sends(client: str, api: Api, photo: File) -> requests.PreparedRequest:
         ("Pipedream", "application/json", FULL),
     ],
 )
-def test_a_client_gets_the_picture_it_asks_for(
+def test_each_client_gets_a_cutout_in_the_format_and_size_of_its_request(
     client: str, kind: str, size: tuple[int, int], api: Api, photo: File
 ) -> None:
     before = credits_of(api)
@@ -85,7 +85,7 @@ def test_a_client_gets_the_picture_it_asks_for(
     assert (int(response.headers["X-Width"]), int(response.headers["X-Height"])) == size
 
 
-def test_the_response_has_a_type_unless_the_client_asks_for_no_type(api: Api, photo: File) -> None:
+def test_the_response_has_x_type_unless_type_level_is_none(api: Api, photo: File) -> None:
     plain = send(captured.ruby_file(api.server.url, api.key, photo))
     assert plain.headers["X-Type"] == "person"
     assert "X-Type" not in send(captured.brilam(api.server.url, api.key, photo)).headers
@@ -125,7 +125,7 @@ def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) ->
 
 
 @pytest.mark.parametrize("client", ["command line", "Go", "Ruby", "brilam"])
-def test_a_file_can_have_any_name(client: str, api: Api) -> None:
+def test_a_file_name_with_unicode_spaces_and_quotes_is_accepted(client: str, api: Api) -> None:
     small = File("été 写真 (1); a='b'.jpeg", portrait(128).data)
     assert send(sends(client, api, small)).status_code == 200
 
@@ -224,7 +224,7 @@ def test_the_last_credit_pays_for_a_call_and_its_copy_but_not_for_a_new_photo(
     assert shown_by("Ruby", responses[-1]) == "Insufficient credits"
 
 
-def test_a_request_whose_client_disconnected_and_its_retry_are_charged_once(
+def test_a_request_of_a_disconnected_client_and_its_retry_are_together_charged_once(
     api: Api, photo: File
 ) -> None:
     before = credits_of(api)

@@ -83,7 +83,9 @@ def test_the_program_for_python_saves_a_cutout(reader: Reader, tmp_path: Path) -
     assert is_cut_out(opened(tmp_path / "photo.jpg_no_bg.png"))
 
 
-def test_the_command_shows_an_error_and_keeps_no_picture(reader: Reader, tmp_path: Path) -> None:
+def test_curl_with_a_wrong_key_shows_the_error_and_saves_no_picture(
+    reader: Reader, tmp_path: Path
+) -> None:
     command = blocks("sh")[0].split("\ncurl")[0].replace("$KEY", "wrong")
     assert "auth_failed" in reader.types(f"! {{ {command}; }}")
     assert not (tmp_path / "cutout.png").exists()

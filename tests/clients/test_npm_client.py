@@ -31,7 +31,7 @@ client[call](options).then(
 
 @pytest.fixture
 def npm(npm_client: Path, api: Api, photo: File, tmp_path: Path) -> Npm:
-    """Return the client as a function: it takes a call and its options."""
+    """Return a function that calls one of the client's functions with options."""
     (tmp_path / photo.name).write_bytes(photo.data)
     script = npm_client / "node_modules" / "remove.bg" / "dist" / "index.js"
     text = script.read_text("utf-8")

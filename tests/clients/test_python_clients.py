@@ -45,7 +45,7 @@ print(client.account.get_balance_dict(), float(spent), float(before - client.acc
 
 @pytest.fixture
 def removebg(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Client:
-    """Return the package as a function: it takes a method and its arguments."""
+    """Return a function that calls a method of the package `removebg` with arguments."""
     (tmp_path / photo.name).write_bytes(photo.data)
     env = {**os.environ, "PYTHONPATH": str(python_clients)}
 
@@ -58,7 +58,7 @@ def removebg(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Cli
 
 @pytest.fixture
 def command(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Client:
-    """Return the command as a function of its arguments; it calls our server."""
+    """Return a function that runs `removebg_cli` with arguments; the command calls our server."""
     (tmp_path / photo.name).write_bytes(photo.data)
     text = (python_clients / "removebg_cli.py").read_text("utf-8")
     assert text.count(f"{ADDRESS}/v1.0/") == 3
@@ -104,14 +104,14 @@ def test_removebg_gets_a_background_colour(removebg: Client, tmp_path: Path) -> 
     assert np.abs(corner.reshape(-1, 3).mean(axis=0) - (0, 128, 0)).max() < 12
 
 
-def test_removebg_raises_the_status_of_an_error(removebg: Client) -> None:
+def test_removebg_raises_an_error_with_status_403_for_a_wrong_key(removebg: Client) -> None:
     done = removebg("remove_background_from_img_file", "photo.jpg", key="x")
     assert done.returncode == 1
     assert "HTTPError: 403 Client Error" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["graphics", "car_interior"])
-def test_rembgpy_can_send_types_that_remove_bg_no_longer_documents(
+def test_rembgpy_can_send_types_that_remove_bg_does_not_document(
     kind: str, python_clients: Path, api: Api, photo: File, tmp_path: Path
 ) -> None:
     env = {**os.environ, "PYTHONPATH": str(python_clients)}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 JSON = "application/json"
-"""The recordings add `charset=utf-8`, which JSON has anyway (RFC 8259, 8.1 and 11)."""
+"""The recordings add `charset=utf-8`; JSON is always UTF-8 (RFC 8259, 8.1 and 11)."""
 RESULT_HEADERS = [
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Type"),
     *("X-Width", "X-Height", "X-Max-Width", "X-Max-Height", "X-Credits-Charged"),

@@ -83,7 +83,7 @@ def test_traceback_is_logged_with_the_request_id_of_the_response(
     assert "Traceback" in logged[0]["exception"]
 
 
-def test_log_has_the_class_but_not_the_message_of_the_error_of_an_unavailable_store(
+def test_log_of_a_call_without_a_store_has_the_class_of_the_error_but_not_its_message(
     call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

@@ -132,7 +132,7 @@ def test_account_document_has_the_balance_the_rate_limit_and_only_a_prefix_of_th
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_files_in_the_events_folder_are_those_of_make_py_except_for_their_bodies() -> None:
+def test_stored_events_equal_those_that_make_py_builds_except_for_their_bodies() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:
@@ -140,7 +140,7 @@ def test_files_in_the_events_folder_are_those_of_make_py_except_for_their_bodies
         assert {**event, "body": None} == {**events[file.stem], "body": None}, file.name
 
 
-def test_every_error_code_has_an_event_or_is_listed_here_without_one() -> None:
+def test_every_error_code_has_an_event_or_is_listed_as_a_code_without_an_event() -> None:
     with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
     with_event |= {"result_not_found", "job_closed", "too_many_jobs"}  # these errors need a job

@@ -1,4 +1,4 @@
-"""Calls with the same `Idempotency-Key` are charged once."""
+"""Several calls with the same `Idempotency-Key` are together charged once."""
 
 from __future__ import annotations
 

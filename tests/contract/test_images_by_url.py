@@ -37,7 +37,7 @@ def call_fetching(
     log: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> CallFetching:
-    """Return a function that builds a handler which can fetch from one server of the test."""
+    """Return a function that builds a handler which can fetch only from a given test server."""
     del store  # the fixture creates the database before the handler opens it
 
     def build(host: ImageHost) -> Call:

@@ -95,7 +95,7 @@ def test_traceback_in_the_log_has_file_names_but_neither_key_nor_photo(
     assert found_in(log.getvalue()) == set()
 
 
-def test_repr_of_objects_that_hold_a_key_or_a_photo_does_not_contain_it() -> None:
+def test_repr_of_objects_with_a_key_or_a_photo_contains_neither_key_nor_photo() -> None:
     request = from_event(make.blur(image=PHOTO))
     assert request.headers["apikey"] == make.FUNDED
     carriers = [

@@ -21,7 +21,7 @@ LISTS: dict[str, tuple[str, str, str, str]] = {
     "topic": ("sns", "list_topics", "Topics", "TopicArn"),
     "queue": ("sqs", "list_queues", "QueueUrls", ""),
 }
-"""By kind: the service, the operation that lists, the field of the list, the field of a name."""
+"""By kind: the service, its list operation, and the response's fields for list and name."""
 OF_SAM = "aws-sam-cli-managed-default"
 """The stack that sam creates once for each AWS account: a bucket for templates."""
 

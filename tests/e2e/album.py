@@ -1,4 +1,4 @@
-"""A folder of small photos, some of which cannot be processed, and the checks of its job."""
+"""A folder of small photos, some of which cannot be processed, and the expected results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Album:
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The photos with a result. All sizes differ, so a result of a wrong photo is detected."""
     codes: dict[str, str] = field(default_factory=dict)
-    """The error codes of the other photos."""
+    """The error codes of the photos without a result."""
 
     @property
     def sources(self) -> list[str]:
@@ -34,7 +34,7 @@ class Album:
 
 
 def write_album(folder: Path) -> Album:
-    """Write 200 photos: most of them have a subject, the others are broken or without one."""
+    """Write 200 photos: most have a subject, the others are broken or have no subject."""
     album = Album(folder)
     photo = make.jpeg()
     with Image.open(io.BytesIO(photo)) as sample:

@@ -55,7 +55,7 @@ def base_image() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_image(base_image: None) -> Iterator[Callable[[], None]]:
-    """Build the embedded server's image in the background; yield a function that waits for it."""
+    """Build the server's image in the background; yield a function that waits for the image."""
     del base_image
     with machine.server_image_begun() as wait:
         yield wait
@@ -75,7 +75,7 @@ def built(request: pytest.FixtureRequest, base_image: None) -> None:
 def deploying(
     built: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Deployment]]:
-    """Deploy the stack in the background; yield a function that waits for it."""
+    """Deploy the stack in the background; yield a function that waits for the deployment."""
     del built
     with deployment.deploying(tmp_path_factory.mktemp("deployment")) as wait:
         yield wait
@@ -83,7 +83,7 @@ def deploying(
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, built: None) -> None:
-    """Build the stack; if a test needs its deployment, also start that in the background."""
+    """Build the stack; if a test needs the deployment, also start to deploy in the background."""
     del built
     if _is_requested("deploying", request):
         request.getfixturevalue("deploying")
@@ -167,7 +167,7 @@ def function_url(
 
 @contextlib.contextmanager
 def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[str]:
-    """Run a command of `sam local`, with a warm container for each called function."""
+    """Run a subcommand of `sam local`, which keeps a container for each called function."""
     port = machine.free_port()
     command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]
     command += ["--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image"]

@@ -48,7 +48,7 @@ class Customer:
 
 
 def new_customer(store: AccountStore, issued: list[str]) -> Customer:
-    """Create an account with three credits, and add its key to those that the run has used."""
+    """Create an account with three credits, and add the new key to the run's list `issued`."""
     admin = AccountAdmin(store, secrets.token_bytes, now())
     account_id = admin.create_account("e2e", credits=whole(3))
     text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)

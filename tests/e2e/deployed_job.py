@@ -1,4 +1,4 @@
-"""A bulk job of the deployed stack, as its client and its operator see it."""
+"""A bulk job of the deployed stack, as a client and an operator see the job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT_S = 60
 
 
 class Job:
-    """The job of an album, as its client and its operator see it."""
+    """The job of an album, as a client and an operator see the job."""
 
     def __init__(self, deployment: Deployment, key: str, album: Album) -> None:
         self._deployment, self._key, self._album = deployment, key, album
@@ -45,7 +45,7 @@ class Job:
         return document
 
     def submit(self) -> None:
-        """Upload the album for the network for people, which is the fastest; close the job."""
+        """Upload the album and close the job; its subject is `person`, the fastest option."""
         options = "--recursive --radius 2% --subject person --parallel 8"
         self.job_id = self.command("submit", str(self._album.folder), options)["job_id"]
 
@@ -54,7 +54,7 @@ class Job:
         self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes=attributes)
 
     def send_duplicates(self) -> None:
-        """Send second messages for some photos, in the formats of the keeper and of S3."""
+        """Send a second message for each of 40 photos, in the format of the keeper or of S3."""
         sources = random.Random(0).sample(self._album.sources, 40)
         bodies = [json.dumps({"job_id": self.job_id, "source": each}) for each in sources[:20]]
         bodies += [self._event(each) for each in sources[20:]]
@@ -131,7 +131,7 @@ def sizes_of(folder: Path, lines: dict[str, dict[str, Any]]) -> dict[str, tuple[
 
 
 def containers_of(function: str) -> set[str]:
-    """Return the running containers of a function in the emulator."""
+    """Return the ids of a function's running containers in the emulator."""
     filters = ("status=running", "label=ministack=lambda")
     running = machine.containers(*(word for each in filters for word in ("--filter", each)))
     command = ["docker", "inspect", "--format", "{{.Id}} {{.Config.Env}}", *running]

@@ -112,7 +112,7 @@ def deploying(folder: Path) -> Iterator[Callable[[], Deployment]]:
 
 
 def update(deployment: Deployment, **parameters: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Deploy the stack again with other parameters; return its outputs and resources' names."""
+    """Deploy the stack again with these parameters; return its outputs and resource names."""
     emulator = deployment.emulator
     with sam_begun(emulator, *deploy_command(**parameters)) as end:
         end()
@@ -148,7 +148,7 @@ def described(emulator: Ministack) -> tuple[dict[str, str], dict[str, str]]:
 
 @contextlib.contextmanager
 def sam_begun(emulator: Ministack, *arguments: str) -> Iterator[Callable[[], None]]:
-    """Start a command of sam on the emulator; yield a function that waits for its end."""
+    """Start a `sam` command that uses the emulator; yield a function that waits for the command."""
     log = machine.LOGS / f"sam-{arguments[0]}.log"
     environ = {**machine.AWS, **administrator(emulator)}
     command = [machine.SAM, *arguments, "--region", REGION]
@@ -163,10 +163,10 @@ def sam_begun(emulator: Ministack, *arguments: str) -> Iterator[Callable[[], Non
 
 
 def administrator(emulator: Ministack) -> dict[str, str]:
-    """Return the variables with which clients of AWS use the emulator."""
+    """Return environment variables that make AWS clients use the emulator."""
     return {
         "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ENDPOINT_URL_DYNAMODB": emulator.url,  # other tests set it for their own table
+        "AWS_ENDPOINT_URL_DYNAMODB": emulator.url,  # other tests set this variable for their tables
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
@@ -186,7 +186,7 @@ def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
-    """Run a proxy to the API. It adds the API's host name, which is in no DNS; yield its URL."""
+    """Run a proxy that adds the API's host name, which is in no DNS; yield the proxy's URL."""
     port, name = machine.free_port(), f"{api}.execute-api.{emulator.host}"
     server = (
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"

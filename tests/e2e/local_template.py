@@ -13,12 +13,12 @@ from tests.e2e import machine
 from tests.integration.jobs.stack import Loader, allow_batches
 
 IMAGE = f"localhost/{machine.IMAGE}"
-"""A name with a registry: sam then does not push the image."""
+"""The image's name with a registry: without it, sam would push the image."""
 RUNTIME = "/emulator"
 """Lambda's Runtime Interface Emulator in the containers; on AWS, Lambda itself runs the image."""
 NOT_DEPLOYED = {
     "ConcurrencyAlarm": "the emulator has no alarms on expressions",
-    "MediaBucketPolicy": "it rejects requests without TLS, and the emulator has no TLS here",
+    "MediaBucketPolicy": "it requires TLS, which the emulator does not have here",
 }
 ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 WORKERS = 2
@@ -38,7 +38,7 @@ def local_template(built: Path, url: str) -> dict[str, Any]:
     resources["Api"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
     for name in NOT_DEPLOYED:
         del resources[name]
-    # Docker forgets an image's command if its entry point is replaced.
+    # Docker forgets an image's command if the image's entry point is replaced.
     image = {
         "EntryPoint": [RUNTIME, *machine.entry_point(machine.IMAGE)],
         "Command": machine.command(machine.IMAGE),

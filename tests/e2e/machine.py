@@ -42,7 +42,7 @@ AWS = {
 def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
     """Install Debian's packages for missing commands; needs root.
 
-    `packages` maps each command to the package that has it.
+    `packages` maps each command to the package that contains the command.
     """
     missing = sorted({name for command, name in packages.items() if not shutil.which(command)})
     if missing:
@@ -66,7 +66,7 @@ def docker_daemon() -> Iterator[None]:
 def containers_removed() -> Iterator[None]:
     """Remove the containers that the context leaves, such as from a failed build step.
 
-    Only containers from the base image are removed; others are not ours.
+    Only containers from the base image are removed, because other containers are not ours.
     """
     others = containers()
     try:
@@ -81,7 +81,7 @@ def containers_removed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iterator[None]:
-    """Run a program in the root until the context ends; see `programs.started`."""
+    """Run a program in the project's root until the context ends; see `programs.started`."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     with programs.started(command, folder=ROOT, log=log, until=until, environ=AWS):
@@ -103,9 +103,9 @@ def build() -> None:
 
 @contextlib.contextmanager
 def server_image_begun() -> Iterator[Callable[[], None]]:
-    """Build the image of compose.yaml in the background; yield a function that waits for it.
+    """Build the image of compose.yaml in the background; yield a function that waits for the image.
 
-    Compose then finds all its layers in the cache.
+    Compose then finds all layers of the image in the cache.
     """
     command = ["docker", "build", "--quiet", "--build-arg", f"BASE_IMAGE={BASE_IMAGE}"]
     command += ["--file", "tools/bgblur/Dockerfile", "."]
@@ -185,7 +185,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def listens(host: str, port: int) -> bool:
-    """Return whether a connection can be made."""
+    """Return whether a program accepts connections at this address."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

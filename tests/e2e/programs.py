@@ -1,4 +1,4 @@
-"""The programs of a test run; all stop with it, whether it passes, fails or is terminated."""
+"""Starts programs for a test run; all stop when the run passes, fails or is terminated."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def started(
     """Run a program in `folder` until the context ends; it is ready when `until` returns true.
 
     Raises:
-        RuntimeError: the program is not ready in time; the message has the end of its log.
+        RuntimeError: the program is not ready in time; the message has the end of the log.
 
     """
     with (
@@ -74,7 +74,7 @@ def ran(
 def begun(
     command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[], tuple[int, str]]]:
-    """Run a program in the background; yield a function that waits for its code and output.
+    """Run a program in the background; yield a function that returns exit code and output.
 
     If this process is terminated, it first stops the program in a way that lets it clean up;
     `subprocess.run` would kill the program at once. The program gets SIGINT, as from Ctrl-C: after

@@ -26,8 +26,8 @@ TIMEOUT_S = 60
 def post(
     url: str, key: str | None, *, accept: str | None = "*/*", **fields: str
 ) -> requests.Response:
-    """Post the sample photo; an `accept` of None sends no such header."""
-    # None makes requests leave out one of its default headers.
+    """Post the sample photo, without an `Accept` header if `accept` is None."""
+    # The library `requests` omits a default header if its value is None.
     headers: dict[str, Any] = {"Accept": accept, "ApiKey": key}
     return requests.post(
         f"{url}/v2/rembg/blur/",
@@ -54,7 +54,7 @@ def test_a_client_without_an_accept_header_gets_a_png_and_a_browser_a_webp(
 ) -> None:
     answer = post(url, customer.key, accept=None)
     assert answer.status_code == 200
-    # sam, unlike API Gateway, then does not decode the base64 of the proxy response.
+    # Without `Accept`, API Gateway decodes the response's base64, but sam does not.
     content = answer.content
     picture = content if content[:1] == b"\x89" else base64.b64decode(content, validate=True)
     browser = "image/webp,*/*"

@@ -41,7 +41,7 @@ def deployment(deploying: Callable[[], Deployment]) -> Iterator[Deployment]:
     machine.install_missing(PACKAGES)
     deployed = deploying()
     yield deployed
-    deployed.close()  # other tests compare the containers before and after
+    deployed.close()  # other tests require that no container is added
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def results(tmp_path: Path) -> Iterator[Path]:
 
 
 def blurred_upload(deployment: Deployment, key: str) -> requests.Response:
-    """Upload the sample photo by a presigned form, and blur it."""
+    """Upload the sample photo with a presigned form, and blur the upload."""
     headers, photo = {"ApiKey": key}, make.jpeg()
     document = {"content_type": "image/jpeg", "bytes": len(photo)}
     uploads, blur = f"{deployment.url}/v2/uploads", f"{deployment.url}/v2/rembg/blur/"

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ends(folder: Path) -> Iterator[Ends]:
-    """Start all linters at once; return a function for each that waits for its result."""
+    """Start all linters at once; yield for each linter a function that waits for the result."""
     with contextlib.ExitStack() as started:
         yield {
             name: started.enter_context(

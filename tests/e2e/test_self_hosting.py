@@ -49,7 +49,7 @@ class Project:
         }
 
     def run(self, *arguments: str) -> str:
-        """Run a command of compose; return its output."""
+        """Run a subcommand of compose; return the output."""
         command = [*self._command, *arguments]
         printed: str = subprocess.check_output(
             command, cwd=machine.ROOT, env=self._environ, text=True
@@ -74,7 +74,7 @@ class Project:
         """Issue a key with the documented command."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(keys, key=len)  # the other word is its prefix
+        return max(keys, key=len)  # the other word is the key's prefix
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def nginx(
     project: Project, certificate: tuple[Path, Path], tmp_path: Path
 ) -> Iterator[tuple[str, str]]:
-    """Run nginx with the document's server block; only ports and paths are replaced."""
+    """Run nginx with the document's server block; only host, ports and paths are replaced."""
     [block] = blocks(DOCUMENT, "nginx")
     port, (chain, private) = machine.free_port(), certificate
     server = block.text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")

@@ -1,6 +1,6 @@
 """Photos and results larger than Lambda's limit of 6 MB, through a bucket.
 
-Containers and clients reach the bucket, which runs in moto. moto checks no permissions;
+Containers and clients reach the bucket, which runs in moto. moto checks no permissions:
 `tests/integration/storage` tests them behind a proxy that checks signatures, policies and CORS.
 """
 
@@ -26,7 +26,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def large_photo() -> bytes:
-    """Return the photo for these tests."""
+    """Return a photo with a large result."""
     return grained()
 
 

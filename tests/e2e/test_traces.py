@@ -1,4 +1,4 @@
-"""Searches the output of all e2e tests for their keys and photos; runs after the other files.
+"""Searches the output of all e2e tests for keys and photos of the run; runs as the last file.
 
 This file first makes calls of every kind, including one with an internal error, so that it also
 finds output if it runs alone.
@@ -56,7 +56,7 @@ def sent() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
-    """Make a call fail: its key's item in the table is incomplete. Return its request id."""
+    """Make the key's item in the table incomplete; return the request id of the failed call."""
     assert dynamodb
     victim = new_customer(store, issued)
     key = keys.parse(victim.key)
@@ -96,7 +96,7 @@ def calls(
     broken: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Calls:
-    """Make one call of each kind; `broken` has made the one with an internal error."""
+    """Make one call of each kind; `broken` has made the call with an internal error."""
     folder = tmp_path_factory.mktemp("calls")
     assert post(url, customer.key).status_code == 200
     for strange in (customer.key[:-1], customer.key.lower(), make.UNKNOWN):

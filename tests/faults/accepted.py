@@ -1,8 +1,8 @@
 """A client that learns from `100 Continue` whether the server accepted its request.
 
 The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
-`100 Continue`. After that, the server must respond. If the connection closes earlier, the request
-was not accepted. Without this header, a client cannot distinguish the two cases.
+`100 Continue`. Then the server must respond. If the connection closes before `100 Continue`, the
+request was not accepted. Without the header `Expect`, a client cannot know this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def post_accepted(url: str, key: str) -> Outcome:
-    """Send one photo; `BROKEN` is a request that was accepted and got no complete response."""
+    """Send one photo; the outcome is `BROKEN` if an accepted request gets no complete response."""
     where = urlsplit(url)
     head, body = _request(url, key)
     began, accepted = time.monotonic(), False

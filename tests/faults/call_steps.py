@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Result = tuple[float, int]
 """The seconds that the call with the fault took, and the total charge of both calls."""
 MAX_S = 10.0
-"""Two calls to a store at two seconds each, the blurring, and a margin for a busy machine."""
+"""The time limit of a call: two store requests of 2 s, the blurring, and a margin."""
 
 STEPS_OF_CALL = {
     "reserve": "temporarily_unavailable",
@@ -85,7 +85,7 @@ class Caller:
     image: bytes
 
     def call(self, idempotency_key: str = "call-1") -> Outcome:
-        """Send the call; the default is the same `Idempotency-Key` each time."""
+        """Send the call, by default with the same `Idempotency-Key` each time."""
         event = make.blur(self.balances.key, self.image)
         event["headers"]["Idempotency-Key"] = idempotency_key
         event["multiValueHeaders"]["Idempotency-Key"] = [idempotency_key]

@@ -42,7 +42,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def balances(env: dict[str, str]) -> Iterator[Balances]:
-    """Return an account in the store of `env`; the trial reads it directly, without a server."""
+    """Return an account in the store of `env`, which the trial reads without a server."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_balances(store, price=PRICE)
     store.close()

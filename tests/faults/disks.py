@@ -1,6 +1,6 @@
 """Disks that are full or read-only, and locked files, for SQLite and the uploads.
 
-A limit of file sizes acts like a full disk and needs no root: writes fail, with EFBIG instead of
+A limit on file sizes acts like a full disk, but needs no root: writes fail, with EFBIG instead of
 ENOSPC. Python ignores the signal that comes with EFBIG. With a limit of 0, nothing can be written,
 as on a read-only disk.
 """

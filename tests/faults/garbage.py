@@ -81,7 +81,7 @@ CORRUPTIONS: dict[str, Callable[[Response], Response]] = {
 
 
 def corrupting(corrupt: Callable[[Response], Response], *, arrives: bool) -> Fault:
-    """Return a fault that corrupts the response: the real one, or a fabricated one."""
+    """Return a fault that corrupts the real response, or a fabricated response."""
 
     def fault(request: Request, forward: Forward) -> None:
         request.respond(corrupt(forward() if arrives else FABRICATED))
@@ -112,7 +112,7 @@ def silent(request: Request, forward: Forward) -> None:
 
 
 def faults() -> dict[str, Fault]:
-    """Return every fault in both kinds."""
+    """Return every fault except `silent` by name, in both kinds."""
     created: dict[str, Fault] = {}
     for kind, arrives in (("arrived", True), ("lost", False)):
         for name, corrupt in CORRUPTIONS.items():

@@ -39,7 +39,7 @@ class Shop:
         return JobClient(self.api.url, self.buyer.key)
 
     def job(self, job_id: str) -> Document:
-        """Return the job now."""
+        """Return the current document of the job."""
         return self.client().show({"job_id": job_id})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -76,7 +76,7 @@ class Shop:
         raise AssertionError(errors)
 
     def create_and_kill(self, sent: int) -> str:
-        """Start an upload, kill it when `sent` photos are uploaded, and return the job's id."""
+        """Start `submit`, kill it when `sent` photos are uploaded, and return the job's id."""
         process = self.start("submit", "album", *OPTIONS, "--parallel", "2")
         assert process.stderr
         job_id = process.stderr.readline().split()[1]

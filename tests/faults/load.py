@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 UNAVAILABLE = "temporarily_unavailable"
 PHOTO = make.jpeg()
-"""Small, because the trials test the service and not the network."""
+"""A small photo, because the trials test the service and not the network."""
 WAIT_S = 60
 PAUSE_S = 0.02
 
@@ -99,7 +99,7 @@ def post(url: str, key: str, idempotency_key: str) -> Outcome:
 def load(
     url: str, key: str, clients: int, client: Callable[[Load], None] = Load.run
 ) -> Iterator[Load]:
-    """Run clients during the context; at its end, wait for their last outcomes."""
+    """Run clients during the context; at the end, wait for the last outcome of each client."""
     created = Load(url, key)
     with ThreadPoolExecutor(clients) as pool:
         at_work = [pool.submit(client, created) for _ in range(clients)]

@@ -1,4 +1,4 @@
-"""A server's processes: the one that was started, and its children."""
+"""Finds the processes of a server: the started process and all its descendants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def workers(pid: int, name: str = "photo") -> list[int]:
-    """Return the ids of the server's running workers of one pool."""
+    """Return the ids of the running workers in one of the server's pools."""
     members = [member for member in descendants(pid)[1:] if _name(member) == f"bgblur-{name}"]
     return [member for member in members if _is_running(member)]
 

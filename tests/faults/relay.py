@@ -29,7 +29,7 @@ class Response:
 
 Forward = Callable[[], Response]
 Fault = Callable[["Request", Forward], None]
-"""Handles one request instead of the server."""
+"""A function that handles one request instead of the upstream server."""
 
 
 class Request(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ class Request(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the base class's names
 
     def respond(self, response: Response) -> None:
-        """Send a response, with its own Content-Length if it has one."""
+        """Send a response; if its headers have no Content-Length, add the length of the body."""
         self.send_response(response.status)
         length = {"Content-Length": str(len(response.body))}
         for name, value in {**length, **response.headers}.items():
@@ -96,7 +96,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen; after `stop`, on the same port again."""
+        """Listen on a free port, or after `stop` on the previous port."""
         self._server = _Server(("127.0.0.1", self._port), Request)
         self._server.relay = self
         self._port = self._server.server_port

@@ -26,7 +26,7 @@ INSIDE = re.compile(
     r"traceback|sqlite|boto|dynamo|errno|bucket|127\.0\.0\.1|localhost|\.(py|db)\b|error\b|0x",
     re.IGNORECASE,
 )
-"""Internal details that no error message can contain."""
+"""Internal details that an error message must not contain."""
 
 
 @dataclass(frozen=True, slots=True)

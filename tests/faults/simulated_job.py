@@ -1,4 +1,4 @@
-"""The job of a simulation: its client, its operator and its keeper, without its workers."""
+"""The job of a simulation, with a client, an operator and a keeper, but without workers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SimulatedJob:
     random: Random
 
     def job(self) -> Job:
-        """Return the job now."""
+        """Return the current state of the job."""
         return with_retries(partial(self.jobs.find_job, self.owner.job_id))
 
     def upload(self, names: Iterable[str]) -> None:
@@ -79,7 +79,7 @@ class SimulatedJob:
             list(executor.map(put, names))
 
     def upload_without_messages(self, names: Iterable[str]) -> None:
-        """Put photos into the bucket while it sends no events, so that their messages are lost."""
+        """Put photos into the bucket while it sends no events: the photos' messages are lost."""
         s3, bucket = self.stack.emulator.client("s3"), self.stack.bucket
         events = s3.get_bucket_notification_configuration(Bucket=bucket)
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
@@ -133,7 +133,7 @@ class SimulatedJob:
         )
 
     def account(self) -> Account:
-        """Return the account now."""
+        """Return the current state of the account."""
         account_id = self.owner.customer.account_id
         return with_retries(lambda: self.accounts.read_account(account_id, now_us=now()))
 

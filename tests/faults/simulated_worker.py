@@ -40,14 +40,14 @@ class Faulty:
     """A store or files with methods that fail or kill the process, depending on the photo."""
 
     fault = ""
-    """The fault of the current photo, shared by all instances; empty if it has none."""
+    """The fault of the current photo, shared by all instances; empty if the photo has none."""
 
     def __init__(self, inner: object) -> None:
         """Wrap a store or files."""
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
-        """Return the method, with its fault."""
+        """Return the method of the wrapped object, with the fault of the current photo."""
         method: Callable[..., object] = getattr(self._inner, name)
         if name not in METHODS:
             return method
@@ -68,7 +68,7 @@ class FaultyRunner(ObjectRunner):
     """A runner that applies the fault of each photo."""
 
     def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
-        """Process an object with its fault."""
+        """Process an object with the fault that its name selects."""
         fault = source.partition("/")[0]
         Faulty.fault = fault if attempt == 1 else ""
         die_if(fault == POISON and attempt <= MAX_POISONED)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 MAX_S = 20.0
-"""Two transfers of five seconds each, the work, and a margin for a busy machine."""
+"""The time limit of a call: two transfers of five seconds each, the work, and a margin."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
 """The largest response in bytes. Results go to the bucket only if they are larger."""
@@ -65,7 +65,7 @@ FAULTS: dict[str, Fault] = {
     "overrun": refusing(503, "SlowDown"),
     **faults(),
 }
-SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # the trial takes nine seconds
+SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # this fault takes nine seconds
 NAMES = ["stopped", *SILENCE, *FAULTS]
 SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 

@@ -37,7 +37,7 @@ CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
 KEYS = 5
-"""The number of `Idempotency-Key`s per hour; it is small, so that some calls repeat one."""
+"""The number of `Idempotency-Key`s per hour; it is small, so that some calls use the same key."""
 
 
 class Walk:

@@ -1,4 +1,4 @@
-"""Invalid responses from DynamoDB, at every step of a call that uses it."""
+"""Invalid responses from DynamoDB, at every step of a call that uses the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ factor."""
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the service uses it through the relay, the trial directly."""
+    """A table, which the service uses through the relay, and the trial without the relay."""
 
     between: Relay
     through: AccountStore

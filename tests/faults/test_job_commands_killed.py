@@ -63,7 +63,7 @@ def test_a_folder_is_completed_on_aws_although_commands_worker_and_server_are_ki
 
 
 def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None]) -> None:
-    """Send a folder and fetch its results, with kills of each part in the middle."""
+    """Send a folder and fetch its results; kill both commands, and call `kill_one` twice."""
     numbers = fill_album(folder / "album", PHOTOS)
     shop = Shop(folder, api, api.issue())
     job_id = shop.create_and_kill(PHOTOS // 5)

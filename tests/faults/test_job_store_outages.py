@@ -1,4 +1,4 @@
-"""Faults of the databases of bulk jobs: methods report them, and no write happens twice."""
+"""Failing databases of bulk jobs: methods report each failure, and no write happens twice."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_photo_that_does_not_fit_on_the_disk_leaves_no_file_and_can_be_sent_ag
         require_done(client, job, balances, done=1)
 
 
-def test_an_unreadable_photo_fails_after_three_attempts_without_a_charge(
+def test_an_unreadable_photo_fails_after_three_attempts_and_is_not_charged(
     tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, lenient_env) as server:
@@ -169,7 +169,7 @@ def test_a_damaged_store_rejects_photos_and_a_restored_store_continues_the_job(
 
 
 def without_journal(accounts: Path) -> bytes:
-    """Write the journal into the file of the accounts, and return its content."""
+    """Write the journal into the file of the accounts, and return the file's content."""
     with closing(sqlite3.connect(accounts)) as db:
         assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     assert not accounts.with_name("accounts.db-wal").exists()

@@ -1,4 +1,4 @@
-"""kill -9 of the server and of its workers, and SIGTERM, while it processes a bulk job.
+"""The server or a worker is killed, or the server is stopped, while it processes a bulk job.
 
 Afterwards every photo has one row and at most one charge. The job's manifest, the audit of the
 accounts and the usage of the key agree.
@@ -97,7 +97,7 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
 def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """The test kills the worker in each attempt, as a crash in a decoder would."""
+    """The test kills the worker in each attempt, like a crash in a decoder."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -116,7 +116,7 @@ def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
 def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_close(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """A kill of the server between the two steps of an upload leaves this state."""
+    """A server that is killed after storing a photo and before adding it leaves this state."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")

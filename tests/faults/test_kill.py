@@ -100,7 +100,7 @@ def test_a_worker_killed_under_load_loses_only_its_request(
 
 
 def redeem(url: str, key: str, idempotency_key: str) -> None:
-    """Retry a call, as its client does, until it gets its result."""
+    """Retry a call as a client does, until the result arrives."""
     deadline = time.monotonic() + WAIT_S
     while (seen := post(url, key, idempotency_key).kind) != PICTURE:
         assert seen == "idempotency_in_progress"

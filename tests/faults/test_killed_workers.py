@@ -67,7 +67,7 @@ def test_killed_worker_is_replaced_and_only_its_current_request_fails(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # the hold neither settled nor expired
+    assert "X-Credits-Charged" not in answer.headers  # the hold is neither settled nor expired
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     until(lambda: balance(server, key) == (4, 0))
@@ -83,7 +83,7 @@ def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_request_after_the_kill_of_an_idle_worker_succeeds(
+def test_request_after_an_idle_worker_was_killed_succeeds(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:

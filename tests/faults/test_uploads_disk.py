@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.faults.balances import Balances
 
 HOLD_TTL_S = 60
-"""A worker that takes longer for its photo is killed."""
+"""A worker that takes longer than this for a photo is killed."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
 """Space for the accounts and for a third of the upload."""

@@ -122,7 +122,7 @@ def test_queued_photos_of_disconnected_clients_are_neither_blurred_nor_charged(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
-def test_a_result_whose_client_disconnected_is_charged_only_if_it_is_stored(
+def test_a_result_for_a_disconnected_client_is_charged_only_with_an_idempotency_key(
     tmp_path: Path, env: dict[str, str], slow: bytes, leave: Callable[[socket.socket], None]
 ) -> None:
     store = open_account_store(env["BLUR_ACCOUNTS"])

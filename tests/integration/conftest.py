@@ -9,7 +9,7 @@ PATIENT_S = 10.0
 
 @pytest.fixture(autouse=True)
 def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait longer for DynamoDB Local than for DynamoDB, because a busy test machine is slow.
+    """Set longer time limits for DynamoDB than in production, because a busy test machine is slow.
 
     The trials in `tests/faults` test the normal time limits.
     """

@@ -1,4 +1,4 @@
-"""A customer of a running server: its key, its photos, its calls and its balance."""
+"""Functions for a customer of a running server: get a key, send photos and read the balance."""
 
 from __future__ import annotations
 

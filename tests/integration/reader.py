@@ -39,9 +39,9 @@ class Reader:
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, confirm its questions, and return its output.
+        """Run a command, answer its questions with yes, and return its output.
 
-        Later commands use the account, key prefix or job that it prints.
+        If the command prints an account, a key prefix or a job id, later commands use this value.
         """
         if command.startswith("export "):
             variables = shlex.split(self.filled_in(command))[1:]

@@ -53,7 +53,7 @@ def running(
 ) -> Iterator[Running]:
     """Start a server, wait until it prints its address, and stop it at the end.
 
-    `under` is a command that starts the server, such as one that first drops privileges. The output
+    `under` is a command that runs the server, for example with fewer privileges. The output
     goes to files, because a full pipe without a reader would block the server.
     """
     with (

@@ -66,7 +66,7 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def used(shell: Shell, tmp_path: Path) -> None:
-    """Create an account with one call for each name in `NAMES`."""
+    """For each name in `NAMES`, create an account with one call."""
     for name in NAMES:
         issued = shell(f"keys issue --json --name {shlex.quote(name)}")
         assert json.loads(issued.stdout), issued.stderr

@@ -127,7 +127,7 @@ def test_help_names_the_data_folder(words: list[str], tmp_path: Path) -> None:
     assert "Set BLUR_ACCOUNTS to use another database" in text
 
 
-def test_demo_key_of_a_database_stays_the_same_and_differs_from_that_of_another_database(
+def test_each_database_has_its_own_demo_key_which_a_restarted_server_prints_again(
     tmp_path: Path, model_dir: Path
 ) -> None:
     issued: dict[str, str] = {}
@@ -160,7 +160,7 @@ def test_server_prints_the_api_address_and_the_key_for_clients_of_remove_bg(
     assert (address, printed_key) == ("https://api.example/v1.0", "a key of this server")
 
 
-def test_code_in_the_printed_link_can_be_exchanged_for_the_demo_key_once(
+def test_code_in_the_printed_link_can_be_exchanged_for_the_demo_key_only_once(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:

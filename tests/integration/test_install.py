@@ -32,7 +32,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install both wheels and their dependencies into a new environment; return its `bgblur`."""
+    """Install both wheels and their dependencies; return the path of the command `bgblur`."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([UV, "venv", "--quiet", folder], check=True)
     install = [str(UV), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
@@ -51,7 +51,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """Return environment variables with an empty PATH and without the settings of the tests."""
+    """Return environment variables without the settings of the tests; PATH has no programs."""
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
@@ -90,7 +90,9 @@ def test_installed_bgblur_prints_its_version(bgblur: Path, empty: Path) -> None:
     assert re.search(rb"\d+\.\d+\.\d+", output)
 
 
-def test_wheel_has_the_models_a_licence_and_the_page_and_no_package_of_tests(wheels: Path) -> None:
+def test_wheel_of_the_api_has_models_a_licence_the_page_and_no_package_of_tests(
+    wheels: Path,
+) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("u2netp-light", "selfie-segmentation", "face-detection"):

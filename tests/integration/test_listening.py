@@ -1,4 +1,4 @@
-"""The server's address, and the messages if it cannot listen."""
+"""The addresses that the server prints, and its errors if it cannot listen."""
 
 from __future__ import annotations
 

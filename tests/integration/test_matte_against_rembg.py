@@ -37,7 +37,7 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 
 @cache
 def rembgs_mask(name: str) -> AlphaU8:
-    """Return the mask of a photo from rembg's session of u2netp, (H, W)."""
+    """Return the mask that rembg's session for u2netp finds in a photo, (H, W)."""
     from rembg import new_session  # noqa: PLC0415 - after the environment is set
 
     (mask,) = new_session("u2netp").predict(Image.fromarray(sample_photo(name)))

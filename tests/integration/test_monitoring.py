@@ -116,6 +116,6 @@ def test_a_server_with_an_unreachable_store_is_healthy_but_not_ready(
         assert monitored.status("/health") == (200, "ok")
 
 
-def test_head_of_ready_has_no_body(monitored: Monitored) -> None:
+def test_head_request_to_ready_gets_200_without_a_body(monitored: Monitored) -> None:
     answer = requests.head(f"{monitored.server.url}/ready", timeout=30)
     assert (answer.status_code, answer.content) == (200, b"")

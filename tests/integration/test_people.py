@@ -168,7 +168,7 @@ def test_network_for_faces_has_its_highest_score_at_the_face(model_dir: Path) ->
     assert faces.predict(noise(300, 400)).max() < 0.5
 
 
-def test_network_for_people_or_faces_and_its_source_file_have_less_than_4_mb_together(
+def test_networks_for_people_and_for_faces_each_have_less_than_4_mb_with_their_source_file(
     model_dir: Path,
 ) -> None:
     for pattern, converted in (("selfie*", PEOPLE), ("face*", FACES)):

@@ -118,13 +118,13 @@ def images_without_a_subject() -> dict[str, RgbU8]:
 
 
 @pytest.mark.parametrize("name", images_without_a_subject())
-def test_an_image_without_an_object_has_no_subject(model: Model, name: str) -> None:
+def test_an_image_without_an_object_is_rejected(model: Model, name: str) -> None:
     with pytest.raises(NoSubjectError):
         blurred(model, images_without_a_subject()[name], 10)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_photo_of_an_object_has_a_subject(model: Model, name: str) -> None:
+def test_photos_of_a_person_a_cat_and_a_cup_each_have_a_subject(model: Model, name: str) -> None:
     assert find_matte(model, photo_of(name)).max() > 250
 
 

@@ -1,4 +1,4 @@
-"""Background removal with the real networks: clean edges, and previews that match the full size."""
+"""Background removal with the real networks: clean edges, and previews like the full results."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def opened(file: bytes) -> Image.Image:
 
 
 def rebuilt(archive: bytes) -> Image.Image:
-    """Build the PNG as the official clients do: the alpha is added to the JPEG's colours."""
+    """Build a cutout from a ZIP archive as the official clients do: JPEG colours plus alpha."""
     with ZipFile(BytesIO(archive)) as entries:
         image = opened(entries.read("color.jpg"))
         image.putalpha(opened(entries.read("alpha.png")))
@@ -133,7 +133,7 @@ def test_cat_cropped_with_scale_50_percent_is_centred_and_fills_half_of_the_fram
 
 
 @pytest.mark.parametrize("options", [{}, {"max_megapixels": 0.25}, {"roi": parse_roi(HEAD)}])
-def test_astronaut_is_a_person_in_the_whole_photo_in_a_preview_and_in_a_region(
+def test_subject_type_of_the_astronaut_is_person_in_the_photo_a_preview_and_a_region(
     remove: Remove, options: dict[str, Any]
 ) -> None:
     assert remove(photo("astronaut", 1500), **options).subject_type == "person"
@@ -144,7 +144,9 @@ def test_cat_and_cup_have_the_subject_type_other(remove: Remove, name: str) -> N
     assert remove(photo(name)).subject_type == "other"
 
 
-def test_network_for_people_alone_takes_a_cat_for_a_person(model_dir: Path) -> None:
+def test_without_the_network_for_faces_most_of_a_cat_is_confirmed_as_a_person(
+    model_dir: Path,
+) -> None:
     model, people = open_shared(MODELS["u2netp-light"], model_dir), open_shared(PEOPLE, model_dir)
     assert confirmed_share(predict_maps(model, sample_photo("chelsea"), people=people)) > 0.9
 

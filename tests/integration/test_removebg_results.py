@@ -1,4 +1,4 @@
-"""Responses of `/v1.0/removebg` on a real server: images without a redirect, rejected URLs."""
+"""Responses of `/v1.0/removebg` on a real server: large images, and rejected URLs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUCKET = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
-"""Settings with an unreachable bucket. On other routes, results above 2000 bytes would go to it."""
+"""Settings with an unreachable bucket, to which other routes send results above 2000 bytes."""
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ class Explanation:
     """A regular expression for the changed line, instead of `before` and `after`."""
 
     def explains(self, mutant: Mutant) -> bool:
-        """Return whether this explains the mutant."""
+        """Return whether this explanation is for the mutant."""
         if mutant.file != self.file or self.place not in ("", mutant.place):
             return False
         if self.after_like:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def inject(mutant: Mutant, module: ModuleType) -> None:
-    """Replace the function or the constant of the module by the mutant's.
+    """Replace the function or the constant in the module by that of the mutant.
 
     Raises:
         Exception: any error of the mutant while it is imported.
@@ -24,7 +24,7 @@ def inject(mutant: Mutant, module: ModuleType) -> None:
     fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
     exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - the mutant's code
     if mutant.is_constant:
-        # Also set the constants that are computed from it.
+        # Also set the constants that are computed from this constant.
         for name in filter(CONSTANT.fullmatch, fresh):
             _set_constant(name, vars(module)[name], fresh[name])
         return

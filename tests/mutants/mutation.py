@@ -1,4 +1,4 @@
-"""The mutants of a file: each is the whole text with one small change."""
+"""Creates the mutants of a file: a mutant is the file's whole text with one small change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Visitor(MutationVisitor):  # type: ignore[misc]  # mutmut is installed se
 
 
 def mutants_of(path: Path, name: str) -> Iterator[Mutant]:
-    """Yield the mutants of a file's functions and constants; `name` becomes their `file`."""
+    """Yield the mutants of a file's functions and constants; `name` is their `file`."""
     text = path.read_text(encoding="utf-8")
     wrapper = MetadataWrapper(cst.parse_module(text))
     visitor = _Visitor(OPERATORS, IgnoredCode(set(), set(), set()))
@@ -109,7 +109,7 @@ def _holds(tree: cst.CSTNode, node: cst.CSTNode) -> bool:
 
 
 def _prose(tree: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the strings of `message = ...`: their wording is not tested."""
+    """Yield the strings of `message = ...`, because tests do not check the wording of messages."""
     match tree:
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value="message"))]):
             yield from _strings(tree)

@@ -23,12 +23,12 @@ JOBS = (
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Tests of several processes are left out, because a mutant is only in one process."""
+"""Leaves out tests that start several processes, because a mutant is only in one process."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Some files, and the tests that are fast enough to run for each of their mutants."""
+    """Some files, and the tests that are fast enough to run for each mutant of these files."""
 
     title: str
     files: tuple[str, ...]

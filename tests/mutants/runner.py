@@ -1,9 +1,9 @@
 """A pytest plugin that runs, for each mutant, the tests that reach the changed code.
 
-First the tests run with the unchanged code, to record the duration of each and the functions that
-it calls. Then the process forks once for each mutant, and the fork runs the tests that call the
-changed function, fastest first, until one fails. Session fixtures, such as a database's server, are
-also available in the forks.
+First the tests run with the unchanged code, to record the duration of each test and the functions
+that the test calls. Then the process forks once for each mutant, and the fork runs the tests that
+call the changed function, fastest first, until one fails. Session fixtures, such as a database's
+server, are also available in the forks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class MutantRunner:
         _configure_hypothesis()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the tests without a mutant, then with each, instead of pytest's loop."""
+        """Run the tests without a mutant, then with each mutant. This replaces pytest's loop."""
         with _silence():
             traces = [self._watched(session, item) for item in session.items]
         if session.testsfailed:
@@ -94,7 +94,7 @@ class MutantRunner:
         return _Trace(item, time.perf_counter() - start_s, places)
 
     def _fork(self, session: pytest.Session, mutant: Mutant | None, traces: list[_Trace]) -> int:
-        """Fork, and return the id of the process with the mutant."""
+        """Fork a process that runs the tests with the mutant, and return the process's id."""
         pid = os.fork()
         if pid == 0:
             after = [trace for trace in traces if mutant is None or trace.reaches(mutant)]
@@ -114,7 +114,7 @@ class MutantRunner:
                 inject(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for trace in traces:
                 limit_s = EXTRA_TIME_S + 3 * trace.seconds
-                # At the limit, a separate thread ends the process, even if all others wait.
+                # At the limit, a separate thread ends the process, even if all other threads wait.
                 faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
                 _run(session, trace.item)
             os._exit(0)
@@ -124,13 +124,13 @@ class MutantRunner:
             exited, status = os.waitpid(pid, os.WNOHANG)
             if exited:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)  # processes that its tests have started
+                    os.killpg(pid, signal.SIGKILL)  # processes that the mutant's tests have started
                 del running[pid]
                 self.tried += 1
                 if status == 0:
                     self.survivors.append(mutant)
                 if self.tried % 100 == 0:
-                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - it takes long
+                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - a run takes long
         time.sleep(0.002)
 
 
@@ -161,7 +161,7 @@ def _silence() -> Iterator[None]:
 
 def _run(session: pytest.Session, item: pytest.Item) -> None:
     # With the session as the next item, pytest keeps the session fixtures and tears down all
-    # others.
+    # other fixtures.
     session.config.hook.pytest_runtest_protocol(item=item, nextitem=session)
 
 

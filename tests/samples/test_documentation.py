@@ -44,14 +44,14 @@ NOT_TYPED = {
     'pipx install --pip-args="--find-links dist" background-blur-api': INSTALLED,
     "bgblur blur photo.jpg -r 12": INSTALLED,
     "bgblur serve --demo": INSTALLED,
-    "make run": "starts `bgblur serve --demo`, which a separate test does",
+    "make run": "a separate test starts `bgblur serve --demo`",
     "make test": "runs this test",
     "make e2e": "a separate part of CI",
-    SERVE: "never ends; a separate test starts and stops it here",
+    SERVE: "runs until it is stopped; a separate test starts and stops it",
     ".venv-sam/bin/sam build": "`make e2e` builds the stack in this way",
     "make run MODEL=isnet-general-use": "downloads 179 MB from the publisher, if reachable",
-    ".venv-sam/bin/sam build --parameter-overrides Model=isnet-general-use": "downloads it too",
-    "MODEL=isnet-general-use .venv-sam/bin/sam build ModelLayer": "downloads it too",
+    ".venv-sam/bin/sam build --parameter-overrides Model=isnet-general-use": "downloads 179 MB",
+    "MODEL=isnet-general-use .venv-sam/bin/sam build ModelLayer": "downloads 179 MB",
     ".venv-sam/bin/sam deploy --config-env staging": "needs an AWS account",
     ".venv-sam/bin/sam delete --stack-name background-blur-staging": "needs an AWS account",
     "aws s3 rm --recursive s3://BUCKET": "needs an AWS account",
@@ -71,8 +71,7 @@ NOT_TYPED = {
         """ --expression-attribute-values '{":missing": {"N": "0.25"}}'"""
     ): "needs an AWS account",
 }
-"""Commands that cannot run here, with the reason; tests/unit/test_documents.py checks their names.
-"""
+"""Commands that cannot run here, with the reason; a unit test checks the names in them."""
 
 OUTPUT = {"json", ""}
 """Languages of blocks that are not run: responses, diagrams, the text of a query."""
@@ -119,7 +118,7 @@ def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
 
 @pytest.fixture
 def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
-    """Return an operator with a server and a key for it."""
+    """Return a reader with the URL and an API key of a running server."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
     path = f"{folder / '.venv' / 'bin'}:{env['PATH']}"

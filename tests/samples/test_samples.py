@@ -34,7 +34,7 @@ RUNNERS = {"blur.sh": "sh", "blur.py": sys.executable, "blur.mjs": node(), "blur
 
 @dataclass(frozen=True)
 class Ran:
-    """A sample's exit code, its output, and the files in its folder."""
+    """The exit code and the output of a sample, and the files that the sample wrote."""
 
     code: int
     stderr: str
@@ -87,7 +87,7 @@ def test_a_sample_saves_the_image_from_the_response_or_from_a_link(
 
 
 @pytest.mark.parametrize("sample", RUNNERS)
-def test_a_sample_prints_the_error_and_fails_and_saves_nothing(
+def test_a_sample_with_a_wrong_key_prints_the_error_and_saves_nothing(
     sample: str, api: Api, tmp_path: Path
 ) -> None:
     ran = run(sample, api, "nonsense", tmp_path)

@@ -1,4 +1,4 @@
-"""Large, unfinished and chunked bodies of one client do not block the server for others."""
+"""Large, unfinished and chunked bodies of one client do not block other clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST = Settings().max_body_bytes
 @pytest.mark.parametrize(
     ("method", "target"), [("POST", "/v2/account"), ("POST", "/health"), ("POST", "/nowhere")]
 )
-def test_bodies_of_other_routes_do_not_block_photos(
+def test_unfinished_bodies_on_routes_without_photos_do_not_block_photos(
     served: Served, method: str, target: str
 ) -> None:
     with ExitStack() as stack:

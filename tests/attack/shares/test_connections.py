@@ -1,4 +1,4 @@
-"""The connections of one client leave space for others, and its requests are not delayed."""
+"""The connections of one client leave space for other clients; requests are not delayed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_open(client: socket.socket) -> bool:
         client.settimeout(60)
 
 
-def test_an_address_with_too_many_connections_loses_its_oldest(served: Served) -> None:
+def test_an_address_with_too_many_connections_loses_its_oldest_connection(served: Served) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(served.connect()) for _ in range(PER_ADDRESS)]
         served.health_s()
@@ -87,7 +87,7 @@ def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None
         for _ in range(3):
             time.sleep(0.5)
             for client in clients:
-                with suppress(OSError):  # the server closed it to accept another connection
+                with suppress(OSError):  # the server closed this connection to accept a new one
                     client.sendall(drip)
             with served.connect("127.0.0.9") as other:
                 other.sendall(head(CLOSE, method="GET", target="/health"))
@@ -125,5 +125,5 @@ def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) 
             while not received.endswith(b'{"status": "ok"}'):
                 received += client.recv(4096)
             times.append(time.monotonic() - started)
-    # The longer times do not count, because the machine can be busy.
+    # Only the six shortest times count, because the machine can be busy.
     assert sorted(times)[5] < 0.03

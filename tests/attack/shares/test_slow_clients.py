@@ -71,7 +71,7 @@ def ask_and_never_read(client: socket.socket) -> None:
 
 
 def wait_for_reset(client: socket.socket, limit_s: float) -> bool:
-    """Wait until the server has aborted a connection, without reading from it."""
+    """Wait without reading; return whether the server aborts the connection in time."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

@@ -3,9 +3,10 @@
 The variable INJECTED_FAULTS names a folder, in which a test writes the faults while the server
 runs:
 
-- `spawn`: exceptions, one on each line. Each time the server starts a process, it raises the next.
+- `spawn`: exceptions, one on each line. Each time the server starts a process, it raises the next
+  exception.
 - `send`, `receive`: exceptions, one on each line. Each time the server sends a message to a worker,
-  or receives one, it raises the next.
+  or receives a message, it raises the next exception.
 - `accept`, `reply`: a name in `WORKER_FAULTS`. This fault happens instead of the worker's message.
 
 INJECTED_ABSENCE=1 removes functions that some systems do not have.
@@ -31,7 +32,7 @@ SIGKILL = 9
 
 
 def next_fault(name: str) -> str | None:
-    """Remove the first line of a file and return it."""
+    """Remove the first line of a file and return the line."""
     path = FOLDER / name
     with suppress(FileNotFoundError):
         first, _, others = path.read_text().partition("\n")
