@@ -40,7 +40,7 @@ export function showKeyError(...lines) {
 
 let knownCredits = null;
 
-/** The balance at the last response, or null before the first one. */
+/** The balance at the last response, or null before the first response. */
 export const creditsLeft = () => knownCredits;
 
 export function showCredits(left) {
@@ -50,7 +50,7 @@ export function showCredits(left) {
   show(byId("credits"));
 }
 
-/** Ask the API for the balance, because a response from a bucket does not have it. */
+/** Ask the API for the balance, because a response from a bucket does not contain the balance. */
 export async function refreshCredits() {
   const { balance } = await account(currentKey());
   showCredits(balance);
@@ -95,7 +95,7 @@ export function forget() {
 
 /**
  * Use a key or a one-time code after the # in the address, which browsers never send to a server. Remove
- * it from the address and the history. Return whether there was a key or code.
+ * the key or code from the address and the history. Return whether there was a key or code.
  */
 function useKeyInAddress(onFailure) {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -113,7 +113,7 @@ async function useLinked(key, code, onFailure) {
   else if (linked !== currentKey()) ask((await account(linked)).key.prefix, () => useKey(linked, onFailure));
 }
 
-/** Ask which key to use: the stored one or the link's. */
+/** Ask which key to use: the stored key or the link's key. */
 function ask(prefix, onUse) {
   byId("key-other").textContent = `${prefix}…`;
   show(byId("key-ask"));

@@ -1,4 +1,4 @@
-// The page: it takes photos, settings and a key, and shows results. This module connects the rest.
+// The page: it takes photos, settings and a key, and shows results. This module connects the other modules.
 
 import { currentKey, forget, openAccount, refreshCredits, showCredits } from "./account.js";
 import { blur } from "./calls.js";
@@ -174,7 +174,7 @@ function showFailedCount() {
   showFailure(failed ? { code: "some_failed", message: failedMessage(failed) } : null);
 }
 
-/** Blur one photo. Return whether it has a result; throw errors that concern all photos. */
+/** Blur one photo. Return whether it has a result; throw errors that concern all photos, or the only photo. */
 async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);
@@ -196,7 +196,7 @@ async function blurItem(item, isOfMany) {
   }
 }
 
-/** Blur a photo. If there are several photos, wait as long as an error requests, and try again. */
+/** Blur a photo. If there are several photos and an error has `retryAfter`, wait for that time and try again. */
 async function withWaits(item, isOfMany) {
   for (let waits = 0; ; waits++) {
     const { work } = state;

@@ -1,4 +1,4 @@
-// Calls of the API, with XMLHttpRequest, because fetch() does not report the progress of an upload.
+// Calls to the API, with XMLHttpRequest, because fetch() does not report the progress of an upload.
 
 import { absoluteUrl } from "./dom.js";
 
@@ -42,7 +42,7 @@ export async function account(key) {
   return JSON.parse(await response.body.text());
 }
 
-/** Exchange a link's one-time code for its key; only the embedded server has such codes. */
+/** Exchange a link's one-time code for an API key; only the embedded server issues such codes. */
 export async function exchangeCode(code) {
   try {
     const response = await send("POST", "key-link", { body: JSON.stringify({ code }) });
@@ -54,7 +54,7 @@ export async function exchangeCode(code) {
 
 /**
  * Blur a photo. `hooks` has `signal` to cancel, and for the progress `onUpload(share)`, `onBlur()`
- * and `onReceive(share, isPaid)`; `share` is null if it is unknown.
+ * and `onReceive(share, isPaid)`; `share` is null if the share is unknown.
  */
 export async function blur(photo, options, key, hooks) {
   try {
@@ -187,7 +187,7 @@ async function parseFailure({ status, body, header }) {
   }
 }
 
-/** The fields of a result. `charged` is null if a bucket sent it, or if the charge is not confirmed. */
+/** The fields of a result. `charged` is null if a bucket sent the result, or if the charge is not confirmed. */
 function parseResult({ body, header }, tookMs) {
   const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {
@@ -200,7 +200,7 @@ function parseResult({ body, header }, tookMs) {
   };
 }
 
-/** Return the milliseconds in a Server-Timing header, by their names. */
+/** Return the milliseconds in a Server-Timing header, by the names of the steps. */
 export function parseServerTiming(field) {
   const entries = (field ?? "").matchAll(/([a-z]+);dur=([\d.]+)/g);
   return Object.fromEntries(Array.from(entries, ([, name, ms]) => [name, Number(ms)]));

@@ -30,7 +30,7 @@ function table(titles, rows) {
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: titles.join(", ") }, whole);
 }
 
-/** A section that can be collapsed; in a wide window it starts open if `isOpen`. */
+/** A section that can be collapsed; in a wide window, the section starts open if `isOpen`. */
 function collapsible(title, isOpen, ...children) {
   return make("details", { open: isOpen && isWide }, make("summary", { textContent: title }), ...children);
 }
@@ -59,7 +59,7 @@ function descriptionCell(text, schema) {
   return [paragraph(text), make("p", { className: "bounds", textContent: describeBounds(schema) })];
 }
 
-/** The header with the API key, or nothing for a route that needs no key. */
+/** The description of the header with the API key, or undefined for a route that needs no key. */
 function keyOf(call) {
   const [name] = Object.keys((call.security ?? description.security)[0] ?? {});
   return description.components.securitySchemes[name];
@@ -132,7 +132,7 @@ function removebgCodes(response) {
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error with links to their meaning; on remove.bg's paths, with the meaning. */
+/** The codes of an error: as links to their meanings, or on remove.bg's paths, followed by their meanings. */
 function codeCells(response) {
   const links = errorCodes(response).flatMap(({ const: code }) =>
     [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "]);
@@ -237,7 +237,7 @@ function contentsEntry(id, text, verb = null) {
   return make("a", { href: `#${id}` }, ...method, text);
 }
 
-/** Open the section that the address names and the section around it, and scroll there. */
+/** Open the section that the address names, and any section around it, and scroll there. */
 function goToAddress() {
   const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;

@@ -34,7 +34,7 @@ export function explain({ code, message }) {
   return [problem, remedy].filter(Boolean);
 }
 
-/** The remedy for each code of the API, for developers; the reference lists it. */
+/** The remedy for each code of the API, for developers; the reference lists the remedies. */
 export const REMEDIES = {
   invalid_image: "Send a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file. Open it in an image viewer first to check it.",
   invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",

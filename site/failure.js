@@ -4,7 +4,7 @@ import { showKeyError } from "./account.js";
 import { byId, make, show } from "./dom.js";
 import { explain } from "./errors.js";
 
-/** Errors caused by the key; they are shown next to its field. */
+/** Errors caused by the key; the page shows them next to the key's field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
 /** Errors that are solved with another photo, but not with another setting. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);

@@ -51,7 +51,7 @@ const sorted = (named) => named
   .map(([source, file]) => ({ source, file }))
   .sort((one, other) => (one.source < other.source ? -1 : 1));
 
-/** Return the name, or the name with a number if it is taken. */
+/** Return the name, or the name with a number if the name is taken. */
 export function freeName(fileName, taken) {
   const [, stem, extension] = fileName.match(/^(.*?)(\.[^./]*)?$/s);
   let name = fileName;

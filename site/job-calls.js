@@ -22,7 +22,7 @@ async function call(method, path, key, json) {
   return JSON.parse(await response.body.text());
 }
 
-/** Uploads photos with the job's form, and gets a new form when it has expired. */
+/** Uploads photos with the job's form, and gets a new form when the form has expired. */
 export class Uploads {
   constructor(job, key, signal) {
     Object.assign(this, { id: job.job_id, form: job.upload, key, signal });

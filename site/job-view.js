@@ -10,12 +10,12 @@ const ACTIONS = {
 
 let shownSources = ""; // the failures in the list, which is drawn again only if they change
 
-/** Call the function of each button. */
+/** Set up the buttons: a click on a button calls its function. */
 export function onJobActions(functions) {
   for (const [name, id] of Object.entries(ACTIONS)) byId(id).addEventListener("click", functions[name]);
 }
 
-/** Show the draft or the job; if there is neither, hide the section. */
+/** Show the draft or the job; without a draft and a job, hide the section. */
 export function showJob(state, isInterrupted) {
   const { draft, saved, job, upload, download } = state;
   const focused = document.activeElement;

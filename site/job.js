@@ -1,4 +1,4 @@
-// A bulk job of the page: from the chosen folder to its results. A reload continues it.
+// A bulk job of the page: from the chosen folder to its results. The job continues after a reload of the page.
 
 import { currentKey, refreshCredits } from "./account.js";
 import { announce } from "./dom.js";
@@ -15,11 +15,11 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
- * the last one of these. `job`: the API's document. `upload`: an AbortController while photos are
- * uploaded. `download`: an AbortController while results are downloaded. `downloaded`: their number.
- * `lost`: photos that could not be uploaded. `hasMore`: whether more than the first page of failures
- * is shown. `problem`: the error of the last request. `uploadProblem`: the error that interrupted the
- * upload.
+ * the last uploaded photo. `job`: the API's document. `upload`: an AbortController while photos are
+ * uploaded. `download`: an AbortController while results are downloaded. `downloaded`: the number of
+ * downloaded results. `lost`: photos that could not be uploaded. `hasMore`: whether more than the
+ * first page of failures is shown. `problem`: the error of the last request. `uploadProblem`: the
+ * error that interrupted the upload.
  */
 const state = {
   draft: null, saved: null, job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
@@ -61,7 +61,7 @@ export function offerFolder(folder) {
 /** Read the state again, for example with another key. */
 export const checkJob = () => poll();
 
-/** Create a job for the draft and upload its photos. Throws an error if it cannot be created. */
+/** Create a job for the draft and upload its photos. Throws an error if the job cannot be created. */
 export async function startJob(options) {
   const { name, photos } = state.draft;
   const job = await createJob(options, currentKey());
@@ -206,7 +206,7 @@ async function download() {
   update();
 }
 
-/** Remove the draft, or the job of the page; the job itself does not change. */
+/** Remove the draft or the job from the page; the job on the server does not change. */
 function remove() {
   if (state.draft) state.draft = null;
   else {

@@ -15,7 +15,7 @@ export function captionFor(item, isTouch) {
   return `${item.photo.file.name}, ${formatBytes(item.photo.file.size)}`;
 }
 
-/** The text instead of a photo that this browser cannot show. */
+/** The text that is shown instead of a photo that this browser cannot show. */
 export function placeholderFor({ photo, failure }) {
   const { name } = photo.file;
   if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
@@ -65,7 +65,7 @@ export function jobCosts(count, { subject }) {
 export const failedMessage = (failed) =>
   `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
 
-/** The note about the cost of a cancelled call. A retry is charged at most once, by its Idempotency-Key. */
+/** The note about the cost of a cancelled call. Because of the Idempotency-Key, a retry is charged at most once. */
 export const cancelNote = ({ isPaid }) => isPaid
   ? "Cancelled. This result is already paid for: you can try again for free."
   : "Cancelled. You can safely try again: this result is charged at most once.";

@@ -1,5 +1,5 @@
-// The region in which the subject is searched: a box that the user draws, or moves with the
-// keyboard.
+// The region in which the service searches for the subject: a box that the user draws, or moves with
+// the keyboard.
 
 import { announce, byId, show } from "./dom.js";
 
@@ -65,7 +65,7 @@ export function openRegion(onChange) {
   });
 }
 
-/** Show the region of the photo on the stage; `isShown` is false if the browser cannot show it. */
+/** Show the region of the photo on the stage; `isShown` is false if the browser cannot show the photo. */
 export function showRegion(shown, isShown) {
   if (shown !== photo) setDrawing(false);
   photo = shown ?? null;

@@ -6,7 +6,7 @@ import { FORMAT_NAMES } from "./settings.js";
 const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
 export const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
 
-/** Show the facts of a result, and the time of each step; `size` is null if it is unknown. */
+/** Show the facts of a result, and the time of each step; `size` is null if the size is unknown. */
 export function showDetails(result, size) {
   const { blob, tookMs, creditsLeft } = result;
   showFacts([

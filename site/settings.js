@@ -7,7 +7,7 @@ const KERNEL_NOTES = {
   gaussian: "Smooth, as photo editors blur.",
   bokeh: "Discs and bright highlights, as a lens blurs.",
 };
-/** The format of "Auto": the photo's own if the API writes it, otherwise JPEG or PNG. */
+/** The format of "Auto": the photo's format if the API writes this format, otherwise JPEG or PNG. */
 const FORMAT_OF_TYPE = {
   "image/jpeg": "jpeg", "image/heic": "jpeg", "image/heif": "jpeg",
   "image/webp": "webp", "image/avif": "avif",
@@ -25,13 +25,13 @@ export function openSettings(onChange) {
     if (event.target.name === "mode") swapRadius(event.target.value);
     onChange();
   });
-  // On small screens the bar covers the lower edge of the page, so the footer gets a margin of its height.
+  // On small screens the bar covers the lower edge of the page, so the footer gets a margin of the bar's height.
   new ResizeObserver(([{ target }]) => {
     document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
   }).observe(byId("go-bar"));
 }
 
-/** Return the form's blur options for a photo. Without a photo, they have no `roi`. */
+/** Return the form's blur options for a photo. Without a photo, the options have no `roi`. */
 export function optionsFor(photo) {
   const { radius, blur: kernel, depth, subject, mode, format: chosen, quality } = Object.fromEntries(new FormData(form));
   const format = chosen === "auto" ? autoFormat(photo, mode) : chosen;
@@ -70,7 +70,7 @@ function radiusText(radius, photo) {
   return `${radius} · ${Math.round((parseFloat(radius) / 100) * Math.max(width, height))} px`;
 }
 
-/** "Remove" starts with a sharp subject, "Blur" with the strength it had before. */
+/** "Remove" starts with a sharp subject, and "Blur" starts with its previous strength. */
 function swapRadius(mode) {
   const slider = byId("radius");
   if (mode === "cutout") [blurRadius, slider.value] = [slider.value, CUTOUT_RADIUS];

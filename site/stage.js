@@ -37,7 +37,7 @@ export function openStage(onPress) {
   measure(byId("before")).then((natural) => natural && setSize(natural));
 }
 
-/** Show a photo alone, or the placeholder if this browser cannot show it; return its size or null. */
+/** Show a photo alone, or the placeholder if this browser cannot show it; return the photo's size, or null. */
 export async function showPhoto(photo) {
   frame.removeAttribute("data-example");
   const isShown = urls.before?.file === photo.file;
@@ -48,7 +48,7 @@ export async function showPhoto(photo) {
   return natural;
 }
 
-/** Show a result next to its photo; return its size in pixels, or null if it cannot be shown. */
+/** Show a result next to its photo; return the result's size in pixels, or null if the browser cannot show the result. */
 export async function showResult(blob, { isNew }) {
   const isUnseen = frame.dataset.state === "unseen";
   const natural = await load("after", blob);
@@ -117,7 +117,7 @@ function setSplit(percent) {
   byId("split").setAttribute("aria-valuetext", `${whole} % before, ${100 - whole} % after`);
 }
 
-/** Move the line once from the right edge, which uncovers the result. */
+/** Move the line once from the right edge to `target`; this uncovers the result. */
 function sweepTo(target) {
   cancelAnimationFrame(sweep);
   const started = performance.now();
@@ -218,7 +218,7 @@ function zoomTo(scale, x = 0, y = 0) {
   byId("zoom").textContent = isOneToOne ? "Fit" : "1:1";
 }
 
-/** Load a file into an image element; return its size, or null if it cannot be shown. */
+/** Load a file into an image element; return the image's size, or null if it cannot be shown. */
 async function load(id, file) {
   if (urls[id]) URL.revokeObjectURL(urls[id].url);
   urls[id] = { file, url: URL.createObjectURL(file) };

@@ -8,7 +8,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 const UTF8_NAMES = 0x0800;
-const VERSION = 20; // 2.0: the version that a program needs to unpack it
+const VERSION = 20; // 2.0: the version that a program needs to unpack the ZIP
 
 /** A ZIP that grows by one file at a time. Equal names get a number. */
 export class Zip {
@@ -16,7 +16,7 @@ export class Zip {
   #directory = [];
   #taken = new Set();
   count = 0;
-  size = 0; // without the directory
+  size = 0; // in bytes, without the directory
 
   async add(fileName, blob) {
     const name = new TextEncoder().encode(freeName(fileName, this.#taken));

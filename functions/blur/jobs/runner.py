@@ -44,8 +44,7 @@ MAX_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 ParseOptions = Callable[[Mapping[str, str]], "BlurOptions"]
-"""Return the blur options of a job's parameters; raise an `ApiError` if a parameter is not
-valid."""
+"""Return the blur options of a job; raise an `ApiError` if a parameter is not valid."""
 
 
 class Outcome(StrEnum):

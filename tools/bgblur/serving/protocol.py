@@ -1,7 +1,6 @@
 """HTTP/1.1 on a socket: uvicorn's protocol with time limits, connection limits and JSON errors.
 
-uvicorn has no options for such limits and errors; docs/adr/0017 compares uvicorn with other
-servers.
+uvicorn has no options for these limits; docs/adr/0017 compares uvicorn with other servers.
 """
 
 from __future__ import annotations
