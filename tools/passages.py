@@ -138,7 +138,7 @@ def _javascript(text: str) -> Iterator[Passage]:
 
 
 def _block_comment(run: str) -> str:
-    """Turn adjacent line comments into one block comment with as many lines."""
+    """Turn adjacent line comments into one block comment with the same number of lines."""
     return "/*" + run.replace("//", "  ").rstrip("\n") + "*/\n"
 
 

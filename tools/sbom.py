@@ -126,7 +126,7 @@ def bundled(installed: metadata.Distribution) -> list[Component]:
 
 
 def models(name: str, folder: Path) -> list[Component]:
-    """Return the components of the model: the pinned file, and its light model if it has one."""
+    """Return the components of the model: the pinned file, and the light model if there is one."""
     rows = tomllib.loads(MODELS.read_text("utf-8"))
     [(pinned, row)] = [(key, row) for key, row in rows.items() if name in {key, row.get("light")}]
     original = _model(pinned, row, row["sha256"])

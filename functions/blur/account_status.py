@@ -33,6 +33,6 @@ class AccountStatus:
     """The account's balance and the key's rate limit after a call."""
 
     credits_charged: Credits | None
-    """None if the charge is unknown, because it was sent to the store but not confirmed."""
+    """None if the charge is unknown, because the store did not confirm it."""
     credits_left: Credits
     rate: RateLimitStatus

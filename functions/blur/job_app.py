@@ -201,7 +201,7 @@ def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job]
 
 
 def notify_check(settings: Settings) -> Callable[[str], None]:
-    """Return the function that checks a `notify` URL; it rejects all if `fetch_urls` is off."""
+    """Return the function that checks `notify` URLs; without `fetch_urls`, it rejects all URLs."""
     if settings.fetch_urls:
         from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
 

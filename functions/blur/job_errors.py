@@ -22,7 +22,7 @@ class JobNotFoundError(ApiError):
 
 
 class ResultNotFoundError(ApiError):
-    """The job has no result with this id, or its results have expired."""
+    """The job has no result with this id, or the result has expired."""
 
     status, code = HTTPStatus.NOT_FOUND, "result_not_found"
 

@@ -77,7 +77,7 @@ class Settings:
     price_preview: Credits = QUARTER
     """Credits for a preview: a removed background with `size=preview`, `small` or `regular`."""
     price_person: Credits | None = None
-    """Credits for an image with `subject=person`; None if it costs `price`."""
+    """Credits for an image with `subject=person`; None means `price`."""
     max_pixels: int = 50_000_000
     """Largest image: width times height in the image's header, before decoding."""
     max_body_bytes: int = 20_000_000
@@ -101,7 +101,7 @@ class Settings:
     """Largest proxy response; a larger result goes to the bucket, if there is one. The default
     is Lambda's limit, from Lambda's error message."""
     site_dir: Path = Path("/opt/site")
-    """Folder of the page; without it, there is no page."""
+    """Folder of the page; without this folder, the server has no page."""
     fetch_urls: bool = False
     """Whether the service fetches an image from a URL in a request: `yes` or `no`."""
     hold_ttl_s: int = 120
@@ -206,7 +206,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process can use, or that the machine has if unknown."""
+    """Return the number of CPUs that this process can use, or else the number in the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

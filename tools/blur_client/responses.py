@@ -114,7 +114,7 @@ def parse_server_timing(header: str) -> dict[str, float]:
 
 
 def parse_error(response: requests.Response) -> ApiError:
-    """Parse an error of the API; any other response is an `UnexpectedResponseError`."""
+    """Return an error of the API, or `UnexpectedResponseError` for any other response."""
     error = json_object(response).get("error")
     request_id = response.headers.get("X-Request-Id")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):

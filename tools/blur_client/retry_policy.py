@@ -13,7 +13,7 @@ from blur_client.errors import (
 )
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
-"""Statuses of temporary failures; a proxy in front of the API can send them too."""
+"""Statuses of temporary failures; a proxy in front of the API can send these statuses, too."""
 STORAGE_ERROR = 500
 """The status after which S3 asks clients to retry. The API's own `internal_error` is not
 temporary."""

@@ -171,7 +171,7 @@ class AccountWithLedger:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """The first call with an `Idempotency-Key`, among the calls of one API key."""
+    """The record of the first call with an `Idempotency-Key`; each API key has separate records."""
 
     account_id: str
     scope: str

@@ -120,7 +120,7 @@ class CallStore(Protocol):
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Return the record with this scope, or None if it is missing or no longer counts."""
+        """Return the record with this scope, or None if it is missing or does not count."""
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:

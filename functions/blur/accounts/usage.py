@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BillLine(NamedTuple):
-    """The usage of one key in a month."""
+    """The usage of one key, or of calls without a known key, in a month."""
 
     account: AccountUsage
     prefix: str | None

@@ -36,7 +36,7 @@ CORS_HEADERS = {
     "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": f"{_EXPOSED}, X-Depth, Link",
 }
-"""Pages of any origin can call the API: it needs a key, not a cookie."""
+"""Pages of any origin can call the API, because the API needs a key, not a cookie."""
 
 
 def response_headers(

@@ -1,4 +1,4 @@
-"""The routes of bulk jobs. The routes are free; each photo of a job is charged when it is done."""
+"""The routes of bulk jobs. The routes are free; each photo of a job is charged when done."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def image_format(content_type: str) -> str | None:
 
 
 def decoded_size(text: str, *, is_base64: bool) -> int:
-    """Return the number of bytes of a body in an event, without decoding it."""
+    """Return the number of bytes of a body in an event, without decoding the body."""
     if not is_base64:
         return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
     return len(text) // 4 * 3 - text[-2:].count("=")

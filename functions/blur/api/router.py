@@ -93,7 +93,7 @@ class Router:
         self._base_path = base_path
         self._is_cold = True
         self._code: str | None = None
-        # Set explicitly, because otherwise POWERTOOLS_DEV could print each event with its key and
+        # `debug` is set, because otherwise POWERTOOLS_DEV could print each event with its key and
         # photo.
         self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():

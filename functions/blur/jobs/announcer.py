@@ -77,7 +77,7 @@ class Announcer:
         return True
 
     def _record(self, job: Job, is_accepted: Future[bool]) -> None:
-        """Wait for the end of an attempt; record the attempt and the time of the next one."""
+        """Wait for the end of an attempt; record the attempt and the time of the next attempt."""
         attempts = job.notification.attempts if job.notification else 0
         next_us = None
         if not self._result(is_accepted) and attempts < len(BACKOFF_S):

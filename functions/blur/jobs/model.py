@@ -31,7 +31,7 @@ class JobState(StrEnum):
     """The states of a job: open → closed → done; an open or closed job can be cancelled."""
 
     OPEN = "open"
-    """Photos can still be uploaded; each is processed as soon as it arrives."""
+    """Photos can still be uploaded; each photo is processed as soon as it arrives."""
     CLOSED = "closed"
     """The job accepts no more photos."""
     DONE = "done"

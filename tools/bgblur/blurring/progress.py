@@ -92,7 +92,7 @@ class Display:
         jobs = {id(job): job for job in running}
         for finished in self._bars.keys() - jobs.keys():
             self._progress.remove_task(self._bars.pop(finished))
-        rows = self._console.height - 2  # one row is for the overall bar, one for the cursor
+        rows = self._console.height - 2  # a row for the overall bar, and a row for the cursor
         for key, job in list(jobs.items())[: max(1, rows)]:
             if key not in self._bars:
                 name = _shorten(printable(job.task.name))

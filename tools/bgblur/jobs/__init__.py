@@ -1,1 +1,1 @@
-"""`bgblur jobs`: send a folder of photos to an API, which processes it in the background."""
+"""`bgblur jobs`: send the photos of a folder to an API, which processes them as a job."""

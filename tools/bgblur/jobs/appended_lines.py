@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 
 class AppendedLines:
-    """A file to append to, which threads can share. Use it as a context manager."""
+    """A file to which several threads can append lines. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Keep the path; nothing is read or written yet."""

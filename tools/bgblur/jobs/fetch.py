@@ -1,4 +1,4 @@
-"""Fetch the results of a job into a folder, and skip the results that are already in it."""
+"""Fetch the results of a job into a folder, and skip the results that are already in the folder."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class ServerApp:
         return reply
 
     async def _require_key(self, exchange: Exchange) -> ApiKey:
-        """Return the key if it is in the store; for other keys, the body is not read."""
+        """Return the key if the store has it; raise an error before the body is read otherwise."""
         key = keys.parse(exchange.header(exchange.key_header))
         await self._known_keys.require(key)
         exchange.connection.mark_known_key()

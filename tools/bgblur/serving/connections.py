@@ -1,4 +1,4 @@
-"""Limit the number of open connections, and choose which connection to close for a new one."""
+"""Limit the number of open connections, and choose the connections to close."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Closable(Protocol):
 
     @property
     def has_key(self) -> bool:
-        """Whether one of its requests had a key that the store knows."""
+        """Whether one of the connection's requests had a key that the store knows."""
         ...
 
     @property

@@ -75,7 +75,7 @@ class DisconnectProbe:
         self._is_waiting = is_waiting
 
     def send(self, pause_s: float = FIRST_PROBE_S) -> None:
-        """Send a probe, and the next one after a pause."""
+        """Send a probe, and the next probe after a pause."""
         if self._transport.is_closing():
             return
         http = self._connection

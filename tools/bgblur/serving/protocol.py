@@ -190,7 +190,7 @@ class Protocol(H11Protocol):
         is_idle = not self._write_timer.is_running and not self._lingering.is_active
         if is_idle and not self.is_answering:
             self.transport.close()
-        else:  # unlike `close`, this does not wait for the client
+        else:  # unlike `close`, `abort` does not wait for the client
             self.abort()
 
     async def linger(self) -> None:

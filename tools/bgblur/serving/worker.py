@@ -174,7 +174,7 @@ class Worker:
         )
         with others:
             self._process.start()
-        if self._is_killed:  # while it was starting
+        if self._is_killed:  # while the process was starting
             self._process.kill()
         try:
             message = self._messages.recv()

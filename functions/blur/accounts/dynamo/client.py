@@ -96,7 +96,7 @@ def open_client() -> DynamoDBClient:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one store method, with retries until its deadline."""
+    """Sends the requests of one method of the store, with retries until the method's deadline."""
 
     client: Any
     latest_start: float

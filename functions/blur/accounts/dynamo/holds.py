@@ -37,7 +37,7 @@ from blur.credits import ZERO, Credits
 
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
-"""All copies of a request arrive within this time after the first one was sent."""
+"""All copies of a request arrive within this time after the first copy was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
 """If a hold was not charged, its set of tombstones has a second element for the hold: the tombstone
@@ -191,7 +191,7 @@ def release(holds: Item) -> Expressions:
 
 
 def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
-    """End a hold whose settle came after its expiry."""
+    """End an expired hold, for which a settle has arrived too late."""
     try:
         return table.update(schema.account_key(hold.account_id), release({hold.hold_id: held}))
     except ConditionFailedError as failed:

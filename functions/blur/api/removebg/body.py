@@ -54,7 +54,7 @@ class Fields:
     """The names of file fields that were sent as text."""
 
     def text(self, name: str) -> str | None:
-        """Return a field without white space around it, or None if it is absent."""
+        """Return a field without surrounding white space, or None if the field is absent."""
         return self.texts.get(name)
 
 

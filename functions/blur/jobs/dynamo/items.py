@@ -140,7 +140,7 @@ def job_of(item: Item) -> Job:
 
 
 def row_item(row: JobObject, now_us: Instant, prefix: str = ROW) -> Item:
-    """Return the item of an object's row, or its copy; attributes without a value are left out."""
+    """Return the item of an object's row or of the row's copy, without attributes that are None."""
     attributes: dict[str, Any] = {
         "source": row.source,
         "state": row.state,
