@@ -32,7 +32,8 @@ class Prices:
 
     image: Credits
     preview: Credits
-    """The price of a preview of a removed background; see `RemovalForm.is_preview`."""
+    """The price of a preview of a removed background. `removebg.parameters.is_preview` decides
+    whether a call is a preview."""
     person: Credits
     """The price of a photo with `subject=person`."""
 

@@ -1,4 +1,7 @@
-"""Computes the lines of a bill, and the busiest accounts, from the usage of keys."""
+"""Computes the lines of a bill, and the busiest accounts, from the usage of keys.
+
+The stores add up each key's calls and credits for each month, in `key_usage`.
+"""
 
 from __future__ import annotations
 

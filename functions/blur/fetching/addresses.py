@@ -1,5 +1,7 @@
 """Decide which IP addresses belong to the public internet.
 
+`connections` and the notifications of jobs reject all other addresses.
+
 `ipaddress.is_global` alone is not enough: it has changed between Python versions, and it is true
 for multicast and for addresses that contain the address of another network.
 """

@@ -1,7 +1,7 @@
 """Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
 
 A client's server can be slow on purpose. So notifications are sent last, in parallel, and only a
-few for each account in each run.
+few for each account in each run. `notify` signs and sends each of them.
 """
 
 from __future__ import annotations
