@@ -1,8 +1,8 @@
-"""This server compared with rembg's own, `rembg s`: time, bytes, photos per second and memory.
+"""Compare this server with rembg's server, `rembg s`: time, bytes, photos per second and memory.
 
     make bench-server DATA=folder
 
-The bytes of cutouts are also compared on the photos of a folder.
+The bytes of cutouts are also compared for the photos in the folder `DATA/photos`.
 
 Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
 so the client blurs with Pillow and composites with rembg's mask. In each round, first one server
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 SIZES = ((4000, 3000), (1920, 1080))
 FASTER = {4000: 4, 1920: 2}
-"""The targets for each width: the minimum speed of a cutout, as a multiple of rembg's."""
+"""The targets for each width: how many times as fast as rembg a cutout must be."""
 MAX_BYTES = 0.9
 RADIUS_PX = 10
 PHOTOS, CLIENTS, PHOTO_SIZE = 32, 8, (1280, 853)
@@ -57,7 +57,7 @@ def ours(server: Served, data: bytes, **fields: str) -> bytes:
 
 
 def blur_with_mask(server: RembgServer, data: bytes) -> bytes:
-    """Blur the background with rembg's mask."""
+    """Return a PNG of the photo with its background blurred, using the mask of rembg's server."""
     mask = Image.open(io.BytesIO(server.remove(data, only_mask=True))).convert("L")
     sharp = Image.open(io.BytesIO(data)).convert("RGB")
     file = io.BytesIO()
@@ -67,7 +67,7 @@ def blur_with_mask(server: RembgServer, data: bytes) -> bytes:
 
 
 def compare(peer: RembgServer, server: Served) -> str:
-    """Compare time and bytes of one photo at a time."""
+    """Compare the time and the bytes of results, for one request at a time."""
     rows = []
     for width, height in SIZES:
         data = photo(width, height)
@@ -124,7 +124,7 @@ def photos_a_second(work: Callable[[], bytes]) -> float:
 
 
 def memory_gb(pid: int) -> float:
-    """Return the sum of the resident sets of a process and its children."""
+    """Return the sum of the resident sets of a process and its children, in GB."""
     parent = psutil.Process(pid)
     processes = [parent, *parent.children(recursive=True)]
     total_bytes: int = sum(process.memory_info().rss for process in processes)

@@ -1,4 +1,4 @@
-"""The cold start and the memory of the function's container image, measured in a container.
+"""Measure the cold start and the memory of the function's container image.
 
 This script needs Docker and the image that `sam build` (or `make e2e`) has built:
 
@@ -6,11 +6,11 @@ This script needs Docker and the image that `sam build` (or `make e2e`) has buil
 
 The script prints the tables of docs/operations.md. Each run is a new container with a read-only
 root file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
-*Ready* is the time from the start of the process to a handler that is ready, including Python's own
-start. *Peak* is the largest resident set of a process after one event with a 4000 x 3000 photo.
-*Warm* is the median of five further calls, at the share of CPU that Lambda gives with the memory:
-1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the time and the cost are upper
-bounds.
+*Ready* is the time from the start of the process until the handler is ready, including Python's own
+start. *Peak* is the largest resident set of the process, for photos of 4000 x 3000 pixels. *Warm*
+is the median time of five further calls, with the share of CPU that Lambda gives for the memory:
+1,769 MB have one vCPU. On a machine with fewer CPUs than this share, the time and the cost are
+upper bounds.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ DEPLOYED = {
 }
 SIZES = [(1920, 1080), (4000, 3000)]
 SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
-"""The number of CPUs, by megabytes of memory."""
+"""The number of vCPUs that Lambda gives, by the function's memory in megabytes."""
 TWO = min(2, usable_cpus())
 """The number of CPUs for a start, and for the first calls."""
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
-"""Dollars in us-east-1: Lambda's price of a GB-second on x86, and the prices of Lambda, API Gateway
-and DynamoDB for a million calls."""
+"""Prices in us-east-1, in dollars: Lambda's price for a GB-second on x86, and the sum of the fees
+of Lambda, API Gateway and DynamoDB for a million calls."""
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - the container's
 CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def million(call_s: float, memory_mb: int) -> float:
-    """Return the cost of a million calls in dollars, without data sent to the internet."""
+    """Return the cost of a million calls in dollars, without the cost of outgoing data."""
     return 1e6 * call_s * memory_mb / 1024 * GB_SECOND + CALL_FEE
 
 

@@ -1,11 +1,11 @@
-"""Counts the files that can be decoded, and compares their pixels with those of other decoders.
+"""Count the files that the service can decode, and compare the pixels with other decoders' pixels.
 
     make bench-files DATA=folder
 
 Every file in the folder tree is decoded as in the service. If ImageMagick and libvips are installed
-(Debian's imagemagick and libvips-tools), the picture is compared with the pictures that they
-decode: in sRGB, upright, only opaque pixels. A file *differs* if no other decoder gives similar
-pixels. A file is *missed* if the service rejects it and another decoder opens it.
+(Debian's imagemagick and libvips-tools), they decode the file too, and the opaque pixels of the
+upright pictures are compared in sRGB. A file *differs* if no other decoder gives similar pixels. A
+file is *missed* if the service rejects it and another decoder opens it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
 NEAR_LEVELS = 6.0
-"""The mean difference that two correct decoders can have, because they upsample chroma, and map
-black points and gamuts, in different ways."""
+"""The largest mean difference, in levels, between two correct decoders. They upsample chroma and
+map black points and gamuts in different ways."""
 WORST = 10
 TIMEOUT_S = 60
 
@@ -52,12 +52,12 @@ class Outcome(NamedTuple):
     refusal: str
     """The reason for which the file was not opened; empty if it was opened."""
     difference: float | None
-    """The mean difference to the nearest reference, in levels; None without a reference."""
+    """The mean difference from the most similar picture of another decoder, in levels, or None."""
     is_missed: bool = False
 
     @property
     def differs(self) -> bool:
-        """Whether the file differs from every reference."""
+        """Whether the pictures of all other decoders differ from ours."""
         return self.difference is not None and self.difference > NEAR_LEVELS
 
 
@@ -77,7 +77,7 @@ def shown(data: bytes) -> RgbU8:
 
 
 def attempt(path: Path) -> tuple[str, RgbU8 | None]:
-    """Return the picture of a file, or the reason for its rejection."""
+    """Return an empty text and the picture of a file, or the reason for the rejection and None."""
     try:
         return "", shown(path.read_bytes())
     except ApiError as error:
@@ -85,7 +85,10 @@ def attempt(path: Path) -> tuple[str, RgbU8 | None]:
 
 
 def references(folder: Path) -> dict[str, Reference]:
-    """Return the commands of the installed decoders, which convert a file to a PNG."""
+    """Return functions that build an installed decoder's command, by the decoder's name.
+
+    The command converts a file to a PNG.
+    """
     profile = folder / "srgb.icc"
     profile.write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     found: dict[str, Reference] = {}
@@ -164,7 +167,7 @@ def measure(data: Path) -> list[Outcome]:
 
 
 def report(outcomes: list[Outcome], data: Path) -> str:
-    """Return the table by kind of file, the largest differences, and the rejected files."""
+    """Return the counts by kind of file, the largest differences, and the rejected files."""
     total, refused, missed, differing = (
         Counter(one.kind for one in outcomes if chosen(one))
         for chosen in (

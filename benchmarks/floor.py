@@ -1,4 +1,4 @@
-"""Run only the network, on one core, for a given time, in a separate process."""
+"""Count how often the network alone runs on one core in a given time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from blur.imaging.matting.session import to_tensor
 
 
 def runs_in(model: str, started: float, seconds: float, _: int = 0) -> int:
-    """Count the runs of the network for `seconds`, from `started` (in seconds since 1970)."""
+    """Return how often the network runs in the given seconds.
+
+    The count begins at `started`, in seconds since 1970.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,12 +1,12 @@
-"""How much `depth=ground` differs from a lens, and its cost.
+"""Measure how much `depth=ground` differs from the blur of a lens, and how much it costs.
 
     make bench-ground
 
 On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity
-(`ground_photo`), `flat` and `ground` are compared with an ideal layered lens blur. Both get the
-same alpha as the ideal blur, so that only the circle of confusion and the blur are compared. Errors
-are mean absolute differences: for the circle of confusion in shares of the radius, for the pictures
-in 8-bit levels.
+(`ground_photo`), `flat` and `ground` are compared with an ideal layered lens blur. All three get
+the same alpha, so that only the circle of confusion and the blur are compared. Errors are mean
+absolute differences. The error of the circle of confusion is a share of the radius; the error of a
+picture is in 8-bit levels.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 RADIUS_PX = 12
 BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
-"""The targets: the largest errors of background and floor and the longest time, relative to `flat`,
-and the largest additional memory."""
+"""The targets: the largest error of the background, the largest error of the floor and the longest
+time, all relative to `flat`, and the largest additional memory."""
 ROUNDS = 7
 
 PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)
@@ -79,7 +79,7 @@ FAILURES = ("wall 2 m behind the person", "box in the air")
 
 
 class Errors(NamedTuple):
-    """The mean errors of one depth, `flat` or `ground`."""
+    """The mean errors for one value of `depth`, `flat` or `ground`."""
 
     confusion: float
     background: float
@@ -204,7 +204,7 @@ PARTS = {
     "Depth on a photo": on_a_photo,
     "Cost of depth": cost,
 }
-"""The measurement of each section, by its title."""
+"""The function that measures a section, by the section's title."""
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
 
 SUBJECT_PERCENTILES = (5, 95)
-"""The percentiles between which a subject's measured disparities are used. Many values outside them
-are errors at the subject's outline."""
+"""The percentiles between which a subject's measured disparities are used. Many values below the
+first or above the second are errors at the subject's outline."""
 
 
 def motorcycle(find_matte: Callable[[RgbU8], AlphaU8]) -> Rendered:
-    """Return the photo with its circle of confusion; its background is the photo itself."""
+    """Return the photo with its circle of confusion; its `background` is the photo itself."""
     left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - the module has no types
     picture = np.ascontiguousarray(left)
     matte = find_matte(picture)
@@ -52,10 +52,11 @@ def _fit_floor(disparity: FloatArray, is_background: NDArray[np.bool_]) -> Float
 
 
 def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> FloatArray:
-    """Return the circle of confusion of a lens that has the whole subject in focus.
+    """Return the circle of confusion, (H, W), of a lens that has the whole subject in focus.
 
-    This circle is 0 between the subject's farthest and nearest points, and the whole radius for the
-    farthest 1 % of the background. `measured` is the disparity before unknown pixels were filled.
+    The circle is 0 between the subject's farthest and nearest points, and 1, the whole radius, for
+    the farthest 1 % of the background. `measured` is the disparity before unknown pixels were
+    filled.
     """
     subject = measured[(matte == OPAQUE) & np.isfinite(measured)]
     far, near = np.percentile(subject, SUBJECT_PERCENTILES)
@@ -66,7 +67,7 @@ def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> F
 
 
 def _fill(disparity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Fill each unknown pixel with the value of the nearest known pixel."""
+    """Return the disparity with each unknown value replaced by the nearest known value."""
     nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
     filled: FloatArray = disparity[tuple(nearest)]
     return filled

@@ -1,10 +1,10 @@
 """Rendered scenes with known geometry: subjects that stand on textured ground in front of a wall.
 
 The camera is a pinhole 1.6 m above the ground, tilted so that the horizon is at a given row. If the
-subject is at the distance f, a point at the distance z has the circle of confusion |1 / f - 1 / z|,
-as a share of the circle of the farthest point. The ideal picture is a layered lens blur: the
-background is divided by its circle of confusion into thin layers, each layer is blurred with its
-own radius, and the sharp subject is composited over the sum of the layers.
+subject is at the distance f, a point at the distance z has the circle of confusion |1 / f - 1 / z|.
+Circles are shares of the farthest point's circle. The ideal picture is a layered lens blur: the
+background is divided into thin layers of points with similar circles, each layer is blurred with
+its own radius, and the sharp subject is composited over the sum of the layers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TILE_M = 1.5
 OVERSAMPLING = 2
 HALF = 0.5
 LEVEL = 1e-4
-"""The minimum angle below the horizon of a direction that reaches the ground."""
+"""The minimum slope of a ray that reaches the ground, relative to the ground."""
 STEP_M = 1.2
 """Half the width of a step."""
 
@@ -52,7 +52,7 @@ class Subject(NamedTuple):
     raised_m: float = 0.0
     """The height above the ground."""
     depth_m: float = 0.0
-    """The distance of the farthest foot behind `distance_m`."""
+    """How far the farthest foot is behind the nearest foot."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class World:
     horizon: float = 0.3
     """The horizon's row on level ground, as a share of the picture's height."""
     roll_deg: float = 0.0
-    """The angle by which the camera is turned about its axis."""
+    """The angle by which the camera is turned around its optical axis."""
     slope_deg: float = 0.0
     """The angle at which the ground rises away from the camera."""
     step_m: float = 0.0
@@ -84,7 +84,7 @@ class Rendered(NamedTuple):
     is_floor: NDArray[np.bool_]
 
     def ideal(self, radius_px: float) -> RgbU8:
-        """Return the picture of a lens that blurs the farthest points with this radius."""
+        """Return the picture that a lens makes if it blurs the farthest points with this radius."""
         blurred = layered_blur(self.background, self.confusion, radius_px)
         return composite(self.photo, blurred, self.alpha)
 
@@ -107,7 +107,7 @@ def render(world: World) -> Rendered:
 
 
 def _extent(world: World, subject: Subject) -> tuple[float, float]:
-    """Return the distances of the nearest and the farthest foot along the camera's axis."""
+    """Return the distances, along the camera's axis, of the subject's nearest and farthest foot."""
     near, far = subject.distance_m, subject.distance_m + subject.depth_m
     feet = ((subject.side_m, _foot(world, subject, away), away) for away in (near, far))
     nearest, farthest = (_to_camera(world, foot)[2] for foot in feet)
@@ -115,14 +115,14 @@ def _extent(world: World, subject: Subject) -> tuple[float, float]:
 
 
 def _foot(world: World, subject: Subject, away: float) -> float:
-    """Return the distance below the camera of a subject's feet."""
+    """Return how far a subject's feet are below the camera, in metres."""
     step = world.step_m if subject is world.subjects[0] else 0.0
     rise = away * float(np.tan(np.deg2rad(world.slope_deg)))
     return CAMERA_M - subject.raised_m - step - rise
 
 
 def _rays(world: World) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the directions of the pixels in the world, right, down and away."""
+    """Return the direction of each pixel's ray in the world: its parts right, down and away."""
     rows, columns = np.mgrid[: HEIGHT * OVERSAMPLING, : WIDTH * OVERSAMPLING].astype(np.float32)
     x = ((columns + 0.5) / OVERSAMPLING - WIDTH / 2) / FOCAL_PX
     y = ((rows + 0.5) / OVERSAMPLING - HEIGHT / 2) / FOCAL_PX
@@ -133,7 +133,7 @@ def _rays(world: World) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _tilt(world: World) -> float:
-    """Return how far the camera looks down, in radians."""
+    """Return the angle by which the camera is tilted down, in radians."""
     return float(np.arctan((0.5 - world.horizon) * HEIGHT / FOCAL_PX))
 
 
@@ -174,7 +174,7 @@ def _trace(
 
 
 def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatArray) -> RgbU8:
-    """Return the colours of a tiled texture; distant points get them from coarser copies of it."""
+    """Return the colours of a tiled texture; for distant points, a coarser copy is used."""
     picture = texture(name)
     texels_per_m = picture.shape[0] / TILE_M
     footprint = np.clip(far, 0.1, 1e4) / FOCAL_PX / OVERSAMPLING * texels_per_m
@@ -235,7 +235,7 @@ def _to_camera(world: World, point: tuple[float, float, float]) -> tuple[float, 
 
 
 def _project(world: World, point: tuple[float, float, float]) -> tuple[float, float]:
-    """Return a point's position in the picture: the inverse of `_rays`."""
+    """Return a point's position in the picture, (x, y); this is the inverse of `_rays`."""
     x, y, z = _to_camera(world, point)
     turn = np.deg2rad(world.roll_deg)
     x, y = x / z, y / z

@@ -77,4 +77,4 @@ def _painted(mask: AlphaU8, name: str) -> RgbU8:
 
 
 SHAPES = {"person": _person, "horse": _horse, "bicycle": _bicycle, "box": _box}
-"""The functions that return a subject's alpha and colours, by name."""
+"""The functions that return a subject's alpha and colours, by the subject's name."""

@@ -1,4 +1,4 @@
-"""How time and memory increase with the photo's size."""
+"""Measure how time and memory increase with the photo's size."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
 NAIVE_UP_TO_PX = 20_000_000
-"""For larger photos, the naive service takes minutes."""
+"""The naive service is not measured with larger photos: it would take minutes."""
 
 
 def peak_mib(script: str, *arguments: object) -> float:
-    """Run a script in a separate process and return its peak memory."""
+    """Run a script in a separate process, and return the process's peak memory in MiB."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
     return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - our own
 
@@ -35,7 +35,7 @@ def naive_mib(width: int, height: int) -> str:
 
 
 def growth(model: Model) -> str:
-    """Report how time and memory increase with the photo's size."""
+    """Return the table of time and memory by the photo's size."""
     rows, first = [], None
     for width, height in GROWTH:
         data, pixels = photo(width, height), width * height

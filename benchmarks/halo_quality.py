@@ -1,14 +1,15 @@
-"""The halo around soft edges, measured on pictures whose ideal result is known.
+"""Measure the halo around soft edges, on pictures whose ideal result is known.
 
-A subject from AM-2k is put in front of another photo with its true alpha. Foreground, background
-and alpha are known, and so is the picture that a lens would have made, alpha * F + (1 - alpha) *
-blur(B). All methods get the true alpha, so that only its use is compared. The error is the mean of
-absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
+A subject from AM-2k is composited over another photo, with the true alpha of the subject.
+Foreground, background and alpha are known. So the picture that a lens would make is known too:
+alpha * F + (1 - alpha) * blur(B). All methods get the true alpha, so that only the blurring is
+compared. The error is the mean absolute difference, in 8-bit levels, within `BAND_PX` pixels of
+soft edges.
 
-AM-2k has no foregrounds. The subject's colours are taken from its photo by PyMatting's
-multi-level estimate (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As a
-harder case, the photo itself is also used as the foreground: the soft edge then has colours of the
-old background, which cannot be derived from the picture.
+AM-2k has no foreground colours. PyMatting's multi-level method estimates them from the subject's
+photo (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As a harder case, the
+photo itself is also used as the foreground: the soft edge then has colours of the photo's old
+background, which no method can derive from the new picture.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ RADII = (10, 30)
 
 
 class Known(NamedTuple):
-    """A photo made from layers."""
+    """A picture that is composited from known layers."""
 
     foreground: RgbU8
     background: RgbU8
     alpha: AlphaU8
 
     def photo(self) -> RgbU8:
-        """Return the picture that the camera takes."""
+        """Return the sharp picture."""
         return composite(self.foreground, self.background, self.alpha)
 
     def ideal(self, radius_px: int) -> RgbU8:
@@ -57,7 +58,7 @@ class Known(NamedTuple):
 
 
 def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
-    """Use the photo itself as its foreground."""
+    """Return the photo itself as the foreground."""
     return photo
 
 
@@ -77,7 +78,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Put the subject of each matting photo in front of every second photo in `photos`."""
+    """Yield the subject of each matting photo, over every second photo in the folder `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")

@@ -1,4 +1,4 @@
-"""The time of a call without the imaging: event, base64, multipart, accounts and response."""
+"""Measure a call without its imaging steps: event, base64, multipart, accounts and response."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUEST_BYTES = 4_400_000
 
 
 def overhead_ms(model: Model, rounds: int) -> float:
-    """Return the median time of a call, without the imaging steps in its `Server-Timing`."""
+    """Return the median time of a call, minus the imaging steps in the call's `Server-Timing`."""
     del model  # the handler opens its own model, as on Lambda
     event = make.blur(image=large_photo())
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def overhead_ms(model: Model, rounds: int) -> float:
 
 
 def steps_ms(timing: str) -> float:
-    """Return the sum of the imaging steps in a `Server-Timing`."""
+    """Return the sum of the imaging steps in a `Server-Timing` header, in milliseconds."""
     durations = dict(item.strip().split(";dur=") for item in timing.split(","))
     return sum(float(durations[step]) for step in STEPS)
 
@@ -71,7 +71,7 @@ def large_photo() -> bytes:
 
 
 def fund(path: Path) -> None:
-    """Give the customer in the sample events enough credits."""
+    """Create the account and the API key of the sample events, with enough credits."""
     key, at_us, store = keys.parse(make.FUNDED), now(), SqliteAccountStore(path)
     store.create_account(key.account_id, "bench", now_us=at_us)
     entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(10_000), at_us)

@@ -1,8 +1,8 @@
 """IS-Net for the benchmark, from an npm package.
 
-rembg's `isnet-general-use.onnx` is 179 MB. IMG.LY publishes the same network in half floats, in
-pieces, inside its npm package. The package has the AGPL licence, and the network the licence of
-https://github.com/xuebinqin/DIS; it is only measured here, and is not part of any build.
+rembg's `isnet-general-use.onnx` has 179 MB. IMG.LY publishes the same network with half floats, in
+several files of an npm package. The package has the AGPL licence; the network has the licence of
+https://github.com/xuebinqin/DIS. The benchmark only measures the network; no build contains it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def isnet_folder() -> Path:
 
 
 def joined(folder: Path) -> Path:
-    """Join the pieces in the order of `resources.json`; the name of each file is its hash."""
+    """Join the network's files in the order of `resources.json`, and return the joined file."""
     pieces = json.loads((folder / "resources.json").read_text("utf-8"))[MODEL]["chunks"]
     whole = folder / "whole.onnx"
     whole.write_bytes(b"".join((folder / piece["hash"]).read_bytes() for piece in pieces))

@@ -1,4 +1,4 @@
-"""Requests on a kept-alive connection, compared with the same requests on new connections.
+"""Compare requests on a kept-alive connection with the same requests on new connections.
 
 If small packets wait for an acknowledgement (Nagle's algorithm), requests on a kept-alive
 connection take 40 ms longer.
@@ -102,6 +102,6 @@ def on_new_connection(server: Served, ask: Ask) -> None:
 
 
 def repeat(count: int, work: Callable[[], None]) -> None:
-    """Send the request several times."""
+    """Call a function several times."""
     for _ in range(count):
         work()

@@ -16,9 +16,10 @@ LAYERS = 24
 def layered_blur(
     background: RgbU8, confusion: FloatArray, radius_px: float, weights: FloatArray | None = None
 ) -> RgbU8:
-    """Blur the background, each pixel with its share of the radius, `confusion`: 0..1.
+    """Return the background, (H, W, 3), with each pixel blurred by its share of the radius.
 
-    `weights`, 0..1, is the visible part of each pixel. All arrays are (H, W) or (H, W, 3).
+    `confusion`, (H, W), is this share, 0..1. `weights`, (H, W), 0..1, is the visible part of each
+    pixel; None means that all pixels are visible.
     """
     depths = np.linspace(0, 1, LAYERS + 1, dtype=np.float32)
     visible = np.ones_like(confusion) if weights is None else weights

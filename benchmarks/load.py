@@ -1,9 +1,9 @@
-"""Throughput of a server, waiting times, and rejections when it is overloaded.
+"""Measure a server's throughput, its response times, and its rejections when it is overloaded.
 
     make load
 
 The reference is the network alone on all cores: one process for each CPU, with one thread, one
-session and a prepared tensor. Measurements of it and of the server alternate.
+session and a prepared tensor. Measurements of the reference and of the server alternate.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STEP_S = 15
 TARGET = 0.85
 PROMPT_MS = 50
 ONE_BY_ONE = 10
-"""New users per second, unless all start at the same instant."""
+"""The number of users who start per second, unless all users start at the same instant."""
 LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")))
 
 
@@ -85,7 +85,7 @@ def loaded(
 
 
 def line(entry: dict[str, Any]) -> Line:
-    """Read an entry of locust's statistics, whose times are rounded to two digits."""
+    """Return the statistics of one entry from locust, which rounds times to two digits."""
     counts = sorted((float(ms), count) for ms, count in entry["response_times"].items())
     times = [ms for ms, count in counts for _ in range(count)]
     span_s = entry["last_request_timestamp"] - entry["start_time"]
@@ -105,7 +105,7 @@ def floor_per_s(model: str) -> float:
 
 
 def throughput(workers: str) -> str:
-    """Compare a busy server with the network alone, for one network after the other."""
+    """Compare a busy server with the network alone, for u2netp and then for the default model."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:
@@ -149,7 +149,7 @@ def latencies(server: Served) -> str:
 
 
 def refusals(server: Served) -> str:
-    """Send more photos than fit into the queue, and measure the time of rejections."""
+    """Send more photos than fit into the queue, and measure the response times of rejections."""
     rows = []
     for how, a_second in (("one after the other", ONE_BY_ONE), ("at the same instant", None)):
         before = server.audit()

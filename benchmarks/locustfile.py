@@ -3,8 +3,8 @@
     BLUR_KEY=... BLUR_PHOTO=photo.jpg .venv/bin/locust -f benchmarks/locustfile.py \
         --headless --host http://127.0.0.1:8080 --users 16 --spawn-rate 16 --run-time 1m
 
-Responses are counted by their status. A user who gets 503 or 429 waits a moment, but less than
-`Retry-After`, because this is a load test. Use it only with your own server.
+Responses are counted by their status. A user who does not get a 200 waits for less than a second,
+and ignores `Retry-After`, because this is a load test. Use this file only with your own server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import gevent
 from locust import FastHttpUser, task
 
 PAUSE_S = (0.2, 0.6)
-"""The shortest and longest wait of a user after a rejection."""
+"""The shortest and the longest time that a user waits after a rejection."""
 
 BOUNDARY = uuid.uuid4().hex
 HEADERS = {
@@ -28,9 +28,9 @@ HEADERS = {
 
 
 def form(photo: bytes) -> bytes:
-    """Return the body of a request.
+    """Return the body of a request, which all requests share.
 
-    The body is built once, so that only the server is under load.
+    The body is built only once, so that the users need little CPU time.
     """
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="radius"\r\n\r\n10\r\n',

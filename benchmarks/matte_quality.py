@@ -1,10 +1,10 @@
-"""The quality of the matte, with ECSSD's masks and AM-2k's true alpha around soft edges.
+"""Measure the quality of the matte, with ECSSD's masks and with AM-2k's true alpha at soft edges.
 
 The folder has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true
 alpha in `matting/*.png`. *MAE* is the mean absolute error, 0..1, averaged over the photos. *Max F*
-is the highest F-measure (beta^2 = 0.3) over 255 thresholds, from the precision and recall averaged
+is the highest F-measure (beta^2 = 0.3) over 255 thresholds; precision and recall are first averaged
 over the photos (Achanta et al., CVPR 2009). *Edge* is the mean absolute error within `BAND_PX`
-pixels of the true alpha's soft pixels, and its ratio to the error of rembg's mask.
+pixels of the true alpha's soft pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BETA_SQUARED = 0.3
 MID = 127
 BAND_PX = 20
 SOFT = 0.05, 0.95
-"""Alphas strictly between these are soft."""
+"""A pixel is soft if its alpha, 0..1, is strictly between these two values."""
 
 
 class Quality(NamedTuple):
@@ -58,7 +58,7 @@ def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
 def compare(
     exact: Predictor, model: Predictor, people: Predictor, data: Path
 ) -> dict[str, Quality]:
-    """Measure rembg's mask with the exact network, and our matte with the default networks."""
+    """Return the quality of rembg's mask with `exact`, and of our matte with the other two."""
     return {
         "rembg": measure(rembg_mask, exact, data),
         "ours": measure(partial(find_matte, people=people), model, data),
@@ -66,10 +66,10 @@ def compare(
 
 
 def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
-    """Measure one method.
+    """Return the quality of one method.
 
     Raises:
-        SystemExit: the data is missing.
+        SystemExit: the folder of photos is empty or missing.
 
     """
     errors, curves = [], []
@@ -104,7 +104,7 @@ def precision_recall(matte: AlphaU8, mask: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def max_f(curves: list[NDArray[np.float64]]) -> float:
-    """Return the greatest F-measure of the mean curve."""
+    """Return the highest F-measure of the mean of all curves."""
     precision, recall = np.mean(curves, axis=0)
     below = np.maximum(BETA_SQUARED * precision + recall, 1e-9)
     return float(((1 + BETA_SQUARED) * precision * recall / below).max())

@@ -1,10 +1,11 @@
-"""The accuracy and time of other networks.
+"""Measure the accuracy and the time of the supported networks.
 
     make bench-models DATA=folder
 
-DATA is as in `quality.py`. This script measures the models whose files are in `build/models`, and
-IS-Net, which npm downloads. Each photo goes through one network after another, so that the times
-are paired; the matte is computed as in the function.
+DATA is the folder of `quality.py`. This script measures the models whose files are in
+`build/models`, and IS-Net, which npm downloads. Each photo goes through one network after another,
+so that the times are paired. The matte is computed as in the service, without the network for
+people.
 """
 
 from __future__ import annotations
@@ -51,24 +52,24 @@ class Recorded:
         return self.model.side_px
 
     def see(self, photo: RgbU8) -> None:
-        """Run the network and keep its map and its time."""
+        """Run the network on a photo, and keep the map and the time."""
         start = time.perf_counter()
         raw = self.model.predict(photo)
         self.seconds.append(time.perf_counter() - start)
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return a photo's map: from memory, unless the photo is mirrored."""
+        """Return the kept map of a photo; run the network for a photo without a map."""
         key = hash(photo.tobytes())
         return self.maps[key] if key in self.maps else self.model.predict(photo)
 
     def without_subject(self) -> int:
-        """Count the photos without any certain subject pixel."""
+        """Return the number of photos in which the network finds no subject."""
         return sum(float(raw.max()) < MIN_CONFIDENCE for raw in self.maps.values())
 
 
 def matte_or_nothing(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return our matte, or an empty one if no subject is found."""
+    """Return our matte; if no subject is found, it is 0 everywhere."""
     try:
         return find_matte(model, photo)
     except NoSubjectError:
@@ -76,7 +77,7 @@ def matte_or_nothing(model: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def present() -> dict[str, Path]:
-    """Return the folders of the models that can be measured; print the missing ones."""
+    """Return the folder of each model that can be measured; print the names of missing models."""
     folders = {name: FOLDER for name, spec in MODELS.items() if (FOLDER / spec.file).exists()}
     folders.setdefault("isnet-general-use", isnet_folder())
     for name in MODELS.keys() - folders.keys():

@@ -1,4 +1,4 @@
-"""The pipeline as the function runs it, ready to be measured."""
+"""Open the networks and prepare the pipeline of the service, so that benchmarks can measure it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def blurring(
     kernel: str = "gaussian",
     depth: str = "flat",
 ) -> Callable[[], object]:
-    """Return a function that blurs a photo once, to PNG."""
+    """Return a function that blurs a photo once and encodes the result as PNG."""
     options = BlurOptions(radius_px=radius_px, kernel=kernel, depth=depth)
     people = opened_people()
     return lambda: blur_photo(data, options, model=model, people=people, max_pixels=NO_LIMIT)

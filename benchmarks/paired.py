@@ -1,6 +1,6 @@
-"""Paired runs: each round measures each function once, and ratios are medians over rounds.
+"""Paired runs: each round measures each function once, and a ratio is the median over the rounds.
 
-If the machine becomes slower for some time, this affects all functions.
+If the machine becomes slower for some time, all functions become slower, and ratios do not change.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 
 def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return the time of one call."""
+    """Return the time that one call of the function takes."""
     started = clock()
     work()
     return clock() - started
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call in all threads, almost independent of other programs."""
+    """Return the CPU time of one call in all threads; other programs have little effect on it."""
     return seconds(work, time.process_time)
 
 
@@ -27,7 +27,7 @@ def paired(
     measure: Callable[[Callable[[], object]], float] = seconds,
     **works: Callable[[], object],
 ) -> dict[str, list[float]]:
-    """Measure all functions in turn in each round, after one round that is not counted."""
+    """Return the times of each function: one for each round, after a round that is not measured."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -38,7 +38,7 @@ def paired(
 
 
 def ratio(above: list[float], below: list[float]) -> float:
-    """Return the median of the rounds' ratios."""
+    """Return the median over the rounds of `above` divided by `below`."""
     return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
 

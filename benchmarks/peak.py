@@ -1,4 +1,4 @@
-"""Blur one photo in a separate process and print its peak memory in MiB.
+"""Blur one photo and print the peak memory of this process in MiB.
 
 python benchmarks/peak.py flat|ground|naive WIDTH HEIGHT
 """
@@ -13,7 +13,7 @@ from subjects import Naive, photo
 
 
 def main(who: str, width: int, height: int) -> None:
-    """Print the peak memory of one call, without the memory for making its photo."""
+    """Blur one photo and print the peak memory, without the memory for making the photo."""
     data = photo_of_child(width, height)
     if who == "naive":
         Naive.open()(data, 10)
@@ -23,7 +23,7 @@ def main(who: str, width: int, height: int) -> None:
 
 
 def peak_mib() -> float:
-    """Return the peak memory of this program; getrusage would include its parent's."""
+    """Return the peak memory of this process; getrusage would include the parent's peak memory."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) / 1024
 

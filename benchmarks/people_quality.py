@@ -1,8 +1,8 @@
-"""The quality and time of mattes with the network for people, compared with saliency alone.
+"""Measure mattes with the network for people: quality and time, compared with saliency alone.
 
 The folder has `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the
 mean absolute error, averaged over the photos. *IoU* is the intersection over union at half opacity.
-A *ghost* is a half-transparent region that is wider than an edge. Times are for the whole call,
+A *ghost* is a half-transparent region that is wider than an edge. Times are those of whole calls,
 from JPEG to PNG, in paired runs.
 """
 
@@ -58,9 +58,9 @@ MAE, SHARE = 0.87, 0.90
 an IoU below `POOR`."""
 POOR = 0.8
 MEAN_TIME, CERTAIN_TIME, PEOPLE_TIME, PERSON_SPEED = 1.12, 1.04, 4, 2.5
-"""The targets. On ECSSD: the time relative to saliency alone, for all photos and for photos that
-need no run on the mirrored photo; and the share of the network for people in the time, in percent.
-At 1920 x 1080: the speed of subject=person, as a multiple of the speed of subject=auto."""
+"""The targets, in this order. On ECSSD: the time relative to saliency alone, for all photos; this
+time for the photos that need no run on the mirrored photo; and the network for people's share of
+the time, in percent. At 1920 x 1080: how many times as fast as subject=auto subject=person is."""
 ROUNDS = 3
 
 MakeMatte: TypeAlias = Callable[[RgbU8], AlphaU8]
@@ -77,7 +77,7 @@ class Quality(NamedTuple):
 
 
 def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the matte from saliency alone: refined, with its ghosts."""
+    """Return the refined matte from saliency alone; ghosts are not removed."""
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)
     size = (coarse.shape[1], coarse.shape[0])
@@ -90,7 +90,7 @@ def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the matte for subject=person; empty if no person is found."""
+    """Return the matte for subject=person; if no person is found, it is 0 everywhere."""
     try:
         person = predict_person(people, photo)
     except NoSubjectError:
@@ -100,7 +100,7 @@ def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def measure(make: MakeMatte, data: Path) -> Quality:
-    """Measure one method."""
+    """Return the quality of one method."""
     errors, overlaps, ghosts = [], [], 0
     for photo, mask in pairs(data / "people" / "images", data / "people" / "masks"):
         size = (photo.shape[1], photo.shape[0])
@@ -115,7 +115,7 @@ def measure(make: MakeMatte, data: Path) -> Quality:
 
 
 def count_ghosts(matte: AlphaU8) -> int:
-    """Count the ghosts of a matte."""
+    """Return the number of ghosts in a matte."""
     wide = find_wide_undecided(matte.astype(np.float32) / np.float32(255))
     return int(cv2.connectedComponents(wide.astype(np.uint8))[0]) - 1
 

@@ -1,4 +1,4 @@
-"""The time for a background removal as a preview and in full size: `make bench-preview`.
+"""Compare the times of a background removal as a preview and in full size: `make bench-preview`.
 
 Times are medians. Ratios are medians over the rounds of paired runs.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 9
 TARGETS = {"png": "at most 0.7", "jpg": "", "webp": "", "zip": ""}
-"""The targets by format. Without a `format`, clients get PNG."""
+"""The targets by format. A request without `format` gets a PNG if the background is transparent."""
 
 
 def removing(model: Model, data: bytes, size: str, output: str) -> Callable[[], object]:

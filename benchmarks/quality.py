@@ -1,4 +1,4 @@
-"""The quality of matte and blur, compared with the usual simple solution.
+"""Measure the quality of matte and blur, compared with rembg's mask and a plain blur.
 
     make bench-quality DATA=folder
 
@@ -32,11 +32,11 @@ from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, open_model
 
 MAE, MAX_F, EDGE, HALO = 0.0216, 0.9635, 0.71, (0.70, 0.40)
-"""The targets."""
+"""The targets of `matte_table` and `halo_table`. HALO has one target for each radius."""
 
 
 def matte_table(model: Model, data: Path) -> str:
-    """Compare mattes."""
+    """Return the table that compares our mattes with rembg's masks."""
     exact = open_model(SPECS["u2netp"], MODELS, threads=2)
     measured = matte_quality.compare(exact, model, opened_people(), data)
     theirs, here = measured["rembg"], measured["ours"]
@@ -59,7 +59,7 @@ def matte_table(model: Model, data: Path) -> str:
 
 
 def halo_table(data: Path) -> str:
-    """Compare halos."""
+    """Return the table that compares our blur with a plain blur at soft edges."""
     rows = []
     for kind, foreground in halo_quality.FOREGROUNDS.items():
         measured = halo_quality.compare(data, foreground)

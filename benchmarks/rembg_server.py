@@ -1,4 +1,4 @@
-"""rembg's own HTTP server, `rembg s`, with u2netp as rembg publishes it.
+"""Run rembg's own HTTP server, `rembg s`, with u2netp as rembg publishes it.
 
 The server runs in a separate environment, which `make bench-server` prepares.
 """
@@ -50,8 +50,8 @@ class RembgServer:
 def rembg_server() -> Iterator[RembgServer]:
     """Run the server on a free port until the end of the block."""
     port = _free_port()
-    # `--no-ui` leaves out the page, which would take time. NUMBA_DISABLE_JIT prevents the
-    # compilation of alpha matting, which takes minutes and is not used.
+    # `--no-ui` leaves out the server's page, which takes time to load. NUMBA_DISABLE_JIT prevents
+    # the compilation of alpha matting, which takes minutes and is not used.
     env = {
         **os.environ,
         "NUMBA_DISABLE_JIT": "1",

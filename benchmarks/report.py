@@ -1,4 +1,4 @@
-"""Tables for the terminal and for BASELINE.md, which `make results` writes."""
+"""Print tables in the terminal, and store them for BASELINE.md, which `make results` writes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def machine() -> str:
 
 
 def publish(title: str, body: str) -> None:
-    """Print a section and store it; `make results` puts it into BASELINE.md."""
+    """Print a section and store it; later, `make results` writes all sections to BASELINE.md."""
     section = Measurement(title, machine(), body)
     print(f"## {title}\n\n{section.machine}\n\n{body}\n")
     store(section)

@@ -1,4 +1,4 @@
-"""A server of this checkout on a free port, with a key without a rate limit."""
+"""Run a server from this checkout on a free port, with rate limits too high to matter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_S = 60
 
 @dataclass(frozen=True)
 class Served:
-    """The server's address and process, and a key with a million credits."""
+    """The address and the process of a server, and a key for an account with a million credits."""
 
     url: str
     pid: int
@@ -65,7 +65,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, *command: str) -> dict[str, Any]:
-    """Run one of the operator's commands and return its output."""
+    """Run a `bgblur` command with `--json`, and return the parsed output."""
     done = subprocess.run(  # noqa: S603 - our own command
         [*BGBLUR, *command, "--json"], env=environment(folder), check=True, capture_output=True
     )
@@ -74,7 +74,7 @@ def run(folder: Path, *command: str) -> dict[str, Any]:
 
 
 def announced(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait until the server prints its address."""
+    """Wait until the server prints its address, and return the address."""
     for _ in range(START_S * 20):
         if found := re.search(r"listening on (http://\S+) ", log.read_text()):
             return found[1]

@@ -1,9 +1,9 @@
-"""Measure whether memory grows while each worker processes photos of many sizes.
+"""Measure whether the memory of a server grows over 2,000 requests.
 
     make load
 
-Sizes, kernels and formats are mixed, so that all caches and allocators are full by
-request 200. The memory is the sum of the resident sets (RSS) of the front process and its workers.
+Sizes, kernels and formats are mixed, so that all caches and allocators are full before request 200.
+The memory is the sum of the resident sets (RSS) of the front process and its workers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RECIPES = (
 
 
 def memory_mb(pid: int) -> float:
-    """Return the sum of the resident sets of a process and its children."""
+    """Return the sum of the resident sets of a process and its children, in MB."""
     front = psutil.Process(pid)
     processes = [front, *front.children(recursive=True)]
     total_bytes: int = sum(process.memory_info().rss for process in processes)
@@ -45,7 +45,7 @@ def memory_mb(pid: int) -> float:
 
 
 def soaked(server: Served) -> list[float]:
-    """Send all requests, one at a time to each worker; return the memory after each, in MB."""
+    """Send all requests, two at a time; return the memory after each request, in MB."""
     chance = random.Random(0)  # noqa: S311 - not a secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
     orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]
@@ -66,13 +66,13 @@ def soaked(server: Served) -> list[float]:
 
 
 def mean_at(sizes: list[float], request: int) -> float:
-    """Return the mean memory over the window that ends with a request."""
+    """Return the mean memory over the last `WINDOW` requests up to this request."""
     window = sizes[request - WINDOW : request]
     return sum(window) / len(window)
 
 
 def main() -> None:
-    """Run the test, and store the results."""
+    """Measure the memory, and store the results."""
     with served("--workers", str(WORKERS)) as server:
         sizes = soaked(server)
         threads = sum(

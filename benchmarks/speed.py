@@ -1,4 +1,4 @@
-"""The speed of blurring, compared with a naive service and with the network alone.
+"""Measure the speed of blurring, compared with a naive service and with the network alone.
 
     make bench                                        # everything
     .venv/bin/python benchmarks/speed.py Handler      # one section
@@ -33,8 +33,8 @@ from blur.imaging.pipeline import STEPS, blur_photo
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
 TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
-"""The targets for each width: the minimum speed as a multiple of naive, and the maximum time in
-runs of the network."""
+"""The targets for each width: how many times as fast as the naive service it must be, and the
+maximum time as a multiple of one run of u2netp."""
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types
@@ -47,7 +47,7 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
 
 
 def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """Open a network. The published u2netp is the reference for all comparisons."""
+    """Return a session of ONNX Runtime for the network of this name."""
     import onnxruntime as ort  # noqa: PLC0415 - only used here
 
     options = ort.SessionOptions()
@@ -58,7 +58,7 @@ def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
 
 
 def against_peers(model: Model) -> str:
-    """Compare with the naive service and with the network alone."""
+    """Return the table that compares the service with the naive service and the networks alone."""
     naive, session, light, rows = Naive.open(), network("u2netp"), network(DEFAULT), []
     for width, height in SIZES:
         data = photo(width, height)
@@ -86,12 +86,12 @@ def against_peers(model: Model) -> str:
 
 
 def noting(durations: list[tuple[str, float]]) -> Callable[[str], None]:
-    """Return a callback that records the start of each step."""
+    """Return a callback that appends the name and the start of each step to `durations`."""
     return lambda name: durations.append((name, time.perf_counter()))
 
 
 def by_step(model: Model) -> str:
-    """Report the time of each step."""
+    """Return the table of the time of each step."""
     rows = []
     for width, height in SIZES:
         data, laps = photo(width, height), []
@@ -144,13 +144,13 @@ def around(model: Model) -> str:
 
 
 def over_http(model: Model) -> str:
-    """Compare kept-alive connections with new ones."""
+    """Compare kept-alive connections with new connections."""
     del model  # the server opens its own model
     return kept_alive(ROUNDS)
 
 
 def cold(model: Model) -> str:
-    """Compare the starts of new processes; `cold_start.py` measures those of containers."""
+    """Compare the starts of new processes; `cold_start.py` measures the starts of containers."""
     del model  # each process opens its own model
     return starts(ROUNDS)
 
@@ -172,7 +172,8 @@ PARTS: dict[str, Callable[[Model], str]] = {
     "Cold start": cold,
     "Growth": growth,
 }
-"""The measurement of each section, by its title: radius 10, PNG, 2 threads."""
+"""The function that measures a section, by the section's title. Where a section does not state
+otherwise, it measures radius 10, PNG and 2 threads."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The time of a cold start without its container: from the start of a process to a response.
+"""Measure a cold start without its container: from the start of a process to the first result.
 
-python benchmarks/starting.py ours|naive FOLDER prints two times in seconds, from the start of
-the process: until it is ready for a photo, and until it has sent the first result.
+`python benchmarks/starting.py ours|naive FOLDER` prints two times in seconds, both from the start
+of the process: until the service is ready for a photo, and until it has computed the first result.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ class Start(NamedTuple):
 
 
 def starts(rounds: int) -> str:
-    """Compare cold starts: new processes alternate, after one round that fills the disk cache."""
+    """Return the table that compares cold starts.
+
+    Processes of the naive service and of this service alternate, after one round that fills the
+    disk cache.
+    """
     from paired import ratio  # noqa: PLC0415 - not for the measured processes
     from report import table  # noqa: PLC0415 - as above
 
@@ -50,7 +54,7 @@ def starts(rounds: int) -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """Write the photo, its event and an account with credits."""
+    """Write the photo, an event with the photo, and an account with credits into the folder."""
     from events import make  # noqa: PLC0415 - as above
     from handling import fund  # noqa: PLC0415 - as above
 
@@ -75,7 +79,7 @@ def main(who: str, folder: Path) -> None:
 
 
 def _alive_s() -> float:
-    """Return the age of this process, from field 22 of /proc/self/stat, in ticks (proc(5))."""
+    """Return the age of this process in seconds, from field 22 of /proc/self/stat (proc(5))."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""The measured photos, and the usual simple code to blur them."""
+"""The photo that the benchmarks measure, and the usual simple code to blur it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parents[1] / "build" / "models"
 SENSOR_NOISE = 3.0
-"""The standard deviation of a phone's noise, in levels. An enlarged photo has less noise."""
+"""The standard deviation of the noise in a phone's photo, in levels. It is added to the enlarged
+photo, which has less noise."""
 QUALITY = 92
 
 
@@ -35,7 +36,7 @@ def photo(width: int, height: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """rembg's mask, Pillow's blur, composite and PNG: the usual twelve lines."""
+    """The naive service: the usual twelve lines, with rembg's mask and with Pillow for the rest."""
 
     session: Any
     remove: Callable[..., Any]

@@ -1,12 +1,13 @@
-"""Counts correct values of `X-Type` for photos of people, of animals, and of other subjects.
+"""Count how often `X-Type` is `person` for photos of people, of animals, and of other subjects.
 
     make bench-quality DATA=folder
     PYTHONPATH=. .venv/bin/python benchmarks/type_quality.py folder
 
 The folder has `people/images`, photos of people; `matting`, photos of animals; and `ecssd/images`,
-photos of all kinds of subjects. ECSSD has no labels for people, so the table has the names of the
-photos that get `person`. If `ecssd/people.txt` has the names of the photos of people, one on each
-line, such as 0031, the table also has precision and recall.
+photos of all kinds of subjects. ECSSD does not state which photos show people, so the table lists
+the names of the photos that get `person`. If the file `ecssd/people.txt` exists, the table also has
+precision and recall. The file lists the names of the photos of people, such as 0031, one on each
+line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fit the factors of the light model: `make calibrate`.
 
-The script needs the pinned `u2netp.onnx` in the folder, about 2 GB of memory and some minutes, and
-writes `layers/model/u2netp-light.npz`. There is no training: each fit is a linear regression on the
-network's own activations, on photographs that scikit-image contains.
+The script reads the pinned `u2netp.onnx` in the given folder, and writes
+`layers/model/u2netp-light.npz`. It needs about 2 GB of memory and some minutes. The network is not
+trained: each fit is a regression on the network's own activations for photographs of scikit-image.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ if TYPE_CHECKING:
     from research.samples import Floats, Positions
 
 RANKS = {"2005": 32, "2260": 32, "2299": 16}
-"""The convolutions that are factored, in the order of their execution, and their ranks.
+"""The ranks of the factored convolutions, by the names of their outputs, in the order of execution.
 
-These three read a half map and a full map, write 64 channels at the full side, and do half of the
-network's work. docs/adr/0011-low-rank-model.md has the results of other choices.
+Each of the three convolutions reads a half map and a full map, and writes 64 channels at the full
+side. Together, they do half of the network's work. docs/adr/0011-low-rank-model.md has the results
+of other choices.
 """
 
 
 def calibrate(content: bytes, pictures: Sequence[Floats]) -> dict[str, Factors]:
-    """Fit one convolution after another.
+    """Fit one convolution after another, and return the factors by the convolution's name.
 
-    Each convolution is fitted to its outputs in the original network. Its inputs are from the
-    network in which earlier convolutions are already factored, so that errors do not add up.
+    Each convolution is fitted to its outputs in the original network. Its inputs are computed with
+    the network in which earlier convolutions are already factored, so that errors do not add up.
     """
     original, light = onnx.load_from_string(content).graph, onnx.load_from_string(content).graph
     rewrite(original)
@@ -69,7 +70,7 @@ def inputs(
 ) -> Floats:
     """Return the convolution's inputs at each position: (samples, 2 * channels * 9).
 
-    `names` are the half map and the full map.
+    `names` are the names of the half map and of the full map.
     """
     found = []
     for picture, at in zip(pictures, positions, strict=True):
@@ -91,7 +92,7 @@ def outputs(
 
 
 def factors_of(fitted: Fit, rank: int) -> Factors:
-    """Reshape the matrices of the fit to the weights of convolutions."""
+    """Return the matrices of a fit as the weights of convolutions."""
     half, full = fitted.reduce.T.reshape(rank, 2, -1, 3, 3).swapaxes(0, 1)
     parts = (half, full, fitted.expand, fitted.bias)
     return Factors(*(part.astype(np.float32) for part in parts))

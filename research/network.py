@@ -1,7 +1,7 @@
 """u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
 
-This module implements all operations of the graph after `rewrite.rewrite`, and of the same graph
-with factored convolutions.
+This module implements all operations of the graph after `rewrite.rewrite`, also with factored
+convolutions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def convolve(
 
 
 def pool(attributes: Attributes, image: torch.Tensor) -> torch.Tensor:
-    """Take the maximum of each cell; the last cell of an odd side is smaller."""
+    """Return the maximum of each cell; the last cell of an odd side is smaller."""
     shape, strides = attributes["kernel_shape"], attributes["strides"]
     return functional.max_pool2d(image, shape, strides, ceil_mode=True)
 
@@ -94,7 +94,7 @@ class Network:
         return [gradient.numpy() for gradient in found]
 
     def _values(self, picture: torch.Tensor, wanted: set[str]) -> dict[str, torch.Tensor]:
-        """Run the nodes in their order of execution until all tensors of `wanted` are computed."""
+        """Run the nodes in order until all tensors of `wanted` are computed; return all tensors."""
         values = {**self._weights, self._input: picture}
         missing = set(wanted)
         for node in self._nodes:

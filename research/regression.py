@@ -20,12 +20,12 @@ DAMPING = 0.05
 """This share of the diagonal's mean is added to the diagonal of the metric, so that no error has
 zero weight."""
 PENALTIES = (0.05, 0.3, 1.0, 1.0)
-"""The weight of the distance to the linear responses, in each iteration."""
+"""The weight of the distance to the linear responses, for each iteration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """responses ~ (features @ reduce) @ expand.T + bias."""
+    """A low-rank map: responses are approximately (features @ reduce) @ expand.T + bias."""
 
     reduce: Doubles
     expand: Doubles
@@ -70,7 +70,10 @@ class Regression:
         self.inverse_root = vectors / np.sqrt(values) @ vectors.T
 
     def reduced(self, responses: Floats, rank: int) -> tuple[Doubles, Doubles, Doubles]:
-        """Return the best map of the rank (Izenman 1975), for responses (samples, channels)."""
+        """Return the best map of this rank for responses, (samples, channels) (Izenman 1975).
+
+        The map is returned as `reduce`, `expand` and the mean of the responses.
+        """
         mean = responses.mean(axis=0, dtype=np.float64)
         rest = (responses - mean).astype(np.float32)
         full_rank = cho_solve(self.factor, (self.centred.T @ rest).astype(np.float64) / len(rest))
@@ -90,7 +93,10 @@ def rectify(values: Doubles | Floats) -> Doubles:
 
 
 def relaxed(responses: Floats, linear: Doubles, penalty: float) -> Floats:
-    """Return z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)²."""
+    """Return the z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)².
+
+    y are the responses.
+    """
     target = rectify(responses)
     off = np.minimum(linear, 0)
     on = rectify((penalty * linear + target) / (penalty + 1))

