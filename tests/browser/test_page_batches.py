@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.browser.visit import Visit
 
 
-def test_several_photos_have_rows_downloads_and_one_zip(sized: Visit) -> None:
+def test_each_photo_has_a_row_and_a_download_and_one_zip_contains_all_results(sized: Visit) -> None:
     sized.use_key(sized.api.key)
     sized.page.wait_for_selector("#key-known:visible")
     sized.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))

@@ -105,7 +105,7 @@ def test_the_zip_has_the_results_that_have_not_expired(visit: Visit, album: Path
     assert "some results have expired" in visit.page.inner_text("#job-alert")
 
 
-def test_a_reload_continues_to_show_the_job(visit: Visit, album: Path) -> None:
+def test_the_page_shows_the_job_after_a_reload(visit: Visit, album: Path) -> None:
     choose(visit, album)
     visit.page.click("#go")
     visit.page.wait_for_selector("#job:not([data-state=draft]):not([data-state=open])")

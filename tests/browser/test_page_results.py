@@ -151,7 +151,7 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert sized.page.is_hidden("#failure")
 
 
-def test_an_error_disappears_with_another_photo_or_when_the_network_is_back(
+def test_an_error_disappears_when_a_photo_is_chosen_or_the_network_is_back(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.begin(b"this is no image")

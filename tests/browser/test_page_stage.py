@@ -56,7 +56,7 @@ def test_a_click_on_the_stage_chooses_a_photo(visit: Visit) -> None:
         assert chooser.value.is_multiple()
 
 
-def test_the_line_moves_once_across_a_new_result(visit: Visit) -> None:
+def test_the_slider_line_moves_once_across_a_new_result(visit: Visit) -> None:
     visit.begin()
     visit.page.evaluate("""() => {
       window.places = [];

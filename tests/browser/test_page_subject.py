@@ -60,7 +60,7 @@ def test_only_the_person_in_the_box_stays_sharp(visit: Visit) -> None:
     assert not visit.errors
 
 
-def test_the_box_can_be_set_with_the_keyboard(visit: Visit) -> None:
+def test_the_box_around_the_subject_can_be_set_with_the_keyboard(visit: Visit) -> None:
     visit.begin(two_people())
     visit.page.focus("#choose-subject")
     visit.page.keyboard.press("Enter")

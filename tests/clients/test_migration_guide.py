@@ -91,7 +91,7 @@ def test_curl_with_a_wrong_key_shows_the_error_and_saves_no_picture(
     assert not (tmp_path / "cutout.png").exists()
 
 
-def test_the_table_has_every_field_of_remove_bg() -> None:
+def test_the_table_in_the_guide_has_every_field_of_remove_bg() -> None:
     table = re.findall(r"^\| (`.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
     named = {name for cell in table for name in re.findall(r"`(\w+)`", cell)}
     assert named >= {

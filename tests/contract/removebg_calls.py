@@ -1,4 +1,4 @@
-"""Requests of remove.bg's clients, and the images and errors of responses."""
+"""Builds requests of remove.bg's clients, and reads the image or the error of a response."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_exactly_the_existing_routes_and_methods_are_described() -> None:
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
-def test_fields_bounds_and_choices_are_the_same_as_in_the_code() -> None:
+def test_bounds_and_choices_of_the_fields_are_the_same_as_in_the_code() -> None:
     pixels, percentage = field("radius")["oneOf"]
     assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
     smallest, largest = RADIUS_PERCENT
@@ -99,7 +99,7 @@ def test_the_media_types_for_uploads_are_the_same_as_in_the_code() -> None:
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes
 
 
-def test_a_picture_has_the_media_type_of_one_of_the_formats() -> None:
+def test_the_media_types_of_results_are_those_of_the_output_formats() -> None:
     content = API["paths"]["/v2/rembg/blur/"]["post"]["responses"]["200"]["content"]
     assert list(content) == [each.content_type for each in OUTPUT_FORMATS.values()]
 
@@ -112,7 +112,7 @@ def test_the_limits_in_the_text_are_the_same_as_in_the_settings() -> None:
     )
 
 
-def test_the_described_fields_of_remove_bgs_route_are_exactly_those_that_are_read() -> None:
+def test_exactly_the_fields_that_the_remove_bg_route_reads_are_described() -> None:
     fields = SCHEMAS["RemovalFields"]["properties"]
     assert set(fields) == set(TEXTS)
     assert set(fields["size"]["enum"]) == set(SIZES)
@@ -143,7 +143,7 @@ def test_the_parameters_of_jobs_are_the_fields_of_a_single_call() -> None:
     assert (job["format"]["default"], DEFAULT) == ("png", "png")
 
 
-def test_the_limits_of_jobs_are_those_of_the_code() -> None:
+def test_the_limits_and_states_of_jobs_are_the_same_as_in_the_code() -> None:
     limits = {
         path: each["schema"]
         for path in (JOB_PATH, f"{JOB_PATH}/manifest")

@@ -30,7 +30,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the codes in a schema of our errors; none for other schemas."""
+    """Return the entries of all codes in a schema of our errors; none for other schemas."""
     _, own = schema.get("allOf", [None, None])
     error = own["properties"].get("error") if own else None
     codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
@@ -47,7 +47,7 @@ def removebg_codes(response: dict[str, Any]) -> dict[str, str]:
 
 
 def code_texts() -> dict[str, list[str]]:
-    """Return the descriptions of each code, by its name."""
+    """Return the descriptions of each error code, by the code."""
     texts = defaultdict(list)
     for response in API["components"]["responses"].values():
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
@@ -64,7 +64,7 @@ def test_exactly_the_existing_codes_are_described_under_their_status() -> None:
         for code in codes_of(resolved(response))
     }
     everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
-    everywhere |= {("409", "job_closed")}  # the response to the form of a job
+    everywhere |= {("409", "job_closed")}  # an upload to a closed job gets this error
     named = {
         code for response in API["components"]["responses"].values() for code in codes_of(response)
     }

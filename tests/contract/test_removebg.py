@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .conftest import Call, Clock
 
 
-def test_a_file_gets_a_png_with_all_of_remove_bgs_headers(
+def test_the_response_to_a_file_is_a_png_with_the_headers_of_remove_bg(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = call(make.removal(size="full"))
@@ -52,7 +52,7 @@ def test_a_file_gets_a_png_with_all_of_remove_bgs_headers(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_all_bodies_and_a_base64_image_give_the_same_picture(call: Call) -> None:
+def test_multipart_json_and_urlencoded_bodies_give_the_same_picture(call: Call) -> None:
     multipart = call(make.removal(size="auto", crop="true"))
     wrapped = "data:image/jpeg;base64," + "\n".join(
         PHOTO_B64[at : at + 76] for at in range(0, len(PHOTO_B64), 76)
@@ -83,7 +83,7 @@ def test_json_has_the_image_and_the_box_of_the_foreground(call: Call) -> None:
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/json, text/plain, */*", "image/png", "", "application/json;q=0"]
 )
-def test_a_client_that_also_accepts_images_gets_the_image(accept: str, call: Call) -> None:
+def test_a_client_that_does_not_ask_only_for_json_gets_an_image(accept: str, call: Call) -> None:
     assert call(make.removal(accept=accept)).headers["content-type"].startswith("image/")
 
 
@@ -103,7 +103,7 @@ def test_a_background_colour_makes_an_opaque_jpeg(call: Call) -> None:
     assert max(green, blue) < 15
 
 
-def test_a_background_image_fills_the_frame(call: Call) -> None:
+def test_the_corner_of_the_result_has_the_colour_of_the_background_image(call: Call) -> None:
     background = io.BytesIO()
     Image.new("RGB", (30, 20), (0, 0, 255)).save(background, "PNG")
     event = make.event(
@@ -121,12 +121,12 @@ def test_a_background_image_fills_the_frame(call: Call) -> None:
     assert image.getpixel((0, 0)) == (0, 0, 255)
 
 
-def test_with_type_level_none_the_response_has_no_type(call: Call) -> None:
+def test_with_type_level_none_the_response_has_no_header_x_type(call: Call) -> None:
     assert "x-type" in call(make.removal()).headers
     assert "x-type" not in call(make.removal(type_level="none")).headers
 
 
-def test_unused_fields_that_are_empty_have_no_effect(call: Call) -> None:
+def test_empty_fields_and_an_unknown_field_have_no_effect(call: Call) -> None:
     empty: dict[str, Any] = dict.fromkeys((*TEXTS, "bg_image_file"), "")
     plain, full = call(make.removal()), call(make.removal(**empty, unknown="x"))
     assert image_of(plain).tobytes() == image_of(full).tobytes()

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         (with_body("text/plain", b"x"), "invalid_request"),
     ],
 )
-def test_a_request_that_is_not_valid_has_remove_bgs_code_and_costs_nothing(
+def test_an_invalid_request_gets_an_error_code_of_remove_bg_and_costs_nothing(
     event: dict[str, Any], code: str, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = call(event)
@@ -66,7 +66,7 @@ def test_a_request_that_is_not_valid_has_remove_bgs_code_and_costs_nothing(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
-def test_the_error_for_an_unreadable_background_image_names_it(call: Call) -> None:
+def test_the_error_for_an_unreadable_background_names_the_background_image(call: Call) -> None:
     event = make.event(
         "POST",
         REMOVEBG_PATH,
@@ -76,7 +76,9 @@ def test_the_error_for_an_unreadable_background_image_names_it(call: Call) -> No
     assert error_of(call(event))["title"] == "Failed to read background image"
 
 
-def test_the_order_of_errors_is_key_then_rate_then_credits_then_request(call: Call) -> None:
+def test_key_rate_limit_and_credits_are_checked_before_the_fields_of_the_request(
+    call: Call,
+) -> None:
     unknown = call(make.removal(make.UNKNOWN, size="huge"))
     assert (unknown.status, json.loads(unknown.body)) == (
         403,
@@ -90,7 +92,9 @@ def test_the_order_of_errors_is_key_then_rate_then_credits_then_request(call: Ca
     assert error_of(call(make.removal(size="huge")))["code"] == "invalid_size"
 
 
-def test_a_body_over_the_limit_is_too_large(call: Call, settings: Settings) -> None:
+def test_a_content_length_above_the_limit_gets_file_too_large(
+    call: Call, settings: Settings
+) -> None:
     limit = settings.removebg_max_body_bytes
     event = make.removal()
     for headers in (event["headers"], event["multiValueHeaders"]):

@@ -37,7 +37,9 @@ def test_a_preview_costs_a_quarter_of_a_credit(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 0.25, 0)
 
 
-def test_auto_costs_as_much_as_a_preview_for_a_photo_that_is_not_larger(call: Call) -> None:
+def test_size_auto_costs_0_25_credits_only_for_a_photo_of_at_most_0_25_megapixels(
+    call: Call,
+) -> None:
     for shape, price in {(500, 500): "0.25", (501, 500): "1"}.items():
         photo = io.BytesIO()
         Image.open(io.BytesIO(PHOTO)).resize(shape).save(photo, "JPEG")
@@ -68,13 +70,13 @@ def test_an_auto_result_at_the_price_of_a_preview_is_not_larger_than_a_preview(c
     assert enlarged.status == 200
 
 
-def test_every_size_above_a_preview_costs_one_credit(call: Call) -> None:
+def test_sizes_medium_and_50mp_cost_one_credit(call: Call) -> None:
     for size in ("medium", "50MP"):
         assert call(make.removal(size=size)).headers["x-credits-charged"] == "1"
     assert SIZES["medium"] == 1.5
 
 
-def test_a_copy_within_two_minutes_is_free_and_a_later_one_is_charged(
+def test_a_copy_within_two_minutes_is_free_and_a_later_copy_is_charged(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     first, copy = call(make.removal()), call(make.removal())
@@ -91,7 +93,7 @@ def test_a_copy_within_two_minutes_is_free_and_a_later_one_is_charged(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1.5, 0)
 
 
-def test_with_an_idempotency_key_the_content_does_not_decide_about_copies(call: Call) -> None:
+def test_with_idempotency_keys_only_a_call_with_the_same_key_is_a_copy(call: Call) -> None:
     def keyed(value: str, **fields: Any) -> ApiResponse:  # noqa: ANN401 - the fields of `removal`
         event = make.removal(**fields)
         event["headers"]["Idempotency-Key"] = value

@@ -1,4 +1,4 @@
-"""remove.bg's routes: key header, methods, preflights, and the account."""
+"""remove.bg's routes: the header with the key, methods, preflights, and the account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .conftest import Call
 
 
-def test_a_key_in_our_own_header_is_not_used(call: Call) -> None:
+def test_a_key_in_the_header_apikey_gets_403(call: Call) -> None:
     event = make.removal()
     for headers in (event["headers"], event["multiValueHeaders"]):
         headers["ApiKey"] = headers.pop("X-Api-Key")
@@ -25,7 +25,9 @@ def test_a_key_in_our_own_header_is_not_used(call: Call) -> None:
 
 
 @pytest.mark.parametrize("path", [ACCOUNT_PATH, ACCOUNT_PATH + "/"])
-def test_an_account_has_exactly_remove_bgs_keys_with_numbers(path: str, call: Call) -> None:
+def test_the_account_document_has_the_fields_of_remove_bg_and_the_balance(
+    path: str, call: Call
+) -> None:
     call(make.removal())
     response = call(make.event("GET", path, key=make.FUNDED))
     balance = FUNDS - 0.25
@@ -60,7 +62,9 @@ def test_a_preflight_allows_remove_bgs_key_header(path: str, call: Call) -> None
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", REMOVEBG_PATH), ("DELETE", REMOVEBG_PATH), ("POST", ACCOUNT_PATH)]
 )
-def test_a_wrong_method_gets_remove_bgs_format(method: str, path: str, call: Call) -> None:
+def test_a_wrong_method_gets_405_in_the_error_format_of_remove_bg(
+    method: str, path: str, call: Call
+) -> None:
     response = call(make.event(method, path, key=make.FUNDED))
     assert response.status == 405
     assert error_of(response)["code"] == "method_not_allowed"

@@ -67,7 +67,9 @@ def blur(monitored: Monitored, radius: str = "5", key: str | None = None) -> int
     return answer.status_code
 
 
-def test_responses_steps_credits_and_workers_are_in_the_metrics(monitored: Monitored) -> None:
+def test_the_metrics_contain_responses_and_steps_and_credits_and_workers(
+    monitored: Monitored,
+) -> None:
     route = "/v2/rembg/blur"
     assert [blur(monitored), blur(monitored), blur(monitored, radius="99")] == [200, 200, 400]
     assert blur(monitored, key="nonsense") == 401

@@ -75,7 +75,7 @@ def test_request_with_a_too_large_content_length_gets_400_before_the_body_is_sen
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_delete_gets_405(server: Running, path: str) -> None:
+def test_delete_on_a_route_of_remove_bg_gets_405(server: Running, path: str) -> None:
     (reply,) = exchange(server, head("DELETE", path))
     assert (reply.status, error_of(reply)["members"]) == (405, {"errors"})
     assert error_of(reply)["code"] == "method_not_allowed"

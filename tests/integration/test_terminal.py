@@ -95,7 +95,7 @@ def test_error_message_is_red_on_a_terminal_unless_no_color_is_set(
     assert RED not in terminal(*arguments, NO_COLOR="1", **nowhere).raw
 
 
-def test_a_table_that_does_not_fit_is_printed_as_one_line_for_each_field(
+def test_a_table_wider_than_the_terminal_is_printed_as_one_line_for_each_field(
     terminal: Terminal,
 ) -> None:
     issued = terminal("keys", "issue", "--credits", "5", columns=60)

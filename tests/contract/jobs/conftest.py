@@ -1,4 +1,4 @@
-"""Calls of the routes of bulk jobs, and a runner that processes the photos of a job."""
+"""Functions that call the routes of bulk jobs, and a runner that processes photos."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def show(call: Call, job: dict[str, Any], **query: str) -> dict[str, Any]:
 def process(
     runner: ObjectRunner, folder: JobFolder, job: dict[str, Any], photos: dict[str, bytes]
 ) -> None:
-    """Store photos of a job and process them."""
+    """Store these photos in the job's folder and process each."""
     for source, data in photos.items():
         with folder.writing_source(job["job_id"], source) as file:
             file.write(data)

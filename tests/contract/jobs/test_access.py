@@ -1,4 +1,4 @@
-"""Keys, accounts and rate limits of the routes of bulk jobs, and their log."""
+"""The routes of bulk jobs: keys, accounts, rate limits and log lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     ],
 )
 @pytest.mark.parametrize("key", [None, make.UNKNOWN])
-def test_each_route_needs_a_valid_key(call: Call, method: str, path: str, key: str | None) -> None:
+def test_each_route_of_jobs_rejects_a_missing_or_unknown_key(
+    call: Call, method: str, path: str, key: str | None
+) -> None:
     response = send(call, method, f"/v2/jobs{path}", key=key)
     assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 
@@ -53,7 +55,9 @@ def test_each_route_needs_a_valid_key(call: Call, method: str, path: str, key: s
         ("GET", f"/results/{'0' * 32}"),
     ],
 )
-def test_job_of_another_account_is_not_found(call: Call, method: str, path: str) -> None:
+def test_job_of_another_account_and_unknown_job_ids_are_not_found(
+    call: Call, method: str, path: str
+) -> None:
     job_id = create(call)["job_id"]
     for key, name in ((make.EMPTY, job_id), (make.FUNDED, "job_2"), (make.FUNDED, "..%2f%00")):
         response = send(call, method, f"/v2/jobs/{name}{path}", key=key)
@@ -61,7 +65,7 @@ def test_job_of_another_account_is_not_found(call: Call, method: str, path: str)
     assert show(call, {"job_id": job_id})["state"] == "open"
 
 
-def test_reading_a_job_has_the_rate_limit_of_the_account_and_reading_a_result_has_none(
+def test_reading_a_job_counts_in_the_rate_limit_and_a_result_has_no_rate_limit_header(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call)
@@ -88,7 +92,9 @@ def test_log_has_the_route_without_the_id_of_the_job(call: Call, log: io.StringI
     assert job["job_id"] not in log.getvalue()
 
 
-def test_service_without_storage_has_no_jobs(settings: Settings, store: SqliteAccountStore) -> None:
+def test_creation_of_a_job_without_storage_gets_404(
+    settings: Settings, store: SqliteAccountStore
+) -> None:
     del store
     handler = build_app(replace(settings, media=""), opens_model=False, on_lambda=False)
     response = ApiResponse(handler(make.job(), InvocationContext()))

@@ -44,7 +44,9 @@ def test_new_job_is_open_and_has_a_form_for_photos(call: Call) -> None:
     assert job["upload"]["expires_at"] > job["created_at"]
 
 
-def test_url_of_the_form_has_the_public_url(settings: Settings, store: SqliteAccountStore) -> None:
+def test_url_of_the_form_begins_with_the_public_url(
+    settings: Settings, store: SqliteAccountStore
+) -> None:
     del store
     public = replace(settings, public_url="https://api.example.com/blur/")
     handler = build_app(public, opens_model=False, on_lambda=False)
@@ -73,7 +75,7 @@ def test_url_of_the_form_has_the_public_url(settings: Settings, store: SqliteAcc
         ({"radius": 3, "notify": None}, "invalid_notify"),
     ],
 )
-def test_invalid_field_gets_the_error_of_a_single_call(
+def test_invalid_field_gets_400_with_the_error_code_of_the_field(
     call: Call, fields: dict[str, Any], code: str
 ) -> None:
     response = send(call, "POST", "/v2/jobs", document=fields)
@@ -81,7 +83,7 @@ def test_invalid_field_gets_the_error_of_a_single_call(
     assert response.headers["x-credits-remaining"] == str(FUNDS)
 
 
-def test_secret_of_a_notification_is_shown_once(
+def test_secret_of_a_notification_is_only_in_the_response_to_the_creation(
     settings: Settings, store: SqliteAccountStore
 ) -> None:
     del store
@@ -104,7 +106,7 @@ def test_secret_of_a_notification_is_shown_once(
         assert (rejected.status, rejected.error["code"]) == (400, "invalid_notify")
 
 
-def test_account_with_too_many_jobs_has_to_wait_for_their_end(
+def test_account_with_too_many_active_jobs_gets_429_for_a_new_job(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_use_cases, "MOST_ACTIVE", 2)
@@ -117,7 +119,7 @@ def test_account_with_too_many_jobs_has_to_wait_for_their_end(
     assert show(call, first)["state"] == "open"
 
 
-def test_number_as_a_parameter_has_the_same_effect_as_its_text(call: Call) -> None:
+def test_parameters_are_stored_as_texts_without_spaces_around_them(call: Call) -> None:
     assert create(call, quality=80, format=" jpeg\n")["parameters"] == {
         "radius": "3",
         "quality": "80",
@@ -126,17 +128,17 @@ def test_number_as_a_parameter_has_the_same_effect_as_its_text(call: Call) -> No
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '"radius"'])
-def test_body_that_is_not_an_object_is_rejected(call: Call, body: str) -> None:
+def test_body_that_is_not_a_json_object_is_rejected(call: Call, body: str) -> None:
     event = make.event("POST", "/v2/jobs", key=make.FUNDED, document={})
     response = call({**event, "body": body, "isBase64Encoded": False})
     assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
-def test_large_body_is_rejected(call: Call) -> None:
+def test_body_of_10_kb_gets_413(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", document={"radius": "3", "x": "y" * 10_000})
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 
 
-def test_creation_counts_in_the_rate_limit_of_calls(call: Call) -> None:
+def test_creation_above_the_rate_limit_gets_429(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", key=make.LIMITED, document={"radius": "3"})
     assert (response.status, response.error["code"]) == (429, "rate_limit_exceeded")

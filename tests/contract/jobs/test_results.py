@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur.storage.job_folder import JobFolder
 
 
-def test_processed_photos_are_counted_charged_and_listed(
+def test_processed_photos_are_counted_and_are_in_the_failures_or_the_results(
     call: Call,
     runner: ObjectRunner,
     folder: JobFolder,
@@ -73,7 +73,7 @@ def test_processed_photos_are_counted_charged_and_listed(
         assert (image.format, image.size) == ("JPEG", (192, 192))
 
 
-def test_result_is_the_image_of_a_single_call(
+def test_result_equals_the_image_of_a_single_call_with_the_same_parameters(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call, radius=12, blur="bokeh", format="webp", quality=80)
@@ -82,7 +82,7 @@ def test_result_is_the_image_of_a_single_call(
     assert result.body == call(make.blur(blur="bokeh", format="webp", quality="80")).body
 
 
-def test_photo_without_a_result_is_not_found(
+def test_request_for_a_result_that_does_not_exist_gets_404(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call)
@@ -110,7 +110,7 @@ def test_expired_result_is_not_found(
         ("", "api.example.com", "/prod"),
     ],
 )
-def test_urls_of_results_have_the_address_of_the_server_if_it_is_known(  # noqa: PLR0913, PLR0917 - fixtures
+def test_urls_of_results_have_the_public_url_or_a_loopback_address_or_only_a_path(  # noqa: PLR0913, PLR0917 - fixtures
     settings: Settings,
     runner: ObjectRunner,
     folder: JobFolder,
