@@ -1,4 +1,4 @@
-"""Every client of AWS has time limits."""
+"""Every AWS client has time limits."""
 
 from __future__ import annotations
 

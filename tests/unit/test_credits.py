@@ -78,8 +78,8 @@ def test_whole_credits_are_shown_as_integers(number: int) -> None:
     assert credits_number(whole(number)) == number
 
 
-def test_only_one_module_converts_between_credits_and_quarters() -> None:
-    """The migration of SQLite converts them too, because its SQL must not change."""
+def test_only_the_module_credits_and_a_migration_convert_between_credits_and_quarters() -> None:
+    """The SQL of the SQLite migration in `schema.py` converts, and must not change."""
     blur, bgblur = ROOT / "functions" / "blur", ROOT / "tools" / "bgblur"
     folders = (blur / "accounts", blur / "api", bgblur)
     paths = [*blur.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]

@@ -27,7 +27,7 @@ DOCS = (ROOT / "docs" / "api.md").read_text()
 
 
 def leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    """Return the error classes of our own routes that have no subclasses."""
+    """Return the error classes without subclasses that our own routes raise."""
     children = [child for child in error.__subclasses__() if child is not RemovalError]
     return [leaf for child in children for leaf in leaves(child)] if children else [error]
 
@@ -38,7 +38,7 @@ def test_an_error_is_documented_with_its_status(error: type[ApiError]) -> None:
     assert f"`{error.code}`" in (ROOT / "README.md").read_text()
 
 
-def test_each_error_has_its_own_code() -> None:
+def test_no_two_error_classes_have_the_same_code() -> None:
     assert set(Counter(error.code for error in leaves(ApiError)).values()) == {1}
 
 

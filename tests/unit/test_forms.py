@@ -68,13 +68,15 @@ def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
     assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
 
 
-def test_type_limit_and_accepted_formats_do_not_change_the_fingerprint() -> None:
+def test_the_type_the_byte_limit_and_the_accepted_formats_do_not_change_the_fingerprint() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
     other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()
 
 
-def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
+def test_a_derived_key_depends_on_the_options_and_on_the_photo_and_background_and_their_urls() -> (
+    None
+):
     def fetch(_: str) -> bytes:
         raise AssertionError
 
@@ -186,7 +188,7 @@ def test_the_derived_key_of_a_removal_is_valid_for_the_time_in_the_setting() -> 
     assert key.remember_us == 7 * SECOND_US
 
 
-def test_a_form_has_its_price_before_its_image_is_loaded() -> None:
+def test_the_price_of_a_form_is_known_before_its_image_is_loaded() -> None:
     assert removal().price(PRICES) == QUARTER
     assert removal(is_preview=False).price(PRICES) == ONE
     person = BlurForm(BlurOptions(subject="person"), lambda: PHOTO)

@@ -88,14 +88,14 @@ def keeper(settings: Settings) -> JobKeeper:
 
 
 def job_of(store: SqliteAccountStore, funds: Credits, subject: str = "auto") -> Job:
-    """Return a job of a new account."""
+    """Create an account with the credits `funds`, and return a job of this account."""
     admin = AccountAdmin(store, token_bytes, START)
     account_id = admin.create_account("A customer", credits=funds)
     key = keys.parse(admin.issue_key(account_id, KeyKind.LIVE, limit=RateLimit(60, 10))[0])
     return replace(new_job(subject=subject), account_id=account_id, key_digest=key.digest)
 
 
-def test_keeper_computes_for_how_many_photos_the_balance_pays(
+def test_the_keeper_computes_for_how_many_photos_the_balance_pays(
     keeper: JobKeeper, store: SqliteAccountStore
 ) -> None:
     assert keeper.payable(job_of(store, whole(7))) == 3
@@ -104,7 +104,7 @@ def test_keeper_computes_for_how_many_photos_the_balance_pays(
     assert keeper.payable(replace(job_of(store, ONE), key_kind=KeyKind.TEST)) is None
 
 
-def test_job_needs_no_balance_if_its_photos_will_fail_without_a_charge(
+def test_a_job_needs_no_balance_if_its_photos_will_fail_without_a_charge(
     keeper: JobKeeper, store: SqliteAccountStore
 ) -> None:
     job = job_of(store, ONE)
@@ -119,13 +119,13 @@ def test_no_notification_is_sent_after_the_setting_was_turned_off(settings: Sett
     assert not notifier(settings, lambda: START)(job)
 
 
-def test_secret_has_256_random_bits() -> None:
+def test_the_secret_of_a_notification_has_256_random_bits() -> None:
     prefix, _, encoded = new_secret().partition("_")
     assert (prefix, len(base64.b64decode(encoded, validate=True))) == ("whsec", 32)
     assert new_secret() != new_secret()
 
 
-def test_log_line_of_an_object_does_not_have_the_name_of_its_photo() -> None:
+def test_the_log_line_of_an_object_does_not_contain_the_name_of_its_photo() -> None:
     row = JobObject(
         job_id="job_1",
         source=SOURCE,

@@ -39,7 +39,7 @@ def wanted(lists: list[str]) -> set[str]:
     return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
 
 
-def test_each_lock_includes_the_pins_of_the_smaller_lock() -> None:
+def test_each_lock_includes_all_pins_of_the_next_smaller_lock() -> None:
     function, runtime, serve, test = map(pins, LOCKS)
     assert function
     assert function < runtime < serve < test

@@ -33,13 +33,13 @@ def test_a_result_is_read_as_it_was_stored(tmp_path: Path) -> None:
     assert results.stored(Measurement, tmp_path) == [section]
 
 
-def test_a_result_that_is_stored_again_replaces_the_earlier_one(tmp_path: Path) -> None:
+def test_a_result_that_is_stored_again_replaces_the_earlier_result(tmp_path: Path) -> None:
     for amount in "12":
         results.store(trial("a", amount=amount), tmp_path)
     assert results.stored(Trial, tmp_path) == [trial("a", amount="2")]
 
 
-def test_a_merge_replaces_rows_with_the_same_name_and_appends_the_others() -> None:
+def test_a_merge_replaces_known_rows_in_place_and_appends_new_rows() -> None:
     known, new = [trial("a"), trial("b")], [trial("a", amount="9"), trial("c")]
     assert results.merged(known, new) == [trial("a", amount="9"), trial("b"), trial("c")]
 

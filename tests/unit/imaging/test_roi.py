@@ -53,7 +53,7 @@ def test_an_empty_region_is_rejected(text: str) -> None:
         parse_roi(text).to_box(SHAPE)
 
 
-def test_the_margin_stays_within_the_photo() -> None:
+def test_the_margin_around_a_region_stays_within_the_photo() -> None:
     box = Box(slice(0, 100), slice(300, 400))
     assert with_margin(box, SHAPE) == Box(slice(0, 110), slice(290, 400))
 
@@ -70,7 +70,7 @@ class RedPredictor:
 
 
 def two_squares() -> RgbU8:
-    """Return a blue photo with a red square on the left and another one on the right."""
+    """Return a blue photo with a red square on the left and a red square on the right."""
     photo = astronaut(240, 480) // 4
     photo[..., 2] += 100
     for left in (60, 340):
@@ -126,7 +126,9 @@ def test_a_radius_in_percent_equals_the_same_radius_in_pixels(side: int) -> None
     assert results[0] == results[1]
 
 
-def test_a_subject_that_the_region_cuts_off_has_the_flat_result_with_depth_ground() -> None:
+def test_with_depth_ground_a_subject_that_the_region_cuts_off_gets_the_result_of_depth_flat() -> (
+    None
+):
     data = saved(Image.fromarray(two_squares()), "PNG")
     cut, standing = (parse_roi(f"0 0 50% {bottom}") for bottom in (130, 200))
     results = {

@@ -148,7 +148,7 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
-def test_every_pixel_changes_and_the_size_does_not(shape: tuple[int, int]) -> None:
+def test_the_watermark_changes_every_pixel_and_keeps_the_size(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 77, np.uint8)
     result, alpha = add_watermark(image, np.full(shape, 255, np.uint8))
     assert alpha is not None
@@ -158,7 +158,7 @@ def test_every_pixel_changes_and_the_size_does_not(shape: tuple[int, int]) -> No
     assert (image == 77).all()
 
 
-def test_a_large_result_has_only_the_detail_of_a_small_one() -> None:
+def test_a_large_result_has_only_the_detail_of_a_small_result() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (2000, 1500, 3), np.uint8)
     step = (2000 * 1500 / DETAIL_PX) ** 0.5
     result = marked(noise).astype(np.float32)
@@ -166,7 +166,9 @@ def test_a_large_result_has_only_the_detail_of_a_small_one() -> None:
     assert fine < np.abs(np.diff(noise.astype(np.float32), axis=0)).mean() / step**2
 
 
-def test_the_text_is_visible_on_transparent_pixels_and_the_subject_behind_it() -> None:
+def test_the_text_is_visible_on_transparent_pixels_and_the_subject_is_visible_behind_the_text() -> (
+    None
+):
     alpha = np.zeros((200, 200), np.uint8)
     alpha[50:150, 50:150] = 255
     result, veiled = add_watermark(np.zeros((200, 200, 3), np.uint8), alpha)

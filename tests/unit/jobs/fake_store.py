@@ -30,7 +30,7 @@ class FakeJobStore:
     announced: set[str] = field(default_factory=set)
     is_key_valid: bool = True
     before: Callable[[str], None] = lambda _: None
-    """Called with the name of each method; it can raise an exception."""
+    """Called first in most methods, with the method's name; it can raise an exception."""
 
     def create_job(self, job: Job) -> None:
         self.before("create_job")

@@ -30,6 +30,6 @@ def test_a_dynamodb_location_opens_a_store_although_the_table_does_not_exist(
 
 
 @pytest.mark.parametrize("location", ["", "sqlite", "sqlite:", "dynamodb:", "postgres:x", ":x"])
-def test_the_error_for_an_invalid_location_quotes_it(location: str) -> None:
+def test_the_error_for_an_invalid_location_quotes_the_location(location: str) -> None:
     with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
         open_job_store(location)

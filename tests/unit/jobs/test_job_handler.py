@@ -89,7 +89,7 @@ def handle(worker: Worker, *messages: dict[str, Any]) -> list[str]:
 
 
 def counted(printed: str) -> dict[str, list[float]]:
-    """Return the values of the printed metrics by their names."""
+    """Return the values of the printed metrics by metric name."""
     values: dict[str, list[float]] = {}
     for line in printed.splitlines():
         document = json.loads(line)
@@ -100,7 +100,7 @@ def counted(printed: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.usefixtures("job")
-def test_a_photo_in_an_event_of_s3_is_processed_and_its_message_is_deleted(
+def test_a_photo_in_an_s3_event_is_processed_and_its_message_is_deleted(
     worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, message(s3_event(f"job-sources/{JOB_ID}/{SOURCE}"))) == []
@@ -162,7 +162,7 @@ def test_a_message_that_cannot_be_replaced_stays_in_the_queue(
 
 
 @pytest.mark.usefixtures("job")
-def test_a_failed_message_does_not_affect_the_others_of_its_batch(
+def test_an_unknown_message_does_not_affect_the_other_messages_of_its_batch(
     worker: Worker, store: FakeJobStore
 ) -> None:
     assert handle(worker, message("{}", 1), own(SOURCE, 2), message("[]", 3)) == ["m1", "m3"]

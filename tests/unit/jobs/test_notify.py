@@ -44,7 +44,7 @@ def ended_job() -> Job:
     )
 
 
-def test_signature_equals_the_one_in_the_example_of_standard_webhooks() -> None:
+def test_the_signature_equals_the_signature_in_the_example_of_standard_webhooks() -> None:
     """See https://github.com/standard-webhooks/standard-webhooks/tree/main/libraries."""
     headers = signed_headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -60,7 +60,7 @@ def test_signature_equals_the_one_in_the_example_of_standard_webhooks() -> None:
     }
 
 
-def test_body_has_the_job_as_clients_see_it_and_no_secret() -> None:
+def test_the_body_has_the_job_as_clients_see_it_but_no_secret() -> None:
     post = RecordingPost()
     assert send(ended_job(), post, now_us=START)
     ((url, body, headers),) = post.sent
@@ -97,13 +97,13 @@ def test_each_attempt_has_the_same_id_and_its_own_time() -> None:
         (InvalidUrlError("internal"), False),
     ],
 )
-def test_notification_is_accepted_only_if_the_status_is_a_success(
+def test_a_notification_counts_as_accepted_only_if_the_response_has_a_success_status(
     outcome: int | Exception, *, is_accepted: bool
 ) -> None:
     assert send(ended_job(), RecordingPost(outcome), now_us=START) is is_accepted
 
 
-def test_job_without_a_notification_sends_none() -> None:
+def test_nothing_is_sent_for_a_job_without_a_notification() -> None:
     post = RecordingPost()
     assert send(replace(ended_job(), notification=None), post, now_us=START)
     assert post.sent == []
@@ -112,7 +112,7 @@ def test_job_without_a_notification_sends_none() -> None:
 @pytest.mark.parametrize(
     "url", ["https://shop.example/ended?x=1", "http://shop.example", "https://93.184.216.34/"]
 )
-def test_public_address_is_accepted(url: str) -> None:
+def test_a_public_address_is_accepted(url: str) -> None:
     check_notify(url)
 
 
@@ -135,6 +135,6 @@ def test_public_address_is_accepted(url: str) -> None:
         "https://[/",
     ],
 )
-def test_address_that_is_invalid_or_not_public_is_rejected(url: str) -> None:
+def test_an_address_that_is_invalid_or_not_public_is_rejected(url: str) -> None:
     with pytest.raises(InvalidNotifyError, match=r"^The field 'notify' is not valid\. "):
         check_notify(url)

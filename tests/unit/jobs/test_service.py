@@ -40,10 +40,10 @@ def service(store: FakeJobStore, clock: Clock, tmp_path: Path) -> JobService:
     )
 
 
-def test_link_of_a_result_is_returned_only_while_the_bucket_has_the_result(
+def test_the_link_of_a_result_is_returned_only_while_the_bucket_has_the_result(
     service: JobService, store: FakeJobStore, clock: Clock
 ) -> None:
-    """Links are signed without a request, so the link of a removed result would not work."""
+    """Links are signed without a request to S3, so the link of a removed result would fail."""
     job = new_job()
     store.create_job(job)
     row = JobObject(job_id=JOB_ID, source="a", state=ObjectState.DONE, content_type="image/png")

@@ -66,7 +66,7 @@ def failing(error: Exception) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 @given(NAMES)
-def test_the_source_of_a_photo_is_decoded_from_the_event_of_s3(source: str) -> None:
+def test_the_source_of_a_photo_is_decoded_from_the_s3_event(source: str) -> None:
     body = s3_event(f"job-sources/job_1/{source}")
     assert read_message(body) == [ObjectName("job_1", source)]
 

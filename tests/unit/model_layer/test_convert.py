@@ -29,7 +29,7 @@ def pinned(model_dir: Path) -> bytes:
 
 
 def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
-    """Return a square of a real photo, lowest..1, (1, side_px, side_px, 3)."""
+    """Return a photo as a square, (1, side_px, side_px, 3), with values from `lowest` to 1."""
     photo = sample_photo(name)
     rows, columns = (np.linspace(0, side - 1, side_px).astype(int) for side in photo.shape[:2])
     square = photo[rows][:, columns][np.newaxis].astype(np.float32)
@@ -88,7 +88,7 @@ def test_a_folder_without_the_networks_does_not_change(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_error_for_an_unknown_operator_names_it(pinned: bytes) -> None:
+def test_the_error_for_an_unknown_operator_names_the_operator(pinned: bytes) -> None:
     other = pinned.replace(b"Convolution2DTransposeBias", b"Convolution2DTransposeBiaz")
     assert other != pinned
     with pytest.raises(UnsupportedNetworkError, match="Convolution2DTransposeBiaz"):

@@ -36,7 +36,7 @@ def test_the_factors_belong_to_the_pinned_model() -> None:
     assert factors
 
 
-def test_another_model_is_rejected(pinned: bytes) -> None:
+def test_a_model_other_than_the_pinned_model_is_rejected(pinned: bytes) -> None:
     with pytest.raises(OtherModelError, match="sha256"):
         lighten(pinned + b"\x00")
 
@@ -49,7 +49,7 @@ def test_the_light_model_is_reproducible(pinned: bytes, model_dir: Path, tmp_pat
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
-def test_no_light_model_is_written_for_another_model(tmp_path: Path) -> None:
+def test_no_light_model_is_written_if_the_folder_has_only_another_model(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"")
     main(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]

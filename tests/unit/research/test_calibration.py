@@ -15,7 +15,7 @@ from graph import add
 from rewrite import upsampling
 
 
-def test_windows_of_a_half_map_equal_the_windows_of_the_upsampled_map() -> None:
+def test_the_centres_of_windows_of_a_half_size_map_equal_the_upsampled_map() -> None:
     generator = np.random.default_rng(0)
     half = generator.normal(size=(2, 6, 6)).astype(np.float32)
     node = upsampling("half", "roi", "scales", "full")
@@ -66,7 +66,7 @@ def test_the_fit_is_closest_in_the_channel_with_the_largest_weight() -> None:
     assert errors[1] < errors[0] / 5
 
 
-def test_views_are_reproducible_with_the_same_seed() -> None:
+def test_the_same_seed_gives_the_same_views() -> None:
     first, second = (
         [view for photo in photos()[:1] for view in views(photo, np.random.default_rng(5))]
         for _ in range(2)

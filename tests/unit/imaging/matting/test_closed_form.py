@@ -49,7 +49,7 @@ def test_the_method_diagonal_returns_the_diagonal_of_the_laplacian() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 50), (50, 2), (3, 3)])
-def test_only_complete_windows_count(shape: tuple[int, int]) -> None:
+def test_only_windows_that_lie_completely_in_the_photo_are_used(shape: tuple[int, int]) -> None:
     windows = Windows.touching(everywhere(*shape), noise(*shape))
     assert windows.members.shape == (9, 1 if shape == (3, 3) else 0)
 
@@ -86,7 +86,7 @@ def test_conjugate_gradients_solve_a_known_system() -> None:
     np.testing.assert_allclose(solution, truth, atol=1e-4)
 
 
-def test_conjugate_gradients_that_start_at_the_solution_do_not_change_it() -> None:
+def test_conjugate_gradients_that_start_at_the_solution_return_the_solution_unchanged() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
     solution = conjugate_gradients(
         lambda x: 2 * x, 2 * ones, 2 * truth, truth, max_iterations=5, tolerance=1e-6

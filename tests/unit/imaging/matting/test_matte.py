@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FixedPredictor:
-    """A predictor with a fixed map, which records its input."""
+    """A predictor that returns a fixed map and records the photo that it gets."""
 
     def __init__(self, raw: NDArray[np.float32]) -> None:
         self.raw = raw
@@ -63,7 +63,7 @@ def test_the_model_gets_grey_for_transparent_pixels() -> None:
     np.testing.assert_array_equal(model.photo[40:], noise(90, 120)[40:])
 
 
-def test_colours_under_transparency_have_no_influence() -> None:
+def test_colours_of_transparent_pixels_do_not_change_the_composite_over_grey() -> None:
     hidden = np.zeros((10, 10), np.uint8)
     one, other = (
         composite_over_grey(noise(10, 10, 1), hidden),

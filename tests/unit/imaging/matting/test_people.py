@@ -69,7 +69,7 @@ def test_persons_that_are_not_salient_stay_in_the_background() -> None:
     np.testing.assert_array_equal(combine(saliency, people, never), saliency)
 
 
-def test_half_transparent_persons_become_opaque_and_other_such_regions_transparent() -> None:
+def test_half_transparent_persons_become_opaque_and_half_transparent_things_transparent() -> None:
     first = box(100, 300, 20, 140)
     both = np.maximum(first, box(100, 300, 140, 260, 0.45))
     person = combine(both, box(100, 300, 20, 260), never)
@@ -79,7 +79,7 @@ def test_half_transparent_persons_become_opaque_and_other_such_regions_transpare
     assert (thing[110:290, 30:130] == 1).all()
 
 
-def test_small_regions_of_the_map_are_removed() -> None:
+def test_small_regions_of_the_map_of_people_are_removed() -> None:
     people = np.maximum(box(100, 300, 100, 200), box(10, 20, 10, 20))
     assert len(find_people(people)) == 1
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
@@ -106,7 +106,7 @@ def test_a_person_can_be_found_by_the_network_for_people_alone() -> None:
     np.testing.assert_array_equal(predict_person(people, noise(90, 120)), PORTRAIT)
 
 
-def test_transparent_pixels_are_hidden_from_the_network_for_people() -> None:
+def test_the_network_for_people_gets_grey_for_transparent_pixels() -> None:
     alpha = np.zeros((90, 120), np.uint8)
     model, people = Sequence(PORTRAIT), Sequence(PORTRAIT)
     predict_subject(model, noise(90, 120), alpha, people=people)

@@ -21,7 +21,9 @@ def test_the_matte_of_a_photo_of_any_size_is_refined(height: int, width: int, se
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
-def test_an_extremely_long_photo_is_refined(shape: tuple[int, int]) -> None:
+def test_the_matte_of_a_photo_of_one_pixel_or_of_extreme_aspect_has_the_fine_side(
+    shape: tuple[int, int],
+) -> None:
     matte = refine(disc(320, 320, 100), noise(*shape))
     assert max(matte.shape) == FINE_SIDE_PX
 
@@ -44,7 +46,7 @@ def test_certain_pixels_stay_exactly_0_or_255(photo: np.ndarray) -> None:
     assert certain.mean() > 0.5
 
 
-def test_a_uniform_photo_keeps_the_prior() -> None:
+def test_on_a_uniform_photo_the_matte_is_close_to_the_rescaled_prior() -> None:
     matte = disc(320, 320, 90, softness=16)
     refined = refine(matte, flat(640, 640, (80, 90, 100))).astype(int)
     prior = np.asarray(Image.fromarray(matte).resize((640, 640), Image.Resampling.BICUBIC))

@@ -85,14 +85,14 @@ def test_no_matte_has_a_half_transparent_region_that_is_wider_than_an_edge(
         assert count_ghosts(find_matte(Map(raw), photo)) == 0
 
 
-def test_wide_half_transparent_regions_are_counted_and_a_narrow_one_is_not() -> None:
+def test_wide_half_transparent_regions_are_counted_and_a_narrow_region_is_not() -> None:
     ghosts = np.zeros((200, 300), np.uint8)
     ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
     assert count_ghosts(ghosts) == 2
 
 
 def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
-    """Return a map of a person with one narrow raised arm; its probability is `strength`."""
+    """Return a map of a person with one narrow raised arm of probability `strength`."""
     raw = np.zeros((320, 320), np.float32)
     raw[120:, 100:200] = 1
     arm = raw.copy()

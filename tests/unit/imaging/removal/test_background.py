@@ -52,20 +52,20 @@ def thirds(height: int, width: int) -> bytes:
     return saved(Image.fromarray(pixels), "PNG")
 
 
-def test_a_background_of_the_same_size_is_used_pixel_by_pixel() -> None:
+def test_a_background_as_large_as_the_frame_is_used_pixel_by_pixel() -> None:
     pixels = noise(30, 50)
     picture = read_image(saved(Image.fromarray(pixels), "PNG"), (30, 50), None, LIMIT)
     assert np.array_equal(picture.colours, pixels)
     assert picture.alpha is None
 
 
-def test_a_wider_background_loses_its_left_and_right_sides() -> None:
+def test_a_background_wider_than_the_frame_loses_its_left_and_right_sides() -> None:
     picture = read_image(thirds(30, 90), (60, 60), None, LIMIT)
     assert picture.colours.shape == (60, 60, 3)
     assert np.array_equal(picture.colours[10:-10, 10:-10], flat(40, 40, (0, 255, 0)))
 
 
-def test_a_taller_background_loses_its_upper_and_lower_sides() -> None:
+def test_a_background_taller_than_the_frame_loses_its_upper_and_lower_sides() -> None:
     tall = Image.open(BytesIO(thirds(30, 90))).rotate(90, expand=True)
     picture = read_image(saved(tall, "PNG"), (20, 20), None, LIMIT)
     assert np.array_equal(picture.colours[4:-4, 4:-4], flat(12, 12, (0, 255, 0)))
@@ -86,7 +86,7 @@ def test_a_background_is_turned_upright() -> None:
     assert np.array_equal(picture.colours, np.asarray(image.rotate(-90, expand=True)))
 
 
-def test_a_cmyk_background_is_converted() -> None:
+def test_a_cmyk_background_is_converted_to_rgb() -> None:
     data = saved(Image.new("CMYK", (40, 30), (0, 255, 255, 0)), "JPEG")
     colours = read_image(data, (30, 40), None, LIMIT).colours
     assert difference(colours, flat(30, 40, (255, 0, 0))).max() < 20
@@ -109,7 +109,7 @@ def test_a_large_jpeg_background_is_cropped_and_scaled_to_the_frame() -> None:
     assert difference(small, expected).mean() < 2
 
 
-def test_a_backgrounds_colours_look_the_same_in_the_photos_profile() -> None:
+def test_a_backgrounds_colours_are_converted_to_the_photos_profile() -> None:
     data = saved(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG", icc_profile=SRGB)
     wide = read_image(data, (30, 40), display_p3(), LIMIT).colours[0, 0]
     assert np.abs(wide - np.array([234, 51, 35])).max() <= 3
@@ -130,7 +130,7 @@ def test_a_background_with_more_pixels_than_the_limit_is_rejected() -> None:
     assert read_image(thirds(30, 90), (30, 40), None, 2_700).alpha is None
 
 
-def test_without_an_option_there_is_no_background() -> None:
+def test_without_a_background_option_there_is_no_background() -> None:
     assert read_background(RemovalOptions(), 4, LIMIT) is None
 
 
@@ -144,7 +144,7 @@ def test_a_jpeg_is_decoded_with_enough_pixels_for_the_result() -> None:
     assert shapes == {800: (800, 1000), 401: (800, 1000), 400: (400, 500), 150: (200, 250)}
 
 
-def test_a_colour_is_exact_and_it_is_opaque_only_with_an_alpha_of_255() -> None:
+def test_a_background_colour_is_exact_and_opaque_only_with_an_alpha_of_255() -> None:
     opaque = fill_colour((1, 2, 3, 255), (5, 6), None)
     assert opaque.is_opaque
     assert np.array_equal(opaque.colours, flat(5, 6, (1, 2, 3)))
@@ -165,7 +165,7 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 
 @given(st.integers(0, 255), st.integers(0, 255))
 def test_a_translucent_background_looks_the_same_over_any_colour(front: int, back: int) -> None:
-    """The result over a colour equals the subject over the background over that colour."""
+    """Over any colour, the result looks like the subject over the background over the colour."""
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))
     colours, alpha = put_behind(subject, background)

@@ -91,13 +91,13 @@ def test_a_shape_changes_only_if_it_exceeds_the_limit() -> None:
         ((1_000_000, 2), 250_000, (250_000, 1)),
     ],
 )
-def test_a_photo_is_fitted_to_megapixels(
+def test_a_photo_is_reduced_to_the_maximum_number_of_pixels(
     shape: tuple[int, int], max_pixels: int, fitted: tuple[int, int]
 ) -> None:
     assert Limit(max_pixels, 10**6).fit(shape) == fitted
 
 
-def test_the_result_of_a_photo_that_was_decoded_smaller_is_fitted_from_the_full_size() -> None:
+def test_the_frame_of_a_photo_that_was_decoded_smaller_is_computed_from_its_full_size() -> None:
     layout = whole((751, 1000), (3001, 4000), Limit(250_000, 10**6))
     assert layout.frame == layout.shape == Limit(250_000, 10**6).fit((3001, 4000))
     assert layout.part == Box(slice(0, 751), slice(0, 1000))
@@ -169,7 +169,7 @@ def test_margins_in_percent_are_relative_to_the_subjects_height_and_width() -> N
     assert (layout.top, layout.left) == (10, 100)
 
 
-def test_margins_in_pixels_count_in_the_photos_pixels() -> None:
+def test_margins_in_pixels_are_measured_in_the_photos_pixels() -> None:
     drawn = Margins(pixels(5), pixels(10), pixels(15), pixels(20))
     assert layout_of(crop=True, crop_margin=drawn).frame == (120, 230)
     half = layout_of(Limit(120 * 230 // 4, 10**6), crop=True, crop_margin=drawn)

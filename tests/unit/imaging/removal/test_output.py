@@ -133,7 +133,7 @@ def test_a_jpeg_above_the_limit_is_compressed_harder_without_loss() -> None:
         (("application/zip",), "application/zip"),
     ],
 )
-def test_an_automatic_png_above_the_limit_becomes_a_format_that_the_client_accepts(
+def test_with_format_auto_a_png_above_the_limit_becomes_a_format_that_the_client_accepts(
     accepted: tuple[str, ...], content_type: str
 ) -> None:
     assert encoded("png", max_bytes=8_000, accepted=accepted).content_type == content_type
@@ -147,7 +147,7 @@ def test_an_automatic_png_above_the_limit_becomes_a_format_that_the_client_accep
         (65_501, ("image/webp", "application/zip"), None),
     ],
 )
-def test_an_automatic_png_never_becomes_a_format_whose_maximum_side_is_too_short_for_it(
+def test_with_format_auto_a_png_never_becomes_a_format_with_a_too_short_maximum_side(
     side_px: int, accepted: tuple[str, ...], content_type: str | None
 ) -> None:
     long = Picture(noise(4, side_px) // 4 + 90, np.full((4, side_px), 99, np.uint8))
@@ -159,14 +159,16 @@ def test_an_automatic_png_never_becomes_a_format_whose_maximum_side_is_too_short
         assert image.content_type == content_type
 
 
-def test_an_automatic_png_is_an_error_if_all_accepted_formats_are_too_large() -> None:
+def test_with_format_auto_an_error_is_raised_if_all_accepted_formats_are_too_large() -> None:
     smallest = min(len(encoded(name).data) for name in ("webp", "zip"))
     with pytest.raises(ResultTooLargeError):
         encoded("png", max_bytes=smallest - 1, accepted=("image/webp", "application/zip"))
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_the_error_for_a_result_that_stays_too_large_names_smaller_formats(output: str) -> None:
+def test_the_error_for_a_too_large_result_names_the_field_size_and_for_png_also_zip(
+    output: str,
+) -> None:
     with pytest.raises(ResultTooLargeError, match=r"999 bytes.*'size'") as raised:
         encoded(output, max_bytes=999, accepted=("image/webp", "application/zip"))
     assert ("format=zip" in raised.value.message) is (output == "png")
@@ -206,7 +208,7 @@ def test_the_automatic_format_is_jpeg_only_with_an_opaque_background(
         ("webp", 50, 36_000_000, 16_383),
     ],
 )
-def test_the_largest_size_depends_on_the_format_and_on_the_megapixels(
+def test_the_largest_size_depends_on_the_format_and_on_the_maximum_megapixels(
     output: str, max_megapixels: float, pixels: int, side_px: int
 ) -> None:
     limit = largest(output, max_megapixels)

@@ -1,4 +1,4 @@
-"""`X-Type` is `person` if the network for people confirms the subject and it has a face."""
+"""`X-Type` is `person` if the network for people confirms a subject with a face."""
 
 from __future__ import annotations
 
