@@ -11,7 +11,7 @@ from blur.accounts.rate import Bucket, Refusal
 
 
 @given(limits, st.lists(gaps, max_size=200))
-def test_at_most_limit_times_time_plus_burst_requests_are_accepted_in_ten_minutes(
+def test_in_any_period_at_most_the_limit_per_minute_plus_the_burst_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     granted = accepted(limit, arrivals_of(gaps_us))
@@ -36,7 +36,7 @@ def test_a_constant_sender_gets_at_least_three_quarters_of_the_limit_and_at_most
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_client_that_waits_for_the_time_in_retry_after_is_accepted(
+def test_a_client_that_waits_for_retry_after_seconds_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -66,7 +66,7 @@ def test_a_rejection_has_the_first_whole_second_at_which_a_request_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_exactly_the_remaining_requests_are_accepted_at_the_same_time(
+def test_exactly_as_many_requests_as_remain_in_the_status_are_accepted_at_once(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -100,7 +100,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_allow_is_one_interval_less_than_a_burst_before_the_theoretical_arrival_time(
+def test_allow_us_is_burst_minus_one_intervals_before_the_theoretical_arrival_time(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -147,9 +147,7 @@ def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
 
 
 @given(limits, st.integers(1, 20), st.integers(0, 20))
-def test_a_weight_counts_like_the_same_number_of_requests(
-    limit: RateLimit, sent: int, weight: int
-) -> None:
+def test_a_weight_of_n_counts_like_n_requests(limit: RateLimit, sent: int, weight: int) -> None:
     def bucket_after(requests: int) -> Bucket:
         bucket = IDLE
         for _ in range(requests):

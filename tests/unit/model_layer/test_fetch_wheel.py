@@ -48,7 +48,7 @@ def test_the_file_is_read_from_a_wheel_for_any_python(
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_a_wheel_with_another_hash_stops_before_the_release_is_requested(
+def test_a_wheel_with_a_wrong_hash_is_an_error_and_the_release_is_not_requested(
     tmp_path: Path, into: Path, wheels: Path, publisher: Publisher
 ) -> None:
     path = pins(tmp_path, release=publisher.url, wheel=wheel_row(wheels, digest="0" * 64))
@@ -66,7 +66,7 @@ def test_the_release_is_used_when_the_wheel_is_unavailable(
     assert "fetched, source release," in capsys.readouterr().out
 
 
-def test_the_error_has_the_reason_of_every_source(
+def test_the_error_has_the_reason_why_each_source_failed(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(into, pins(tmp_path)) == 1

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.server.content)
 
     def log_message(self, *_: object) -> None:
-        """Leave the test output to the tests."""
+        """Print no line for a request."""
 
 
 def pins(

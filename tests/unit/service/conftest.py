@@ -1,4 +1,4 @@
-"""The use case with a SQLite store, a stub for the model, and a clock that a test moves."""
+"""An image service with a SQLite store, a stub for the model, and a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def run(
     read: Callable[[], BlurRequest],
     **call: Any,  # noqa: ANN401 - the arguments of `run`
 ) -> CallResult[BlurredPhoto]:
-    """Blur the photo of a request, which `read` returns."""
+    """Blur the photo of the request that `read` returns."""
 
     def parse() -> BlurForm:
         request = read()

@@ -1,4 +1,4 @@
-"""Forms are read after the hold, or before it if they decide the price."""
+"""Forms are read after the hold, or before the hold if they decide the price."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def priced(service: ImageService) -> ImageService:
     return replace(service, prices=Prices(image=PRICE, preview=PRICE, person=PERSON))
 
 
-def test_photos_of_people_have_their_own_price_and_other_photos_the_usual_one(
+def test_photos_of_people_have_a_separate_price_and_other_photos_the_usual_price(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
@@ -96,7 +96,7 @@ def test_photos_of_people_have_their_own_price_and_other_photos_the_usual_one(
     assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
 
 
-def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_it(
+def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_the_hold(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     seen = []

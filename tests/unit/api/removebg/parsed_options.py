@@ -1,4 +1,4 @@
-"""The options of remove.bg's parameters, and lengths to compare them with."""
+"""Parse remove.bg's parameters into options, and make lengths for comparison."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_margins_have_the_order_of_css(text: str, margins: tuple[Length, ...]) -
 @pytest.mark.parametrize(
     "text", ["50.1%", "501px", "1 2 3", "1 2 3 4 5", "-1px", "1em", "px", "1px,2px", "NaN", "1e2"]
 )
-def test_other_margins_are_rejected(text: str) -> None:
+def test_invalid_margins_are_rejected(text: str) -> None:
     with pytest.raises(InvalidCropMarginError, match="at most 50% or 500px"):
         options(crop_margin=text)
 
@@ -47,7 +47,7 @@ def test_a_scale_is_a_share_of_the_frame(text: str, scale: float | None) -> None
 
 
 @pytest.mark.parametrize("text", ["9.9%", "101%", "50", "0.5", "ten%", "-50%", "50% 50%"])
-def test_other_scales_are_rejected(text: str) -> None:
+def test_invalid_scales_are_rejected(text: str) -> None:
     with pytest.raises(InvalidScaleError, match="10% to 100%"):
         options(scale=text)
 
@@ -63,14 +63,14 @@ def test_other_scales_are_rejected(text: str) -> None:
         (f"{100 / 3}% 0%", (1 / 3, 0)),
     ],
 )
-def test_a_position_is_one_or_two_shares(text: str, position: object) -> None:
+def test_a_position_is_a_name_or_one_or_two_percentages(text: str, position: object) -> None:
     assert options(position=text).position == (
         position if isinstance(position, str) else pytest.approx(position)
     )
 
 
 @pytest.mark.parametrize("text", ["101%", "1% 2% 3%", "left", "10px", "50", "center 10%"])
-def test_other_positions_are_rejected(text: str) -> None:
+def test_invalid_positions_are_rejected(text: str) -> None:
     with pytest.raises(InvalidPositionError, match="one or two percentages"):
         options(position=text)
 

@@ -1,4 +1,4 @@
-"""The parameters of remove.bg's API: their values, and the errors for invalid ones."""
+"""The parameters of remove.bg's API: their values, and the errors for invalid values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_size_is_a_number_of_megapixels(size: str) -> None:
         ("preview", (5000, 4), True),
     ],
 )
-def test_auto_is_a_preview_for_a_photo_that_is_not_larger_than_a_preview(
+def test_only_size_preview_or_size_auto_with_a_small_photo_gives_a_preview(
     size: str,
     shape: tuple[int, int],
     expected: bool,  # noqa: FBT001 - a parameter of the test
@@ -56,7 +56,7 @@ def test_auto_is_a_preview_for_a_photo_that_is_not_larger_than_a_preview(
     assert is_preview(Fields({"size": size}, {}), photo) is expected
 
 
-def test_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
+def test_size_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
     for photo in (None, b"", b"text"):
         assert not is_preview(Fields({"size": "auto"}, {}), photo)
 
@@ -100,7 +100,7 @@ def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[i
     assert options(bg_color=text).colour == colour
 
 
-def test_a_colour_name_still_works_after_pillow_has_used_it() -> None:
+def test_a_colour_name_is_still_accepted_after_pillow_has_used_it() -> None:
     """After drawing with a named colour, Pillow has a colour instead of text in its table."""
     Image.new("RGB", (1, 1), "teal")
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_a_colour_name_still_works_after_pillow_has_used_it() -> None:
 @pytest.mark.parametrize(
     "text", ["#ff", "fffff", "fffffff", "rgb(1,2,3)", "reddish", "#ggg", "##fff"]
 )
-def test_other_colours_are_rejected(text: str) -> None:
+def test_invalid_background_colours_are_rejected(text: str) -> None:
     with pytest.raises(InvalidBgColorError, match="3, 4, 6 or 8 hexadecimal digits"):
         options(bg_color=text)
 
@@ -120,7 +120,7 @@ def test_zeros_in_a_region_need_no_unit() -> None:
     assert options(roi="0 0 100% 100%").roi == corners
 
 
-def test_formats_and_channels_are_the_same_as_in_remove_bgs_api() -> None:
+def test_the_formats_and_the_channel_alpha_of_remove_bgs_api_are_accepted() -> None:
     for name in ("auto", "png", "jpg", "webp", "zip"):
         assert options(format=name.upper()).output == name
     assert options(channels="alpha").channels == "alpha"
@@ -131,7 +131,7 @@ def test_a_type_does_not_change_the_options(text: str) -> None:
     assert options(type=text) == options()
 
 
-def test_a_type_level_is_checked_and_has_a_default() -> None:
+def test_each_valid_type_level_is_returned_and_the_default_is_1() -> None:
     assert parse_type_level(Fields({}, {})) == "1"
     for text in ("none", "1", "2", "latest"):
         assert parse_type_level(Fields({"type_level": text}, {})) == text
@@ -160,7 +160,9 @@ def test_only_values_without_a_shadow_are_accepted(name: str) -> None:
         ("roi", "0 0 100%", InvalidRoiError),
     ],
 )
-def test_each_parameter_has_its_own_error(name: str, text: str, error: type[Exception]) -> None:
+def test_an_invalid_value_raises_the_error_of_its_parameter(
+    name: str, text: str, error: type[Exception]
+) -> None:
     with pytest.raises(error, match=f"'{name}'"):
         options(**{name: text})
 
@@ -180,7 +182,7 @@ def test_each_parameter_has_its_own_error(name: str, text: str, error: type[Exce
         ("size", "one of: preview, small, regular, medium, hd, full, 4k, auto, 50MP"),
     ],
 )
-def test_an_error_names_the_parameter_and_its_values(name: str, expected: str) -> None:
+def test_an_error_names_the_parameter_and_its_valid_values(name: str, expected: str) -> None:
     with pytest.raises(ApiError) as raised:
         options(**{name: "?"})
     assert raised.value.message == f"The parameter '{name}' is not valid. Send {expected}."

@@ -1,4 +1,4 @@
-"""Each request is one line in the log, with known routes and methods and bounded fields."""
+"""Each request is one line in the log, which has only known routes and methods."""
 
 from __future__ import annotations
 
@@ -59,19 +59,21 @@ def test_quiet_routes_are_logged_below_info_unless_they_fail(
 
 
 @pytest.mark.parametrize("method", ["bb_live_key", "X" * 60_000, ""])
-def test_the_log_has_only_known_methods(router: Router, log: io.StringIO, method: str) -> None:
+def test_an_unknown_method_is_logged_as_unknown(
+    router: Router, log: io.StringIO, method: str
+) -> None:
     call(router, method, "/route")
     assert json.loads(log.getvalue())["method"] == "(unknown)"
 
 
-def test_fields_of_the_log_are_bounded(router: Router, log: io.StringIO) -> None:
+def test_a_long_exception_is_cut_in_the_log(router: Router, log: io.StringIO) -> None:
     call(router, "GET", "/long")
     broke, _ = lines(log)
     assert broke["exception_name"] == "RuntimeError"
     assert len(broke["exception"]) == MAX_LOGGED_CHARS
 
 
-def test_the_duration_is_measured_for_this_request_only(
+def test_the_duration_is_the_time_from_the_start_to_the_end_of_the_request(
     router: Router, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([100.0, 102.0])
@@ -90,7 +92,7 @@ def test_the_duration_is_measured_for_this_request_only(
         ("/my-key", "(no route)"),
     ],
 )
-def test_the_log_has_each_route_in_one_form_and_no_other_paths(
+def test_the_log_has_the_route_without_a_slash_at_the_end_and_no_unknown_path(
     router: Router, log: io.StringIO, path: str, logged: str
 ) -> None:
     call(router, "GET", path)
@@ -105,7 +107,7 @@ def test_the_log_has_each_route_in_one_form_and_no_other_paths(
         ("/rejected_with_cause", None),
     ],
 )
-def test_the_log_has_the_class_of_a_cause_and_not_its_message(
+def test_the_log_has_the_class_of_a_server_errors_cause_but_never_the_causes_message(
     router: Router, log: io.StringIO, path: str, cause: str | None
 ) -> None:
     call(router, "GET", path)

@@ -27,7 +27,7 @@ def metrics(out: str) -> dict[str, Any]:
     return document
 
 
-def test_without_metrics_no_metrics_are_printed(
+def test_a_router_without_an_observer_prints_no_metrics(
     handlers: RecordingRoutes, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
@@ -41,7 +41,9 @@ def test_without_metrics_no_metrics_are_printed(
     assert not list(recwarn)
 
 
-def test_a_response_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_response_is_counted_and_its_duration_is_measured(
+    router: Router, capsys: pytest.CaptureFixture[str]
+) -> None:
     call(router, "GET", "/route")
     assert metrics(capsys.readouterr().out)["ColdStarts"] == [1.0]
     call(router, "GET", "/route")

@@ -28,7 +28,7 @@ def test_a_route_gets_the_parameters_of_its_path_and_the_log_has_only_the_route(
     assert [line["path"] for line in lines(log)] == ["/things/{name}/parts"] * 2
 
 
-def test_another_method_of_a_route_with_parameters_gets_405(router: Router) -> None:
+def test_a_method_that_a_route_with_parameters_does_not_have_gets_405(router: Router) -> None:
     result = call(router, "POST", "/things/a/parts")
     assert result["statusCode"] == 405
     assert result["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
@@ -74,7 +74,9 @@ def test_a_route_can_check_whether_the_client_is_still_connected(
 
 
 @pytest.mark.parametrize("path", ["/route", "/route/"])
-def test_another_method_gets_405_with_the_methods_of_the_route(router: Router, path: str) -> None:
+def test_a_method_that_a_route_does_not_have_gets_405_with_the_methods_of_the_route(
+    router: Router, path: str
+) -> None:
     result = call(router, "PUT", path)
     assert result["statusCode"] == 405
     assert result["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
@@ -82,7 +84,7 @@ def test_another_method_gets_405_with_the_methods_of_the_route(router: Router, p
     assert call(router, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
-def test_a_preflight_gets_the_methods(router: Router) -> None:
+def test_a_preflight_request_gets_the_methods_of_the_route(router: Router) -> None:
     result = call(router, "OPTIONS", "/route")
     assert (result["statusCode"], result["body"]) == (204, "")
     headers = result["multiValueHeaders"]

@@ -1,4 +1,4 @@
-"""Photos without their background, and the pixels of results."""
+"""Remove the background of photos, and read the pixels of results."""
 
 from __future__ import annotations
 

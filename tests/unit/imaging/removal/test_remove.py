@@ -43,7 +43,7 @@ def test_a_preview_has_a_quarter_of_a_megapixel_and_the_aspect_of_the_photo() ->
     assert result.max_size == (800, 600)
 
 
-def test_on_step_gets_each_step_before_it_begins() -> None:
+def test_on_step_is_called_with_each_step_in_order() -> None:
     steps: list[str] = []
     remove_background(
         photo_file(),
@@ -55,13 +55,13 @@ def test_on_step_gets_each_step_before_it_begins() -> None:
     assert tuple(steps) == STEPS
 
 
-def test_a_photo_whose_subject_is_invisible_has_no_subject() -> None:
+def test_a_transparent_photo_is_rejected_because_it_has_no_subject() -> None:
     transparent = np.dstack((noise(90, 80), np.zeros((90, 80), np.uint8)))
     with pytest.raises(NoSubjectError):
         removed(saved(Image.fromarray(transparent), "PNG"))
 
 
-def test_a_subject_that_fills_the_photo_is_a_jpeg() -> None:
+def test_the_result_is_a_jpeg_if_the_subject_fills_the_photo() -> None:
     result = removed(photo_file(), radius=1000)
     assert result.image.content_type == "image/jpeg"
     assert result.foreground == Foreground(0, 0, 400, 300)
@@ -69,14 +69,16 @@ def test_a_subject_that_fills_the_photo_is_a_jpeg() -> None:
     assert removed(photo_file(), radius=1000, scale=0.5).image.content_type == "image/png"
 
 
-def test_a_subject_that_fills_a_photo_longer_than_a_jpeg_is_a_png() -> None:
+def test_the_result_is_a_png_if_the_subject_fills_a_photo_that_is_too_long_for_a_jpeg() -> None:
     long = saved(Image.new("RGB", (65_501, 4), (9, 90, 200)), "PNG")
     result = removed(long, radius=1000)
     assert (result.image.content_type, result.size) == ("image/png", (65_501, 4))
 
 
 @pytest.mark.parametrize("size", [(1000, 1000), (999, 1001), (800, 1203)])
-def test_a_jpeg_preview_is_almost_the_full_result_made_smaller(size: tuple[int, int]) -> None:
+def test_the_preview_of_a_jpeg_is_almost_equal_to_the_downscaled_full_result(
+    size: tuple[int, int],
+) -> None:
     photo = Image.fromarray(astronaut()).resize(size, Image.Resampling.LANCZOS)
     data = saved(photo, "JPEG", quality=92)
     preview = removed(data, max_megapixels=0.03)
@@ -89,7 +91,7 @@ def test_a_jpeg_preview_is_almost_the_full_result_made_smaller(size: tuple[int, 
     assert difference(own, small)[..., 3].mean() < 0.5
 
 
-def test_a_turned_jpeg_is_upright_in_a_preview() -> None:
+def test_the_preview_of_a_jpeg_with_an_orientation_is_upright() -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     photo = np.zeros((600, 1200, 3), np.uint8)
@@ -103,7 +105,7 @@ def test_a_turned_jpeg_is_upright_in_a_preview() -> None:
     assert pixels[150, 50, 0] < 60
 
 
-def test_png_has_at_most_ten_megapixels() -> None:
+def test_a_png_has_at_most_10_megapixels_and_a_jpeg_can_have_more() -> None:
     data = saved(Image.new("RGB", (4000, 3000), (90, 80, 70)), "PNG")
     sizes = {}
     for output in ("png", "jpg"):
@@ -136,7 +138,7 @@ def test_without_the_networks_for_people_and_faces_the_type_is_other() -> None:
         (90, None, "other"),
     ],
 )
-def test_the_type_is_person_if_people_and_faces_are_found(
+def test_the_type_is_person_only_if_a_person_and_a_face_are_found(
     people: float, faces: float | None, expected: str
 ) -> None:
     result = remove_background(
@@ -163,7 +165,7 @@ def test_faces_are_searched_for_in_the_region_of_interest_with_its_margin() -> N
     assert faces.input_shape == (110, 220, 3)
 
 
-def test_photos_have_the_decoders_limits() -> None:
+def test_a_photo_that_is_invalid_or_too_large_is_rejected() -> None:
     with pytest.raises(InvalidImageError):
         removed(b"text")
     with pytest.raises(ImageTooLargeError):

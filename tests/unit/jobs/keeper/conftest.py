@@ -1,4 +1,4 @@
-"""A keeper over a folder and a fake store, and the calls that it makes."""
+"""A keeper with a folder and a fake store, and records of the keeper's calls."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def ended_jobs(store: FakeJobStore, clock: Clock, accounts: Iterable[str]) -> li
 
 
 def once(step: str, error: Exception) -> Callable[[str], None]:
-    """Return a function that raises the error at the first call of a method."""
+    """Return a function that raises the error at the first call of the method `step`."""
     left = [error]
 
     def before(name: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_cancelled_job_ends_after_its_running_photos(
+def test_a_cancelled_job_ends_after_its_running_photos(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     for source in "ab":
@@ -48,7 +48,7 @@ def five_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("five_at_once")
-def test_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
+def test_a_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     """A write takes some milliseconds, and a job can have 50,000 photos to cancel."""
@@ -67,7 +67,7 @@ def test_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_job
     assert store.jobs["job_3"].counts.cancelled == 4
 
 
-def test_photos_of_a_job_are_read_once_in_a_run(
+def test_a_run_reads_the_photos_of_a_cancelled_job_only_once(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     put(files, "a", photo())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_waiting_photos_of_an_open_job_are_delivered_again_if_the_queue_is_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """A keeper was killed after the job went on, and before its photos were delivered."""
+    """A keeper was killed after it resumed the job and before it delivered the photos."""
     opened(store)
     store.park_object(JOB_ID, "a", now_us=clock())
     later(clock, RETRY_S)

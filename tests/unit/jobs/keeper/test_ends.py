@@ -32,7 +32,7 @@ def test_the_keeper_does_not_change_an_open_job(
     assert (state_of(store), around.delivered, around.errors) == (JobState.OPEN, [], [])
 
 
-def test_job_that_was_not_closed_in_time_is_closed(
+def test_a_job_that_is_open_for_too_many_days_is_closed(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     opened(store)
@@ -45,7 +45,7 @@ def test_job_that_was_not_closed_in_time_is_closed(
     assert state_of(store) is JobState.CLOSED
 
 
-def test_job_without_photos_is_closed_after_a_day(
+def test_an_open_job_without_photos_is_closed_after_a_day(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     opened(store)
@@ -57,7 +57,7 @@ def test_job_without_photos_is_closed_after_a_day(
     assert state_of(store) is JobState.CLOSED
 
 
-def test_closed_job_without_photos_is_done_and_announced_once(
+def test_a_closed_job_without_photos_is_done_and_announced_once(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.close_job(opened(store), now_us=clock())
@@ -68,7 +68,7 @@ def test_closed_job_without_photos_is_done_and_announced_once(
     assert (job.state, job.ended_us, job.counts.received) == (JobState.DONE, START, 0)
 
 
-def test_closed_job_is_done_when_each_photo_has_ended(
+def test_a_closed_job_is_done_when_each_photo_has_ended(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     for source in "abc":
@@ -89,7 +89,7 @@ def test_closed_job_is_done_when_each_photo_has_ended(
     assert around.delivered == []
 
 
-def test_photos_are_listed_only_when_a_job_can_be_done(
+def test_a_run_does_not_list_the_photos_of_a_job_while_known_photos_have_not_ended(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     for source in "ab":
@@ -108,7 +108,7 @@ def test_photos_are_listed_only_when_a_job_can_be_done(
     assert calls == ["list_active"] * 5
 
 
-def test_photo_that_was_deleted_after_it_ended_still_counts(
+def test_a_photo_that_was_deleted_after_it_ended_still_counts(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     put(files, "b", photo())

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_run_without_time_for_all_jobs_announces_those_that_have_ended(
+def test_a_run_without_time_for_all_jobs_announces_the_jobs_that_have_ended(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, ["a", "b", "c"])
@@ -55,7 +55,7 @@ def test_jobs_are_announced_even_if_the_list_of_jobs_ends_with_an_error(
     assert [job.job_id for job in around.notified] == ["job_000"]
 
 
-def test_job_ends_and_is_announced_even_if_the_clock_was_set_back(
+def test_a_job_ends_and_is_announced_even_if_the_clock_was_set_back(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.park_object(opened(store, notify=True), "a", now_us=clock())
@@ -76,7 +76,7 @@ def test_job_ends_and_is_announced_even_if_the_clock_was_set_back(
 
 
 @pytest.mark.parametrize("step", ["list_objects", "end_job", "find_job", "record_attempt"])
-def test_failed_step_is_reported_and_repeated_by_the_next_run(
+def test_a_failed_step_is_reported_and_repeated_by_the_next_run(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, step: str
 ) -> None:
     error: Exception = UnavailableError("no store") if step == "end_job" else RuntimeError("a bug")
@@ -92,7 +92,7 @@ def test_failed_step_is_reported_and_repeated_by_the_next_run(
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_job_is_announced_later_if_the_operators_system_fails(
+def test_a_job_is_announced_later_if_the_operators_system_fails(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, *, notify: bool
 ) -> None:
     store.close_job(opened(store, notify=notify), now_us=clock())
@@ -109,10 +109,10 @@ def test_job_is_announced_later_if_the_operators_system_fails(
     assert list(store.list_active()) == []
 
 
-def test_operators_system_that_is_unavailable_is_asked_once_in_a_run(
+def test_an_unavailable_system_of_the_operator_is_asked_only_once_in_a_run(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """Each request takes its whole time limit, and the keeper has to end before its own."""
+    """Each request would take its whole time limit, and a run also has a time limit."""
     for number in range(5):
         store.close_job(opened(store, f"job_{number}", notify=number > 2), now_us=clock())
     asked: list[str] = []
@@ -129,7 +129,9 @@ def test_operators_system_that_is_unavailable_is_asked_once_in_a_run(
     assert list(store.list_active()) == []
 
 
-def test_unavailable_list_of_jobs_fails_the_run(keeper: JobKeeper, store: FakeJobStore) -> None:
+def test_a_run_fails_if_the_list_of_jobs_is_unavailable(
+    keeper: JobKeeper, store: FakeJobStore
+) -> None:
     store.before = once("list_active", UnavailableError("no store"))
     with pytest.raises(UnavailableError):
         keeper.run()

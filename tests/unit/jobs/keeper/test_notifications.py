@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_accepted_notification_is_sent_once(
+def test_an_accepted_notification_is_sent_once(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.close_job(opened(store, notify=True), now_us=clock())
@@ -30,7 +30,7 @@ def test_accepted_notification_is_sent_once(
     assert len(around.announced) == 1
 
 
-def test_notification_is_repeated_with_longer_waits_a_limited_number_of_times(
+def test_a_notification_is_repeated_with_longer_waits_a_limited_number_of_times(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     around.accepts = False
@@ -68,7 +68,7 @@ def test_slow_notifications_run_at_the_same_time_and_delay_no_other_job(
     assert list(store.list_active()) == []
 
 
-def test_account_has_few_notifications_in_a_run_and_others_are_not_delayed(
+def test_a_run_sends_few_notifications_of_one_account_and_does_not_delay_other_accounts(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, ["busy"] * 10 + ["other"])
@@ -81,7 +81,7 @@ def test_account_has_few_notifications_in_a_run_and_others_are_not_delayed(
     assert sorted(job.job_id for job in around.announced) == names
 
 
-def test_run_has_a_limited_number_of_notifications(
+def test_a_run_sends_a_limited_number_of_notifications(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, [f"account {number}" for number in range(MOST + 3)])
@@ -91,7 +91,7 @@ def test_run_has_a_limited_number_of_notifications(
     assert sorted(job.job_id for job in around.notified) == names
 
 
-def test_unexpected_error_of_a_notification_counts_as_an_attempt(
+def test_an_unexpected_error_of_a_notification_counts_as_an_attempt(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.close_job(opened(store, notify=True), now_us=clock())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.unit.jobs.fake_store import FakeJobStore
 
 
-def test_paused_job_goes_on_when_the_account_can_pay(
+def test_a_paused_job_goes_on_when_the_account_can_pay(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -43,7 +43,7 @@ def test_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_more_in_case_of_failures(
+def test_of_a_paused_job_only_payable_photos_and_some_spare_photos_are_delivered(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """Otherwise, each refund of a failed photo would deliver all other photos again."""
@@ -69,7 +69,7 @@ def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_more_in_case_
     assert not set(around.delivered[1][1]) & set(first)
 
 
-def test_photos_left_out_by_a_resume_are_delivered_even_if_the_queue_is_not_empty(
+def test_photos_that_a_resume_left_out_are_delivered_even_if_the_queue_is_not_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -85,7 +85,7 @@ def test_photos_left_out_by_a_resume_are_delivered_even_if_the_queue_is_not_empt
     assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
 
 
-def test_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
+def test_a_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -102,7 +102,7 @@ def test_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
     assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a"])])
 
 
-def test_paused_job_that_is_closed_does_not_end(
+def test_a_paused_job_that_is_closed_does_not_end(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)

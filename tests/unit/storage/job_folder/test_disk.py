@@ -1,4 +1,4 @@
-"""Files reach the disk before their names, leave space on it, and are removed after some days."""
+"""Files are on the disk before they get names, leave space on the disk, and expire."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from blur.storage.ports import KEEP_DAYS
 def test_photos_and_results_are_on_the_disk_before_they_get_their_name(
     folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each rename is between the fsync of the file and that of its folder."""
+    """Each rename is between the fsync of the file and the fsync of the folder."""
     steps: list[str] = []
     fsync, replace = os.fsync, Path.replace
 

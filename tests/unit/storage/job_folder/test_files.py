@@ -23,7 +23,7 @@ LONGEST = "é" * (MAX_SOURCE_BYTES // 2)
 NAMES = ("a.jpg", "2026/été/a b.jpg", "../../etc/passwd", "/root", 'a\nb"c\\', LONGEST)
 
 
-def test_a_folder_is_a_storage_for_jobs(folder: JobFolder) -> None:
+def test_a_folder_has_no_copy_target_and_no_links_for_results(folder: JobFolder) -> None:
     files: JobFiles = folder
     assert files.copy_target(JOB) is None
     assert files.link_result(JOB, object_id("a"), now_us=NOW_US) is None
@@ -86,9 +86,7 @@ def test_a_missing_or_too_large_photo_is_an_error_of_the_contract(folder: JobFol
 
 
 @pytest.mark.parametrize("damaged", [b"", b'"b.jp', b"\xff\xfe"])
-def test_a_file_without_its_name_is_not_listed(
-    damaged: bytes, folder: JobFolder, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_not_listed(damaged: bytes, folder: JobFolder, tmp_path: Path) -> None:
     for source in ("a.jpg", "b.jpg", "c.jpg"):
         put(folder, source, b"photo")
     path = tmp_path / "media" / "jobs" / JOB / "sources" / object_id("b.jpg")
@@ -96,7 +94,7 @@ def test_a_file_without_its_name_is_not_listed(
     assert sorted(folder.list_sources(JOB)) == ["a.jpg", "c.jpg"]
 
 
-def test_a_result_is_read_again_until_it_is_replaced(folder: JobFolder) -> None:
+def test_a_result_is_not_found_before_it_is_written_and_can_be_replaced(folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, object_id("a"))
     for data in (b"first", b"second"):
@@ -104,7 +102,7 @@ def test_a_result_is_read_again_until_it_is_replaced(folder: JobFolder) -> None:
         assert folder.read_result(JOB, object_id("a")) == data
 
 
-def test_the_form_of_a_job_has_its_prefix_and_expires(folder: JobFolder) -> None:
+def test_the_form_of_a_job_has_the_prefix_of_the_job_and_expires(folder: JobFolder) -> None:
     form = folder.presign_sources(JOB, max_bytes=7, now_us=NOW_US)
     assert form.prefix == f"jobs/{JOB}/"
     assert form.expires_us == NOW_US + LINK_TTL_S * 1_000_000

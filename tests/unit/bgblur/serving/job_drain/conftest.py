@@ -1,4 +1,4 @@
-"""A pool of workers without processes, whose drain processes the photos of jobs."""
+"""A pool of fake workers, and a drain that gives the photos of jobs to the pool."""
 
 from __future__ import annotations
 

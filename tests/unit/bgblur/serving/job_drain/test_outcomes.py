@@ -99,7 +99,9 @@ def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     run(test)
 
 
-def test_an_object_whose_store_was_unavailable_is_released_and_its_attempt_does_not_count() -> None:
+def test_an_object_whose_store_was_unavailable_is_parked_so_that_the_attempt_does_not_count() -> (
+    None
+):
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.WAIT]
@@ -132,7 +134,7 @@ def test_a_release_is_repeated_until_the_store_responds_and_delays_no_request(
     run(test)
 
 
-def test_only_attempts_that_process_an_object_have_growing_pauses() -> None:
+def test_pauses_grow_only_with_attempts_that_process_an_object() -> None:
     pauses = [retry_pause_s(attempts) for attempts in range(1, MAX_ATTEMPTS)]
     assert pauses == sorted(pauses)
     assert retry_pause_s(0) == pauses[0]

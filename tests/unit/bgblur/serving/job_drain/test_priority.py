@@ -24,7 +24,7 @@ def test_idle_workers_process_every_waiting_object() -> None:
     run(test)
 
 
-def test_an_object_that_is_added_later_is_noticed_immediately(
+def test_an_object_that_is_added_later_is_processed_before_the_next_poll(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(job_drain, "POLL_S", 3600)

@@ -25,7 +25,7 @@ def test_a_stop_waits_only_for_one_attempt_to_release_an_object() -> None:
     run(test)
 
 
-def test_a_stop_waits_for_running_objects_and_starts_no_more() -> None:
+def test_a_stop_waits_for_running_objects_and_starts_no_other_objects() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet) as server:
@@ -43,7 +43,7 @@ def test_a_stop_waits_for_running_objects_and_starts_no_more() -> None:
     run(test)
 
 
-def test_a_stop_releases_objects_that_do_not_end_in_time_and_their_attempt_does_not_count() -> None:
+def test_a_stop_parks_objects_that_do_not_end_in_time_so_that_the_attempt_does_not_count() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=3, limit=2) as server:
