@@ -64,9 +64,7 @@ def test_another_store_on_the_same_folder_accepts_the_token(tmp_path: Path) -> N
         FolderStore(tmp_path / "other").verify_token(token, now_us=NOW_US)
 
 
-def test_a_sweep_removes_an_upload_a_day_after_the_hour_in_which_its_form_was_signed(
-    tmp_path: Path,
-) -> None:
+def test_a_sweep_removes_an_upload_a_day_after_the_hour_of_its_form(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     put(store, b"old")
     store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
@@ -77,9 +75,7 @@ def test_a_sweep_removes_an_upload_a_day_after_the_hour_in_which_its_form_was_si
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_sweep_keeps_folders_that_are_not_hours_and_accepts_a_missing_folder(
-    tmp_path: Path,
-) -> None:
+def test_a_sweep_keeps_unknown_folders_and_accepts_a_missing_folder(tmp_path: Path) -> None:
     FolderStore(tmp_path / "nowhere").sweep(now_us=NOW_US)
     (tmp_path / "uploads" / "0000-notes").mkdir(parents=True)
     FolderStore(tmp_path).sweep(now_us=NOW_US)
@@ -198,9 +194,7 @@ def test_only_the_owner_can_read_the_secret(tmp_path: Path) -> None:
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_newest_secret_signs_and_an_old_secret_is_accepted_until_it_is_removed(
-    tmp_path: Path,
-) -> None:
+def test_the_newest_secret_signs_and_an_old_secret_is_valid_until_removed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     before = signed_by(store)
     (tmp_path / "secret-2027").write_bytes(b"2" * SECRET_BYTES)
