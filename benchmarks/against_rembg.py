@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 SIZES = ((4000, 3000), (1920, 1080))
 FASTER = {4000: 4, 1920: 2}
-"""The targets for each width: how many times as fast as rembg a cutout must be."""
+"""The targets for each width: the minimum speed of a cutout, as a multiple of rembg's speed."""
 MAX_BYTES = 0.9
 RADIUS_PX = 10
 PHOTOS, CLIENTS, PHOTO_SIZE = 32, 8, (1280, 853)

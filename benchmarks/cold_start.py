@@ -5,7 +5,7 @@ This script needs Docker and the image that `sam build` (or `make e2e`) has buil
     .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 15]
 
 The script prints the tables of docs/operations.md. Each run is a new container with a read-only
-root file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
+root file system, a writable /tmp and no privileges. A program that writes a file elsewhere fails.
 *Ready* is the time from the start of the process until the handler is ready, including Python's own
 start. *Peak* is the largest resident set of the process, for photos of 4000 x 3000 pixels. *Warm*
 is the median time of five further calls, with the share of CPU that Lambda gives for the memory:

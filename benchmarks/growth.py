@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
 NAIVE_UP_TO_PX = 20_000_000
-"""The naive service is not measured with larger photos: it would take minutes."""
+"""The naive service is not measured with larger photos: each of them would take minutes."""
 
 
 def peak_mib(script: str, *arguments: object) -> float:

@@ -58,9 +58,10 @@ MAE, SHARE = 0.87, 0.90
 an IoU below `POOR`."""
 POOR = 0.8
 MEAN_TIME, CERTAIN_TIME, PEOPLE_TIME, PERSON_SPEED = 1.12, 1.04, 4, 2.5
-"""The targets, in this order. On ECSSD: the time relative to saliency alone, for all photos; this
-time for the photos that need no run on the mirrored photo; and the network for people's share of
-the time, in percent. At 1920 x 1080: how many times as fast as subject=auto subject=person is."""
+"""The targets, in this order. On ECSSD: the time relative to saliency alone, for all photos; the
+same ratio, only for photos that need no run on the mirrored photo; and the share of the time that
+the network for people takes, in percent. At 1920 x 1080: the speed of subject=person, as a multiple
+of the speed of subject=auto."""
 ROUNDS = 3
 
 MakeMatte: TypeAlias = Callable[[RgbU8], AlphaU8]

@@ -33,8 +33,8 @@ from blur.imaging.pipeline import STEPS, blur_photo
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
 TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
-"""The targets for each width: how many times as fast as the naive service it must be, and the
-maximum time as a multiple of one run of u2netp."""
+"""The targets for each width: the minimum speed, as a multiple of the naive service's speed, and
+the maximum time, as a multiple of one run of u2netp."""
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types

@@ -1,1 +1,1 @@
-"""Fetch images from clients' URLs, and post notifications to them: public internet only."""
+"""Requests to clients' URLs on the public internet: fetching images, and posting notifications."""

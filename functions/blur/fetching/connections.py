@@ -86,7 +86,7 @@ class Connections:
 
 
 class TimedExchange:
-    """The requests for one URL, in a separate thread, with a time limit for all of them.
+    """The requests for one URL and its redirects, in a separate thread and with one time limit.
 
     The work needs a thread, because a look-up cannot be interrupted, and a server can send one byte
     per second. At the time limit the caller stops waiting and shuts the socket down, which ends the

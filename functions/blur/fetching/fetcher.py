@@ -1,6 +1,7 @@
 """Fetch an image by its URL, within limits for time and size.
 
-The HTTP library does not follow redirects: each redirect is a new connection with the same checks.
+The HTTP library does not follow redirects. This module opens a new connection for each redirect,
+after the same checks as for the first URL.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ WORKING_SIDE_PX = 400
 """The minimum of the working copy's shorter side; the matte and the layers are computed in this
 copy. The working copy has at least the network's input size, unless the photo is smaller."""
 MAX_WORKING_PX = 1 << 23
-"""Maximum pixels of the working copy. Only extremely long photos reach this limit."""
+"""The maximum number of pixels of the working copy. Only extremely long photos reach this limit."""
 
 
 class Matting(NamedTuple):
@@ -77,7 +77,7 @@ class Decomposition:
     alpha: AlphaU8 | None
     """The photo's own alpha channel, (H, W), if it has one."""
     subject: AlphaU8
-    """The matte of the whole photo, of any size. In a region of interest it is (H, W)."""
+    """The matte of the whole photo, in any size; with a region of interest, it is (H, W)."""
     layers: LayerColours
     maps: SubjectMaps
     """The networks' maps of the photo, or of the region of interest with a margin."""

@@ -85,8 +85,8 @@ class Mode(NamedTuple):
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
     compact: bool
-    """Whether a PNG of the result is compressed with the slower method. For a cutout this saves
-    much, because large parts are constant."""
+    """Whether a PNG of the result is compressed with the slower method. This saves many bytes in a
+    cutout, because large parts of a cutout are constant."""
     uses_ground: bool
     """Whether `render` uses the ground, which only a result with a background has."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def downscale(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """Return the mean of each cell of `factor` x `factor` pixels, (ceil(H / factor), ...).
 
-    `factor` is a power of two. If a cell crosses the border, its missing pixels are mirrored ones.
+    `factor` is a power of two. If a cell crosses the border, the missing pixels are mirrored.
     """
     first = min(factor, MAX_FAST_FACTOR)
     cells = _cell_means(image, first)

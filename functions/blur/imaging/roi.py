@@ -57,7 +57,7 @@ class Roi(NamedTuple):
 
         Raises:
             RoiExceedsBoundsError: a corner is outside the photo.
-            RoiRegionEmptyError: the region is under two pixels wide or high.
+            RoiRegionEmptyError: the region is less than two pixels wide or high.
 
         """
         height, width = shape

@@ -164,7 +164,7 @@ def _name_in(name: str) -> str:
     """Return the name of the file for an upload's name.
 
     Raises:
-        UploadNotFoundError: the name is not the name of an upload; it could be a path elsewhere.
+        UploadNotFoundError: `name` is not the name of an upload, such as a path to another folder.
 
     """
     match = _NAME.fullmatch(name)

@@ -1,4 +1,4 @@
-"""Opens the storage that `BLUR_MEDIA` names. Only this module knows the schemes `s3`, `folder`."""
+"""Opens the storage that `BLUR_MEDIA` names. Only this module knows the schemes s3 and folder."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ UPLOADS = "uploads/"
 
 @dataclass(frozen=True, slots=True)
 class PresignedUpload:
-    """The form that sends the file, and the file's id for the blur request."""
+    """The form with which a client sends a file, and the file's id for a blur request."""
 
     upload_id: str
     form: PresignedForm

@@ -58,10 +58,10 @@ def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
 
 
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
-    """Return the colours, (H, W, 3), with those of low `weights`, (H, W), replaced.
+    """Return the colours, (H, W, 3), with unknown colours replaced by the colours around them.
 
-    The lower its weight, the more a pixel takes the colours of the pixels around it. If no pixel
-    has any weight, all pixels count equally.
+    `weights`, (H, W), 0..1, are low where a colour is unknown. If all weights are 0, all pixels
+    count equally.
     """
     has_weight = weights >= MIN_WEIGHT  # so that each sum of weights is 0 or at least MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))

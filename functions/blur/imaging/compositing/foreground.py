@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbF32, RgbU8
 
 PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
-"""The weight of a pixel as a sample of its layer, by its alpha: 1/2 at 0.986."""
+"""The weight with which a pixel gives its colour to a layer, by the alpha of the layer in the
+pixel: 1/2 for an alpha of 0.986."""
 GRID_SIDE_PX = 320
 """The longer side of the grid on which the layers are estimated."""
 

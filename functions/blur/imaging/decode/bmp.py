@@ -177,7 +177,7 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _masks(data: bytes, header: Header) -> tuple[int, ...]:
-    """Return the masks for red, green, blue and, if it has one, alpha."""
+    """Return the masks for red, green and blue, and for alpha if the header has this mask."""
     has_alpha = header.size >= _V3_BYTES or header.compression == _ALPHA_BITMASKS
     return struct.unpack_from(f"<{4 if has_alpha else 3}L", data, _FILE_BYTES + _INFO_BYTES)
 

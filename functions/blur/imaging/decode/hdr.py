@@ -32,7 +32,7 @@ WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 """The display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The fraction of the pixels that the search for the peak ignores: the brightest ones."""
+"""The fraction of the pixels, the brightest ones, that the search for the peak ignores."""
 PEAK_ROWS = 1000
 """The approximate number of rows that are searched for the peak."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128

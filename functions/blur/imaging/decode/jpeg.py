@@ -206,7 +206,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _lacks_end(data: bytes, header: list[_Segment]) -> bool:
-    """Return whether the end marker is missing. Compressed data cannot contain the same bytes."""
+    """Return whether the end marker is missing. Compressed data cannot contain its two bytes."""
     if data.rfind(_EOI) > data.rfind(_SOS):  # a fast check for ordinary photos
         return False
     return data.find(_EOI, header[-1].start if header else 0) < 0

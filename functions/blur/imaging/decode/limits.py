@@ -178,7 +178,7 @@ class _Entry(NamedTuple):
     tag: int
     values: int
     value: int
-    """The integer that is stored in the entry itself; 0 for other values."""
+    """The integer in the entry itself; 0 if the entry has several values, or no integer."""
 
 
 def check_tiff(data: bytes) -> None:

@@ -71,9 +71,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
 def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
-    For unsigned 16-bit samples, full scale is 65535. For other integers, it is 255 or 65535; for
-    floats, 1, 255 or 65535: the smallest of these that no sample exceeds. If a sample exceeds
-    65535 or is negative, black is the minimum of the samples, and white is the maximum.
+    For unsigned 16-bit samples, full scale is 65535. For other integers, full scale is 255, or
+    65535 if a sample exceeds 255. For floats, full scale is 1, or as for integers if a sample
+    exceeds 1. If a sample exceeds 65535 or is negative, black is the minimum of the samples, and
+    white is the maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)

@@ -61,7 +61,7 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Let `read` return an image that is smaller by this power of two, if that is faster.
+        """Let `read` return an image that is smaller by `factor`, a power of two, if this is fast.
 
         Only `JpegSource` does this.
         """

@@ -36,7 +36,7 @@ CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
 
 
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
-    """Return the refined matte of a photo; its longer side is `FINE_SIDE_PX`.
+    """Return the refined matte of a photo; the matte's longer side is `FINE_SIDE_PX`.
 
     `matte` is the network's map stretched to 0..255, of any size. `photo` is (H, W, 3), and can
     be a downscaled copy. Where the map is certain, the result is 0 or 255. No region of the result

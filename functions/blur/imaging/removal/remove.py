@@ -89,8 +89,8 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     and `faces` recognise persons; without one of them, each subject is "other". `max_pixels` limits
     the photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
     called with the name of each step before the step begins; it can raise an exception to stop
-    the work. `max_bytes` limits the size of the file. If the format is `auto` and a PNG is too
-    large, the file is a WebP or a ZIP archive, if `accepts` returns true for the media type.
+    the work. `max_bytes` limits the size of the file. If the format is `auto` and the PNG is too
+    large, WebP and then ZIP are tried, each only if `accepts` returns true for its media type.
 
     Raises:
         InvalidImageError: the file cannot be decoded.

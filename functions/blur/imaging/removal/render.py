@@ -46,7 +46,7 @@ def find_bounds(alpha: AlphaU8) -> Box | None:
 
 
 def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene:
-    """Return the scene for the visible part of the photo, in the size that the result shows."""
+    """Return the scene for the visible part of the photo, resized for the result."""
     if matte is None:
         alpha = None if found.alpha is None else rescale(found.alpha, layout.shape)
         photo = rescale(found.photo, layout.shape)
