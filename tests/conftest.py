@@ -96,7 +96,7 @@ def dynamodb_table(dynamodb: DynamoDBLocal, worker_id: str) -> str:
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return a value of `BLUR_ACCOUNTS`. Other processes can open the same accounts with it."""
+    """Return a value of `BLUR_ACCOUNTS`, with which each process opens the same accounts."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'accounts.db'}"
     return f"dynamodb:{request.getfixturevalue('dynamodb_table')}"

@@ -1,7 +1,7 @@
 """Records the result of each trial: the fault or attack, its size, and the outcome.
 
 `make reliability` runs every trial at a small size and stores nothing. `make reliability
-TRIALS=full` runs them at full size and stores each result; docs/results.py then writes
+TRIALS=full` runs every trial at full size and stores each result; docs/results.py then writes
 docs/reliability.md.
 """
 

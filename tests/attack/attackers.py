@@ -20,7 +20,7 @@ from blur.api.removebg.paths import key_header
 
 LONGEST_S = 300
 PLACING_S = 20.0
-"""After this time the attack counts as running, even if some clients have not started it."""
+"""After this time the attack counts as running, even if some clients have not started."""
 PAUSE_S = 0.2
 """A client's pause between two connections."""
 READ_BYTES = 65_536
@@ -76,7 +76,7 @@ class Connection:
     """One connection of an attacker."""
 
     def __init__(self, attack: Attack, number: int, receive_bytes: int | None = None) -> None:
-        """Create the socket; `receive_bytes` limits its receive buffer."""
+        """Create the socket; `receive_bytes` is the size of the socket's receive buffer."""
         self.attack = attack
         self.number = number
         self._loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ class Connection:
 
 
 Placed = Callable[[], None]
-"""A client calls this when its attack is running."""
+"""A function that a client calls when the client's attack is running."""
 Client = Callable[[Attack, int, Placed], Awaitable[None]]
 
 
@@ -155,7 +155,7 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body quickly, except its end, which follows one byte at a time."""
+    """Send a large body quickly, except for the last bytes, which follow one at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
@@ -212,7 +212,7 @@ CLIENTS: dict[str, Client] = {
 
 
 async def run(attack: Attack) -> None:
-    """Keep all clients running; each connects again when its connection has ended."""
+    """Keep all clients running; a client connects again when its connection has ended."""
     placed = [asyncio.Event() for _ in range(attack.connections)]
 
     async def client(number: int) -> None:

@@ -1,4 +1,4 @@
-"""The attacks on a server, and the accounts that they use."""
+"""The attacks on a server, and the accounts that the attacks use."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ Make = Callable[[Accounts, "Server"], Attack]
 
 @dataclass(frozen=True)
 class Server:
-    """The address of the attacked server, and the address of its attackers."""
+    """The address of the attacked server, and the address that its attackers use."""
 
     host: str
     port: int

@@ -23,7 +23,7 @@ Make = Callable[[], bytes]
 CORPUS: Path = ROOT / "tests" / "attack" / "corpus" / "images"
 GIGABYTE = 10**9
 LARGE = 7000
-"""The side of a square with slightly fewer pixels than the limit, so that it is decoded."""
+"""The side of a square with slightly fewer pixels than the limit, so that the image is decoded."""
 
 
 @cache
@@ -84,12 +84,12 @@ def chain_tiff() -> bytes:
 
 
 def strips_tiff() -> bytes:
-    """Return a TIFF of one pixel in a million strips."""
+    """Return a TIFF that has one pixel, and claims a million strips."""
     return tiff((1, 1), bytes(9), (278, SHORT, 1, 2), (273, SHORT, 10**6, b"\x08\0" * 10**6))
 
 
 def tile_tiff() -> bytes:
-    """Return a TIFF of one pixel in a tile of two gigabytes."""
+    """Return a TIFF that has one pixel, in a tile of two gigabytes."""
     side: list[tuple[int, int, int, int | bytes]] = [(322, LONG, 1, 44_000), (323, LONG, 1, 44_000)]
     return tiff((1, 1), zeros(44_000**2), *side, deflated=True, place=324)
 
@@ -193,7 +193,7 @@ BOMBS: dict[str, Make] = {
         CORPUS / "16-that-are-16384-in-12-bits.avif"
     ).read_bytes,
 }
-"""The files by their names; each file is made when it is needed."""
+"""Functions that make the files, by the names of the files."""
 HEAVY: dict[str, Make] = {
     "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
         (LARGE, LARGE), png_chunk(b"cICP", bytes((9, 16, 0, 1))), depth=16, colour=6
@@ -215,6 +215,6 @@ HEAVY: dict[str, Make] = {
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each file, made one at a time."""
+    """Yield the name and the content of each file; only one file is in memory at a time."""
     for name, make in bombs.items():
         yield name, make()

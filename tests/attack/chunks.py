@@ -11,7 +11,7 @@ from blur.imaging.encode.png import SIGNATURE
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 """The types of a TIFF's values (TIFF 6.0, section 2)."""
 Entry = tuple[int, int, int, "int | bytes"]
-"""A tag, the type and number of its values, and the values or their offset."""
+"""A TIFF tag, the type and the number of its values, and the values or an offset to them."""
 BLOCK = bytes(1 << 20)
 
 

@@ -62,7 +62,7 @@ def sample(kind: str) -> bytes:
 
 
 def exif(*, nested: bool) -> bytes:
-    """Return EXIF data as a camera writes it."""
+    """Return EXIF data with fields that a camera writes."""
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     exif[Base.Make] = "Camera"

@@ -1,7 +1,7 @@
 """Separate processes in which the handler opens files that can crash a decoder.
 
-A decoder in C can crash its process or never return. Both cases are reported and counted, and the
-next file gets a new process.
+A decoder in C can crash its process or never return. Both outcomes are reported and counted, and
+the next file gets a new process.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Results:
 
 
 class DecoderProcess:
-    """Sends files to a process, and replaces it if it crashes or does not respond."""
+    """Sends files to a process; replaces a process that crashes or does not respond."""
 
     def __init__(self, model_dir: Path) -> None:
         """Start the first process."""
@@ -90,7 +90,7 @@ class DecoderProcess:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._folder = TemporaryDirectory()  # removed here: a killed process cannot remove it
+        self._folder = TemporaryDirectory()  # a killed process cannot remove it
         given = (theirs, Path(self._folder.name), self._model_dir)
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()
@@ -98,7 +98,7 @@ class DecoderProcess:
         self._pipe.recv()  # wait until the process is ready, so that its start is not measured
 
     def result_of(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
-        """Decode one file; with `fields`, send it through the whole service instead."""
+        """Decode one file; with `fields`, send the file through the whole service instead."""
         self._pipe.send((image, fields))
         try:
             if self._pipe.poll(TIMEOUT_S):

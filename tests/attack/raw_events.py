@@ -25,7 +25,7 @@ LIMIT_S = 1.0
 FACTOR = 8
 """A request can use this many times the size of the event's body as memory, plus `FREE_BYTES`."""
 FREE_BYTES = 4_000_000
-"""Memory that any request can use; it includes modules and tables that are loaded once."""
+"""Memory that any request can use, because some modules and tables are loaded only once."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
 
 
 def measured(target: Target, event: dict[str, Any]) -> str:
-    """Return the outcome of one event, and check the memory that it used instead of the time.
+    """Return the outcome of one event; check the memory that the handler uses, not its time.
 
     Raises:
         AssertionError: the response is not in the contract, or used too much memory.

@@ -30,7 +30,7 @@ UNFIT = set("\r\n\0")
 
 
 class Target:
-    """The handler as a function from an event to its response."""
+    """The handler, as a function that takes an event and returns the response."""
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
         """Create two accounts with many credits in `folder`, and build the handler."""

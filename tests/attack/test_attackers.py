@@ -44,7 +44,7 @@ ROUNDS = 5
 PHOTOS = 5
 """A window is extended until this many results arrive, to `customer.LONGEST` times at most."""
 SHARE = 0.5
-"""The minimum throughput of the honest customer during an attack, as a share of the usual one."""
+"""The minimum throughput of the customer during an attack, as a share of the usual throughput."""
 HEALTH_S = 0.5
 SERVICE_S = 60.0
 """The longest time until a server works normally after an attack."""

@@ -1,4 +1,4 @@
-"""Our parser in a public conformance suite: it differs from the suite only as documented."""
+"""Our parser in a public conformance suite: results differ from the suite only as documented."""
 
 from __future__ import annotations
 

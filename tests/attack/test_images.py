@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BY = "tests/attack/test_images.py"
 WHOLE_EACH = size(25, full=50)
-"""One in this number of files goes through the whole service, the others only through
+"""Of this number of files, one goes through the whole service, and the rest only through
 the decoder."""
 WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 

@@ -1,8 +1,9 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each rejection is timed at the handler, because the jitter of a network would hide differences. The
-kinds alternate at random, so that other load affects all of them equally. A classifier gets the
-times of two kinds and decides which is which; a random decision is correct for half of all pairs.
+kinds alternate at random, so that other load affects all of them equally. A classifier gets a time
+of each of two kinds and decides which kind has which time. A random decision is correct for half of
+all pairs.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
 KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
 ADVANTAGE = 0.06
-"""The accuracy of the classifier can exceed 0.5 by this much, plus random variation."""
+"""The share of correct decisions can exceed 0.5 by this much, plus random variation."""
 FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
@@ -67,7 +68,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
 
 
 def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
-    """Issue keys; return a function for each kind of invalid key."""
+    """Return for each kind of invalid key a function that returns such a key."""
     then = Instant(now() - 1_000_000)
     admin = AccountAdmin(store, secrets.token_bytes, then)
     account_id = admin.create_account("refused", credits=ONE)

@@ -1,4 +1,4 @@
-"""The embedded server's whole output is searched for the keys and photos that it received."""
+"""Searches the embedded server's whole output for the keys and photos of its requests."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def break_inside(session: Session) -> str:
 
 
 def operate(session: Session) -> list[tuple[str, bytes]]:
-    """Return the output of an operator's commands, except the one that issues a key."""
+    """Return the output of an operator's commands, except the command that issues a key."""
     shown = [
         ["accounts", "list"],
         ["keys", "list"],
@@ -128,7 +128,7 @@ def operate(session: Session) -> list[tuple[str, bytes]]:
 
 
 def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
-    """Return the output of the client's command for a valid photo and an invalid one."""
+    """Return the output of the client's command for one valid and one invalid photo."""
     for name, content in (("good.jpg", session.inline), ("bad.jpg", session.inline[:5000])):
         (elsewhere / name).write_bytes(content)
     env = {"BGBLUR_API": session.server.url, "BGBLUR_API_KEY": session.keys[0]}
@@ -171,7 +171,7 @@ def test_the_server_writes_no_key_and_no_photo_except_stored_uploads(
 
 
 def require_whole(written: list[tuple[str, bytes]], session: Session, broken: str) -> None:
-    """Check that the output is complete: it contains texts that are always written."""
+    """Check that the output is complete: texts that the server always writes are in the output."""
     everything = b"\n".join(content for _, content in written)
     assert b'"_aws"' not in everything  # no metrics in the format of CloudWatch
     assert b"UserWarning" not in everything

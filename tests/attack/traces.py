@@ -18,11 +18,11 @@ BOTH_QUOTES = b"'\""
 """Python's notation of bytes depends on the quotes in the bytes; a whole photo has both kinds."""
 
 Forms = Mapping[str, bytes]
-"""The searched values, by names that do not reveal them."""
+"""The values to search for, by names that do not contain the values."""
 
 
 def key_forms(texts: Iterable[str]) -> Forms:
-    """Return for each key its text, its secret, and its secret in base64 at any offset."""
+    """Return each key's text, its secret, and its secret in base64 at each offset."""
     forms: dict[str, bytes] = {}
     for number, text in enumerate(texts):
         secret = text[-SECRET_LENGTH - CHECK_LENGTH :]

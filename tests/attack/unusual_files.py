@@ -24,7 +24,7 @@ from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, saved
 
 LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
-"""The longest side, in pixels, that a format or its encoder allows, if it is less than 20,000."""
+"""The longest side in pixels, for formats or encoders that allow less than 20,000."""
 
 
 def exif(count: int) -> bytes:

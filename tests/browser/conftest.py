@@ -108,7 +108,7 @@ def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Browse
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
-    """Return a folder with four photos, a broken one, and files that are not photos."""
+    """Return a folder with four photos, a broken photo, and files that are not photos."""
     folder = tmp_path / "summer"
     for name in ("a.jpg", "b.png", "sub/a.jpg", "sub/ä b.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

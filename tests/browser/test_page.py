@@ -84,7 +84,7 @@ def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
     visit.page.keyboard.type(visit.api.key)
     press("Enter")
     visit.page.wait_for_selector("#key-known:visible")
-    # The page moves the focus to the main button when it knows the key.
+    # The page moves the focus to the main button when the key is accepted.
     visit.page.wait_for_function("document.activeElement.id === 'go'")
     visit.tab_to("choose")
     with visit.page.expect_file_chooser() as chooser:

@@ -1,4 +1,4 @@
-"""The error messages of the page, and how it continues after an error."""
+"""The error messages of the page, and the use of the page after an error."""
 
 from __future__ import annotations
 

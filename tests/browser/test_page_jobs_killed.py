@@ -98,7 +98,7 @@ def complete_folder(
 
 
 def begin(context: BrowserContext, api: ServedApi, buyer: Buyer) -> Visit:
-    """Open the page, and enter the key if the browser does not have it."""
+    """Open the page, and enter the key if the browser has not stored the key."""
     visit = Visit.begun(context, Api(api.server, buyer.key, buyer.key, dict(api.env)))
     visit.page.on("dialog", lambda dialog: dialog.accept())
     if visit.page.is_visible("#key"):
@@ -179,4 +179,4 @@ def test_a_folder_is_completed_on_aws_after_kills_of_browser_worker_and_server(
             visit = complete_folder(chromium, tmp_path, api, kill_one=kill_worker_and_server)
     bucket = engine.stack.emulator.url
     sent = [url for url in visit.asked if url.startswith(bucket)]
-    assert len(sent) > PHOTOS  # the page sends photos to the bucket, and fetches results from it
+    assert len(sent) > PHOTOS  # the page uploads to the bucket and downloads from the bucket

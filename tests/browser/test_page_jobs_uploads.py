@@ -28,7 +28,7 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     def pass_two(route: Route) -> None:
         if len(passed) < 2:
             passed.append(route.request.url)
-            route.continue_()  # the other uploads never get a response
+            route.continue_()  # later uploads never get a response
 
     visit.page.route(UPLOADS, pass_two)
     choose(visit, album, key)
@@ -57,8 +57,8 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
 def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
     visit: Visit, album: Path
 ) -> None:
-    # The page uploads three photos at a time: the fourth upload starts after another one has ended.
-    # The failure of one upload interrupts the other two, which can have arrived by then.
+    # The page uploads three photos at a time: the fourth upload starts when an upload has ended.
+    # The failure of an upload interrupts the two other uploads, which can have arrived by then.
     visit.page.route(UPLOADS, partial(answered, status=403, json={}))
     visit.page.route(UPLOADS, lambda route: route.continue_(), times=3)
     choose(visit, album)

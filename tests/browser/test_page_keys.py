@@ -27,7 +27,7 @@ def stored(visit: Visit) -> str | None:
 
 
 def known(visit: Visit, key: str) -> bool:
-    """Wait until the page shows the prefix of a key; return whether it belongs to this key."""
+    """Wait until the page shows the prefix of a key; return whether the prefix is this key's."""
     visit.page.wait_for_selector("#key-known:visible")
     return key.startswith(visit.page.inner_text("#key-prefix").rstrip("…"))
 

@@ -1,4 +1,4 @@
-"""After errors: the messages of the page, and the photos that it offers to send again."""
+"""After errors: the messages of the page, and the photos that can be sent again."""
 
 from __future__ import annotations
 

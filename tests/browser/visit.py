@@ -36,7 +36,7 @@ TABS = 60
 
 @dataclass
 class Visit:
-    """A page and all its requests."""
+    """The page in a browser, with all requests that the page has sent."""
 
     page: Page
     api: Api
@@ -45,7 +45,7 @@ class Visit:
 
     @classmethod
     def begun(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
-        """Open a page of the service, and record its requests and messages."""
+        """Open a page of the service, and record the page's requests and errors."""
         page = context.new_page()
         visit = cls(page, api)
         page.on("request", lambda request: visit.asked.append(request.url))
@@ -62,7 +62,7 @@ class Visit:
             self.errors.append(message.text)
 
     def use_key(self, key: str) -> None:
-        """Enter a key and use it."""
+        """Enter a key and click the button that uses the key."""
         self.page.fill("#key", key)
         self.page.click("#key-use")
 

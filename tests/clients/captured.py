@@ -58,7 +58,7 @@ def go(
 ) -> requests.PreparedRequest:
     """Build the request of the official command in Go, remove-bg/go.
 
-    `client/client.go` attaches the files first, as `application/octet-stream`. The other fields
+    `client/client.go` attaches the files first, as `application/octet-stream`. The fields
     come from a map, in random order.
     """
     files = {"image_file": photo} | ({"bg_image_file": background} if background else {})

@@ -49,7 +49,7 @@ def portrait(side_px: int = 512) -> File:
 
 @pytest.fixture(scope="session")
 def python_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the published Python clients, and return their folder.
+    """Install the published Python clients, and return the folder that contains them.
 
     `removebg` is published only as source. The build tools of the tests build it.
     """
@@ -94,7 +94,7 @@ def send(request: requests.PreparedRequest) -> requests.Response:
 
 
 def credits_of(api: Api) -> float:
-    """Return the account's credits, as remove.bg's clients read them."""
+    """Return the account's total credits, which remove.bg's clients read from `/v1.0/account`."""
     response = requests.get(
         f"{api.server.url}/v1.0/account", headers={"X-Api-Key": api.key}, timeout=60
     )

@@ -34,7 +34,7 @@ def assembled(archive: bytes) -> Image.Image:
 
 
 def is_cut_out(image: Image.Image) -> bool:
-    """Return whether the portrait has no background, and still has its subject."""
+    """Return whether the portrait's background is transparent and its subject is opaque."""
     if image.mode != "RGBA":
         return False
     alpha = np.asarray(image.getchannel("A"))

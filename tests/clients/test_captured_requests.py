@@ -1,4 +1,4 @@
-"""Clients of remove.bg that are not on npm or PyPI can use the responses to their requests."""
+"""remove.bg's clients that are not on npm or PyPI: our responses to their requests."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "docs/migrating-from-removebg.md"
 REVIEWED = {"ruby", "go", "php"}
-"""Languages of blocks that are not run: their clients are not on npm or PyPI."""
+"""Languages of blocks that are not run, because the clients are not on npm or PyPI."""
 
 
 def blocks(language: str) -> list[str]:

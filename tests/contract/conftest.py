@@ -34,7 +34,7 @@ FUNDS = 3
 
 @dataclass
 class ApiResponse:
-    """A proxy response, with its headers and body as a client sees them."""
+    """A proxy response, with the headers and the body that a client gets."""
 
     raw: dict[str, Any]
     headers: dict[str, str] = field(init=False)
@@ -116,7 +116,7 @@ def networks(shared_networks: None) -> None:
 
 @pytest.fixture
 def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
-    """Return the handler as a function from an event to its response."""
+    """Return the handler as a function that takes an event and returns the response."""
     del store  # the fixture creates the database before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
     return lambda event: ApiResponse(handler(event, InvocationContext()))

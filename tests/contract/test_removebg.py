@@ -63,7 +63,7 @@ def test_multipart_json_and_urlencoded_bodies_give_the_same_picture(call: Call) 
     ]
     for other in others:
         assert image_of(other).tobytes() == image_of(multipart).tobytes()
-        # The same image and parameters within two minutes are one call.
+        # Within two minutes, requests with the same image and parameters are one call.
         assert other.headers["idempotent-replayed"] == "true"
         assert other.headers["x-credits-charged"] == "0"
 

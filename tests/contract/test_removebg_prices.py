@@ -56,7 +56,7 @@ def test_an_auto_result_at_the_price_of_a_preview_is_not_larger_than_a_preview(c
     Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
     margins = {"crop": "true", "crop_margin": "400px"}
     enlarged = call(make.removal(image=photo.getvalue(), size="auto", **margins))
-    # This header claims 8 x 8 pixels, but the following frame is the photo's.
+    # This header claims 8 x 8 pixels, but the frame after it has 1600 x 1600 pixels.
     small = io.BytesIO()
     Image.new("RGB", (8, 8)).save(small, "JPEG")
     header = small.getvalue()[: small.getvalue().index(b"\xff\xda")]

@@ -1,4 +1,4 @@
-"""The stack as sam builds it, in containers, on DynamoDB Local and an S3 server."""
+"""Fixtures: the stack built by sam, in containers, with DynamoDB Local and an S3 server."""
 
 from __future__ import annotations
 
@@ -178,9 +178,9 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
-    """Use up the limited key's one request per minute, for at least the next minute.
+    """Use up the limited key's only request per minute, for at least the next minute.
 
-    The request is possibly used up already. So the key is used with a time one minute from now.
+    An earlier test can have used up the request. So the key is used with a time in one minute.
     """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")

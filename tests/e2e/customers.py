@@ -1,4 +1,4 @@
-"""Accounts in DynamoDB Local, and their keys."""
+"""Functions that create accounts with keys in DynamoDB Local."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Job:
         return document
 
     def submit(self) -> None:
-        """Upload the album and close the job; its subject is `person`, the fastest option."""
+        """Upload the album and close the job. The job has `subject=person`, the fastest option."""
         options = "--recursive --radius 2% --subject person --parallel 8"
         self.job_id = self.command("submit", str(self._album.folder), options)["job_id"]
 

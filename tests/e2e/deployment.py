@@ -1,4 +1,4 @@
-"""The built stack, deployed by sam in ministack; its functions run in containers of the image."""
+"""Deploys the built stack with sam in ministack, which runs the functions in containers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Deployment:
     folder: Path
     outputs: dict[str, str]
     ids: dict[str, str]
-    """The names that the resources have in the emulator, by their names in the template."""
+    """The names of the resources in the emulator, by the names in the template."""
     url: str
     """The API's address."""
     close: Callable[[], None]

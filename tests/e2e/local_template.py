@@ -13,7 +13,7 @@ from tests.e2e import machine
 from tests.integration.jobs.stack import Loader, allow_batches
 
 IMAGE = f"localhost/{machine.IMAGE}"
-"""The image's name with a registry: without it, sam would push the image."""
+"""The image's name with a registry; without a registry, sam would push the image."""
 RUNTIME = "/emulator"
 """Lambda's Runtime Interface Emulator in the containers; on AWS, Lambda itself runs the image."""
 NOT_DEPLOYED = {

@@ -89,7 +89,7 @@ def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iter
 
 
 def make_base_image() -> None:
-    """Build the replacement for AWS's base image, unless this machine has it already."""
+    """Build the replacement for AWS's base image, unless this machine has the image already."""
     inspected = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - the exit code is the result
     if inspected.returncode:
         _logged("base_image", [str(ROOT / "tools" / "base_image.sh")])

@@ -42,7 +42,7 @@ def started(
     until: Callable[[], bool],
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run a program in `folder` until the context ends; it is ready when `until` returns true.
+    """Run a program in `folder` until the context ends; `until` returns whether it is ready.
 
     Raises:
         RuntimeError: the program is not ready in time; the message has the end of the log.
@@ -56,7 +56,7 @@ def started(
             _wait(process, until, log)
             yield
         finally:
-            process.terminate()  # only this process: dockerd stops its containerd itself
+            process.terminate()  # only this process: dockerd itself stops containerd
 
 
 def ran(

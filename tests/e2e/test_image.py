@@ -1,4 +1,4 @@
-"""The function's container image: its content, and the few privileges that it needs.
+"""The function's container image: the content, and the few privileges that it needs.
 
 Lambda runs an image as an unprivileged user, on a file system on which only /tmp is writable.
 sam's containers are less strict, so the tests start containers themselves, with sam's Runtime

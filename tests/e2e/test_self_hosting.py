@@ -215,7 +215,7 @@ def test_large_bodies_reach_the_server_through_the_documented_nginx(
     answer = requests.post(
         f"{url}/v2/rembg/blur/",
         headers={"ApiKey": key},
-        # A JPEG with more bytes after its end than nginx accepts by default.
+        # A JPEG followed by more bytes than nginx accepts by default.
         files={"image": PHOTO + bytes(15_000_000)},
         data={"radius": "8"},
         timeout=120,

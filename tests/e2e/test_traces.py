@@ -143,7 +143,7 @@ def test_the_functions_logs_contain_no_image_data(calls: Calls) -> None:
 def require_whole(
     logs: Written, items: Written, objects: Written, *, broken: str, key: str
 ) -> None:
-    """Check that the search covers the run's output: known texts are found in it."""
+    """Check that the search covers the run's output: known texts are found in the output."""
     [log] = [content.decode() for where, content in logs if where.endswith("start-api.log")]
     assert '"_aws"' in log
     assert '"answered"' in log

@@ -1,4 +1,4 @@
-"""A client that learns from `100 Continue` whether the server accepted its request.
+"""A client that knows from `100 Continue` whether the server accepted the request.
 
 The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
 `100 Continue`. Then the server must respond. If the connection closes before `100 Continue`, the

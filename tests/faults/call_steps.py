@@ -78,7 +78,7 @@ class FaultyStore:
 
 @dataclass
 class Caller:
-    """A client with its own handler, which sends one call and repeats it."""
+    """A client with a separate handler; the client sends a call and repeats the call."""
 
     handler: Callable[[dict[str, Any], InvocationContext], Any]
     balances: Balances
@@ -115,7 +115,7 @@ def run_with_fault(
     moment: str,
     break_off: Callable[[], object],
 ) -> Result:
-    """Make the call with the fault and repeat it without the fault.
+    """Make the call with the fault, and repeat the call without the fault.
 
     Check the balances after each call.
     """

@@ -21,7 +21,7 @@ PRICE = QUARTER
 
 @pytest.fixture
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Return a folder for accounts and uploads; it is a separate disk if the test mounts one."""
+    """Return a folder for accounts and uploads, on a separate disk if the test mounts a disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with tmpfs(folder) if "mounted" in request.node.name else nullcontext():

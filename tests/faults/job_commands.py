@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A customer's working folder, which contains `album`, and the commands that run in it."""
+    """A customer's working folder, which contains `album`, and the commands that run there."""
 
     folder: Path
     api: ServedApi

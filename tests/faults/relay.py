@@ -1,4 +1,4 @@
-"""An HTTP relay on loopback, between an AWS client and its server, that can inject faults.
+"""An HTTP relay on loopback that can inject faults between an AWS client and a server.
 
 A fault gets a function that forwards the request. The fault can call this function and corrupt the
 response, or not call it. Each connection has one request.
@@ -33,7 +33,7 @@ Fault = Callable[["Request", Forward], None]
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request in transit."""
+    """One request that the relay has received."""
 
     server: _Server
 

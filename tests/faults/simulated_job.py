@@ -53,7 +53,7 @@ def photo() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedJob:
-    """A job with its photos, and everything that works on it except the workers."""
+    """A job with its photos, and everything that processes the job except the workers."""
 
     stack: Stack
     accounts: AccountStore
@@ -102,7 +102,7 @@ class SimulatedJob:
         admin.add_ledger_entry(account_id, EntryKind.TOP_UP, Credits(credits_in), "invoice 1")
 
     def keep_until(self, holds: Callable[[], bool]) -> None:
-        """Run the keeper at its intervals until the condition is true."""
+        """Run the keeper every `PERIOD_S` seconds until the condition is true."""
         keeper = self.keeper()
 
         def step() -> bool:

@@ -62,7 +62,7 @@ class Walk:
         return after(self.at_s)
 
     def step(self) -> None:
-        """Start a call, or end one: settle it, refund it, or lose it."""
+        """Start a call, or end an open call: settle, refund or lose the call."""
         if not self.open or self.random.random() < 0.5:
             self.begin()
             return

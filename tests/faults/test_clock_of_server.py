@@ -1,6 +1,6 @@
 """A real server whose clock jumps while clients load it: libfaketime replaces libc's clock.
 
-Only the time of day jumps (clock_gettime's CLOCK_REALTIME, as an operator or NTP moves it);
+Only the time of day jumps (clock_gettime's CLOCK_REALTIME, which an operator or NTP can set);
 CLOCK_MONOTONIC is not changed, as on Linux (clock_gettime(2)).
 """
 

@@ -1,4 +1,4 @@
-"""DynamoDB Local itself is killed and restarted with its data, under load."""
+"""DynamoDB Local is killed under load, and restarted with the same data."""
 
 from __future__ import annotations
 

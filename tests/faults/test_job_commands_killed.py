@@ -1,4 +1,4 @@
-"""kill -9 of `bgblur jobs`, of the server and of workers, while a folder is processed.
+"""`bgblur jobs`, the server and workers are killed with -9 while a folder is processed.
 
 The same commands are started again. Afterwards each photo has one result, one row and one charge,
 and the manifest, the balance, the audit and the usage agree. The same trial runs on one machine and

@@ -1,4 +1,4 @@
-"""The server or a worker is killed, or the server is stopped, while it processes a bulk job.
+"""The server or a worker is killed, or the server is stopped, during a bulk job.
 
 Afterwards every photo has one row and at most one charge. The job's manifest, the audit of the
 accounts and the usage of the key agree.
@@ -195,7 +195,7 @@ def large_photo() -> bytes:
 
 
 def wait_for_attempt(folder: Path, attempt: int) -> None:
-    """Wait until workers have claimed the only photo this number of times."""
+    """Wait until workers have claimed the job's only photo this number of times."""
     deadline = time.monotonic() + STOP_S
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         while db.execute("SELECT attempts FROM job_objects").fetchall() < [(attempt,)]:

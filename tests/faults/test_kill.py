@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
-"""The longest time from a server's first results to its end."""
+"""The longest time from a server's first results to the kill of the server."""
 
 
 @pytest.mark.timeout(900)

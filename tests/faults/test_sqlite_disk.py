@@ -1,4 +1,4 @@
-"""The accounts' file is locked or its disk is full, at every step of a call."""
+"""The accounts' file is locked, or the disk is full, at every step of a call."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ STOP_S = 30
 
 
 def client(load: Load) -> None:
-    """Send request after request until one is not accepted."""
+    """Send request after request until the server does not accept a request."""
     while not load.stopping.is_set():
         seen = post_accepted(load.url, load.key)
         load.seen.append(("", seen))

@@ -1,4 +1,4 @@
-"""Uploads while their folder is full, read-only, removed, or replaced by a file."""
+"""Uploads while the folder for uploads is full, read-only, removed, or replaced by a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that wait in the queue: their time limit, their order and their charge."""
+"""Requests that wait in the queue: time limit, disconnected clients, shares and charges."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Running:
     process: subprocess.Popen[bytes]
     url: str
     out: Path
-    """The file with the server's output; it exists while the server runs."""
+    """The file with the server's output, which exists while the server runs."""
 
     @property
     def blur_url(self) -> str:

@@ -1,4 +1,4 @@
-"""The default database of the commands, and which commands create it."""
+"""The default database of the commands, and which commands create a database."""
 
 from __future__ import annotations
 

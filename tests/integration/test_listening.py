@@ -1,4 +1,4 @@
-"""The addresses that the server prints, and its errors if it cannot listen."""
+"""The addresses that the server prints, and the errors if the server cannot listen."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ LEVELS = 1
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
-    """Make a network with two different outputs; only the first one must be used."""
+    """Make a network with two different outputs; only the first output must be used."""
     side = spec.side_px
     maps = ("fine", "coarse")
     nodes = [

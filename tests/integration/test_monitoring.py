@@ -21,7 +21,7 @@ PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """A running server, the URL of its metrics, and a key."""
+    """A running server, the URL of the server's metrics, and a key."""
 
     server: Running
     metrics_url: str

@@ -48,7 +48,7 @@ def remove(model_dir: Path) -> Remove:
 
 
 def photo(name: str, width: int | None = None) -> bytes:
-    """Return a photo from scikit-image as JPEG, enlarged to `width` pixels if this is given."""
+    """Return a photo from scikit-image as JPEG, enlarged to `width` pixels if `width` is given."""
     image = Image.fromarray(sample_photo(name))
     if width is not None:
         size = (width, round(image.height * width / image.width))

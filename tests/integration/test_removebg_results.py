@@ -47,7 +47,7 @@ def key(folder: Path, model_dir: Path) -> str:
 
 
 def grainy() -> bytes:
-    """Return a portrait with so much grain that its result is too large for a Lambda response."""
+    """Return a portrait with so much grain that the result is too large for a Lambda response."""
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(*SIZE))).convert("RGB"))
     grain = np.random.default_rng(1).integers(0, 128, portrait.shape, np.uint8)
     buffer = io.BytesIO()

@@ -49,7 +49,7 @@ def terminal(tmp_path: Path, model_dir: Path) -> Terminal:
     def run(*arguments: str, columns: int = 80, interrupt_at: str = "", **more: str) -> Shown:
         controller, stream = pty.openpty()
         fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-        # A command that a shell starts in the background ignores Ctrl-C, and so do its children.
+        # Commands that a shell starts in the background, and their children, ignore Ctrl-C.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [*BGBLUR, *arguments],

@@ -86,7 +86,7 @@ def _is_bare(method: cst.FunctionDef) -> bool:
 
 
 def _assigned(statement: cst.SimpleStatementLine) -> str | None:
-    """Return the name of the constant that the statement sets, if it sets one."""
+    """Return the name of the constant that the statement sets, or None."""
     match statement.body:
         case [cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])]:
             return name if CONSTANT.fullmatch(name) else None
@@ -126,7 +126,7 @@ def _strings(tree: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
-    """Return the changed lines before and after the change, each joined to one line."""
+    """Return the changed lines before and after the change, joined to one line each."""
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     removed = " ".join(line[2:].strip() for line in lines if line.startswith("- "))
     added = " ".join(line[2:].strip() for line in lines if line.startswith("+ "))

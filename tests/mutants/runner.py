@@ -33,7 +33,7 @@ EXTRA_TIME_S = 10
 
 @dataclass(eq=False)  # pytest needs hashable plugins
 class MutantRunner:
-    """The mutants and the results of their tests."""
+    """Runs the tests for each mutant, and collects the mutants that no test detects."""
 
     mutants: list[Mutant]
     paths: dict[str, Path]
@@ -45,7 +45,7 @@ class MutantRunner:
     """Whether this fork runs a mutant."""
 
     def pytest_configure(self) -> None:
-        """Configure Hypothesis before the tests are collected, because they copy its settings."""
+        """Configure Hypothesis before tests are collected, because tests copy the settings."""
         _configure_hypothesis()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -149,7 +149,7 @@ class _Trace:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Discard the output of the tests and their programs."""
+    """Discard the output of the tests and of the programs that the tests start."""
     stdout, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     yield

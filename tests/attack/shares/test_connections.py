@@ -18,7 +18,7 @@ from blur.settings import Settings
 
 HERE = "tests/attack/shares/test_connections.py"
 SOON_S = 5.0
-"""Long enough for one request on a busy machine, and shorter than all of the server's timeouts."""
+"""A time limit for one request on a busy machine, shorter than all timeouts of the server."""
 OFFERS = "/v2/uploads"
 PER_ADDRESS = Settings().connections_per_address
 
