@@ -162,7 +162,7 @@ def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
         "type": "machine-learning-model",
         "bom-ref": f"model/{name}",
         "name": name,
-        "description": "The image contains it as prepared by layers/model/prepare.py, for any CPU.",
+        "description": "layers/model/prepare.py prepares this file for the image, for any CPU.",
         "licenses": [{"license": {"id": row["licence"]}}],
         "hashes": [sha_256(sha256)],
     }

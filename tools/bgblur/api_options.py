@@ -8,7 +8,7 @@ api_key_option = click.option(
     "--key",
     envvar="BGBLUR_API_KEY",
     show_envvar=True,
-    help="Your API key. Better set the variable: `ps` shows command lines to every user.",
+    help="Your API key. Set the variable instead: `ps` shows command lines to every user.",
 )
 
 

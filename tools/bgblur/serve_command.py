@@ -30,12 +30,12 @@ PLAIN_HTTP_WARNING = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="Processes that blur photos. Use one for each CPU to blur the most photos.",
+    help="Processes that blur photos. One process for each CPU blurs the most photos.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(0),
-    help="Photos that can wait. Any further photos get a 503. [default: 8 for each worker]",
+    help="Photos that can wait. All further photos get a 503. [default: 8 for each worker]",
 )
 @click.option(
     "--metrics",

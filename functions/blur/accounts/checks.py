@@ -106,7 +106,7 @@ def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
     if (appended.kind, appended.credits) != (entry.kind, entry.credits):
         amount = format_credits(appended.credits)
         message = (
-            f"entry {entry.entry_id} is in the ledger already: {appended.kind} of {amount} credits"
+            f"the ledger already has entry {entry.entry_id}: {appended.kind} of {amount} credits"
         )
         raise EntryDiffersError(message)
 

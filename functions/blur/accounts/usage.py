@@ -43,7 +43,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
         yield BillLine(account, key.prefix, key.kind, key.counts)
     rest = _uncounted(account)
     if rest.calls < 0 or rest.credits < 0 or (rest.credits and not rest.calls):
-        message = f"the usage of account {account.account_id} differs from that of its keys"
+        message = f"the usage of account {account.account_id} differs from its keys' usage"
         raise UsageDiffersError(message)
     if rest.calls:
         counts = KeyCounts(rest.calls, rest.credits, 0, 0)

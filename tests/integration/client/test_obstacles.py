@@ -36,7 +36,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
     [
         (("missing.jpg",), "missing.jpg does not exist"),
         (("photo.jpg", "-o", "x.gif"), "Unknown output format .gif"),
-        (("photo.jpg", "-r", "51"), "is not a radius: it takes a whole number of pixels"),
+        (("photo.jpg", "-r", "51"), "is not a radius. Use a whole number of pixels"),
         (("photo.jpg", "-o", "-", "--json"), "--json"),
         (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
         (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "must start with https://"),

@@ -61,7 +61,7 @@ def test_a_payment_that_is_sent_twice_with_one_id_is_added_once(bgblur: Command)
     top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
     assert read(bgblur(*top_up))["balance"] == read(bgblur(*top_up))["balance"] == 5
     other = bgblur("accounts", "top-up", account, "7", "--entry-id", "payment-7")
-    assert (other.returncode, "in the ledger already" in other.stderr) == (1, True)
+    assert (other.returncode, "the ledger already has entry" in other.stderr) == (1, True)
     assert read(bgblur("accounts", "show", account, "--json"))["balance"] == 5
 
 

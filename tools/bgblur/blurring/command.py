@@ -45,7 +45,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--suffix",
     metavar="TEXT",
-    help="Add this to the photo's name.  [default: -blurred or -cutout in the photo's folder]",
+    help="Add this text to the photo's name.  [default: -blurred or -cutout in the photo's folder]",
 )
 @click.option("-R", "--recursive", is_flag=True, help="Search subfolders too.")
 @click.option(

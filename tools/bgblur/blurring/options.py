@@ -37,7 +37,7 @@ class Radius(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text unchanged; fail if the text is not a radius."""
         if parse_radius(value) is None:
-            self.fail(f"{value!r} is not a radius: it takes {RADIUS_RANGE}.", param, ctx)
+            self.fail(f"{value!r} is not a radius. Use {RADIUS_RANGE}.", param, ctx)
         return value
 
 
@@ -51,7 +51,7 @@ class Region(click.ParamType[str]):
         try:
             parse_roi(value)
         except InvalidRoiError:
-            message = f"{value!r} is not a region: it takes four values, such as '0% 0% 50% 100%'."
+            message = f"{value!r} is not a region. Use four values, such as '0% 0% 50% 100%'."
             self.fail(message, param, ctx)
         return value
 

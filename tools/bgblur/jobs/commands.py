@@ -96,7 +96,7 @@ def submit(  # noqa: PLR0913 - one for each option
             display.print(f"Job {job_id} was created.")
             if created.notify_secret:
                 secret = {"notify_secret": created.notify_secret}
-                display.print(f"Secret of its notification, shown once: {created.notify_secret}")
+                display.print(f"Secret for the notification, shown once: {created.notify_secret}")
         submission = Submission(client, photos, job_id, display, stop)
         try:
             job = submission.run(parallel)

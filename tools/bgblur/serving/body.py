@@ -87,7 +87,7 @@ class Body:
 _MIN_BYTES = MIN_BYTES_PER_S * RATE_WINDOW_S
 _TOO_SLOW = (
     f"The request's body arrives too slowly. Send at least {MIN_BYTES_PER_S} bytes per second, "
-    f"and all of it within {MAX_BODY_S} seconds."
+    f"and the whole body within {MAX_BODY_S} seconds."
 )
 
 

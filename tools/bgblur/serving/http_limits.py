@@ -67,7 +67,9 @@ class BoundedConnection(h11.Connection):
         self._chunks += data.chunk_start
         self._body_bytes += len(data.data)
         if self._chunks > FREE_CHUNKS + self._body_bytes // MIN_CHUNK_BYTES:
-            self._reject(f"The chunks are too small. Send {MIN_CHUNK_BYTES} bytes or more in each.")
+            self._reject(
+                f"The chunks are too small. Send {MIN_CHUNK_BYTES} bytes or more per chunk."
+            )
 
     def _reject(self, fault: str) -> None:
         self.fault = fault

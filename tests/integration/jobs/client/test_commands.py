@@ -26,7 +26,7 @@ def test_the_command_prints_the_secret_of_the_notification(
     options = ("-r", "9", "--notify", "https://example.com/hook", *json_option)
     ended = run(api, tmp_path, "submit", ".", *options)
     assert ended.returncode == 0, ended.stderr
-    assert f"Secret of its notification, shown once: {secret}" in ended.stderr
+    assert f"Secret for the notification, shown once: {secret}" in ended.stderr
     if json_option:
         assert json.loads(ended.stdout)["notify_secret"] == secret
 
