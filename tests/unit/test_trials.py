@@ -1,4 +1,4 @@
-"""The results of trials and benchmarks, and the documents that show them."""
+"""The results of trials and benchmarks, and the documents that show these results."""
 
 from __future__ import annotations
 

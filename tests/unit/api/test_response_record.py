@@ -86,7 +86,7 @@ def test_fields_that_do_not_apply_are_left_out_of_the_log_line() -> None:
     }
 
 
-def test_of_a_valid_key_only_the_account_and_the_prefix_are_recorded() -> None:
+def test_only_the_account_and_the_prefix_of_a_valid_key_are_recorded() -> None:
     fields = measured_fields(Measurements(KEY, STATUS, None, {"matte": 1.0, "total": 2.0}, 7))
     assert (fields["account"], fields["key_prefix"]) == (KEY.account_id, KEY.prefix)
     assert (fields["credits"], fields["photo_pixels"]) == (QUARTER, 7)

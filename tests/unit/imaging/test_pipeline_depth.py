@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 
-def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> None:
+def test_the_ground_is_sharp_where_the_subject_stands_and_blurred_far_away() -> None:
     photo = noise(320, 400)
     data = saved(Image.fromarray(photo), "PNG")
     ground = np.asarray(

@@ -112,7 +112,7 @@ def test_a_region_has_the_same_position_in_a_photo_with_transparent_pixels() -> 
 
 
 @pytest.mark.parametrize("side", [100, 400])
-def test_a_radius_in_percent_equals_the_same_radius_in_pixels(side: int) -> None:
+def test_a_radius_in_percent_gives_the_same_result_as_this_radius_in_pixels(side: int) -> None:
     photo = np.ascontiguousarray(two_squares()[:240, :side])
     data = saved(Image.fromarray(photo), "PNG")
     longer = max(photo.shape)

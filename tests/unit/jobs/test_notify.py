@@ -79,7 +79,7 @@ def test_the_body_has_the_job_as_clients_see_it_but_no_secret() -> None:
     assert SECRET not in body.decode()
 
 
-def test_each_attempt_has_the_same_id_and_its_own_time() -> None:
+def test_all_attempts_of_a_notification_have_one_id_and_different_times() -> None:
     post = RecordingPost()
     for now_us in (START, Instant(START + 60_000_000)):
         send(ended_job(), post, now_us=now_us)

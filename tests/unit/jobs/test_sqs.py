@@ -134,7 +134,7 @@ def test_an_error_is_raised_if_sqs_did_not_accept_all_messages(
 
 
 @pytest.mark.parametrize("counts", list(product("01", repeat=3)))
-def test_a_queue_is_idle_if_it_has_no_message_and_no_worker_has_one(
+def test_a_queue_is_idle_only_if_no_message_waits_and_no_worker_has_a_message(
     counts: tuple[str, ...],
 ) -> None:
     names = ("", "Delayed", "NotVisible")

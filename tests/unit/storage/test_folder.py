@@ -54,7 +54,7 @@ def test_only_complete_uploads_can_be_read(tmp_path: Path) -> None:
         store.get("uploads/a", max_bytes=4)
 
 
-def test_another_store_on_the_same_folder_accepts_the_token(tmp_path: Path) -> None:
+def test_a_token_is_accepted_only_by_stores_on_the_same_folder(tmp_path: Path) -> None:
     form = FolderStore(tmp_path).presign_upload(
         "uploads/a", content_type="b", max_bytes=1, now_us=NOW_US
     )

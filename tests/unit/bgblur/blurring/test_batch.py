@@ -52,7 +52,7 @@ def test_as_many_photos_as_threads_are_processed_at_the_same_time(tmp_path: Path
     assert codes(run(engine, jobs(tmp_path, 6), size=3)) == ["result"] * 6
 
 
-def test_a_photo_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> None:
     errors = {
         b"0": Failure("invalid_image", "no image"),
         b"1": PermissionError(13, "denied"),

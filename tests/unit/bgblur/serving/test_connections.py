@@ -49,7 +49,7 @@ def test_connections_with_a_key_are_closed_last() -> None:
 
 
 @pytest.mark.parametrize("per_address", [0, 2])
-def test_a_new_connection_is_rejected_while_all_others_process_requests_with_a_key(
+def test_a_new_connection_is_rejected_while_all_other_connections_have_requests_with_a_key(
     per_address: int,
 ) -> None:
     busy = [Connection("a", has_key=True, is_answering=True) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""One-time codes and the route that exchanges them for a key."""
+"""One-time codes, and the route that exchanges a code for a key."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_highlights_are_rolled_off_and_the_rest_of_the_photo_changes_little(tran
     lamp, rest = shown[:64, :64], shown[64:, 64:]
     assert difference(rest, image[64:, 64:]).mean() < 12
     assert lamp.mean() > image[:64, :64].mean() + 10
-    assert np.unique(lamp[..., 0]).size > 40  # not clipped
+    assert np.unique(lamp[..., 0]).size > 40  # the lamp is not clipped
 
 
 def test_pq_with_8_bits_is_tone_mapped() -> None:

@@ -106,7 +106,7 @@ def test_a_file_without_its_last_tenth_or_more_is_rejected(file_format: str) -> 
 
 
 @pytest.mark.parametrize("file_format", SUPPORTED)
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of files that it then reads
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about some damaged files
 def test_a_damaged_file_is_decoded_or_rejected_as_invalid_or_too_large(file_format: str) -> None:
     data = saved(Image.fromarray(noise(24, 24)), file_format)
     random = np.random.default_rng(0)

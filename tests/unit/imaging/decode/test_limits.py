@@ -1,4 +1,4 @@
-"""The limits against decompression bombs, with bombs and with ordinary files."""
+"""Decompression bombs exceed the limits, and ordinary files do not."""
 
 from __future__ import annotations
 

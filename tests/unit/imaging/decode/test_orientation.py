@@ -55,7 +55,7 @@ def test_the_orientation_is_applied_once_in_every_format_that_can_store_it(
 ) -> None:
     tags = Image.Exif()
     tags[Base.Orientation] = 6
-    # A HEIC stores its rotation separately; the encoder takes it only from EXIF data in bytes.
+    # The HEIC encoder finds the rotation only in EXIF data that is passed as bytes.
     photo = read(saved(marked(), file_format, exif=tags.tobytes()))
     turned = np.asarray(marked().transpose(Image.Transpose.ROTATE_270))
     assert photo.pixels.shape == turned.shape

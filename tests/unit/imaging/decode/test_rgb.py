@@ -200,7 +200,7 @@ def test_infinite_and_extreme_samples_become_black_and_white(extreme: float) -> 
     assert set(scale_grey(samples).ravel()) == {0, 255}
 
 
-def test_the_scale_is_the_same_for_the_whole_image() -> None:
+def test_each_sample_is_scaled_by_the_range_of_the_whole_image() -> None:
     samples = np.zeros((700, 1000), np.float32)
     samples[0, 0], samples[-1, -1] = -1000, 3000
     grey = scale_grey(samples)

@@ -34,7 +34,7 @@ def test_photos_and_results_are_on_the_disk_before_they_get_their_name(
         steps.append("rename")
         return replace(self, target)
 
-    put(folder, "first")  # makes the folders
+    put(folder, "first")  # creates the folders
     folder.write_result(JOB, object_id("b"), b"x", content_type="image/png", file_name="b.png")
     monkeypatch.setattr(os, "fsync", recorded_fsync)
     monkeypatch.setattr(Path, "replace", recorded_replace)
