@@ -139,7 +139,10 @@ def kind_of(path: Path) -> str:
 
 
 def measure(data: Path) -> list[Outcome]:
-    """Decode every file of the tree in a separate process, which a broken file can crash."""
+    """Return the outcome for every file of the tree.
+
+    Files are decoded in a separate process, because a broken file can crash the process.
+    """
     outcomes = []
     spawn = get_context("spawn")
     with tempfile.TemporaryDirectory() as name:

@@ -50,7 +50,7 @@ class Known(NamedTuple):
         return composite(self.foreground, self.background, self.alpha)
 
     def ideal(self, radius_px: int) -> RgbU8:
-        """Return the sharp subject over the background, which is blurred without the subject."""
+        """Return the sharp subject, composited over the blurred background layer."""
         blurred = cv2.GaussianBlur(
             self.background, (0, 0), radius_px, borderType=cv2.BORDER_REFLECT
         )

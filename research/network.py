@@ -94,7 +94,7 @@ class Network:
         return [gradient.numpy() for gradient in found]
 
     def _values(self, picture: torch.Tensor, wanted: set[str]) -> dict[str, torch.Tensor]:
-        """Run the nodes in order until all tensors of `wanted` are computed; return all tensors."""
+        """Run the nodes in order until `wanted` is computed; return all tensors computed so far."""
         values = {**self._weights, self._input: picture}
         missing = set(wanted)
         for node in self._nodes:

@@ -48,7 +48,7 @@ class JobBucket:
         with unavailable_on_failure():
             form = self._client.generate_presigned_post(
                 self._bucket,
-                f"{prefix}${{filename}}",  # becomes the condition "starts-with"
+                f"{prefix}${{filename}}",  # botocore adds the condition "starts-with"
                 Conditions=[["content-length-range", 1, max_bytes]],
                 ExpiresIn=LINK_TTL_S,
             )

@@ -152,7 +152,10 @@ adds up light, so light is mixed."""
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
-    """Return rows of the blurred background; `cells` are the sharp background's cells, if known."""
+    """Return some rows of the blurred background, on the grid of the lens.
+
+    `cells` are all cells of the sharp background, or None if they are not computed yet.
+    """
     around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
     part = scene.crop(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
     if cells is None:

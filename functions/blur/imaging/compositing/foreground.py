@@ -80,7 +80,9 @@ def estimate_layers(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) 
 
 
 def blur_fusion(photo: RgbF32, alpha: AlphaF32, estimate: LayerColours) -> LayerColours:
-    """Return the F and B nearest to the estimate whose composite is the photo, all (n, 3).
+    """Return the F and B whose composite is the photo and that are nearest to the estimate.
+
+    All arrays are (n, 3).
 
     With the difference d = (I - alpha * F - (1 - alpha) * B) / (alpha**2 + (1 - alpha)**2), the
     results are F + alpha * d and B + (1 - alpha) * d, clipped to 0..255.

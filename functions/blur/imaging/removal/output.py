@@ -78,7 +78,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the sides of a picture whose size PNG allows."""
+    """Return whether a format allows the sides of a picture that fits into a PNG."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
