@@ -33,7 +33,7 @@ WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
 """The keeper's `run_s`: less than the function's time-out, because the last step can take long, and
-notifications are sent after it."""
+notifications are sent after the last step."""
 
 
 def handler(event: object, context: object) -> None:

@@ -101,7 +101,7 @@ class AccountAdmin:
         """Find a key by its prefix or its full text.
 
         Raises:
-            UnknownAccountError: the account does not exist, or does not have exactly one such key.
+            UnknownAccountError: the account does not exist, or not exactly one of its keys matches.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)

@@ -31,8 +31,8 @@ SINGLETON_HEADERS = (
     "Transfer-Encoding",
     "X-Api-Key",
 )
-"""Headers that can be sent only once. If there were two values, a proxy could use one and this
-service the other (RFC 9110, 5.3)."""
+"""Headers that can be sent only once. With two values, a proxy and this service could use different
+values (RFC 9110, 5.3)."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -76,7 +76,7 @@ class HttpRequest:
         """Return the body's bytes.
 
         A gateway sends a binary body as base64 with a flag. If a gateway treats the body as text,
-        it sends one character for each byte, or base64 without the flag. The two can be
+        it sends one character for each byte, or base64 without the flag. The two encodings can be
         distinguished: every form starts with `-`, which base64 never contains.
 
         Raises:

@@ -110,8 +110,8 @@ class ObjectQueue:
     def is_idle(self) -> bool:
         """Return whether no message is in the queue, and none is with a worker.
 
-        The counts of SQS are approximate, so an object can still be in the queue; if it is sent
-        again, it has two messages.
+        The counts of SQS are approximate, so an object can still be in the queue; if the keeper
+        sends the object again, the queue has two messages for the object.
 
         Raises:
             UnavailableError: SQS did not respond.

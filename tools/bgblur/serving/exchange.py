@@ -113,8 +113,8 @@ class ResponseSender:
     async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
         """Send a response, then read the rest of the request's body or close.
 
-        Many clients do not read before they have sent their body. If the response is sent first, it
-        has arrived by then.
+        Many clients do not read before they have sent their body. The response is sent first, so
+        that it has arrived when such a client starts to read.
         """
         body = exchange.body
         is_small = body.declared_bytes <= SMALL_BYTES

@@ -1,7 +1,8 @@
 """A queue of limited length that accounts share.
 
 Slots are shared: one account alone can use all of them. If all slots are taken, an account with few
-slots takes one from the account with the most, so two accounts can each have half.
+slots takes a slot from the account with the most slots, so two accounts can each have half of the
+slots.
 
 Workers are shared too: the next request is from the account with the fewest running requests. If
 several accounts have equally few, the queue chooses the account that has used the least time since

@@ -139,8 +139,8 @@ def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | Non
 def open_machine_store(settings: Settings) -> SqliteJobStore | None:
     """Return the store of the jobs whose photos this machine processes.
 
-    Return None if this machine processes no jobs: it needs their rows in a SQLite file, and their
-    photos in a folder.
+    Return None if this machine processes no jobs. It processes jobs only if their rows are in a
+    SQLite file and their photos are in a folder.
     """
     if not (has_workers(settings) and settings.accounts.startswith("sqlite:")):
         return None

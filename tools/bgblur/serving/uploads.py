@@ -62,7 +62,7 @@ class JobUploads:
         """Store a photo, and then add it to its job.
 
         The photo is stored first, so that no failure leaves an object without a photo. If the photo
-        cannot be added, the client gets an error and sends it again.
+        cannot be added, the client gets an error and sends the photo again.
 
         Raises:
             ApiError: the form is invalid, or the job is not open; the rest of the form is not read.

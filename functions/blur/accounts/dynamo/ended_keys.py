@@ -2,7 +2,7 @@
 
 The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
-account's item: two writes. Between the two writes, or if the second one fails, the key is in both
+account's item: two writes. Between the two writes, or if the second write fails, the key is in both
 items; then the key in the account's item is used. Earlier versions left ended keys in the account's
 item; calls move these keys, too.
 """

@@ -61,7 +61,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     """See `AccountStore.append_entry`. One transaction writes the entry and the credits.
 
     The entry gives the account a higher version than all earlier entries: the entry's instant, or a
-    version slightly above the highest earlier one.
+    version slightly above the highest earlier version.
     """
     check_entry(entry)
     key, version = schema.account_key(entry.account_id), int(entry.at_us)

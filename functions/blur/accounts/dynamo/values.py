@@ -87,7 +87,7 @@ class Expressions:
         return placeholder
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request's arguments; those with an empty value are left out."""
+        """Return the arguments of the request, without empty arguments."""
         clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
         update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
         arguments = {

@@ -164,7 +164,7 @@ ADDED_TABLES = {
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new file, or apply the missing migrations to an older one.
+    """Create the tables in a new file, or apply the missing migrations to an older file.
 
     Several processes can open a new file at the same time, so the version is read again under the
     lock.
