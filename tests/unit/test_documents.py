@@ -56,7 +56,7 @@ def test_documented_make_targets_exist(document: str) -> None:
     assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", read(document), re.MULTILINE)) <= targets
 
 
-def test_documented_stacks_are_configured() -> None:
+def test_documented_stacks_are_in_samconfig() -> None:
     named = re.findall(r"--config-env (\S+)", "\n".join(COMMANDS))
     stacks = re.findall(r"--stack-name (\S+)", "\n".join(COMMANDS))
     assert named

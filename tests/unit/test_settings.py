@@ -18,7 +18,7 @@ def test_without_variables_the_defaults_are_used() -> None:
     assert Settings.from_environ({"PATH": "/bin"}) == Settings()
 
 
-def test_each_variable_sets_its_field() -> None:
+def test_an_environment_variable_sets_the_field_of_its_setting() -> None:
     settings = Settings.from_environ(
         {"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3", "BLUR_FETCH_URLS": "yes"}
     )

@@ -58,7 +58,7 @@ def test_a_radius_can_be_a_percentage_of_the_longer_side(text: str) -> None:
     assert (options.radius_px, options.radius_percent) == (0, float(text))
 
 
-def test_depth_and_roi_are_read() -> None:
+def test_the_fields_depth_and_roi_become_options() -> None:
     more = (("depth", "ground"), ("roi", "10 5% 50% 200px"))
     options = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST).options
     assert options.depth == "ground"

@@ -12,7 +12,7 @@ from blur.errors import ImageTooLargeError, InvalidRequestError
 from blur.parameter_errors import InvalidRadiusError
 
 
-def test_an_upload_can_replace_the_image() -> None:
+def test_a_request_can_name_an_upload_instead_of_an_image_file() -> None:
     form = request(("radius", "7"), ("upload_id", "up-1"))
     parsed = parse_blur_request(
         form, max_body_bytes=MOST, get_upload=lambda name: f"bytes of {name}".encode()

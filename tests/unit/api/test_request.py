@@ -70,7 +70,7 @@ def test_absent_and_null_parts_of_an_event_get_default_values(event: dict[str, N
     assert (request.method, request.path, request.headers) == ("", "/", {})
 
 
-def test_all_parts_of_an_event_are_read() -> None:
+def test_all_parts_of_a_proxy_event_are_read() -> None:
     event = {
         "httpMethod": "post",
         "path": "/v2/rembg/blur/",
@@ -129,7 +129,7 @@ def test_text_that_does_not_start_like_a_form_in_base64_is_encoded_as_latin_1() 
     assert from_event({"body": "\xff"}).body() == b"\xff"
 
 
-def test_surrogates_in_a_body_are_kept() -> None:
+def test_a_surrogate_in_a_body_is_encoded_and_not_rejected() -> None:
     assert from_event({"body": "-- \u20ac\ud800"}).body() == b"-- \xe2\x82\xac\xed\xa0\x80"
 
 

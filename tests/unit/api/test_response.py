@@ -210,6 +210,6 @@ def test_a_binary_body_is_sent_as_base64_with_the_base64_flag(body: bytes) -> No
     assert (sent.body, sent.base64_encoded) == (base64.b64encode(body).decode(), True)
 
 
-def test_text_is_sent_unchanged() -> None:
+def test_a_text_body_is_sent_unchanged_and_without_the_base64_flag() -> None:
     sent = response.encode_body(Response(200, "text/plain", "t"))
     assert (sent.body, sent.base64_encoded) == ("t", False)

@@ -68,7 +68,7 @@ def test_a_failure_of_the_service_is_retried_and_after_the_last_attempt_the_phot
     assert (store.balance, store.holds) == (whole(10), {})
 
 
-def test_unexpected_errors_are_reported(
+def test_unexpected_errors_of_a_photo_and_of_the_store_are_reported(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     in_photo, in_store = RuntimeError("in the photo"), ValueError("in the store")

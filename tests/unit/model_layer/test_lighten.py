@@ -41,7 +41,9 @@ def test_a_model_other_than_the_pinned_model_is_rejected(pinned: bytes) -> None:
         lighten(pinned + b"\x00")
 
 
-def test_the_light_model_is_reproducible(pinned: bytes, model_dir: Path, tmp_path: Path) -> None:
+def test_the_same_pinned_model_gives_the_same_light_model(
+    pinned: bytes, model_dir: Path, tmp_path: Path
+) -> None:
     (tmp_path / SOURCE).write_bytes(pinned)
     main(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {SOURCE, LIGHT}

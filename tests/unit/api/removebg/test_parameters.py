@@ -30,7 +30,7 @@ def test_without_parameters_the_result_is_a_transparent_preview() -> None:
 
 
 @pytest.mark.parametrize("size", [*SIZES, "FULL", "50mp"])
-def test_a_size_is_a_number_of_megapixels(size: str) -> None:
+def test_each_size_name_selects_a_number_of_megapixels(size: str) -> None:
     by_name = {name.lower(): megapixels for name, megapixels in SIZES.items()}
     assert options(size=size).max_megapixels == by_name[size.lower()]
     assert is_preview(Fields({"size": size}, {}), None) is (size in PREVIEW_SIZES)

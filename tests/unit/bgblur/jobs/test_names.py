@@ -111,7 +111,7 @@ def test_a_digest_that_is_already_the_name_of_another_result_gets_a_number(
     assert given_names.name("../a.jpg") == f"{digest}-2.png"
 
 
-def test_a_name_of_an_earlier_run_is_kept(tmp_path: Path) -> None:
+def test_a_photo_keeps_the_result_name_of_an_earlier_run(tmp_path: Path) -> None:
     assigned = {source_digest("a.heic"): "a.png"}
     given_names = ResultNames(tmp_path, "png", assigned)
     assert given_names.name("a.jpg") == "a.jpg.png"

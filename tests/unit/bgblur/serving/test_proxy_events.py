@@ -79,7 +79,7 @@ def test_a_responses_body_is_decoded_and_its_headers_are_combined() -> None:
     ]
 
 
-def test_text_is_sent_as_utf_8() -> None:
+def test_a_text_body_is_sent_as_utf_8() -> None:
     _, headers, body, _ = to_reply({"statusCode": 404, "body": "\u20ac"})
     assert body == "\u20ac".encode()
     assert headers == [(b"content-length", b"3")]

@@ -62,7 +62,7 @@ def test_a_worker_is_restarted_until_it_starts(
     run(test)
 
 
-def test_pauses_between_restarts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_between_restarts_of_a_worker_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     async def test(fleet: Fleet) -> None:

@@ -91,7 +91,7 @@ def test_only_pixels_with_partial_alpha_in_the_given_rows_are_unmixed() -> None:
     assert to_u8(mixed.alpha * 255).tolist() == [[100, 100, 100]]
 
 
-def test_the_arguments_are_not_modified() -> None:
+def test_decontaminate_does_not_change_its_arguments() -> None:
     photo, matte = noise(60, 60), disc(60, 60, 20)
     before = photo.copy(), matte.copy()
     decontaminate(photo, matte, estimate_layers(photo, matte), Layer.FOREGROUND)

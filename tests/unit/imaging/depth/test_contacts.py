@@ -37,7 +37,7 @@ def test_a_hand_is_not_a_contact() -> None:
     assert subject.contacts() == [180]
 
 
-def test_a_rough_base_is_one_contact() -> None:
+def test_a_base_with_small_gaps_is_one_contact() -> None:
     mask = mask_of((50, 150, 50, 150))
     mask[149, 60:150:7] = False
     (subject,) = find_subjects(mask)

@@ -90,7 +90,7 @@ def test_every_chunk_has_a_valid_length_and_crc() -> None:
     assert all(zlib.crc32(chunk.kind + chunk.data) == chunk.crc for chunk in parsed)
 
 
-def test_many_strips_form_one_stream() -> None:
+def test_the_strips_of_a_png_form_one_valid_zlib_stream() -> None:
     image = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
     png = write_png(image)
     assert sum(chunk.kind == b"IDAT" for chunk in chunks(png)) > 3

@@ -61,12 +61,12 @@ def test_the_map_of_people_decides_if_a_half_transparent_person_becomes_opaque()
     assert (resolve_undecided(person_and(0.8), only_first)[110:, 200:270] == 0).all()
 
 
-def test_soft_edges_are_kept() -> None:
+def test_soft_edges_stay_half_transparent() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(resolve_undecided(soft), soft)
 
 
-def test_a_wide_slope_is_cut_in_the_middle() -> None:
+def test_a_wide_slope_becomes_0_below_one_half_and_1_above() -> None:
     slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
     resolved = resolve_undecided(np.tile(slope, (320, 1)))
     soft = (slope > 0.1) & (slope < 0.9)
