@@ -99,7 +99,7 @@ def test_unread_results_use_limited_memory(
 
 
 def processed(server: Running) -> int:
-    """Return the number of photos that the server has processed, from its log."""
+    """Count the processed photos in the server's log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum((line.get("method"), line.get("status")) == ("POST", 200) for line in lines)
 

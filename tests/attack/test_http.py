@@ -224,7 +224,7 @@ def opened(server: Running, sent: bytes) -> socket.socket:
 
 
 def only_reply(client: socket.socket) -> Reply:
-    """Read until the server closes the connection; return its only response."""
+    """Read until the server closes the connection; return the only response."""
     with client:
         (reply,) = replies(everything(client))
     return reply

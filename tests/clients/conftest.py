@@ -1,4 +1,4 @@
-"""A server, remove.bg's published clients, and photos that no other test has sent."""
+"""Fixtures: a server, remove.bg's published clients, and a different photo for each test."""
 
 from __future__ import annotations
 

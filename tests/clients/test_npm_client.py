@@ -96,7 +96,7 @@ def test_a_photo_in_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> 
     assert is_cut_out(opened(tmp_path / "o.png"))
 
 
-def test_errors_are_lists_in_the_documented_format(npm: Npm) -> None:
+def test_the_npm_client_gets_errors_as_lists_in_the_documented_format(npm: Npm) -> None:
     [forbidden] = npm("removeBackgroundFromImageFile", path="photo.jpg", apiKey="x")["error"]
     assert forbidden == {"title": "API Key invalid", "code": "auth_failed"}
     [off] = npm("removeBackgroundFromImageUrl", url="https://example.com/photo.jpg")["error"]

@@ -52,12 +52,12 @@ def field(name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_function_serves_the_description_in_the_source() -> None:
+def test_the_served_openapi_document_is_up_to_date_with_openapi_yaml() -> None:
     assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
 
 
 def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
-    """Yield the names of the empty members of a document."""
+    """Yield the name of each null member in a document, at any depth."""
     for name, part in node.items() if isinstance(node, dict) else enumerate(node):
         if part is None:
             yield str(name)
@@ -125,7 +125,7 @@ def test_exactly_the_fields_that_the_remove_bg_route_reads_are_described() -> No
     assert f"and {MAX_FILE_BYTES // 1_000_000} MB for a file" in body["description"]
 
 
-def test_the_document_has_every_field_and_header() -> None:
+def test_api_md_has_every_field_and_header_and_path() -> None:
     names = ("BlurForm", "UploadForm", "NewJob", "RemovalFields")
     fields = {field for name in names for field in SCHEMAS[name]["properties"]}
     parameters = {each["name"] for each in API["paths"]["/v2/rembg/blur/"]["post"]["parameters"]}

@@ -38,7 +38,7 @@ def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def removebg_codes(response: dict[str, Any]) -> dict[str, str]:
-    """Return the codes of an error on remove.bg's paths, with their descriptions."""
+    """Return the description of each error code in a response of remove.bg's paths."""
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     _, own = schema.get("allOf", [None, None])
     errors = own["properties"].get("errors") if own else None
@@ -72,7 +72,7 @@ def test_exactly_the_existing_codes_are_described_under_their_status() -> None:
     assert named == {e.code for e in leaves(ApiError)}
 
 
-def test_the_document_has_the_description_of_each_code() -> None:
+def test_api_md_has_the_description_of_each_error_code() -> None:
     rows = dict(re.findall(r"^\| \d{3} \| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
     texts = code_texts()
     assert set(rows) == set(texts)

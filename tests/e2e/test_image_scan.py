@@ -90,7 +90,7 @@ def test_variables_and_history_of_the_image_have_no_secret() -> None:
     assert not re.search(f"{SECRET}|://[^/ ]*@", history)
 
 
-def test_the_image_has_exactly_the_packages_of_the_lock() -> None:
+def test_the_image_has_exactly_the_packages_of_the_lock_file() -> None:
     pins = re.findall(r"^([a-z0-9-]+)==(\S+)", read("requirements/function.txt"), re.MULTILINE)
     folders = in_image("find", machine.IMAGE, str(TASK), "-maxdepth", "1", "-name", "*.dist-info")
     names = {PurePosixPath(line).stem.lower().replace("_", "-") for line in folders.split()}

@@ -81,7 +81,7 @@ def faithful(request: Request, forward: Forward) -> None:
 
 
 class Relay:
-    """Listens at `url` and forwards to `upstream`, unless it is stopped or failing."""
+    """Listens at `url` and forwards requests to `upstream`, except while stopped or failing."""
 
     def __init__(self, upstream: str) -> None:
         """Listen on a free port."""

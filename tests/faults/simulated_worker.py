@@ -81,7 +81,7 @@ MAX_POISONED = 3
 
 
 def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
-    """Kill this process, as Lambda does when it is out of memory."""
+    """Kill this process, as Lambda kills a function that is out of memory."""
     if condition:
         os.kill(os.getpid(), signal.SIGKILL)
 

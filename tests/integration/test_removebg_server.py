@@ -48,7 +48,9 @@ def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Res
     )
 
 
-def test_concurrent_copies_all_get_the_image_and_one_is_charged(server: Running, key: str) -> None:
+def test_all_concurrent_copies_get_the_image_and_only_one_copy_is_charged(
+    server: Running, key: str
+) -> None:
     photo = jpeg(1500, 1500)
     with ThreadPoolExecutor(COPIES) as pool:
         responses = list(pool.map(lambda _: post(server, key, photo, size="auto"), range(COPIES)))
