@@ -65,7 +65,7 @@ class Customer:
         with requests.Session() as session:
             while not self.send_photo(session):
                 if time.monotonic() > deadline:
-                    message = f"no photo came back within {timeout_s} s"
+                    message = f"no result arrived within {timeout_s} s"
                     raise TimeoutError(message)
                 time.sleep(RETRY_PAUSE_S)
 

@@ -57,7 +57,7 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
     started = time.process_time()
     outcome = outcome_of(target(event))
     took_s = time.process_time() - started
-    assert took_s < LIMIT_S, f"{took_s:.1f} s"
+    assert took_s < LIMIT_S, f"the call took {took_s:.1f} s of CPU time"
     return outcome
 
 
@@ -75,7 +75,7 @@ def measured(target: Target, event: dict[str, Any]) -> str:
         held = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert held < room, f"{held:,} of {room:,} bytes"
+    assert held < room, f"the call used {held:,} bytes; the limit is {room:,} bytes"
     return outcome
 
 

@@ -84,7 +84,7 @@ def test_unread_results_use_limited_memory(
         deadline = time.monotonic() + UNREAD_S
         with attacking(attack):
             while (made := processed(server)) < UNREAD:
-                assert time.monotonic() < deadline, f"{made} photos"
+                assert time.monotonic() < deadline, f"only {made} photos were processed in time"
                 most = max(most, front.memory_info().rss)
                 time.sleep(0.05)
     growth = most - before

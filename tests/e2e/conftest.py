@@ -50,7 +50,7 @@ def base_image() -> Iterator[None]:
         machine.make_base_image()
         others = machine.containers()
         yield
-        assert machine.containers() <= others, "containers were left behind"
+        assert machine.containers() <= others, "the tests left containers"
 
 
 @pytest.fixture(scope="session")

@@ -222,7 +222,7 @@ def test_large_bodies_reach_the_server_through_the_documented_nginx(
         verify=certificate,
     )
     assert answer.status_code in {200, 400}
-    assert "request-id" in str(answer.headers).lower(), "the response is nginx's own"
+    assert "request-id" in str(answer.headers).lower(), "the response is from nginx"
 
 
 def test_a_photo_is_blurred_through_the_documented_caddy(caddy: str, key: str) -> None:

@@ -88,7 +88,7 @@ class Shop:
         wait_for(holds)
         process.kill()
         _, errors = process.communicate()
-        assert process.returncode == -9, f"the command ended before: {errors}"
+        assert process.returncode == -9, f"the command ended before the kill: {errors}"
 
     def results(self) -> dict[str, Path]:
         """Return the results in the folder by their paths, without hidden files."""

@@ -47,7 +47,7 @@ class Load:
         """Wait for a number of outcomes of a kind, starting with number `begin`."""
         deadline = time.monotonic() + WAIT_S
         while self.kinds(begin)[kind] < count:
-            assert time.monotonic() < deadline, f"{self.kinds(begin)} in {WAIT_S} s"
+            assert time.monotonic() < deadline, f"only {self.kinds(begin)} in {WAIT_S} s"
             time.sleep(PAUSE_S)
 
     def post(self, idempotency_key: str | None = None) -> Outcome:

@@ -37,7 +37,7 @@ def require_gone(pids: list[int]) -> None:
     """Require that the processes of a stopped server end within `GONE_S` seconds."""
     deadline = time.monotonic() + GONE_S
     while left := [pid for pid in pids if _is_running(pid)]:
-        assert time.monotonic() < deadline, f"processes {left} run after their server"
+        assert time.monotonic() < deadline, f"processes {left} still run after the server ended"
         time.sleep(0.05)
 
 

@@ -91,7 +91,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not holds():
-        assert time.monotonic() < deadline, f"not within {WAIT_S} s"
+        assert time.monotonic() < deadline, f"the condition was not true within {WAIT_S} s"
         time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Wait for a state of a server, with a time limit."""
+"""Waits until a condition is true, with a time limit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ WAIT_S = 60
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
+    """Wait until the condition is true; fail after `WAIT_S` seconds."""
     deadline = time.monotonic() + WAIT_S
     while not holds():
-        assert time.monotonic() < deadline, f"not within {WAIT_S} s"
+        assert time.monotonic() < deadline, f"the condition was not true within {WAIT_S} s"
         time.sleep(0.02)

@@ -142,7 +142,7 @@ def test_documented_commands_succeed_and_their_files_are_valid_and_private(
     block: Block, reader: Reader, folder: Path
 ) -> None:
     printed = "".join(map(reader.types, typed(block)))
-    assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit without any account"
+    assert not re.search(r"^0 audited", printed, re.MULTILINE), "the audit found no account"
     for name in re.findall(r" -o (\S+)", block.text):
         assert (folder / name).exists()
     for picture in folder.rglob("*.png"):
@@ -230,4 +230,4 @@ def test_make_run_prints_a_command_that_saves_an_image_and_a_link_to_the_page(
         page = requests.get(printed["Open"], headers={"Accept": "text/html"}, timeout=10)
         Reader(folder, env, {}).types(f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}")
     assert "<title>Background Blur" in page.text
-    assert not (folder / "blurred.png").exists(), "an error is not a picture"
+    assert not (folder / "blurred.png").exists(), "the error was saved as a picture"
