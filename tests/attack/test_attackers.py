@@ -42,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""A window is extended until this many results arrive, to `customer.LONGEST` times at most."""
+"""A window longer than `WINDOW_S` ends when this many results have arrived."""
 SHARE = 0.5
 """The minimum throughput of the customer during an attack, as a share of the usual throughput."""
 HEALTH_S = 0.5

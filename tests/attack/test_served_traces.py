@@ -113,7 +113,7 @@ def break_inside(session: Session) -> str:
 
 
 def operate(session: Session) -> list[tuple[str, bytes]]:
-    """Return the output of an operator's commands, except the command that issues a key."""
+    """Return the output of commands that an operator uses and that do not issue a key."""
     shown = [
         ["accounts", "list"],
         ["keys", "list"],

@@ -22,7 +22,7 @@ def opened(path: Path) -> Image.Image:
 
 
 def assembled(archive: bytes) -> Image.Image:
-    """Build the picture from a ZIP archive as the official clients do, with the files' names."""
+    """Build the picture from a ZIP archive as the official clients do: colours plus alpha."""
     with zipfile.ZipFile(io.BytesIO(archive)) as entries:
         assert sorted(entries.namelist()) == ["alpha.png", "color.jpg"]
         colour, alpha = (picture(entries.read(name)) for name in ("color.jpg", "alpha.png"))

@@ -50,7 +50,7 @@ LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
 
 @pytest.fixture
 def sent() -> list[bytes]:
-    """Return the photos of the run, as they were sent."""
+    """Return the files of all photos that the run sends."""
     return [make.jpeg(), make.flat(), make.huge(), grainy_photo(), grained()]
 
 

@@ -34,7 +34,7 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""The outcome for the client, by the store's method before which the fault starts."""
+"""For each method of the store before which the fault can start: the client's outcome."""
 
 
 @dataclass

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from blur.jobs.sqs import ObjectQueue
 
 COPIES_SHARE = 0.1
-"""The share of messages that are delivered again, up to four times."""
+"""The share of messages that are sent again, one to four times each."""
 PRICE = 4
 RETRY_S = 12
 PERIOD_S = 2

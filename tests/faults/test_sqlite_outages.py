@@ -1,4 +1,4 @@
-"""Locked files, damaged files and full disks: the SQLite store reports each and charges nothing."""
+"""Locked files, damaged files and full disks: the SQLite store fails and charges nothing."""
 
 from __future__ import annotations
 

@@ -38,6 +38,6 @@ class Explanation:
 
 
 def explanations() -> Iterator[Explanation]:
-    """Yield the rows of the table."""
+    """Yield the explanations in `explained.toml`."""
     for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["mutant"]:
         yield Explanation(**row)

@@ -1,4 +1,4 @@
-"""New jobs: their fields, their form for photos, and the errors for invalid fields."""
+"""New jobs: the fields, the form for photos, and the errors for invalid fields."""
 
 from __future__ import annotations
 
