@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_minute` requests per minute on average, and up to `burst` together after a pause."""
+    """A key can send `per_minute` requests per minute on average, and up to `burst` at once."""
 
     per_minute: int
     burst: int
@@ -19,7 +19,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """The rate limit of a key after a call."""
+    """The part of a key's rate limit that is left after a call."""
 
     limit: RateLimit
     remaining: int

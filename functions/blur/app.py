@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 NAME = "background-blur"
 
 
-def build_app(  # noqa: PLR0913 - called once, at the start
+def build_app(  # noqa: PLR0913 - it is called once, at the start
     settings: Settings,
     *,
     clock: Callable[[], Instant] = now,
@@ -127,7 +127,7 @@ def build_handler(settings: Settings) -> Handler:
     """Return the handler for Lambda: the app, with traces if the settings turn them on."""
     if not settings.tracing:
         return build_app(settings)
-    from aws_lambda_powertools import Tracer  # noqa: PLC0415 - for a shorter cold start
+    from aws_lambda_powertools import Tracer  # noqa: PLC0415 - an import here makes cold starts shorter
 
     # The tracer patches no library: a patched botocore would put the names of stored objects into
     # traces.
@@ -162,7 +162,7 @@ def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
     """Return the function that fetches images by URL, or None if `fetch_urls` is off."""
     if not settings.fetch_urls:
         return None
-    from blur.fetching.fetcher import ImageFetcher  # noqa: PLC0415 - for a shorter cold start
+    from blur.fetching.fetcher import ImageFetcher  # noqa: PLC0415 - an import here makes cold starts shorter
 
     return ImageFetcher(is_image=is_supported, max_bytes=MAX_FILE_BYTES)
 
@@ -188,7 +188,7 @@ def routes(
     limits: Limits,
     jobs: JobService | None = None,
 ) -> Routes:
-    """Return the routes of the API; without `uploads` or `jobs`, their routes do not exist.
+    """Return the routes of the API; if `uploads` or `jobs` is None, its routes are left out.
 
     `limits` are the limits for remove.bg's routes.
     """

@@ -1,4 +1,4 @@
-"""The entry point of the nightly audit: a second Lambda function in the image, without a model."""
+"""The entry point of the nightly audit: another Lambda function, which loads no model."""
 
 from __future__ import annotations
 

@@ -30,8 +30,9 @@ def session() -> Session:
 def limited(*, read_s: float, attempts: int) -> Config:
     """Return the configuration of a client that gives up a request after `attempts` attempts.
 
-    Each attempt waits `CONNECT_S` for a connection and `read_s` for a response. By default, each of
-    five attempts would wait up to a minute for the connection, and another minute for the response.
+    Each attempt waits up to `CONNECT_S` for a connection and up to `read_s` for a response. By
+    default, each of five attempts would wait up to a minute for the connection, and another minute
+    for the response.
     """
     return Config(
         connect_timeout=CONNECT_S,

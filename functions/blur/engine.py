@@ -43,7 +43,7 @@ def new_engine(settings: Settings) -> Engine:
 
 
 def open_networks(engine: Engine) -> bool:
-    """Open the model and the network for people; return whether the latter is installed.
+    """Open the model and the network for people; return whether that network is installed.
 
     Raises:
         ModelError: a model's file is missing or damaged.

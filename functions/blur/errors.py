@@ -1,7 +1,7 @@
 """The errors that the API returns.
 
 Each class has an HTTP status and a `code` of the contract. Any module can raise these errors;
-`api.response` maps them to responses. The errors of form fields are in `parameter_errors`.
+`api.response` turns the errors into responses. The errors of form fields are in `parameter_errors`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. It is not charged, except possibly a `LostError`.
+    """An error that clients can get. A call with an error is free, except perhaps with `LostError`.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
     `account_status` is the status of the account after the call, if the key is valid.

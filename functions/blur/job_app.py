@@ -102,7 +102,7 @@ def build_runner(
     )
 
 
-def build_keeper(  # noqa: PLR0913 - called once, at the start
+def build_keeper(  # noqa: PLR0913 - it is called once, at the start
     settings: Settings,
     *,
     logger: Logger,
@@ -203,7 +203,7 @@ def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job]
 def notify_check(settings: Settings) -> Callable[[str], None]:
     """Return the function that checks `notify` URLs; without `fetch_urls`, it rejects all URLs."""
     if settings.fetch_urls:
-        from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
+        from blur.jobs.notify import check_notify  # noqa: PLC0415 - an import here makes cold starts shorter
 
         return check_notify
 

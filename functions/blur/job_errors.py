@@ -47,7 +47,7 @@ class TooManyJobsError(ApiError):
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_jobs"
 
     def __init__(self) -> None:
-        """Set the message, which names a remedy."""
+        """Set the message, which asks the client to close or cancel jobs."""
         message = (
             "The account has too many jobs that have not ended. Close or cancel some of these jobs."
         )
@@ -60,5 +60,5 @@ class JobClosedError(ApiError):
     status, code = HTTPStatus.CONFLICT, "job_closed"
 
     def __init__(self) -> None:
-        """Set the message, which names an alternative."""
+        """Set the message, which asks the client to create another job."""
         super().__init__("The job accepts no more photos. Create another job.")

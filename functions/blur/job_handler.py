@@ -1,4 +1,4 @@
-"""The entry point of the worker of bulk jobs: a Lambda function of the image, called by SQS.
+"""The entry point of the worker of bulk jobs: a Lambda function that SQS calls.
 
 A message names one or more objects; an object is one photo. SQS deletes the message when all its
 objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts the deliveries

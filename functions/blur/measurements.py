@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Measurements:
-    """Values collected while a request is handled; the log has them even if the request fails."""
+    """Values collected while a request is handled; they are logged even if the request fails."""
 
     key: ApiKey | None = None
     """The key in the request; it is valid if `status` is set."""

@@ -68,7 +68,7 @@ def handler(event: Mapping[str, str], context: object) -> str:
         check_new_version(os.environ)
         status = SUCCEEDED
     except Exception as error:  # noqa: BLE001 - any failure stops the deployment
-        fields = logged_exception(error)  # with a limited length
+        fields = logged_exception(error)  # the traceback has a limited length
         _logger().error("the new version failed its check", extra=fields)
     finally:
         report({**execution, "status": status})

@@ -71,8 +71,8 @@ class ImageService:
     dedupe_s: int = 0
     """How long a repeated call without an `Idempotency-Key` counts as a copy; 0 turns this off."""
     ordinary_cpu_ms: int
-    """The CPU time of an ordinary photo. In the rate limit, an uncharged call counts as one request
-    for each such amount of CPU time."""
+    """The CPU time of an ordinary photo. In the rate limit, an uncharged call that takes n times as
+    much CPU time counts as n requests, rounded up."""
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
     """Return the nanoseconds of a monotonic clock."""
@@ -81,7 +81,7 @@ class ImageService:
     new_hold_id: Callable[[], str]
     sleep: Callable[[float], None] = time.sleep
 
-    def run(  # noqa: PLR0913 - the call, its parser, and the state of its client
+    def run(  # noqa: PLR0913 - it gets the call, its parser, and the state of the client
         self,
         key: ApiKey,
         parse: Callable[[], PaidForm[Output]],
@@ -148,7 +148,7 @@ class ImageService:
         """Authenticate and count a free request, and add the account's status to its errors.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: before any error in the request itself.
+            InvalidApiKeyError, RateLimitError: raised before any error in the request itself.
 
         """
         status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())

@@ -86,8 +86,9 @@ class Settings:
     """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
-    """Seconds after a call to `/v1.0/removebg`, at most 86,400. In this time, the same call without
-    an `Idempotency-Key` counts as a copy and is not charged; 0 turns this off."""
+    """Seconds after a call to `/v1.0/removebg`, at most 86,400. In this time, a call with the same
+    image and parameters, but without an `Idempotency-Key`, counts as a copy and is not charged. 0
+    turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
@@ -129,8 +130,8 @@ class Settings:
     rate_burst: int = 100
     """Requests that a key without its own limit can send together after a pause."""
     ordinary_cpu_ms: int = 2_000
-    """CPU time of an ordinary photo. In the rate limit, an uncharged call counts as one request for
-    each such amount of CPU time."""
+    """CPU time of an ordinary photo. In the rate limit, an uncharged call that takes n times as
+    much CPU time counts as n requests, rounded up."""
 
     def __post_init__(self) -> None:
         """Reject values that would fail later, in a request."""
@@ -206,7 +207,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process can use, or else the number in the machine."""
+    """Return the number of CPUs that this process can use, or all CPUs if that is unknown."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -243,7 +244,7 @@ def _parse_switch(text: str) -> bool:
     return SWITCH[text]
 
 
-def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - a call reads as an assertion
     if not holds:
         message = f"{variable_of(name)} must be {what}"
         raise ValueError(message)

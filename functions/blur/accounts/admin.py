@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The operator's changes in a store, all at one time; `entropy` returns random bytes."""
+    """The operator's changes in a store, all dated `now_us`; `entropy` returns random bytes."""
 
     store: AccountStore
     entropy: Entropy
     now_us: Instant
 
-    def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - the glossary's term
-        """Create an account, with a first grant if `credits` is not 0, and return its id."""
+    def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - `credits` is the glossary's term
+        """Create an account, grant it `credits` if this is not 0, and return the account's id."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
         if credits:
@@ -37,7 +37,7 @@ class AccountAdmin:
         self,
         account_id: str,
         kind: EntryKind,
-        credits: Credits,  # noqa: A002 - the glossary's term
+        credits: Credits,  # noqa: A002 - `credits` is the glossary's term
         note: str,
         *,
         entry_id: str | None = None,
@@ -56,7 +56,7 @@ class AccountAdmin:
         limit: RateLimit,
         ttl_us: int | None = None,
     ) -> tuple[str, KeyRecord]:
-        """Create a key and return its text, which is not stored, and its record.
+        """Create a key; return the key's text, which is not stored, and the key's record.
 
         Raises:
             UnknownAccountError: the account does not exist.
@@ -101,7 +101,7 @@ class AccountAdmin:
         """Find a key by its prefix or its full text.
 
         Raises:
-            UnknownAccountError: the account does not exist, or not exactly one of its keys matches.
+            UnknownAccountError: the account does not exist, or does not have exactly one such key.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)
@@ -123,11 +123,11 @@ def account_id_of(key_name: str) -> str:
     """Return the account id in a key's text or prefix.
 
     Raises:
-        UnknownAccountError: the text is not the start of a key.
+        UnknownAccountError: the name is neither a key's text nor a key's prefix.
 
     """
     parts = key_name.split("_")
-    if len(parts) != 4 or parts[0] != "bb" or len(parts[2]) != keys.ACCOUNT_ID_LENGTH:  # noqa: PLR2004 - bb, kind, account, secret
+    if len(parts) != 4 or parts[0] != "bb" or len(parts[2]) != keys.ACCOUNT_ID_LENGTH:  # noqa: PLR2004 - a key's parts are bb, kind, account id and secret
         message = "name a key by its prefix: bb_live_<account>_<4 characters>"
         raise UnknownAccountError(message)
     return parts[2]

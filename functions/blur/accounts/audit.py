@@ -1,4 +1,4 @@
-"""The audit: granted - used = balance + held, for every account at any instant."""
+"""The audit checks that granted - used = balance + held for every account, at any instant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account whose sums differ, and the reason as a sentence."""
+    """An account with a wrong sum, and a sentence that names the wrong sum."""
 
     account_id: str
     text: str
@@ -44,7 +44,7 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 
 
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
-    """Check all accounts: their ledgers, and the bills of their keys in these months.
+    """Check the ledgers of all accounts, and the bills of all accounts for these months.
 
     Yield the results for each bill, then for each account. So the caller has the differences found
     so far even if a later account cannot be read. The accounts are listed from the bills, so

@@ -1,4 +1,4 @@
-"""Checks of the values that operators enter; every store calls them before it writes."""
+"""Checks of the values that operators enter; every store calls these checks before a write."""
 
 from __future__ import annotations
 

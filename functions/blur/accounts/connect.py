@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def open_account_store(location: str) -> AccountStore:
-    """Open `sqlite:<path>` or `dynamodb:<table>`.
+    """Return the store at the location `sqlite:<path>` or `dynamodb:<table>`.
 
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
@@ -20,11 +20,11 @@ def open_account_store(location: str) -> AccountStore:
     """
     scheme, name = split_location(location)
     if scheme == "sqlite":
-        from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - see the docstring
+        from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - the docstring gives the reason
 
         return SqliteAccountStore(Path(name))
-    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - see the docstring
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - see the docstring
+    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - the docstring gives the reason
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - the docstring gives the reason
 
     return DynamoAccountStore(name, open_client())
 

@@ -77,8 +77,8 @@ def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEven
 def released_until_us(now_us: Instant) -> Instant:
     """Return the latest expiry of the holds that any machine can release now.
 
-    It is `CLOCK_SKEW_US` before now: the machine that owns a hold can have a slow clock, and it can
-    settle the hold until the expiry by that clock.
+    A machine with a slow clock can settle its hold until the hold expires by that clock. So the
+    result is `CLOCK_SKEW_US` before now.
     """
     return Instant(now_us - CLOCK_SKEW_US)
 

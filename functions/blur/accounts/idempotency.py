@@ -3,7 +3,7 @@
 A call has three steps:
 
     reserve     authenticate, count the request, and hold the price
-    identify    once the form is read: store the record of its `Idempotency-Key`
+    identify    once the form is read: store the record of the call's `Idempotency-Key`
     commit      charge the hold; or rollback: give the price back
 
 The record names the hold that owns it. The order of the writes decides where the credit is after a
@@ -11,7 +11,7 @@ crash between two writes (ADR 5 has the table). The record is marked done before
 settled, so the only possible error is a call that is not charged.
 
 A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
-is rejected with 409. If several calls with one key are sent before the first of them has stored its
+is rejected with 409. If several calls with one key are sent before the first call has stored its
 record, each call has a hold while its form is read.
 """
 

@@ -20,7 +20,7 @@ SECOND_US = 1_000_000
 
 
 class KeyKind(StrEnum):
-    """Calls with a live key are charged; calls with a test key are free, with a watermark."""
+    """Calls with a live key are charged; calls with a test key are free, and watermarked."""
 
     LIVE = "live"
     TEST = "test"

@@ -3,7 +3,7 @@
 `SqliteAccountStore` and `DynamoAccountStore` implement the port, and one test suite runs against
 both. Every method is atomic. A method that moves credits does so at most once for its id
 (`hold_id`, `entry_id`), so callers and SDKs can repeat the method. Time is always an argument.
-`hold_states` has the states of a hold, and which events change them.
+`hold_states` has the states of a hold, and the events that change them.
 
 Every method raises `UnavailableError` if the store cannot be reached within about two seconds. Even
 then, the store can have made the change, so callers repeat the method or let the hold expire.

@@ -18,12 +18,13 @@ A call that is not charged and took more CPU than an ordinary photo counts as se
 it ends: TAT and `allow` move by T for each additional request (`add_weight`).
 
 The clocks of machines differ, and TAT is compared with the clock of each machine. So a bucket also
-has the instant of its last request, and its time never goes back: if a request from a slow clock
-has an earlier instant, it counts at that last instant. A process remembers how far the instants in
-buckets are ahead of the process's clock, and adds this difference to its clock (`LimiterClock`). So
-limits follow the clock that is furthest ahead. A constant difference has no effect on a limit. If a
-clock that is d seconds ahead is used for the first time, or a clock is set forward by d seconds, at
-most min(burst, d / T) more requests are accepted. A clock that is set back has no effect.
+has the instant of its last request, and its time never goes back: a request with an earlier
+instant, from a machine whose clock is slow, counts at the instant of the last request. A process
+remembers how far the instants in buckets are ahead of the process's clock, and adds this difference
+to its clock (`LimiterClock`). So limits follow the clock that is furthest ahead. A constant
+difference has no effect on a limit. If a clock that is d seconds ahead is used for the first time,
+or a clock is set forward by d seconds, at most min(burst, d / T) more requests are accepted. A
+clock that is set back has no effect.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ a request have the same derived key, so they are charged as one call. Such calls
 with an `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
-  their user would get an error from any other response (ADR 23).
+  their user would see an error if the copy were rejected (ADR 23).
 - The image at a URL can change. If it has changed, the call is a new call, not a conflict.
 """
 
@@ -32,7 +32,7 @@ def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
     return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
 
 
-def identify_repeat(  # noqa: PLR0913 - the call, the store, and a way to wait
+def identify_repeat(  # noqa: PLR0913 - it needs the call, the store and a way to wait
     store: CallStore,
     reservation: Reservation,
     fingerprint: str,

@@ -28,7 +28,7 @@ def preferred_format(header: str) -> str:
     """Return the preferred output format.
 
     If types have equal quality, a type that the header names explicitly is preferred. If several
-    formats are left, the result is PNG, if it is among them. If the client accepts no format, the
+    formats are left and PNG is one of them, the result is PNG. If the client accepts no format, the
     result is also PNG, because a response in an unwanted format is better than an error (RFC 9110,
     15.5.7).
     """
@@ -51,7 +51,7 @@ def prefers_json(header: str) -> bool:
 
 
 def accepts_explicitly(header: str, content_type: str) -> bool:
-    """Return whether the header names the type or its family, and not only `*/*`."""
+    """Return whether the header names the type or its family, such as `image/*`, not only `*/*`."""
     ranges = [each for each in _ranges(header) if each.pattern != "*/*"]
     return _score(ranges, content_type).quality > 0
 

@@ -33,5 +33,5 @@ def account_document(view: AccountView) -> dict[str, Any]:
 
 
 def account_status(view: AccountView) -> AccountStatus:
-    """Return the account's status after a reading of the account, which costs nothing."""
+    """Return the status of the account that `view` shows; reading the account costs nothing."""
     return AccountStatus(credits_charged=ZERO, credits_left=view.account.balance, rate=view.rate)

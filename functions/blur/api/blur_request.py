@@ -49,8 +49,8 @@ def parse_blur_request(
 ) -> BlurForm:
     """Return the parsed blur request; `get_upload` returns the photo for an upload id.
 
-    The method `load` of the result fetches the upload, and raises `UploadNotFoundError` if this key
-    has no such upload.
+    The method `load` of the result fetches the upload, and raises `UploadNotFoundError` if the API
+    key has no upload with this id.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
@@ -94,7 +94,7 @@ def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
 
 
 def require_valid_idempotency_key(request: HttpRequest) -> None:
-    """Require that the header is valid or missing.
+    """Require that the `Idempotency-Key` header is valid or missing.
 
     Raises:
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.

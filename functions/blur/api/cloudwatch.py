@@ -1,7 +1,8 @@
 """Metrics of each response for CloudWatch, printed in its Embedded Metric Format.
 
 CloudWatch bills each combination of a metric's name and its dimensions, so the only dimension is
-the service. The log line has the account and all other values (docs/operations.md has the prices).
+the service. All other values, such as the account, are only in the log line (docs/operations.md has
+the prices).
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def response_headers(
 def removebg_headers(
     request_id: str, account_status: AccountStatus | None, now_us: Instant
 ) -> dict[str, str | list[str]]:
-    """Return the headers of every response on remove.bg's paths, with its rate-limit headers.
+    """Return the headers of every response on remove.bg's paths, with remove.bg's rate limit.
 
     The time in `X-RateLimit-Reset` is in seconds since 1970.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.imaging.options import BlurOptions
 
 PARAMETERS = ("radius", "blur", "depth", "roi", "subject", "mode", "format", "quality")
-"""The fields of a single call, except the photo. Other fields are ignored."""
+"""The parameters of a job: the fields of a single call, except the photo."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
@@ -116,6 +116,6 @@ def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
     return Page(after, int(limit))
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON
+def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value can have many types
     """Return a value as the text of a form field; only strings and numbers are valid."""
     return value if isinstance(value, str) else json.dumps(value)

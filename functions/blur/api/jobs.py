@@ -1,4 +1,4 @@
-"""The routes of bulk jobs. The routes are free; each photo of a job is charged when done."""
+"""The routes of bulk jobs. The routes are free; a job's photo is charged when it is done."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result or a redirect to it; no rate limit, because a job has many results."""
+        """Return a result or a redirect to it, without a rate limit: a job has many results."""
         key = request_key(request)
         now_us = self._service.clock()
         if not self._service.store.has_valid_key(key.account_id, key.digest, now_us=now_us):
@@ -137,7 +137,7 @@ class JobRoutes:
         return json_object(HTTPStatus.SEE_OTHER, body, headers | {"Location": result.link.url})
 
     def _document(self, job: Job, request: HttpRequest) -> dict[str, Any]:
-        """Return the job as JSON values, with a form for photos while the job is open."""
+        """Return the job as JSON values, with a form for uploading photos while the job is open."""
         body = job_document(job, now_us=self._service.clock())
         if job.state is not JobState.OPEN:
             return body

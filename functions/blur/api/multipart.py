@@ -41,7 +41,7 @@ class Form:
 
 
 def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) -> Form:
-    """Parse a complete body.
+    """Parse the complete body of a form.
 
     Raises:
         InvalidRequestError: the content type is not multipart/form-data or has no boundary; or the

@@ -46,7 +46,7 @@ def always_connected() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request: header names in lower case, the body encoded as in the event.
+    """One request, with header names in lower case, and with the body encoded as in the event.
 
     The `repr` contains no keys and no photos.
     """
@@ -140,7 +140,7 @@ def _public_path(event: Mapping[str, Any]) -> str:
 def _decode_base64(text: str) -> bytes:
     try:
         return pybase64.b64decode(text, validate=True)
-    except ValueError as error:  # the superclass of binascii.Error
+    except ValueError as error:  # ValueError is the superclass of binascii.Error
         message = "The request body is not valid base64."
         raise InvalidRequestError(message) from error
 
@@ -162,7 +162,7 @@ def _query(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the repeated singleton headers; names that differ only in case are the same."""
+    """Return the repeated singleton headers; names that differ only in case count as one name."""
     many = event.get("multiValueHeaders") or {}
     one = {name: [value] for name, value in (event.get("headers") or {}).items()}
     counts: Counter[str] = Counter()
@@ -172,7 +172,10 @@ def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
-    """Return an id that contains API Gateway's id, by which both logs can be compared."""
+    """Return an id for the request; it contains API Gateway's id, if the event has a valid one.
+
+    So operators can find the request in the logs of API Gateway, too.
+    """
     gateway_id = (event.get("requestContext") or {}).get("requestId")
     if isinstance(gateway_id, str) and _GATEWAY_ID.fullmatch(gateway_id):
         return f"req_{gateway_id}"

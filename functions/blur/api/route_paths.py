@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 JOBS_PATH = "/v2/jobs"
-"""The path at which jobs are created; the other paths of bulk jobs start with it and a slash."""
+"""The path at which jobs are created; all other paths of bulk jobs start with this path and a
+slash."""
 
 _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
-"""A parameter of a route, after `re.escape`."""
+"""Matches a parameter in a route that `re.escape` has escaped."""
 
 
 class RouteMatch(NamedTuple):

@@ -60,7 +60,8 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""Path without a slash at the end → method → handler; for parameters in a path see `route_paths`.
+"""The handler of each method, for each path without a slash at the end. `route_paths` explains
+parameters in a path.
 """
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -68,7 +69,7 @@ _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class Router:
     """A table of routes, callable as a Lambda handler."""
 
-    def __init__(  # noqa: PLR0913 - called once, at the start
+    def __init__(  # noqa: PLR0913 - it is called once, at the start
         self,
         routes: Routes,
         *,

@@ -27,7 +27,7 @@ HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
-"""The file for `/` for clients that do not accept HTML, such as curl."""
+"""The file that clients which do not accept HTML, such as curl, get at `/`."""
 PREVIEW = "preview.jpg"
 """The file with the image of a link preview (`og:image`)."""
 ASSETS = {
@@ -71,12 +71,12 @@ of Lambda."""
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Serves the files of a folder that are in the tables above."""
+    """Serves those files of a folder that are in `PAGES`, `PLAIN` and `ASSETS`."""
 
     folder: Path
     storage_origin: Callable[[], str]
-    """Returns the origin of the storage of uploads and large results; empty if that is this
-    server."""
+    """Returns the origin of the storage of uploads and large results, or an empty text if this
+    server is the storage."""
     public_url: str = ""
     """The page's public URL; link previews need an absolute URL of their image."""
     price: Credits = ONE
@@ -163,9 +163,9 @@ def tagged(
 
 
 def page_headers(storage_origin: str) -> dict[str, str]:
-    """Return a page's security headers: scripts, styles and requests only of the page's own origin.
+    """Return a page's security headers, which allow scripts and styles only from its own origin.
 
-    `storage_origin` is the only additional origin that the page can send requests to. Trusted Types
+    The page can send requests only to its own origin and to `storage_origin`. Trusted Types
     keep text from becoming markup: https://www.w3.org/TR/trusted-types/
     """
     policy = {

@@ -27,11 +27,11 @@ SPECIAL_IPV4 = tuple(
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments, with the metadata service of one cloud
         "192.0.2.0/24",  # documentation
-        "192.31.196.0/24",  # AS112
-        "192.52.193.0/24",  # AMT
+        "192.31.196.0/24",  # AS112, which answers name look-ups of private addresses
+        "192.52.193.0/24",  # AMT, tunnels for multicast
         "192.88.99.0/24",  # 6to4 relays
         "192.168.0.0/16",  # private
-        "192.175.48.0/24",  # AS112
+        "192.175.48.0/24",  # AS112 too
         "198.18.0.0/15",  # benchmarks
         "198.51.100.0/24",  # documentation
         "203.0.113.0/24",  # documentation

@@ -1,6 +1,6 @@
 """Connections to hosts on the public internet, for the URLs that clients send.
 
-Each connection looks its host up once, checks all addresses of the host, and uses one of them. The
+Each connection looks its host up once, checks all addresses of the host, and uses one address. The
 name server is not asked again, so it cannot return an internal address after the check. TLS
 verifies the certificate by the host's name.
 """

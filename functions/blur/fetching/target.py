@@ -40,7 +40,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The `Host` header, with the port only if it is not the default (RFC 9110, 7.2)."""
+        """The value of the `Host` header; a default port is left out (RFC 9110, 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 

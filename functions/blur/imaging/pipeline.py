@@ -38,7 +38,7 @@ class BlurredPhoto(NamedTuple):
     """Width times height of the photo."""
 
 
-def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's resources
+def blur_photo(  # noqa: PLR0913 - it gets the photo, its options, and the caller's resources
     data: bytes,
     options: BlurOptions,
     *,

@@ -49,9 +49,9 @@ def for_each_strip(
     Strips start at multiples of `multiple`. If `work` raises an exception, no further strip starts,
     and this function raises the exception.
 
-    The calling thread also processes strips. When no strip is left, calls of helper threads that
-    have not started are cancelled. So this function never waits for a free helper thread: `work`
-    can call this function again, and several callers can share the helper threads.
+    The calling thread also processes strips. When no strip is left, all tasks that no helper thread
+    has started are cancelled. So this function never waits for a free helper thread: `work` can
+    call this function again, and several callers can share the helper threads.
     """
     strips = deque(row_strips(shape[0], shape[1], multiple))
 

@@ -41,8 +41,8 @@ LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
 """The brightness of the letters and of their outline, before it is mixed with the mean colour."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
-"""Alpha is moved towards `MID_LEVEL` by a share of their difference: by at least `MIN_VEIL`, and by
-at most `EXTRA_VEIL` more."""
+"""Alpha is moved towards `MID_LEVEL` by a share of the difference. The share is from `MIN_VEIL` to
+`MIN_VEIL + EXTRA_VEIL`."""
 MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
 LETTER_HEIGHT = 1 / 9

@@ -1,7 +1,7 @@
 """Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
 
 A client's server can be slow on purpose. So notifications are sent last, in parallel, and only a
-few for each account in each run. `notify` signs and sends each of them.
+few for each account in each run. `notify` signs and sends each notification.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ class Announcer:
         """Take the step, and report any error; the next run repeats the step."""
         try:
             step(*arguments)
-        except Exception as error:  # noqa: BLE001 - one job must not stop the others
+        except Exception as error:  # noqa: BLE001 - an error of one job must not stop all other jobs
             self.on_error(error)
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, only a few of each account, starting with the job due longest."""
+    """Yield up to `MOST` jobs, a few for each account; the job that is due longest comes first."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:
@@ -119,7 +119,7 @@ def _due_us(job: Job) -> int:
 
 
 def until_unavailable(announce: Callable[[Job], None]) -> Callable[[Job], None]:
-    """Return a function like `announce`, which fails at once after the first `UnavailableError`.
+    """Return a function that calls `announce`, but fails at once after one `UnavailableError`.
 
     Each failure takes the whole time limit of a request, and a run can have many jobs to announce.
     """

@@ -1,4 +1,4 @@
-"""Opens the store of jobs that a location names: the table or file of the accounts."""
+"""Opens the store of jobs, which is in the same table or file as the accounts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def open_job_store(location: str) -> JobStore:
-    """Open `sqlite:<path>` or `dynamodb:<table>`; only the store that is needed is imported.
+    """Return the store at `sqlite:<path>` or `dynamodb:<table>`.
+
+    Only the store in use is imported, because importing boto takes time.
 
     Raises:
         ValueError: the location has another scheme, or no name.
@@ -20,10 +22,10 @@ def open_job_store(location: str) -> JobStore:
     """
     scheme, name = split_location(location)
     if scheme == "sqlite":
-        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - see the docstring
+        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - the docstring gives the reason
 
         return SqliteJobStore(Path(name))
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - see the docstring
-    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - see the docstring
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - the docstring gives the reason
+    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - the docstring gives the reason
 
     return DynamoJobStore(name, open_client())

@@ -23,9 +23,10 @@ DAY_S = 86_400
 """Objects of a job without progress are delivered again each day, even if the queue is never empty
 because of other jobs: a second delivery is harmless."""
 OPEN_DAYS = 7
-"""After this time, an open job is closed, because the storage then deletes its first photos."""
+"""After this number of days, an open job is closed, because the storage then deletes its first
+photos."""
 EMPTY_DAYS = 1
-"""After this time, an open job without photos is closed: clients forget such jobs."""
+"""After this number of days, an open job without photos is closed: clients forget such jobs."""
 MOST_CANCELLED = 5_000
 """The maximum number of photos that one run cancels: each photo needs a write, while all other jobs
 wait.
@@ -64,8 +65,8 @@ class JobKeeper:
     worker_s: int
     """The longest time that a worker can have for an object."""
     run_s: int
-    """After this time, a run takes no step of another job. The stores list jobs in random order, so
-    that the next runs reach the other jobs."""
+    """After this time, a run starts no step of another job. The stores list jobs in random order,
+    so that the next runs reach the jobs that were left."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. If so, the queue has lost the waiting objects of a job
     without progress."""
@@ -125,7 +126,7 @@ class JobKeeper:
         return self.jobs.find_job(job.job_id) if has_ended else None
 
     def _keep_open(self, job: Job) -> None:
-        """Close a job that its client has left open, or deliver its lost objects again.
+        """Close a job that its client has left open, or deliver the job's lost objects again.
 
         An object with a waiting row is lost if a keeper was killed while it resumed the job.
         """

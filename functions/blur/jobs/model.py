@@ -1,8 +1,8 @@
 """The values of bulk jobs: a job, its objects, and how each object ends.
 
-An object is one photo of a job. When an object ends, it gets exactly one final row, which has the
-name of its source and decides the charge. So a message that is delivered five times results in one
-row and one charge.
+An object is one photo of a job. When an object ends, it gets exactly one final row, which names the
+object's source and decides the charge. So a message that is delivered five times results in one row
+and one charge.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no more photos are started."""
+        """Whether the job starts no more photos."""
         return self.state in (JobState.DONE, JobState.CANCELLED)
 
     @property
@@ -137,7 +137,7 @@ class JobObject:
 
     job_id: str
     source: str
-    """The name that the client gave to the photo, such as a path in its folder."""
+    """The name that the client gave to the photo, such as the photo's path in a folder."""
     state: ObjectState
     charged: Credits = ZERO
     code: str | None = None
@@ -161,7 +161,7 @@ class JobObject:
 
 
 def object_id(source: str) -> str:
-    """Return the id for a source: 32 hexadecimal digits, which contain no text of the client."""
+    """Return the id for a source: 32 hexadecimal digits, which contain no text from the client."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ENDED = "job.ended"
 """The type of the event."""
-SECRET_PREFIX = "whsec_"  # noqa: S105 - not a secret
+SECRET_PREFIX = "whsec_"  # noqa: S105 - only the prefix of secrets
 ACCEPTED = range(200, 300)
 
 

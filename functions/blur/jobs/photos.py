@@ -1,4 +1,4 @@
-"""The photos of a job: those in its storage, compared with the rows in the store."""
+"""Compares the photos of a job in the storage with the job's rows in the store."""
 
 from __future__ import annotations
 

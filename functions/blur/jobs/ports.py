@@ -132,8 +132,8 @@ class JobStore(Protocol):
         """End a closed or cancelled job if it has `received` final rows.
 
         Return whether the job has ended. An ended job gets `ended_us`. A closed job becomes `DONE`;
-        a cancelled job stays `CANCELLED`. The job's number of objects becomes `received`, or the
-        number of its rows if that number is larger. A job with a `WAITING` row does not end. The
+        a cancelled job stays `CANCELLED`. The job's number of objects becomes `received` or the
+        number of the job's rows, whichever is larger. A job with a `WAITING` row does not end. The
         first attempt of the job's notification is due now.
         """
         ...
@@ -178,7 +178,7 @@ class JobFiles(Protocol):
         ...
 
     def list_sources(self, job_id: str) -> Iterator[str]:
-        """Yield the names of the photos, each once."""
+        """Yield the name of each photo once."""
         ...
 
     def write_result(
@@ -188,7 +188,7 @@ class JobFiles(Protocol):
         ...
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:
-        """Return a link to the result, or None if only `read_result` can return it."""
+        """Return a link to the result, or None if only `read_result` can return the result."""
         ...
 
     def read_result(self, job_id: str, object_id: str) -> bytes:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 """The maximum number of attempts for an object. An attempt counts even if its worker was killed."""
 LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
-"""The message for a photo whose workers were all killed."""
+"""The message for a photo that gets no further attempt, because no attempt has ended the object."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
 REVOKED = "The key of the job was revoked or has expired. Nothing was charged."
 _MESSAGES = {UploadNotFoundError: DELETED, InvalidApiKeyError: REVOKED}
@@ -86,7 +86,7 @@ class ObjectRunner:
     max_bytes: int
     """The size of the largest photo, in bytes."""
     hold_ttl_s: int
-    """Longer than the time that a worker can have for a photo."""
+    """The seconds until a hold expires; a worker has less time for a photo."""
     deadline_margin_s: int
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
@@ -119,14 +119,14 @@ class ObjectRunner:
             return Outcome.RETRY
 
     def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
-        """Cancel, park, fail or start the object, as its job requires, unless it has ended."""
+        """Cancel, park, fail or start the object, unless the object or its job has ended."""
         if job.ended_us is not None or self._has_ended(row):
             return Outcome.ENDED
         if job.state is JobState.CANCELLED:
             return self._end(job, replace(row, state=ObjectState.CANCELLED), None)
         if job.is_paused:
             return self._park(row)
-        if attempt > MAX_ATTEMPTS:  # the hold of the last worker expires
+        if attempt > MAX_ATTEMPTS:  # the hold of the last attempt expires
             return self._end(job, replace(row, code=InternalError.code, message=LOST), None)
         return self._start(job, row, attempt, left_ms)
 
@@ -147,7 +147,7 @@ class ObjectRunner:
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         try:
             ended = self._process(job, row, options, watch, deadline)
-        except Exception as error:  # noqa: BLE001 - the object fails, the worker goes on
+        except Exception as error:  # noqa: BLE001 - only the object fails; the worker continues
             known = self._known(error)
             if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR and attempt < MAX_ATTEMPTS:
                 return Outcome.RETRY

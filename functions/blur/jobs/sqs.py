@@ -83,7 +83,7 @@ class ObjectQueue:
         """Send a message for each object.
 
         Raises:
-            UnavailableError: SQS did not accept every message; a retry sends all of them again.
+            UnavailableError: SQS did not accept every message; a retry sends all messages again.
 
         """
         for batch in _batches(sources):
@@ -127,7 +127,7 @@ class ObjectQueue:
 class EventBus:
     """Publishes the end of jobs on the default bus of EventBridge."""
 
-    def __init__(self, client: Any = None) -> None:  # noqa: ANN401 - a client of botocore
+    def __init__(self, client: Any = None) -> None:  # noqa: ANN401 - the clients of botocore have no static type
         """Keep the client; no request is sent yet."""
         self._client = client or open_client("events")
 
@@ -149,7 +149,7 @@ class EventBus:
             raise _unavailable()
 
 
-def open_client(service: str) -> Any:  # noqa: ANN401 - a client of botocore
+def open_client(service: str) -> Any:  # noqa: ANN401 - the clients of botocore have no static type
     """Build a client with short time-outs, without sending a request."""
     return session().create_client(service, config=limited(read_s=READ_S, attempts=MAX_ATTEMPTS))
 
@@ -160,7 +160,7 @@ def _batches(sources: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _sent(operation: Any, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - a client of botocore
+def _sent(operation: Any, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - the clients of botocore have no static type
     try:
         response: dict[str, Any] = operation(**request)
     except (BotoCoreError, ClientError, ResponseParserError) as error:

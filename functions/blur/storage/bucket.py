@@ -55,7 +55,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
 class BucketStore:
     """Results and uploads in one bucket; the process needs only s3:PutObject and s3:GetObject."""
 
-    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - a client of botocore
+    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - the clients of botocore have no static type
         """Keep the bucket's name and the client."""
         self._bucket = bucket
         self._client = client

@@ -142,7 +142,7 @@ class FolderStore:
         """Yield each path at which an upload with this name can be stored."""
         uploads = self._folder / UPLOADS
         with suppress(FileNotFoundError):
-            hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names
+            hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names are needed
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
         yield uploads / file_name  # the path of an earlier version, before the first sweep
 

@@ -33,7 +33,7 @@ class JobBucket:
     s3:ListBucket.
     """
 
-    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - a client of botocore
+    def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - the clients of botocore have no static type
         """Keep the bucket's name and the client."""
         self._bucket = bucket
         self._client = client

@@ -91,7 +91,7 @@ class JobFolder:
             raise UploadNotFoundError(NO_FORM)
         return match[1], token
 
-    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages use it
+    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages use the argument
         """Return None: photos arrive only by the form."""
         return None
 
@@ -145,14 +145,14 @@ class JobFolder:
         object_id: str,
         data: bytes,
         *,
-        content_type: str,  # noqa: ARG002 - the object's row has it
-        file_name: str,  # noqa: ARG002 - other storages use it
+        content_type: str,  # noqa: ARG002 - the object's row has the type
+        file_name: str,  # noqa: ARG002 - other storages use the argument
     ) -> None:
         """Write the result to the disk; see `JobFiles.write_result`."""
         with writable(), self._replacing(self._result(job_id, object_id)) as file:
             file.write(data)
 
-    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages use them
+    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages use the arguments
         """Return None: the server returns results itself."""
         return None
 

@@ -1,1 +1,1 @@
-"""DynamoDB, the distributed account store: one item per account, one write per step."""
+"""DynamoDB, the distributed account store: most steps are one write to an account's item."""

@@ -49,12 +49,11 @@ class DynamoAccountStore:
 
     Every method raises `UnavailableError` within two seconds if DynamoDB throttles, cannot be
     reached or sends an invalid response; the cause is chained to the error. Even then, DynamoDB can
-    have made the write. If the write took a hold, the hold expires; all other methods can be
-    repeated.
+    have made the write, so callers repeat the method or let the hold expire.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
-        """Keep the client, which `client.open_client` opens."""
+        """Keep the table's name and the client, which `client.open_client` opens."""
         self._table_name = table_name
         self._client = client
         self._limiter = LimiterClock()
@@ -68,7 +67,7 @@ class DynamoAccountStore:
         return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """See `CallStore.reserve`. Usually one write; two if the bucket's state is not known."""
+        """See `CallStore.reserve`. It is one write, or more if the bucket's state is unknown."""
         table = self._table()
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
         item = admission.apply_rate_limit(table, check, hold)
@@ -106,7 +105,7 @@ class DynamoAccountStore:
         table = self._table()
         check = RateCheck.start(table, account_id, key_digest, ACCOUNT_REQUESTS, now_us)
         item = admission.apply_rate_limit(table, check)
-        if key_digest not in item["keys"]:  # revoked during this request
+        if key_digest not in item["keys"]:  # the key ended during this request
             raise InvalidApiKeyError
         limiter_us = self._limiter.us(now_us)
         limit_status = rate_limit_status_of(item, key_digest, ACCOUNT_REQUESTS, limiter_us)

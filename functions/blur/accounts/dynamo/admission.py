@@ -1,4 +1,4 @@
-"""Admission: one conditional write that authenticates, counts the request and takes a hold.
+"""Admission: one conditional write checks the key, counts the request and takes a hold.
 
 A bucket is idle or busy (see `rate`), and an update cannot choose between the two states. So each
 write is for one state. The first write is for the state that this process read last. If the first
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold, Instant
 
 MAX_REMEMBERED_BUCKETS = 10_000
-"""The number of buckets whose state a process remembers."""
+"""A process remembers the state of at most this many buckets."""
 MAX_ATTEMPTS = 8
 """The maximum number of writes for one request; other requests with the same key can cause
 retries."""
@@ -175,7 +175,7 @@ def _update(branch: Branch, check: RateCheck, hold: Hold | None) -> Expressions:
 
 
 def _with_valid_key(key_digest: str, now_us: Instant) -> Expressions:
-    """Return an update of an account, on condition that the key is valid."""
+    """Return an update that has only the condition that the key is valid."""
     update = Expressions()
     key = ("keys", key_digest)
     update.conditions += [

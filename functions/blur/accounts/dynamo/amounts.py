@@ -1,7 +1,7 @@
 """Amounts of credits in DynamoDB's items, as decimal numbers: `3`, `0.25`.
 
-DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions stored only whole
-credits, also as numbers of credits, so their items need no migration.
+DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions also stored numbers of
+credits, always whole numbers, so their items need no migration.
 
 `read_item` reads all items, so that all other code gets amounts in quarters. `stored` converts
 amounts before they are written.
@@ -45,7 +45,7 @@ def read_item(attributes: Mapping[str, Any]) -> Item:
     return {name: _read(name, value) for name, value in item.items()}
 
 
-def _read(name: str, value: Any) -> Any:  # noqa: ANN401 - any of the values Item names
+def _read(name: str, value: Any) -> Any:  # noqa: ANN401 - `Item` lists the possible types
     if name in ACCOUNT_AMOUNTS or name.startswith(CREDITS):
         return _amount(value)
     if name == HOLDS:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""A method of the store sends no request later than this after the method's start. With both
-time-outs, the method takes less than 2 s."""
+"""A method of the store starts its last request at most this many seconds after the method's start.
+With both time-outs, the method takes less than 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
@@ -61,9 +61,9 @@ TRANSIENT_CODES = frozenset(
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
-"""The errors of a write during a transaction that writes the same item."""
+"""The errors of a write if a transaction is writing the same item at that moment."""
 CONFLICT_REASON = "TransactionConflict"
-"""The reason that DynamoDB gives if such a conflict cancels a transaction."""
+"""The reason that DynamoDB gives if another write to the same item cancels a transaction."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
 """Added to every request. A response without `ConsumedCapacity` is then not DynamoDB's. Without
@@ -73,8 +73,8 @@ this check, `{}` would be a complete response to a write, and botocore reads any
 def open_client() -> DynamoDBClient:
     """Return a client with short time-outs and without retries; no request is sent.
 
-    Even without retries, botocore's legacy retry mode checks the checksum of each response; the
-    standard mode then accepts a wrong checksum.
+    Without retries, botocore checks the checksum of each response only in the legacy retry mode; in
+    the standard mode, it would accept a wrong checksum.
 
     Raises:
         ValueError: the environment has no region.
@@ -121,7 +121,7 @@ class Sender:
             try:
                 return self._deliver(operation, request)
             except _ConflictError as error:
-                cause, pause_s = error, random.uniform(0, CONFLICT_PAUSE_S)  # noqa: S311 - no secret
+                cause, pause_s = error, random.uniform(0, CONFLICT_PAUSE_S)  # noqa: S311 - the pause is not a secret
             except _TransientError as error:
                 cause, pause_s = error, 2 * pause_s or PAUSE_S
         raise accounts_unreachable() from cause

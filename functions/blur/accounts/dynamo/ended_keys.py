@@ -1,4 +1,4 @@
-"""Ended keys, as separate items.
+"""Stores ended keys as separate items.
 
 The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the

@@ -3,10 +3,11 @@
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
 a second or late copy of the write fails. When a call ends its hold, a tombstone is added to the set
 `ended<slot>` of the current five seconds. The tombstone rejects a late copy of the reserve. A set
-is deleted when no late copy can arrive any more. A request is sent for at most two seconds
-(`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing
-settles, so the hold expires. The hold of a job's object has no tombstone, because the object's row
-has the same effect. With many objects per second, tombstones would make each write expensive.
+is deleted when no late copy can arrive any more. The client sends copies of a request for at most
+two seconds (`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold
+that nothing settles, so the hold expires. The hold of a job's object has no tombstone, because the
+object's row has the same effect. With many objects per second, tombstones would make each write
+expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
 tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.
@@ -53,7 +54,7 @@ COMPACT_AT_BYTES = 256
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
-    """Add to the update: move the price from the balance to the hold, if the hold is new."""
+    """Make the update move the price from the balance to the hold, if the hold is new."""
     path, balance = update.path("holds", hold.hold_id), update.path("balance")
     tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(stored(hold.price))
     update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
@@ -66,7 +67,7 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
 
 
 def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
-    """Add to the update: extend the hold, if it has not ended and the new expiry is later."""
+    """Make the update extend a stored hold that has not ended and expires before `hold` does."""
     expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
     update.conditions.append(f"{expiry} < {later}")
     update.sets.append(f"{expiry} = {later}")
@@ -201,7 +202,7 @@ def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
 def _ending(
     hold: Hold, event: HoldEvent, now_us: Instant, *, leaves_tombstone: bool
 ) -> Expressions:
-    """Return the write that applies the event to a held hold."""
+    """Return the write that applies the event to a hold which has not ended."""
     update = Expressions()
     tombstone = _tombstone(hold.hold_id)
     if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:

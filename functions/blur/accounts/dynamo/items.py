@@ -6,27 +6,28 @@ only one letter:
 
 | attribute | meaning |
 |---|---|
-| `name`, `created` | as in `Account`; `created` in microseconds |
-| `balance`, `granted`, `used` | as in `Account`; a number of credits, see `amounts` |
-| `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
-| `u<YYMM><digits><letter>` | a counter of one key in this month, see `key_usage` |
-| `v` | version: rises with each ledger entry and each key added or moved out; absent at first |
-| `holds.<hold id>` | the hold of a running call: `c` its credits, `x` its expiry |
-| `ended<slot>` | a set of tombstones: the holds that ended in these five seconds |
+| `name`, `created` | the fields of `Account`; `created` is in microseconds |
+| `balance`, `granted`, `used` | the fields of `Account`, as numbers of credits (see `amounts`) |
+| `calls<YYYY-MM>`, `credits<YYYY-MM>` | the account's usage in this month |
+| `u<YYMM><digits><letter>` | a counter of one key in the month `YYMM` (see `key_usage`) |
+| `v` | the version; each ledger entry and each added or moved key raises it; absent at first |
+| `holds.<hold id>` | the hold of a running call; in it, `c` is the price and `x` the expiry |
+| `ended<slot>` | the tombstones of the holds that ended in the five seconds of this slot |
 | `keys.<digest>` | a key, with the attributes below |
-| `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
-| `x` | expiry, or `NEVER`, so that the condition for a valid key is one comparison |
+| `k`, `p`, `c` | the key's kind (`live` or `test`), its prefix, and the time of its creation |
+| `x` | the expiry; a key that does not expire has `NEVER`, so one comparison is enough |
 | `r` | true if the key is revoked, otherwise absent |
-| `m`, `b` | the limit: requests per minute, burst |
-| `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` return it |
-| `t`, `a`, `l` | the key's bucket of calls: TAT, allow, last request (absent before a request) |
-| `T`, `A`, `L` | the key's bucket of requests for the account |
+| `m`, `b` | the limit: the requests per minute, and the burst |
+| `i`, `s` | the results of `rate.interval_us` and `rate.slack_us` for the limit |
+| `t`, `a`, `l` | the key's bucket for calls: TAT, `allow`, last request (absent before the first) |
+| `T`, `A`, `L` | the key's bucket for requests that read the account |
 
-Instants and durations are microseconds. The held credits are the sum over `holds`.
+Instants and durations are in microseconds. The account's held credits are the sum of `c` over all
+holds.
 
-The item of an ended key has a key's attributes above, without buckets. The item of an idempotency
-record has the fields of `IdempotencyRecord`. The item of a ledger entry has the fields of
-`LedgerEntry`, and `v`, the version that the entry gave the account.
+The item of an ended key has the attributes `k`, `p`, `c`, `x`, `r`, `m` and `b`. The item of an
+idempotency record has the fields of `IdempotencyRecord`. The item of a ledger entry has the fields
+of `LedgerEntry`, and `v`, the version that the entry gave the account.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def version_of(item: Item) -> int:
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that its version is still that of `item`."""
+    """Give the account the next version, on condition that it still has the version in `item`."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)

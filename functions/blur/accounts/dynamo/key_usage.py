@@ -2,9 +2,10 @@
 
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
-item `USAGE#<YYYY-MM>`, where their names do not have the prefix `u<YYMM>`. One transaction adds
-them to that item and removes them from the account's item. A settle that arrives later starts new
-counters, which are moved in the same way, so the usage of a month is always the sum of both items.
+item `USAGE#<YYYY-MM>`, where their names do not have the prefix `u<YYMM>`. One transaction adds the
+counters to that item and removes them from the account's item. A settle that arrives later starts
+new counters, which are moved in the same way, so the usage of a month is always the sum of both
+items.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ operators."""
 
 
 def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant) -> None:
-    """Add to the key's counters of this month."""
+    """Make the update add `counts` to the key's counters of this month."""
     prefix = _prefix(usage_month(now_us)) + key_digest[:DIGEST_LENGTH]
     for letter, number in zip(LETTERS, counts, strict=True):
         if number:

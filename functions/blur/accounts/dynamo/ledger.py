@@ -209,7 +209,7 @@ def _addition(amount: Credits, version: int) -> Expressions:
 
 
 def _change_key(table: DynamoTable, account_id: str, key_digest: str, changes: Item) -> bool:
-    """Change a key and return True, or return False if it is revoked or not in the item."""
+    """Change a key and return True, or return False if the key is revoked or missing."""
     update = Expressions()
     update.conditions += [
         f"attribute_exists({update.path('keys', key_digest)})",

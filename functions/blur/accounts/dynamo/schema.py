@@ -13,9 +13,10 @@ The items of bulk jobs are in the same table, so that a row and its charge are o
 
 The key of a ledger entry contains only its id, without the instant, so that a repeated entry does
 not become a second entry. `ledger.py` sorts the entries by their instant. Only idempotency records
-and items of jobs have the attribute `ttl`. DynamoDB deletes them after that time, typically within
-a few days (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record
-that still exists can have expired.
+and items of jobs have the attribute `ttl`. DynamoDB deletes an item after the time in `ttl`,
+typically within a few days
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record that still
+exists can have expired.
 """
 
 from __future__ import annotations

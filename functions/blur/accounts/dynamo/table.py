@@ -110,7 +110,7 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item after all earlier writes, or None if the item is missing."""
+        """Return one item as the last write left it, or None if the item is missing."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)
@@ -143,7 +143,7 @@ class DynamoTable:
     def query(self, condition: Expressions, page_size: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition whose keys meet the condition.
 
-        Each request reads `page_size` items, or a megabyte.
+        Each request reads `page_size` items, or up to a megabyte without `page_size`.
         """
         limit = {"Limit": page_size} if page_size else {}
         return self._pages("query", "KeyConditionExpression", condition, limit)

@@ -14,7 +14,7 @@ Item = Mapping[str, Any]
 """An item's attributes as Python values: numbers, str, bool, bytes, frozenset[bytes] and dict."""
 
 
-def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values Item names
+def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - `Item` lists the possible types
     """Return a Python value as an attribute value of DynamoDB.
 
     Raises:
@@ -43,7 +43,7 @@ def marshal_item(item: Item) -> dict[str, Any]:
     return {name: marshal(value) for name, value in item.items()}
 
 
-def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any of the values Item names
+def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - `Item` lists the possible types
     """Return an attribute value of DynamoDB as a Python value."""
     ((kind, content),) = value.items()
     match kind:
@@ -80,14 +80,14 @@ class Expressions:
         """Return the placeholders of a document path."""
         return ".".join(self._names.setdefault(part, f"#n{len(self._names)}") for part in parts)
 
-    def value(self, value: Any) -> str:  # noqa: ANN401 - any of the values Item names
+    def value(self, value: Any) -> str:  # noqa: ANN401 - `Item` lists the possible types
         """Return a new placeholder for a value."""
         placeholder = f":v{len(self._values)}"
         self._values[placeholder] = marshal(value)
         return placeholder
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the request, without empty arguments."""
+        """Return those arguments of the request that are not empty."""
         clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
         update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
         arguments = {

@@ -69,8 +69,8 @@ def reserve(
 ) -> AccountStatus | InsufficientCreditsError:
     """Count the request and take the hold, unless it was taken before; return the status.
 
-    The error is returned, not raised, so that the transaction is committed: a request without
-    credits counts in the rate limit.
+    The error is returned, not raised, so that the transaction is committed: a request that the
+    balance does not cover counts in the rate limit, too.
     """
     caller = authenticate(db, hold.account_id, hold.key_digest, now_us)
     if holds.find(db, hold.account_id, hold.hold_id):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add(db: sqlite3.Connection, hold: Hold, counts: KeyCounts, now_us: Instant) -> None:
-    """Add to the counts of the hold's key in this month."""
+    """Add `counts` to the usage of the hold's key in this month."""
     db.execute(
         """
         INSERT INTO key_usage VALUES (?, ?, ?, ?, ?, ?, ?)

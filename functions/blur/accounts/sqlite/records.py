@@ -18,7 +18,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """Store the record, or return another record that still counts; delete expired records.
 
-    The record of a running call is not deleted: without it, the call would not be charged.
+    The record of a running call is not deleted: a call without its record would not be charged.
     """
     db.execute(
         """

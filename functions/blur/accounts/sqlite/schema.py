@@ -107,8 +107,8 @@ _FIRST = (
 
 _QUARTERS = (
     # Before this migration, amounts were whole credits. The columns have new names. So if an older
-    # program has the file open, its statements fail, and it can neither read nor write a wrong
-    # amount.
+    # program has the file open, its statements fail, and the program can neither read nor write a
+    # wrong amount.
     "ALTER TABLE accounts RENAME COLUMN balance TO balance_quarters",
     "ALTER TABLE accounts RENAME COLUMN granted TO granted_quarters",
     "ALTER TABLE accounts RENAME COLUMN used TO used_quarters",

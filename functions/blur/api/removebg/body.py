@@ -1,4 +1,4 @@
-"""The fields of a request to remove.bg's API, with the same names in all three kinds of body.
+"""The fields of a request to remove.bg's API; all three kinds of body have the same field names.
 
 Clients send fields in any order, and some clients send unused fields with empty values, so an empty
 field counts as absent. If a field is repeated, its last value counts, as in remove.bg's framework.
@@ -46,7 +46,7 @@ TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields that are not empty."""
+    """The fields of a request that are not empty."""
 
     texts: Mapping[str, str] = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
@@ -106,7 +106,7 @@ def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
     return [(name, _json_text(name, document[name])) for name in known if name in document]
 
 
-def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
+def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value can have many types
     """Return a JSON value as form text: `true`, the digits of a number, or "" for null."""
     match value:
         case None:

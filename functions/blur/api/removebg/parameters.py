@@ -62,7 +62,7 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
     2: (0, 1, 0, 1),
     4: (0, 1, 2, 3),
 }
-"""For each number of values, the indices of top, right, bottom and left, as in CSS."""
+"""The indices of the values for top, right, bottom and left, by the number of values, as in CSS."""
 
 
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
@@ -73,7 +73,7 @@ def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     `semitransparency` must be a boolean.
 
     Raises:
-        RemovalError, InvalidParameterError: a parameter is not valid; the subclass depends on it.
+        RemovalError, InvalidParameterError: the error of a parameter that is not valid.
 
     """
     _check_without_effect(fields)
@@ -206,7 +206,7 @@ def _position(text: str | None) -> Position | None:
 def _share(text: str) -> float | None:
     """Return a text from `0%` to `100%` as a number from 0 to 1, or None for any other text."""
     match = _PERCENTAGE.fullmatch(text)
-    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - percent
+    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - 100 percent is the maximum
         return None
     return float(match[1]) / 100
 

@@ -44,8 +44,8 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         ImageTooLargeError: the body has more than `max_body_bytes`.
         FileTooLargeError: a file is too large.
         InvalidRequestError: the body is malformed.
-        RemovalError, InvalidParameterError: a parameter is not valid; the subclass depends on it.
-        InvalidImageError: the text of an image is not base64.
+        RemovalError, InvalidParameterError: the error of a parameter that is not valid.
+        InvalidImageError: the field `image_file_b64` is not base64.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
     """

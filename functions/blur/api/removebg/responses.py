@@ -1,4 +1,4 @@
-"""The responses of remove.bg's routes: the image, or JSON with the image; and the account."""
+"""The responses of remove.bg's routes: an image, JSON that contains an image, or the account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from blur.service import CallResult
 
 OVERHEAD_BYTES = 4_000
-"""An upper bound for the rest of a response: its headers and JSON with the longest values."""
+"""An upper bound for the size of a response without its image: the headers and JSON with the
+longest values."""
 
 
 def removal_response(

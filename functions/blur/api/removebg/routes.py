@@ -1,4 +1,4 @@
-"""remove.bg's two routes."""
+"""The two routes of remove.bg's API that this service has."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _decode_base64(text: str) -> bytes:
     encoded = text.encode(errors="replace").translate(None, _WHITE_SPACE).rstrip(b"=")
     try:
         return pybase64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
-    except ValueError as error:  # the superclass of binascii.Error
+    except ValueError as error:  # ValueError is the superclass of binascii.Error
         message = "The parameter 'image_file_b64' is not valid base64."
         raise InvalidImageError(message) from error
 

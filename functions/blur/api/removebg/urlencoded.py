@@ -1,6 +1,7 @@
-"""Decodes an `application/x-www-form-urlencoded` body in little memory: a few times its size.
+"""Decodes an `application/x-www-form-urlencoded` body, and needs little memory for this.
 
-`urllib.parse` makes an object from each escape, so the largest possible body would need 2 GB.
+The memory is a few times the size of the body. `urllib.parse` makes an object from each escape, so
+it would need 2 GB for the largest possible body.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ TRUNCATE = 4.0
 MIN_SIGMA = 0.1
 """The standard deviation up to which a Gaussian, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
-"""The minimum standard deviation in cells: with fewer, the grid would be visible."""
+"""The minimum standard deviation in cells: with a smaller one, the grid would be visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
 """The radius of a disc whose standard deviation along each axis is 1: the integral of x**2 over a
 disc of radius R is R**2 / 4 of its area."""
@@ -56,7 +56,7 @@ class Lens:
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
-    """A faster function that does all these steps for bytes with equal weight, or None."""
+    """A faster function that converts and convolves bytes with equal weights, or None."""
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:

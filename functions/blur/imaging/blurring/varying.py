@@ -62,7 +62,7 @@ def defocus_background_by_row(
     """Return the background, (H, W, 3), in which each row is blurred by its share of `radius_px`.
 
     `shares` is (H,), 0..1. Rows with the share 0 are not blurred; only the subject's colour is
-    removed from their mixed pixels.
+    removed from the mixed pixels of these rows.
     """
     lens, levels = KERNELS[kernel](radius_px), _levels(radius_px, scene.shape)
     cell_px = lens.cell_px

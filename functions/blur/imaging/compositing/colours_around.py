@@ -31,8 +31,9 @@ def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). The colour is the mean of the layer: in the block itself if the block has a visible
-    pixel, around it in a block of `REACH_PX`, and far from the subject over the whole layer.
+    (H, W). A block with a visible pixel gets the mean of the layer in the block. A block near such
+    a block gets the mean in the larger block, of `REACH_PX`, around it. All other blocks get the
+    mean of the whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_alpha_sizes(data: bytes) -> bytes:
-    """Return the file; give an auxiliary image without a size the size of its master image.
+    """Return the file, with the master image's size for each auxiliary image without a size.
 
     The extended `meta` box moves to the end of the file. Nothing else moves, so the file offsets in
     the box stay valid.

@@ -78,7 +78,7 @@ class _DecodedSource(Source, ABC):
 
     @property
     def orientation(self) -> int:
-        """1: a BMP has no EXIF data."""
+        """The EXIF orientation, which is always 1, because a BMP has no EXIF data."""
         return 1
 
     def load(self) -> Image.Image:
@@ -94,7 +94,7 @@ class _DecodedSource(Source, ABC):
 
 
 class BitmaskSource(_DecodedSource):
-    """Samples in words of 16 or 32 bits, with any bit masks."""
+    """A BMP with samples in words of 16 or 32 bits, with any bit masks."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         header = self._header
@@ -119,7 +119,7 @@ class BitmaskSource(_DecodedSource):
 
 
 class RleSource(_DecodedSource):
-    """Run-length encoded palette indices."""
+    """A BMP with run-length encoded palette indices."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         header = self._header

@@ -179,7 +179,7 @@ def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
 
 
 def read_bit_depth(data: bytes, items: Items) -> int:
-    """Return the bits of a sample, from the AV1 configurations (AV1-ISOBMFF, 2.3.3)."""
+    """Return the number of bits of a sample, from the AV1 configurations (AV1-ISOBMFF, 2.3.3)."""
     flags = [data[box.body + 2] for box in items.properties if box.kind == b"av1C"]
     return max((12 if flag & 0x20 else 10 if flag & 0x40 else 8 for flag in flags), default=8)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
 """Primaries by their number in ITU-T H.273. All other primaries count as sRGB's; the primaries of
-television are close to them."""
+television are close to sRGB's."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}

@@ -45,7 +45,7 @@ def decode(
     """Decode the file's first frame and turn it upright.
 
     `reduction` gets the two sides of the image, in either order, and returns a power of two. A JPEG
-    is then decoded at a size that is smaller by this factor, at most 8, which takes less time;
+    is then decoded at a size that is smaller by this factor (at most 8), which takes less time;
     other files are decoded in full.
 
     Raises:

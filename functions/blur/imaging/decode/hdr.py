@@ -32,7 +32,7 @@ WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 """The display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The fraction of the pixels, the brightest ones, that the search for the peak ignores."""
+"""The search for the peak ignores this fraction of the pixels: the brightest ones."""
 PEAK_ROWS = 1000
 """The approximate number of rows that are searched for the peak."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -59,7 +59,7 @@ def nits_to_pq(nits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def hlg_to_scene(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply the inverse OETF of HLG to 0..1; return scene light, 0..1 (BT.2100, table 5)."""
-    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - _C) / _A) + _B) / 12)  # noqa: PLR2004 - the end of the square root
+    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - _C) / _A) + _B) / 12)  # noqa: PLR2004 - up to 0.5, the curve is a square root
 
 
 def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the highest code in the image without the brightest pixels, see `OUTLIERS`."""
+    """Return the image's highest code, without the brightest pixels (see `OUTLIERS`)."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]

@@ -61,7 +61,7 @@ class HeicSource(Source):
 
     @property
     def orientation(self) -> int:
-        """1: libheif turns the image upright."""
+        """Always 1, because libheif turns the image upright."""
         return 1
 
     def load_16bit(self) -> NDArray[np.uint16] | None:

@@ -193,10 +193,10 @@ def read_frame_size(data: bytes) -> tuple[int, int] | None:
 def _segments(data: bytes) -> Iterator[_Segment]:
     """Yield the segments up to and including the header of the first scan."""
     start = 2
-    while start + 4 <= len(data) and data[start] == 0xFF:  # noqa: PLR2004 - a marker
+    while start + 4 <= len(data) and data[start] == 0xFF:  # noqa: PLR2004 - a marker starts with 0xFF
         kind, body = data[start + 1], start + 4
-        if kind == 0xFF:  # noqa: PLR2004 - a fill byte (T.81, B.1.1.2)
-            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # it matches
+        if kind == 0xFF:  # noqa: PLR2004 - 0xFF is a fill byte here (T.81, B.1.1.2)
+            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # it always matches
             continue
         end = body - 2 + int.from_bytes(data[body - 2 : body])
         yield _Segment(kind, start, body, end)

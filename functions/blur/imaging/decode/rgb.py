@@ -72,9 +72,9 @@ def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
     For unsigned 16-bit samples, full scale is 65535. For other integers, full scale is 255, or
-    65535 if a sample exceeds 255. For floats, full scale is 1, or as for integers if a sample
-    exceeds 1. If a sample exceeds 65535 or is negative, black is the minimum of the samples, and
-    white is the maximum.
+    65535 if a sample exceeds 255. For floats, full scale is 1; if a sample exceeds 1, it is 255 or
+    65535, as for integers. If a sample exceeds 65535 or is negative, black is the minimum of the
+    samples, and white is the maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)
@@ -106,7 +106,7 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
 def find_scale(minimum: float, maximum: float, *, is_float: bool) -> tuple[float, float]:
     """Return the level of black, and the range from black to white; see `scale_grey`.
 
-    `minimum` and `maximum` are those of the samples.
+    `minimum` is the smallest sample, and `maximum` the largest.
     """
     scales = (1, 255, 65535) if is_float else (255, 65535)
     full_scale = next((float(scale) for scale in scales if maximum <= scale), None)
@@ -134,7 +134,7 @@ def _alpha_of_key(samples: NDArray[np.generic], image: Image.Image) -> AlphaU8 |
     if samples.dtype == np.uint8 and colour.max() > OPAQUE:
         colour = colour >> 8  # Pillow keeps the upper 8 of 16 bits
     is_key = samples == colour
-    if is_key.ndim > 2:  # noqa: PLR2004 - every channel has to match
+    if is_key.ndim > 2:  # noqa: PLR2004 - colour samples have three axes
         is_key = is_key.all(axis=-1)
     return np.where(is_key, np.uint8(0), np.uint8(OPAQUE))
 

@@ -25,7 +25,7 @@ _RGBA_CHANNELS = 4
 
 def bgr_to_rgb(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Return OpenCV's grey, BGR or BGRA samples as RGB or RGBA."""
-    if samples.ndim == 2:  # noqa: PLR2004 - rows and columns
+    if samples.ndim == 2:  # noqa: PLR2004 - grey samples have only rows and columns
         return np.repeat(samples[..., np.newaxis], 3, axis=2)
     code = cv2.COLOR_BGRA2RGBA if samples.shape[2] == _RGBA_CHANNELS else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(samples, code), np.uint16)

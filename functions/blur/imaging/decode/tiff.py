@@ -65,7 +65,7 @@ class TiffSource(Source):
 
     @property
     def orientation(self) -> int:
-        """1: Pillow has turned the image upright."""
+        """Always 1, because Pillow has turned the image upright."""
         return 1
 
 
@@ -121,7 +121,7 @@ def _can_pillow_read(page: Directory, layout: Layout, order: str) -> bool:
     is_negative = layout.photometric == 0 and layout.bits in _WIDE_BITS
     is_unsigned_long = (
         layout.format == UNSIGNED and layout.bits == LONG_BITS
-    )  # Pillow reads it as signed
+    )  # Pillow reads such samples as signed
     return not (
         is_negative
         or is_unsigned_long

@@ -67,7 +67,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
 def unpack_blocks(
     data: bytes, order: str, directory: Directory, layout: Layout, channels: int
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield some rows at a time, and their samples in the first `channels`, (h, W, channels)."""
+    """Yield the rows of each block and their first `channels` samples, (h, W, channels)."""
     width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
     planes = range(channels if layout.is_planar else 1)
     samples = 1 if layout.is_planar else layout.samples

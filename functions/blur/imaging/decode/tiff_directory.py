@@ -97,7 +97,7 @@ def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory,
             continue
         if size > len(value):
             offset = int.from_bytes(value, "little" if order == "<" else "big")
-            value = data[offset : offset + size]  # noqa: PLW2901 - the entry has only its offset
+            value = data[offset : offset + size]  # noqa: PLW2901 - the entry has only the value's offset
         is_complete = len(value) >= size
         directory[tag] = _values(value[:size], kind, length, order) if is_complete else ()
     end = first + count * entry.size
@@ -131,7 +131,7 @@ def pack_directory(order: str, tags: Mapping[int, tuple[int, ...] | bytes], star
         else:
             kind = _SHORT if max(content) <= _MAX_SHORT else _LONG
             packed = struct.pack(f"{order}{len(content)}{_CODES[kind]}", *content)
-        if len(packed) > 4:  # noqa: PLR2004 - the bytes for a value in an entry
+        if len(packed) > 4:  # noqa: PLR2004 - an entry has 4 bytes for a value
             value = struct.pack(f"{order}L", first + len(values))
             values += packed + bytes(len(packed) % 2)
         else:

@@ -14,10 +14,10 @@ COLOUR_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4, LAB: 3}
 LOSSLESS = {1, 5, 8, 32946, 32773, 50000, 34925}
 """The lossless compressions: none, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
 UNSIGNED, FLOAT = 1, 3
-"""Sample formats."""
+"""The formats of samples, as numbers in the tag SampleFormat."""
 BYTE_BITS, LONG_BITS = 8, 32
 PREMULTIPLIED, STRAIGHT = 1, 2
-"""Kinds of alpha."""
+"""The kinds of alpha, as numbers in the tag ExtraSamples."""
 _SEPARATE_PLANES = 2
 _COLOUR_SPACES = {
     0: "grey",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _MAX_SHORT = 0xFFFF
 _MAX_FLOAT = float(np.finfo(np.float32).max) / 2
-"""The value that replaces infinity; the range from -_MAX_FLOAT to _MAX_FLOAT is a finite float."""
+"""The value that replaces infinity; the difference between _MAX_FLOAT and -_MAX_FLOAT is still a
+finite float."""
 
 
 class SamplesSource(Source):
@@ -105,7 +106,7 @@ class SamplesSource(Source):
         return next(scale for scale in (OPAQUE, _MAX_SHORT, full_scale) if maximum <= scale)
 
     def _rows(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Yield some rows at a time and their samples, (h, W, channels)."""
+        """Yield the rows of each block and their samples, (h, W, channels)."""
         return unpack_blocks(self._data, self._order, self._directory, self._layout, self._channels)
 
     def _image(self, colour: NDArray[np.uint8]) -> Image.Image:
@@ -126,7 +127,7 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
         scaled -= np.float32(black)
         scaled *= np.float32(OPAQUE / white_range)
     scaled += np.float32(0.5)
-    np.fmax(scaled, 0, out=scaled)  # if one value is NaN, this returns the other one
+    np.fmax(scaled, 0, out=scaled)  # this returns 0 for NaN
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 

@@ -1,1 +1,1 @@
-"""How far out of focus each row of a photo is, estimated from the matte alone."""
+"""Estimate from the matte how far out of focus each row of a photo is."""

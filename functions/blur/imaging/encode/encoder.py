@@ -56,12 +56,12 @@ class OutputFormat:
     max_side_px: int = 2**31 - 1
     """The longest side that the format allows; the default is for PNG (ISO/IEC 15948, 11.2.2)."""
     max_megapixels: float = math.inf
-    """The largest image that we encode in this format."""
+    """The size of the largest image that we encode in this format."""
     max_alpha_megapixels: float = math.inf
-    """The largest image with an alpha channel that we encode in this format."""
+    """The size of the largest image with an alpha channel that we encode in this format."""
 
 
-def encode(  # noqa: PLR0913 - an image and all properties of its file
+def encode(  # noqa: PLR0913 - it gets an image and all properties of the file
     pixels: RgbU8,
     alpha: AlphaU8 | None,
     icc_profile: bytes | None,

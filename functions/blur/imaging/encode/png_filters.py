@@ -92,7 +92,7 @@ def paeth(bytes_: Neighbours) -> Bytes:
     high is the nearest, and fall is 0.
     """
     low, high = cv2.min(bytes_.left, bytes_.above), cv2.max(bytes_.left, bytes_.above)
-    rise, fall = cv2.subtract(high, bytes_.corner), cv2.subtract(bytes_.corner, low)  # at least 0
+    rise, fall = cv2.subtract(high, bytes_.corner), cv2.subtract(bytes_.corner, low)  # both >= 0
     to_high = rise & cv2.compare(cv2.subtract(rise, fall), fall, cv2.CMP_GE)
     to_low = fall & cv2.compare(cv2.subtract(fall, rise), rise, cv2.CMP_GE)
     residuals: Bytes = bytes_.here - bytes_.corner - to_high + to_low

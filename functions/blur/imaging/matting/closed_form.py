@@ -156,7 +156,7 @@ def rescale_alpha(alpha: FloatArray) -> FloatArray:
     return rescaled
 
 
-def conjugate_gradients(  # noqa: PLR0913 - a linear system, a start and two stopping conditions
+def conjugate_gradients(  # noqa: PLR0913 - it gets a linear system, a start and two stopping conditions
     apply: Callable[[FloatArray], FloatArray],
     diagonal: FloatArray,
     right: FloatArray,

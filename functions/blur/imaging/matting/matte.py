@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MIN_CONFIDENCE = 0.8
 """If the maximum of the raw map is lower than this, the photo has no subject.
 
-u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform images,
-gradients, noise, stripes and checkerboards.
+The maximum of u2netp's map is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform
+images, gradients, noise, stripes and checkerboards.
 """
 MAX_UNDECIDED = 0.045
 """If wide undecided regions cover more than this share of the map, the network also runs on the
@@ -91,9 +91,9 @@ def predict_maps(
     """Return the maps of the photo's subject.
 
     The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
-    own `alpha` become grey, because their colours are arbitrary. If the result of `model` is
-    undecided, `model` also runs on the mirrored photo. The network for `people` completes the
-    result.
+    own `alpha` become grey, because transparent pixels can have any colour. If the result of
+    `model` is undecided, `model` also runs on the mirrored photo. The network for `people`
+    completes the result.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.

@@ -37,7 +37,7 @@ class ModelSpec:
     """Whether a sigmoid is applied to the output."""
     like_rembg: bool = True
     """Whether the input is prepared as rembg does; otherwise the photo is resized by averaging, and
-    its colours are not scaled to the brightest one."""
+    its colours are not divided by its brightest value."""
 
 
 MODELS: dict[str, ModelSpec] = {

@@ -33,8 +33,8 @@ MIN_PERSON = 0.8
 of 145 photos of people, the mean is at least 0.85 on one region; in 27 of 100 photos of ECSSD, the
 mean is lower than `MIN_PERSON` on each region."""
 MIN_SALIENT = 0.3
-"""A person counts as a subject if at least this share of the person is salient; other persons are
-in the background."""
+"""A person counts as a subject if at least this share of the person is salient; all other persons
+are in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 """The map of people decides undecided regions only if its mean on the persons is at least
 `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
@@ -45,9 +45,9 @@ and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
 """The smallest share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""The smallest mean of the people's map on a portrait. At each pixel, the lower of two values
-counts: for the photo and for the mirrored photo. On a camel in front of a pyramid, the mean is
-0.41."""
+"""The smallest mean of the people's map on a portrait. At each pixel, the lower value of two maps
+counts: the map of the photo, and the map of the mirrored photo. On a camel in front of a pyramid,
+the mean is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:

@@ -102,7 +102,7 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     path = folder / spec.file
     if not path.is_file():
         raise ModelMissingError(path)
-    import onnxruntime as ort  # noqa: PLC0415 - slow, and processes without a model do not need it
+    import onnxruntime as ort  # noqa: PLC0415 - slow import, which processes without a model do not need
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

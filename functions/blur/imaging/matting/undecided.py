@@ -24,7 +24,7 @@ TRANSPARENT, OPAQUE = 0.1, 0.9
 """A pixel is undecided if its alpha is strictly between these two values."""
 EDGE = 1 / 40
 """The radius of the largest disc that fits into an edge, as a share of the map's longer side. For
-the widest fur in four photos of AM-2k, it is 0.022."""
+the widest fur in four photos of AM-2k, this radius is 0.022."""
 HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
@@ -37,8 +37,8 @@ farther than `FAR`. In 145 photos of people and 100 of ECSSD, the removal reduce
 maps and increased the error of 22."""
 SLOPE = 0.22
 """A region is a slope from opaque to transparent if its alpha has at least this standard deviation.
-A slope is not an error: it can be the edge of a subject that is out of focus. An even slope has
-0.23, and an error has less."""
+A slope is not an error: it can be the edge of a subject that is out of focus. An even slope has a
+standard deviation of 0.23, and an error has a smaller one."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
 """The weights of the people's map at pixels that show a person, and at all other pixels; the
 saliency map has the weight 1. The people's map also shows things that are not persons, but rarely
@@ -107,7 +107,7 @@ def remove_faint(alpha: AlphaF32) -> AlphaF32:
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
     """Return which pixels become opaque, (n,).
 
-    `votes` are the values of the pixels, and `regions` the numbers of their regions.
+    `votes` are the values of the pixels, and `regions` has the number of each pixel's region.
     """
     counts = np.maximum(np.bincount(regions), 1)
     means = np.bincount(regions, votes) / counts

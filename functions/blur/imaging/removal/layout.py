@@ -84,7 +84,7 @@ class Framing(NamedTuple):
     left: float
     """The distance of the subject from the left border of the frame."""
     scale: float
-    """The factor by which the subject is enlarged."""
+    """The factor by which the subject is enlarged or, below 1, made smaller."""
 
     def lay_out(self, limit: Limit) -> Layout:
         """Return the layout of the result within a limit; all edges are rounded to pixels."""
@@ -129,7 +129,7 @@ def _position(options: RemovalOptions) -> Position:
     return "original" if options.scale is None else CENTER
 
 
-def _start(  # noqa: PLR0913, PLR0917 - one axis of the subject and of the frame
+def _start(  # noqa: PLR0913, PLR0917 - it gets one axis of the subject and of the frame
     position: Position, axis: int, original: float, side: int, scale: float, frame: float
 ) -> float:
     """Return the subject's first row or column in the frame."""

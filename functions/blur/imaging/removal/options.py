@@ -74,7 +74,7 @@ class RemovalOptions:
     crop: bool = False
     """Whether the frame is the subject with its margins, not the whole photo."""
     crop_margin: Margins = NO_MARGINS
-    """Used with `crop` only."""
+    """The space around the subject in the frame; it has an effect only with `crop`."""
     scale: float | None = None
     """The size of the subject as a share of the frame, 0.1..1. With None, the subject keeps its
     size."""

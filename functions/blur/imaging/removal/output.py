@@ -122,7 +122,7 @@ def encode_result(
 
 
 def _attempts(result: Result, output: str) -> Iterator[Encoding]:
-    """Yield functions that encode the result: a faster one first, one for a smaller file last."""
+    """Yield functions that encode the result: the fastest first, and the best compression last."""
     if output == "zip":
         yield partial(_encode_zip, result)
     elif result.is_matte:

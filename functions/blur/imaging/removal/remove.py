@@ -70,7 +70,7 @@ class RemovedBackground(NamedTuple):
     """Width times height of the photo, before it is downscaled."""
 
 
-def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller's resources
+def remove_background(  # noqa: PLR0913 - it gets the photo, its options, and the caller's resources
     data: bytes,
     options: RemovalOptions,
     *,

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SubjectType = Literal["person", "other"]
 MIN_CONFIRMED = 0.75
-"""A subject can be a person if the network for people confirms at least this share of it."""
+"""A subject can be a person if the network for people confirms at least this share of the
+subject."""
 MIN_FACE = 0.5
 """The minimum score of a face on the subject; MediaPipe has the same default."""
 MARGIN = 0.3

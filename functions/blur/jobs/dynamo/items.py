@@ -13,9 +13,9 @@ The items have the attributes of `Job`, `JobObject` and `Notification`, and the 
 | attribute | meaning |
 |---|---|
 | `credits` | the charge of an object, or of all objects of the job |
-| `known` | the number of rows |
+| `known` | the number of the job's rows |
 | `listed` | the number of files that the keeper counted after the job was closed |
-| `ttl` | when DynamoDB can delete the item |
+| `ttl` | the time after which DynamoDB can delete the item |
 
 A final row is written when its object ends, in the transaction that ends the hold and counts the
 object and its charge in the job. An object can have a `waiting` row before that. Because of the

@@ -1,4 +1,4 @@
-"""The steps of a job in DynamoDB: each step is one conditional write that can be repeated."""
+"""The steps of a job in DynamoDB: each step changes the job with one conditional write."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
 
 
 def _in_states(*states: JobState) -> Expressions:
-    """Return an update of a job, on condition that the job is in one of these states."""
+    """Return an update that has only the condition that the job is in one of these states."""
     update = Expressions()
     state = update.path("state")
     allowed = ", ".join(update.value(each) for each in states)

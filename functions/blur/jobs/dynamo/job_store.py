@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 CONFLICT_S = 5.0
-"""If a write conflicts with other writes to the same account or job, it is retried for this many
-seconds longer. The photo is already computed, so its worker has time."""
+"""A write that conflicts with other writes to the same account or job is retried for this many
+seconds more than usual. The photo is already computed, so the worker has time."""
 
 
 class DynamoJobStore:
@@ -32,7 +32,7 @@ class DynamoJobStore:
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
-        """Keep the client, which `client.open_client` opens."""
+        """Keep the table's name and the client, which `client.open_client` opens."""
         self._table_name = table_name
         self._client = client
         self._limiter = LimiterClock()

@@ -107,7 +107,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the write that ends the hold, or nothing without a hold; and return the charge."""
+    """Return the writes that end the hold (none without a hold), and return the charge."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -133,7 +133,7 @@ def _refund(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
 
 
 def _as_held(hold: Hold, account: Item) -> Hold | None:
-    """Return the hold with the price and the expiry in the account's item; None if it has ended."""
+    """Return the hold with the stored price and expiry, or None if the hold has ended."""
     held = account["holds"].get(hold.hold_id)
     return None if held is None else replace(hold, price=held["c"], expires_us=held["x"])
 

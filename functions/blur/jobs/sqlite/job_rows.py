@@ -1,7 +1,7 @@
 """The rows of jobs in SQLite, inside the caller's transaction.
 
-A job counts its objects: `known` is the number of their rows, and `listed` the number of files that
-the keeper counted after the job was closed.
+A job counts its objects: `known` is the number of the objects' rows, and `listed` the number of
+files that the keeper counted after the job was closed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
 
 ACTIVE_AT_ONCE = 2_000
-"""The maximum number of jobs that a keeper reads together. A client can create more jobs in a
-day."""
+"""The maximum number of jobs that a keeper reads together. A client can create more jobs than this
+in a day."""
 _COUNTERS = {
     ObjectState.DONE: "done",
     ObjectState.FAILED: "failed",
@@ -129,7 +129,7 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
                         first_us = COALESCE(first_us, :begun),
                         last_us = MAX(COALESCE(last_us, :now), :now)
         WHERE job_id = :id
-        """,  # noqa: S608 - a column of the table above
+        """,  # noqa: S608 - the inserted name is one of `_COUNTERS`
         {
             "charged": row.charged,
             "begun": now_us - row.duration_ms * 1000,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 DELETED_BY_JOB, DELETED_BY_ROW = 1_000, 2
-"""The number of rows of expired jobs that a new job or a new row deletes."""
+"""The numbers of rows of expired jobs that are deleted with each new job and with each new row."""
 
 
 class SqliteJobStore:

@@ -76,7 +76,7 @@ def page(
         f"""
         SELECT * FROM job_objects WHERE job_id = ? AND object_id > ? AND {has_state}
         ORDER BY object_id LIMIT ?
-        """,  # noqa: S608 - names of states
+        """,  # noqa: S608 - only names of states are inserted
         (job_id, after or "", limit + 1),
     ).fetchall()
     objects = tuple(_object_of(row) for row in rows[:limit])
@@ -109,7 +109,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
         ORDER BY (SELECT MAX(claimed) FROM jobs AS own WHERE own.account_id = jobs.account_id),
                  created_us, job_id
         LIMIT 1
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - only constants are inserted
         {"now": now_us, "latest": latest_us},
     ).fetchone()
     if job is None:
@@ -119,7 +119,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
         f"""
         SELECT object_id FROM job_objects WHERE job_id = :job AND {_CAN_START}
         ORDER BY added_us, object_id LIMIT 1
-        """,  # noqa: S608 - a constant
+        """,  # noqa: S608 - only a constant is inserted
         {"now": now_us, "latest": latest_us, "job": job_id},
     ).fetchone()
     db.execute(
@@ -162,7 +162,7 @@ def count_waiting(db: sqlite3.Connection) -> int:
     (waiting,) = db.execute(
         f"""
         SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}
-        """  # noqa: S608 - a constant
+        """  # noqa: S608 - only a constant is inserted
     ).fetchone()
     return int(waiting)
 
