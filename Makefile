@@ -11,13 +11,13 @@ BIN := $(VENV)/bin
 # Hides pip's output and warnings; errors are shown.
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
-# uv installs the large environments in seconds, where pip takes minutes.
+# uv installs the large environments in seconds; pip would take minutes.
 install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
 	--python $(1)/bin/python --requirement requirements/$(2).txt
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
 # The names of `ready` files contain a checksum of the lock files, so make installs packages again
-# only if a lock file has other content. The time stamps of the lock files have no effect.
+# only if the content of a lock file has changed. The time stamps of the lock files have no effect.
 key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
 SAM_VENV := .venv-sam
@@ -62,15 +62,15 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 
 # pytest-xdist distributes the test files over several processes; the tests of one file run in the
 # same process. Six processes on two cores are faster than two, because many tests wait for servers.
-# Files run in the order of `testpaths`, with the longest ones first.
+# pytest runs the files in the order of `testpaths`, in which the slowest files are first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 # The threads of an inference wait actively for each other, which makes other processes slower.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 # The tests start hundreds of processes. Without bytecode, each process compiles all modules that it
 # imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Writes the bytecode of the tests and their packages. It hides errors, because the test run shows
-# the same errors.
+# This command writes the bytecode of the tests and their packages. It hides errors, because the test
+# run shows the same errors.
 COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
@@ -101,7 +101,7 @@ browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chr
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
 
-# Prints the names of Python files of more than 250 lines; ruff lists the files of the project.
+# Prints the name of each Python file with more than 250 lines; ruff lists the project's files.
 LONG = FNR == 251 { print FILENAME " has more than 250 lines."; long = 1 } END { exit long }
 check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of imports and the English
 	@$(BIN)/ruff check --quiet .
@@ -141,7 +141,7 @@ image: ## Build the container image of the embedded server; needs Docker
 calibrate: $(RESEARCH_READY) model ## Fit the light model's factors again; see research/README.md
 	@PYTHONPATH=.:functions:layers/model $(RESEARCH_VENV)/bin/python -m research.calibrate build/models
 
-# Writes measurements into the documents that show them.
+# This script writes measurements into the documents that show them.
 RESULTS = $(BIN)/python docs/results.py
 BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/python benchmarks
 bench: $(TEST_READY) model ## Compare speed and memory with other libraries; writes BASELINE.md
@@ -186,7 +186,8 @@ WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
 UNTIMED := $(addprefix --ignore ,$(ALONE) $(WAITING)) tests/faults tests/attack
 untimed: $(TEST_READY) $(MINISTACK_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) $(PYTEST)
-# For CI: one run of several kinds of tests has fewer idle cores at its end than a run of each kind.
+# For CI: cores are idle at the end of each run, so one run of several kinds of tests is faster than
+# a separate run of each kind.
 together: php chromium $(TEST_READY) $(MINISTACK_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser tests/samples tests/clients \
 		$(PYTEST)
@@ -204,7 +205,8 @@ endif
 results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
 	@$(RESULTS)
 
-# Portions: accounts, sqlite, service, api, dynamo. One file of a portion: api:blur_request.py.
+# A portion of the code, which is accounts, sqlite, service, api or dynamo, or one file of a portion,
+# such as api:blur_request.py. If it is empty, all portions are changed.
 MUTANTS ?=
 mutants: $(MUTANTS_READY) model ## Check that tests detect small changes in the code; MUTANTS=portion
 	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)

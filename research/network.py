@@ -67,7 +67,7 @@ class Network:
     """A network that returns any of its tensors by its name in the ONNX graph."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        """Read the weights."""
+        """Read the nodes and the weights of the graph."""
         self._input, self._map = graph.input[0].name, graph.output[0].name
         self._nodes = list(graph.node)
         self._weights = {

@@ -20,7 +20,7 @@ DAMPING = 0.05
 """This share of the diagonal's mean is added to the diagonal of the metric, so that no error has
 zero weight."""
 PENALTIES = (0.05, 0.3, 1.0, 1.0)
-"""The weight of the distance to the linear responses, for each iteration."""
+"""For each iteration, the weight of the squared distance to the linear responses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def rectify(values: Doubles | Floats) -> Doubles:
 def relaxed(responses: Floats, linear: Doubles, penalty: float) -> Floats:
     """Return the z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)².
 
-    y are the responses.
+    In this formula, y are the responses.
     """
     target = rectify(responses)
     off = np.minimum(linear, 0)

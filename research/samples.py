@@ -1,4 +1,4 @@
-"""Positions on which the network's map depends most, and the activations around them."""
+"""Choose positions that have a large effect on the map, and read the activations around them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Samples:
     """
 
     def __init__(self, network: Network, names: Sequence[str], pictures: Sequence[Floats]) -> None:
-        """Choose the positions of each picture."""
+        """Choose the positions in each picture, and compute the metric of each convolution."""
         generator = np.random.default_rng(1)
         self.positions: dict[str, list[Positions]] = {name: [] for name in names}
         self.metric = dict.fromkeys(names, np.zeros((1, 1)))
@@ -79,7 +79,7 @@ def half_windows(tensor: Floats, at: Positions) -> Floats:
 def neighbours(
     at: NDArray[np.int64], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return the two cells that bilinear doubling mixes, and the weight of the second cell."""
+    """Return the two cells that bilinear doubling mixes for each index, and the second's weight."""
     exact = np.maximum((at + 0.5) / 2 - 0.5, 0)
     first = exact.astype(np.int64)
     return first, np.minimum(first + 1, side - 1), (exact - first).astype(np.float32)

@@ -22,7 +22,7 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "stereo_motorcyc
 VIEWS = 8
 """The number of views of each photograph; the first view is the photograph itself."""
 CROPS = 3
-"""The number of the first view that is also recoloured; the views before it are only cropped."""
+"""The number of the first view that is also recoloured; all earlier views keep their colours."""
 MIN_CROP = 0.45
 """The smallest side of a crop, as a share of the photograph's side."""
 SPEC = MODELS["u2netp"]
@@ -42,7 +42,7 @@ def photos() -> list[RgbU8]:
 def as_rgb(photo: RgbU8 | tuple[RgbU8, ...]) -> RgbU8:
     """Return a photo with three channels; for a stereo pair, return the left photo."""
     one = photo[0] if isinstance(photo, tuple) else photo
-    return np.repeat(one[:, :, np.newaxis], 3, axis=2) if one.ndim == 2 else one  # noqa: PLR2004 - rows and columns
+    return np.repeat(one[:, :, np.newaxis], 3, axis=2) if one.ndim == 2 else one  # noqa: PLR2004 - a grey photo has only rows and columns
 
 
 def views(photo: RgbU8, generator: np.random.Generator) -> Iterator[RgbU8]:

@@ -3,8 +3,9 @@
 The script writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
 `face-detection.onnx` next to `face_detection_full_range.tflite`. A missing source file is skipped.
 A converted network has the weights of its source, and its results differ by at most about 1e-6 from
-the source's results. A source always gives the same file, byte for byte. Of the network for faces,
-only the map of scores is converted: the service does not use the positions of eyes, nose and mouth.
+the source's results. The same source file always gives the same converted file, byte for byte. Of
+the network for faces, only the map of scores is converted: the service does not use the positions
+of eyes, nose and mouth.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CONVERTED = {
 }
 """The name of the converted file, by the name of the source file."""
 OPSET, IR_VERSION = 13, 7
-"""These versions have all the operators that are used here, and ONNX Runtime supports them."""
+"""These versions of ONNX have all operators that are used here; ONNX Runtime supports them."""
 
 
 def convert(content: bytes) -> bytes:
@@ -59,10 +60,11 @@ def convert(content: bytes) -> bytes:
 
 
 def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[NodeProto]]:
-    """Return the constants, as half floats where no value changes, and the nodes that expand them.
+    """Return the constants, and the nodes that convert half floats to floats.
 
-    Half floats make the file half as large; the source file has them too. ONNX Runtime runs the
-    nodes when it opens the file.
+    A constant is stored as half floats if this changes none of its values. The file then has half
+    the size; the source file also has half floats. ONNX Runtime runs the nodes when it opens the
+    file.
     """
     stored, casts = {}, []
     for name, values in constants.items():
@@ -75,7 +77,7 @@ def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]]
     return stored, casts
 
 
-def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no type for it
+def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no type for this result
     batch, height, width, channels = file.shape(tensor)
     shape = [batch, channels, height, width]
     return helper.make_tensor_value_info(str(tensor), TensorProto.FLOAT, shape)

@@ -3,8 +3,8 @@
 A 3 x 3 convolution to n channels becomes a 3 x 3 convolution to r < n channels and a 1 x 1
 convolution from r to n (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for
 classification and detection", PAMI 2016). The input of each factored convolution is an upsampled
-map of half the size, concatenated with another map. Here, the half map is convolved before it is
-upsampled: this is a quarter of the work, and needs no concatenation.
+map of half the size, concatenated with another map. In the factored form, the half map
+is convolved before it is upsampled. This is a quarter of the work, and needs no concatenation.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ FIELDS = ("half", "full", "expand", "bias")
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The replacement of one convolution: expand @ (up(half * a) + full * b) + bias."""
+    """The replacement of one convolution of a half map a and a full map b.
+
+    It computes expand @ (up(half * a) + full * b) + bias.
+    """
 
     half: NDArray[np.float32]
-    """(r, c, 3, 3), for the map with half the side."""
+    """The kernel for the half map, (r, c, 3, 3)."""
     full: NDArray[np.float32]
-    """(r, c, 3, 3), for the map with the full side."""
+    """The kernel for the full map, (r, c, 3, 3)."""
     expand: NDArray[np.float32]
-    """(n, r)."""
+    """The weights of the 1 x 1 convolution, (n, r)."""
     bias: NDArray[np.float32]
-    """(n,)."""
+    """The bias of the output channels, (n,)."""
 
 
 def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
@@ -64,7 +67,7 @@ def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
 
 
 def factorise(graph: onnx.GraphProto, name: str, factors: Factors) -> None:
-    """Replace the convolution that makes `name` by its factored form."""
+    """Replace the convolution that makes `name` by the factored convolutions."""
     half_map, full_map = sources(graph, name)
     _, roi, scales = maker(graph, maker(graph, maker(graph, name).input[0]).input[0]).input
     half, up, full, both = (f"{name}_{part}" for part in ("half", "up", "full", "both"))

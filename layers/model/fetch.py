@@ -37,7 +37,7 @@ def is_there(model: Model, target: Path) -> bool:
 
 
 def store(file: IO[bytes], model: Model, target: Path) -> None:
-    """Write the file to the target after its checks; after an error, leave no part of the file.
+    """Copy the file to the target if it is the pinned file; after an error, leave no partial file.
 
     Raises:
         CorruptError: the file is not the pinned file.

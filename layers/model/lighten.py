@@ -26,7 +26,7 @@ class OtherModelError(Exception):
 
 
 def lighten(content: bytes) -> bytes:
-    """Return the light model for the content of the pinned u2netp.
+    """Return the content of the light model's file, made from the content of u2netp's file.
 
     Raises:
         OtherModelError: the content is not the model for which the factors were fitted.

