@@ -27,7 +27,7 @@ DOCS = (ROOT / "docs" / "api.md").read_text()
 
 
 def leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    """Return the error classes without subclasses that our own routes raise."""
+    """Return the error classes that our own routes raise and that have no subclasses."""
     children = [child for child in error.__subclasses__() if child is not RemovalError]
     return [leaf for child in children for leaf in leaves(child)] if children else [error]
 
@@ -77,7 +77,7 @@ def test_a_pickled_or_copied_error_equals_the_original(
     sent = example(error)
     sent.add_account_status(STATUS)
     sent.add_note("a note")
-    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - pickled by the test
+    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - the test pickled it
         assert type(received) is error
         assert (str(received), received.args) == (str(sent), sent.args)
         assert vars(received) == vars(sent)

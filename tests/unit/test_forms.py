@@ -36,7 +36,7 @@ OTHER_VALUES: dict[str, Any] = {
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 
-def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - fields of a frozen form
+def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - any fields; the default is frozen
     values = {"image": Source.of_file(PHOTO), "is_preview": True, **changes}
     return RemovalForm(options=options, **values)
 
@@ -182,7 +182,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     assert seen[1:] == [((PHOTO, RemovalOptions()), {**expected, "faces": None})]
 
 
-def test_the_derived_key_of_a_removal_is_valid_for_the_time_in_the_setting() -> None:
+def test_the_derived_key_of_a_removal_is_remembered_for_the_given_time() -> None:
     key = removal().derived_key(7 * SECOND_US)
     assert key is not None
     assert key.remember_us == 7 * SECOND_US

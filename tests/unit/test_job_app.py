@@ -149,7 +149,7 @@ def test_the_log_line_of_an_object_does_not_contain_the_name_of_its_photo() -> N
     assert "shoe" not in json.dumps(fields)
 
 
-def test_workers_need_a_storage_for_jobs(settings: Settings) -> None:
+def test_without_blur_media_the_storage_for_jobs_cannot_be_opened(settings: Settings) -> None:
     assert open_job_files(settings)
     with pytest.raises(ValueError, match="BLUR_MEDIA='' is not a storage for jobs"):
         open_job_files(replace(settings, media=""))

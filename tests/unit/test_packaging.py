@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
-MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder only
+MODEL = "../layers/model/requirements.txt"  # SAM builds the layer only from this file's folder
 LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
 APART = [
     "audit.txt",
@@ -109,7 +109,7 @@ def test_requirements_name_no_package_index(path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["functions/blur", "tools/bgblur"])
-def test_all_files_that_an_image_copies_are_in_its_build_context(folder: str) -> None:
+def test_all_files_that_a_dockerfile_copies_are_in_its_build_context(folder: str) -> None:
     dockerfile = (ROOT / folder / "Dockerfile").read_text("utf-8")
     copies = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
     copied = {name for names in copies for name in names.split()}

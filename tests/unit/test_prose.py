@@ -19,7 +19,7 @@ SMALL = prose.read_rules(
 
 
 def found(path: str, text: str) -> list[int]:
-    """Return the lines of `text` in which "odd turn" is found."""
+    """Return the numbers of the lines of `text` that contain "odd turn"."""
     return [
         finding.line
         for passage in passages(path, text)

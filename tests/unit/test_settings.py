@@ -93,7 +93,7 @@ LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "blur", "BLUR_MEDIA": "s3:media"}
         ({"BLUR_HOLD_TTL_S": "24", "BLUR_TIMEOUT_S": "20"}, "BLUR_HOLD_TTL_S must be at least"),
     ],
 )
-def test_settings_with_which_lambda_could_lose_a_charged_result_are_rejected(
+def test_settings_that_could_lose_a_charged_result_are_rejected_only_on_lambda(
     changed: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -63,7 +63,7 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_each_step_ends_when_the_next_step_starts_and_the_last_step_ends_now() -> None:
+def test_a_step_ends_when_the_next_step_starts_or_when_the_durations_are_read() -> None:
     ticks = iter([0, 1_000_000, 3_500_000, 10_000_000, 20_000_000])
     watch = Stopwatch(lambda: next(ticks))
     watch.step("decode")

@@ -1,4 +1,4 @@
-"""Rate limits, and the arrivals of requests that they accept."""
+"""Random rate limits, and the arrival times of the requests that a rate limit accepts."""
 
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
 
 
 def arrivals_of(gaps_us: list[int]) -> list[Instant]:
-    """Convert the gaps between requests to times within ten minutes."""
+    """Return the arrival times of requests with these gaps, up to ten minutes after `START`."""
     arrivals, now_us = [], int(START)
     for gap_us in gaps_us:
         now_us += gap_us

@@ -13,7 +13,7 @@ from blur.errors import UnavailableError
 from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
-"""More conflicts than the number of retries after other transient errors."""
+"""This number is larger than the number of retries of a throttled write."""
 
 
 class BusyTable:
@@ -23,7 +23,7 @@ class BusyTable:
         self.tokens: list[str] = []
         self._error, self._conflicts = error, conflicts
 
-    def transact_write_items(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as in boto3
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - any parameters of the request
         self.tokens.append(request["ClientRequestToken"])
         if len(self.tokens) <= self._conflicts:
             raise self._error
@@ -64,7 +64,7 @@ def test_a_transaction_with_a_conflict_is_repeated_with_the_same_token(error: Cl
     assert len(set(table.tokens)) == 1
 
 
-def test_a_transaction_with_a_failed_condition_is_not_repeated_despite_a_conflict() -> None:
+def test_a_transaction_with_a_conflict_and_a_failed_condition_is_not_repeated() -> None:
     table = BusyTable(cancelled("TransactionConflict", "ConditionalCheckFailed"))
     with pytest.raises(ConditionFailedError):
         send(table)

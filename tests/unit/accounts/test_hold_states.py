@@ -1,4 +1,4 @@
-"""The table of the states of a hold, and of the events that change them."""
+"""The table of the states of a hold, and of the events that change the state."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_in_any_period_at_most_the_limit_per_minute_plus_the_burst_is_accepted(
 
 
 @given(st.builds(RateLimit, st.integers(60, 1_000), st.integers(1, 100)), st.integers(0, 999_999))
-def test_a_constant_sender_gets_at_least_three_quarters_of_the_limit_and_at_most_limit_plus_burst(
+def test_a_fast_client_gets_at_least_75_percent_of_the_limit_and_at_most_the_limit_plus_the_burst(
     limit: RateLimit, phase: int
 ) -> None:
     interval_us = rate.interval_us(limit)
@@ -31,12 +31,12 @@ def test_a_constant_sender_gets_at_least_three_quarters_of_the_limit_and_at_most
     granted = len(accepted(limit, arrivals))
     earned = limit.per_minute + limit.burst
     assert granted <= earned
-    # A request can wait until the next arrival, which takes at most a third of an interval.
+    # The next request arrives at most a third of an interval after a request is possible again.
     assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_client_that_waits_for_retry_after_seconds_is_accepted(
+def test_a_client_that_waits_for_the_seconds_in_retry_after_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -131,7 +131,7 @@ def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
-def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
+def test_no_weight_blocks_a_key_for_longer_than_the_time_of_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
     bucket, now_us = IDLE, START

@@ -37,7 +37,7 @@ def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
 @pytest.mark.parametrize(
     "total", [Usage(3, Credits(8)), Usage(2, Credits(9)), Usage(3, Credits(10))]
 )
-def test_an_error_is_raised_if_the_usage_of_the_keys_does_not_add_up_to_the_account(
+def test_an_error_is_raised_if_calls_without_a_key_cannot_explain_the_usage_of_the_account(
     total: Usage,
 ) -> None:
     with pytest.raises(UsageDiffersError, match="differs"):

@@ -73,7 +73,7 @@ def test_the_account_status_has_the_balance_the_rate_limit_and_a_charge_of_0() -
     assert (status.credits_charged, status.credits_left, status.rate) == (0, whole(6), VIEW.rate)
 
 
-def test_times_are_in_utc_in_every_time_zone(
+def test_times_are_in_utc_although_the_server_has_another_time_zone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")

@@ -31,7 +31,7 @@ def test_image_and_radius_are_a_complete_request() -> None:
     )
 
 
-def test_the_fields_blur_mode_format_and_quality_are_read() -> None:
+def test_the_fields_blur_and_mode_and_format_and_quality_are_read() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
     parsed = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
     assert parsed.options == BlurOptions(
@@ -117,7 +117,7 @@ def test_the_message_for_an_invalid_field_has_its_valid_values(
         parse_blur_request(request(*fields.items()), max_body_bytes=MOST)
 
 
-def test_a_request_without_headers_is_not_a_form() -> None:
+def test_a_request_without_headers_is_rejected_because_it_is_not_a_form() -> None:
     bare = HttpRequest("POST", "/", {}, "req_1", "--X--\r\n", False, 1, "/")  # noqa: FBT003
     with pytest.raises(InvalidRequestError, match="multipart/form-data"):
         parse_blur_request(bare, max_body_bytes=MOST)

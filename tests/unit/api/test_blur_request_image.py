@@ -1,4 +1,4 @@
-"""The image of a blur request: a file of the form or an upload, and the limit for bodies."""
+"""The image of a blur request is a file in the form or an upload, and bodies have a limit."""
 
 from __future__ import annotations
 

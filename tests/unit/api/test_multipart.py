@@ -61,7 +61,7 @@ def test_an_ambiguous_boundary_is_rejected(header: str) -> None:
         parse_form(header, part("a", b"1") + END)
 
 
-def test_parameters_other_than_the_boundary_and_white_space_are_ignored_in_the_content_type() -> (
+def test_white_space_and_parameters_other_than_the_boundary_are_ignored_in_the_content_type() -> (
     None
 ):
     header = f'multipart/form-data ;charset="utf;-8" ;  boundary = {BOUNDARY} ; x=y;'

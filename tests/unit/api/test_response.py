@@ -55,7 +55,7 @@ def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:
 
 
 @pytest.mark.parametrize("limit", [5_000, 100_000, LAMBDA_BYTES])
-def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
+def test_the_response_with_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
     image = EncodedImage(data, "image/png")

@@ -1,4 +1,4 @@
-"""The record of a response: the fields of its log line and its metrics."""
+"""The record of a response: the fields of the log line, and the metrics."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def printed(record: ResponseRecord, capsys: pytest.CaptureFixture[str]) -> dict[
     return document
 
 
-def test_a_photo_has_metrics_for_its_size_credits_and_steps(
+def test_a_photo_has_metrics_for_its_size_its_credits_and_its_steps(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = printed(PHOTO, capsys)

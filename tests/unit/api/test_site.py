@@ -31,7 +31,7 @@ def request(public_path: str, headers: Mapping[str, str] | None = None) -> HttpR
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """Return a site in which each file contains its own name."""
+    """Return a site with files that contain only their own names."""
     for name in (*PAGES.values(), PLAIN, *ASSETS):
         (tmp_path / name).write_text(name)
     return Site(tmp_path, lambda: "https://media.example")

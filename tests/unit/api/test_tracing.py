@@ -42,7 +42,7 @@ def emitter() -> Iterator[Emitter]:
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
 
     if not isinstance(xray_recorder.emitter, Emitter):
-        xray_recorder.emitter._socket.close()  # noqa: SLF001 - the SDK has no method for it
+        xray_recorder.emitter._socket.close()  # noqa: SLF001 - no method of the SDK closes it
     emitter = Emitter()
     xray_recorder.configure(emitter=emitter, sampling=False)
     xray_recorder.begin_segment("function")
@@ -54,7 +54,7 @@ def health(request: HttpRequest) -> HttpResponse:
     return response.json_response({"private": "content"}, request.request_id)
 
 
-def test_a_trace_has_the_id_path_status_and_cold_start_of_a_request_but_no_content(
+def test_a_trace_has_the_id_the_path_the_status_and_the_cold_start_of_a_request_but_no_content(
     emitter: Emitter,
 ) -> None:
     tracer = Tracer(service="test", disabled=False, auto_patch=False)

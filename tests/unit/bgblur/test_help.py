@@ -42,7 +42,7 @@ def test_each_example_is_on_its_own_line(names: tuple[str, ...]) -> None:
 
 
 def required_options() -> list[tuple[tuple[str, ...], str]]:
-    """Return a pair for each required option: the names of its command, and the option."""
+    """Return a pair for each required option: the names of the command, and the option."""
     found = []
     for names in commands(main):
         command: click.Command = main

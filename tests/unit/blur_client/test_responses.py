@@ -21,7 +21,7 @@ def make_response(status: int, body: bytes, **headers: str) -> requests.Response
     return response
 
 
-def make_error(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - any JSON
+def make_error(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - any JSON value
     document = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
     return parse_error(make_response(status, json.dumps(document).encode()))
 

@@ -94,7 +94,7 @@ def test_a_file_that_shrinks_during_the_upload_is_an_error() -> None:
         file.read(100)
 
 
-def test_every_supported_format_is_recognised_as_in_the_service() -> None:
+def test_the_client_recognises_every_supported_format_as_the_service_does() -> None:
     boxes = [(b"ftyp" + brand, 4) for brands, _ in BRANDS for brand in brands]
     for signature, at in [*((signature, at) for signature, at, _ in SIGNATURES), *boxes]:
         head = (bytes(3) + b"\x20" + bytes(at))[:at] + signature + bytes(HEAD_BYTES)

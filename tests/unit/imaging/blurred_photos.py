@@ -15,7 +15,7 @@ from blur.imaging.pipeline import blur_photo
 LIMIT = 1_000_000
 
 
-def encoded_result(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
+def encoded_result(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - any values of the options
     blur_options = BlurOptions(**{"radius_px": 5, **options})
     return blur_photo(data, blur_options, model=DiscPredictor(), max_pixels=LIMIT).image
 

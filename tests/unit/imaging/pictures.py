@@ -42,7 +42,7 @@ def noise(height: int, width: int, seed: int = 0) -> RgbU8:
 
 
 def marked() -> Image.Image:
-    """Return an image whose four corners differ, so that every rotation is visible."""
+    """Return an image with four different corners, so that every rotation is visible."""
     pixels = noise(24, 40) // 8 + 100
     pixels[:8, :8] = (255, 0, 0)
     pixels[:8, -8:] = (0, 255, 0)
@@ -77,7 +77,7 @@ def weighted_blur(
     )
 
 
-def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's options
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - any options of Pillow
     file = BytesIO()
     image.save(file, file_format, **options)
     return file.getvalue()

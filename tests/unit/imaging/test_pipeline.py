@@ -69,7 +69,7 @@ def test_the_profile_is_kept_and_other_metadata_is_removed(mode: str) -> None:
     assert not image.getexif()
 
 
-def test_the_same_options_give_the_same_bytes() -> None:
+def test_the_same_photo_and_options_give_the_same_bytes() -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
     assert encoded_result(data, radius_px=7) == encoded_result(data, radius_px=7)
 

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""A pixel is recovered if no channel differs from the paid result by more than this."""
+"""A pixel is recovered if no channel differs from the paid result by more than this number."""
 MAX_RECOVERED = 0.01
 """The largest share of pixels that an attack can recover."""
 SIDE = 256
 SHIFT = 21
-"""The number of pixels that are cropped: about half a letter."""
+"""The number of pixels that a variant crops: about half the width of a letter."""
 
 Call = Callable[["RgbU8"], "RgbU8"]
 """Sends an image and returns the result, aligned with the image."""
 Planes: TypeAlias = "NDArray[np.int16]"
-"""The channels of the part that all variants show, (..., channels, H, W)."""
+"""The channels of `INSIDE`, (..., channels, H, W)."""
 
 
 def marked(image: RgbU8) -> RgbU8:
@@ -70,11 +70,11 @@ VARIANTS: dict[str, object] = {
     "brighter": lambda call, image: call(np.clip(image, 0, 249) + np.uint8(6)) - np.uint8(6),
 }
 INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
-"""The part that all variants show."""
+"""The part of an image that the results of all `VARIANTS` show."""
 
 
 def planes(image: RgbU8) -> Planes:
-    """Return the channels of the part that all variants have in common, (channels, H, W).
+    """Return the channels of the part of an image that all `VARIANTS` show, (channels, H, W).
 
     NumPy compares whole planes much faster than the three channels of each pixel.
     """
@@ -82,7 +82,7 @@ def planes(image: RgbU8) -> Planes:
 
 
 def nearest_to_the_photo(results: Planes, photo: Planes) -> Planes:
-    """Take each pixel from the result that differs least from the photo."""
+    """For each pixel, take the colour in the results that differs least from the photo."""
     best = np.abs(results - photo).max(axis=1).argmin(axis=0)
     nearest: Planes = np.take_along_axis(results, best[None, None], axis=0)[0]
     return nearest
@@ -98,7 +98,7 @@ COMBINATIONS: dict[str, Callable[[Planes, Planes], NDArray[Any]]] = {
 
 
 def recovered(attempt: NDArray[Any], paid: Planes) -> float:
-    """Return the share of pixels that are equal to the paid result."""
+    """Return the share of pixels that are almost equal to the pixels of the paid result."""
     return float((np.abs(attempt - paid).max(axis=0) <= CLOSE).mean())
 
 

@@ -1,4 +1,4 @@
-"""A store of jobs in memory with the rules of `JobStore`; each method can raise an error."""
+"""A store of jobs in memory with the rules of `JobStore`; most methods can raise an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FakeJobStore:
     announced: set[str] = field(default_factory=set)
     is_key_valid: bool = True
     before: Callable[[str], None] = lambda _: None
-    """Called first in most methods, with the method's name; it can raise an exception."""
+    """Most methods first call this function with their name. The function can raise an error."""
 
     def create_job(self, job: Job) -> None:
         self.before("create_job")
@@ -59,7 +59,7 @@ class FakeJobStore:
         self.before("set_paused")
         self.jobs[job_id] = replace(self.jobs[job_id], is_paused=is_paused)
 
-    def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:  # noqa: ARG002 - an argument of the port
+    def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:  # noqa: ARG002 - the port has this argument
         self.before("reserve_object")
         if not self.is_key_valid:
             raise InvalidApiKeyError
@@ -85,7 +85,7 @@ class FakeJobStore:
             self._count(job, now_us)
         return counts
 
-    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:  # noqa: ARG002 - an argument of the port
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:  # noqa: ARG002 - the port has this argument
         self.before("park_object")
         known = self.rows[job_id].get(object_id(source))
         if self.jobs[job_id].ended_us is not None or (known and known.state.has_ended):

@@ -1,4 +1,4 @@
-"""One attempt to process a photo of a job, its row, and a step that fails."""
+"""Process a photo of a job once, read the row of the photo, and let a step fail."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from blur.jobs.model import (
 )
 
 NOW = Instant(1_800_000_000_000_000)
-NOTIFICATION = Notification(url="https://example.com/", secret="c2VjcmV0")  # noqa: S106 - not a real secret
+NOTIFICATION = Notification(url="https://example.com/", secret="c2VjcmV0")  # noqa: S106 - this is not a real secret
 JOB = Job(
     job_id="job_a",
     account_id="account",

@@ -132,7 +132,7 @@ def test_only_the_message_of_an_object_that_has_not_ended_is_delivered_again(
     assert values == {"BulkRetried": [1], "BulkDone": [1], "BulkFailed": [1]}
 
 
-def unavailable(_: object) -> Any:  # noqa: ANN401 - it always raises
+def unavailable(_: object) -> Any:  # noqa: ANN401 - it always raises an error
     message = "It cannot be reached."
     raise UnavailableError(message)
 

@@ -88,7 +88,7 @@ def test_photos_of_test_keys_are_free_and_their_results_have_a_watermark(
 def test_the_log_of_a_photo_whose_hold_has_expired_has_no_charge(
     runner: ObjectRunner, job: Job, files: FailingFolder, clock: Clock, log: Log
 ) -> None:
-    """The store also charges nothing."""
+    """The store does not charge such a photo."""
 
     def wait(step: str) -> None:
         if step == "write_result":

@@ -46,7 +46,7 @@ class Service:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
 
-    def send_message_batch(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as in boto3
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - any parameters of the request
         self.requests.append(request)
         return self.answer(request)
 

@@ -1,4 +1,4 @@
-"""A server that publishes a tiny model, and the folder into which tests fetch it."""
+"""A server that publishes a tiny model, and the folder for the fetched model."""
 
 from __future__ import annotations
 

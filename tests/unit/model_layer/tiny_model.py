@@ -1,4 +1,4 @@
-"""A tiny model with its pins, and a server that publishes it."""
+"""A tiny model, the pins of the model, and a server that publishes the model."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def run(
     service: ImageService,
     key: ApiKey,
     read: Callable[[], BlurRequest],
-    **call: Any,  # noqa: ANN401 - the arguments of `run`
+    **call: Any,  # noqa: ANN401 - any arguments of `run`
 ) -> CallResult[BlurredPhoto]:
     """Blur the photo of the request that `read` returns."""
 

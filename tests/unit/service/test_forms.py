@@ -55,7 +55,7 @@ def test_a_form_is_read_after_the_hold_and_an_invalid_form_is_refunded(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_credits(
+def test_no_form_is_read_if_the_key_is_unknown_or_over_its_limit_or_has_too_few_credits(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     def read() -> BlurRequest:
@@ -130,7 +130,7 @@ def invalid() -> BlurRequest:
     raise InvalidRadiusError(message)
 
 
-def test_errors_for_key_rate_and_balance_come_before_the_error_for_a_form_that_decides_the_price(
+def test_errors_of_the_key_the_rate_limit_and_the_balance_come_before_the_error_of_the_form(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))

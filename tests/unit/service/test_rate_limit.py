@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
-def test_an_uncharged_call_counts_by_its_cpu_time(
+def test_an_uncharged_call_counts_in_the_rate_limit_by_its_cpu_time(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
     def heavy() -> ImageService:
@@ -56,13 +56,13 @@ def test_an_uncharged_call_counts_by_its_cpu_time(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_the_weight_is_computed_for_this_call_with_the_limit_of_the_key(
+def test_the_weight_of_a_call_depends_on_its_cpu_time_and_has_the_limit_of_the_key(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []
 
     class RecordingStore:
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
             return getattr(service.store, name)
 
         def refund(
@@ -80,7 +80,7 @@ def test_the_weight_is_computed_for_this_call_with_the_limit_of_the_key(
     assert seen == [weight]
 
 
-def test_a_free_request_is_counted_and_its_errors_have_the_status(
+def test_a_free_request_is_counted_and_its_errors_have_the_account_status(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     for remaining in (9, 8):
@@ -95,7 +95,7 @@ def test_a_free_request_is_counted_and_its_errors_have_the_status(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_an_account_is_shown_with_its_current_status(
+def test_the_account_view_has_the_current_balance_the_key_and_the_rate_limit(
     service: ImageService, key: ApiKey, clock: Clock
 ) -> None:
     run(service, key, lambda: REQUEST, left_ms=28_000)

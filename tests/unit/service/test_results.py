@@ -31,13 +31,13 @@ def test_a_large_result_is_stored_with_the_extension_of_its_format(
     assert result.link == Link("https://bucket.example/results/name", START + 900_000_000)
 
 
-def test_the_total_time_is_the_whole_call_with_storing_and_settling(
+def test_the_total_time_is_the_sum_of_all_steps_and_the_time_before_the_first_step(
     service: ImageService, key: ApiKey
 ) -> None:
     now_ms = itertools.count()
 
     class SlowResultStore(RecordingResultStore):
-        def put(self, name: str, data: bytes, **described: Any) -> Link:  # noqa: ANN401 - passed on
+        def put(self, name: str, data: bytes, **described: Any) -> Link:  # noqa: ANN401 - it passes on any arguments
             for _ in range(500):
                 next(now_ms)
             return super().put(name, data, **described)
@@ -51,4 +51,4 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
     assert tuple(durations_ms) == (*STEPS, TOTAL)
     assert durations_ms["store"] == 501
     steps_ms = sum(durations_ms[step] for step in STEPS)
-    assert durations_ms[TOTAL] == steps_ms + 1  # from the start to the first step
+    assert durations_ms[TOTAL] == steps_ms + 1  # the time from the start to the first step

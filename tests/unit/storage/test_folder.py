@@ -54,7 +54,7 @@ def test_only_complete_uploads_can_be_read(tmp_path: Path) -> None:
         store.get("uploads/a", max_bytes=4)
 
 
-def test_a_token_is_accepted_only_by_stores_on_the_same_folder(tmp_path: Path) -> None:
+def test_a_token_is_accepted_only_by_a_store_with_the_folder_that_signed_it(tmp_path: Path) -> None:
     form = FolderStore(tmp_path).presign_upload(
         "uploads/a", content_type="b", max_bytes=1, now_us=NOW_US
     )
@@ -108,7 +108,7 @@ def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -
     def counting(name: str) -> Callable[..., Any]:
         original = getattr(os, name)
 
-        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as in os
+        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any arguments of `os`
             counts[name] += 1
             result = original(*arguments, **options)
             if name == "listdir":
@@ -118,7 +118,7 @@ def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -
         return counted
 
     class Entries:
-        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - as in os
+        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - any arguments of `os`
             counts["scandir"] += 1
             self._entries = scandir(*arguments)
 

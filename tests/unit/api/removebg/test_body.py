@@ -62,7 +62,7 @@ def test_a_file_can_be_the_first_or_the_last_part_of_a_form(first: bool) -> None
     assert (fields.texts, fields.files) == (VALUES, {"image_file": PHOTO})
 
 
-def test_a_file_needs_neither_a_name_nor_a_type() -> None:
+def test_a_file_without_a_file_name_and_a_content_type_is_read() -> None:
     assert multipart([("image_file", PHOTO)]).files == {"image_file": PHOTO}
 
 
@@ -159,7 +159,7 @@ def test_a_form_with_more_than_50_parts_is_rejected() -> None:
         multipart([(f"x{number}", "x") for number in range(51)])
 
 
-def test_images_and_urls_are_not_in_the_repr() -> None:
+def test_the_repr_of_the_fields_contains_neither_images_nor_urls() -> None:
     shown = repr(multipart([("image_file", PHOTO), ("image_url", "https://secret")]))
     assert "secret" not in shown
     assert "PNG" not in shown

@@ -1,4 +1,4 @@
-"""Errors on remove.bg's paths: their statuses, titles, codes and headers."""
+"""Errors on remove.bg's paths: statuses, titles, codes and headers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_removal_errors_keep_status_and_code_but_result_too_large_becomes_file_t
         (InternalError(), 500, "Internal error", "internal_error"),
     ],
 )
-def test_an_error_has_remove_bgs_status_title_and_code(
+def test_an_error_has_the_status_the_title_and_the_code_of_remove_bg(
     error: ApiError, status: int, title: str, code: str
 ) -> None:
     for path in PATHS:

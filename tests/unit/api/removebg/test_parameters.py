@@ -1,4 +1,4 @@
-"""The parameters of remove.bg's API: their values, and the errors for invalid values."""
+"""The parameters of remove.bg's API: valid values, and the errors for invalid values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_size_name_selects_a_number_of_megapixels(size: str) -> None:
         ("preview", (5000, 4), True),
     ],
 )
-def test_only_size_preview_or_size_auto_with_a_small_photo_gives_a_preview(
+def test_size_preview_gives_a_preview_and_size_auto_gives_a_preview_only_for_a_small_photo(
     size: str,
     shape: tuple[int, int],
     expected: bool,  # noqa: FBT001 - a parameter of the test
@@ -76,9 +76,9 @@ def test_size_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> Non
         ("off", False),
     ],
 )
-def test_booleans_can_have_the_spellings_of_common_languages(
+def test_a_boolean_can_be_written_as_true_or_1_or_yes_or_on_and_as_false_or_0_or_no_or_off(
     text: str,
-    value: bool,  # noqa: FBT001 - a parameter
+    value: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     assert options(crop=text).crop is value
     options(semitransparency=text)
@@ -120,14 +120,14 @@ def test_zeros_in_a_region_need_no_unit() -> None:
     assert options(roi="0 0 100% 100%").roi == corners
 
 
-def test_the_formats_and_the_channel_alpha_of_remove_bgs_api_are_accepted() -> None:
+def test_all_formats_of_remove_bgs_api_and_the_value_alpha_for_channels_are_accepted() -> None:
     for name in ("auto", "png", "jpg", "webp", "zip"):
         assert options(format=name.upper()).output == name
     assert options(channels="alpha").channels == "alpha"
 
 
 @pytest.mark.parametrize("text", ["auto", "person", "car", "a type of the future"])
-def test_a_type_does_not_change_the_options(text: str) -> None:
+def test_the_parameter_type_does_not_change_the_options(text: str) -> None:
     assert options(type=text) == options()
 
 
@@ -139,7 +139,7 @@ def test_each_valid_type_level_is_returned_and_the_default_is_1() -> None:
 
 
 @pytest.mark.parametrize("name", ["add_shadow", "shadow_type", "shadow_opacity"])
-def test_only_values_without_a_shadow_are_accepted(name: str) -> None:
+def test_shadow_parameters_accept_only_values_that_ask_for_no_shadow(name: str) -> None:
     for text in ("none", "false", "None", "0", "no"):
         assert options(**{name: text}) == options()
     for text in ("true", "drop", "3D", "50", "100"):

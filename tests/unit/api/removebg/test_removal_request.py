@@ -20,7 +20,7 @@ LIMITS = Limits(max_body_bytes=1_000, max_image_bytes=77, fetch=str.encode)
 def parse(
     limits: Limits = LIMITS,
     headers: dict[str, str] | None = None,
-    **fields: Any,  # noqa: ANN401 - any JSON
+    **fields: Any,  # noqa: ANN401 - any JSON value
 ) -> RemovalCall:
     body = json.dumps({"image_url": URL, **fields})
     sent = {"content-type": "application/json", **(headers or {})}
@@ -28,7 +28,7 @@ def parse(
     return parse_removal_request(request, limits)
 
 
-def test_a_loaded_request_has_its_photo_background_options_and_limit() -> None:
+def test_a_loaded_request_has_the_photo_the_background_the_options_and_the_limit() -> None:
     call = parse(bg_image_url=f"{URL}?b", size="hd", format="zip", crop=True)
     request = call.form.load()
     assert isinstance(request, RemovalRequest)

@@ -122,7 +122,7 @@ def test_the_largest_image_and_the_longest_headers_fit_into_the_limit(
     call = replace(CALL, wants_json=wants_json)
     request_id = "req_" + "x" * 100
 
-    def respond() -> Any:  # noqa: ANN401 - the type of powertools
+    def respond() -> Any:  # noqa: ANN401 - any response
         return response.encode_body(removal_response(result, call, request_id, NOW))
 
     resolver = APIGatewayRestResolver()

@@ -69,7 +69,7 @@ def is_connected() -> bool:
     return True
 
 
-def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa: ANN401 - any service; the type of powertools
+def answer(service: Any, path: str, method: str, **headers: str) -> Any:  # noqa: ANN401 - any service and response
     body = json.dumps({"image_url": "https://example.com", "type_level": "none"})
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {"content-type": "application/json", "x-api-key": KEY, **named}
@@ -102,7 +102,9 @@ def test_the_removal_route_passes_the_key_and_all_arguments_to_the_service(
     assert "X-Type" not in sent.headers
 
 
-def test_an_account_response_has_the_rate_limit_headers(service: RecordingService) -> None:
+def test_the_account_route_returns_the_credits_and_the_rate_limit_headers(
+    service: RecordingService
+) -> None:
     sent = answer(service, "/v1.0/account", "GET")
     assert service.calls == [{"key": keys.parse(KEY)}]
     assert sent.status_code == 200

@@ -26,7 +26,7 @@ def test_decoding_restores_the_encoded_names_and_values(pairs: list[tuple[str, s
     assert parse_qsl(body, keep_blank_values=True) == pairs
 
 
-def test_pairs_with_absent_or_invalid_parts_are_kept_and_count_as_fields() -> None:
+def test_pairs_with_empty_names_or_empty_values_or_invalid_escapes_are_kept_and_counted() -> None:
     body = b"a=1=2&b&=c&&d=%zz%f&e=\xff%C3%a4+%2B"
     expected = [("a", "1=2"), ("b", ""), ("", "c"), ("", ""), ("d", "%zz%f"), ("e", "\ufffdä +")]
     assert parse_pairs(body, max_fields=6) == expected

@@ -1,4 +1,4 @@
-"""A router whose handlers record their requests, respond, or fail."""
+"""A router with handlers that record requests, respond or fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ INTERNAL = "an internal detail"
 
 
 class RecordingRoutes:
-    """Handlers that record their requests."""
+    """Handlers for the router. The handler `open` records its requests."""
 
     def __init__(self) -> None:
         self.seen: list[HttpRequest] = []

@@ -1,4 +1,4 @@
-"""Each request is one line in the log, which has only known routes and methods."""
+"""Each request is one line in the log. The lines contain only known routes and methods."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_an_error_is_counted_by_its_code(
 
 
 @pytest.mark.parametrize("developing", ["true", "false"])
-def test_no_powertools_switch_prints_events(
+def test_events_are_not_printed_whether_powertools_dev_is_true_or_false(
     handlers: RecordingRoutes,
     developing: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -92,7 +92,7 @@ def test_no_powertools_switch_prints_events(
     assert "httpMethod" not in capsys.readouterr().out
 
 
-def test_a_full_disk_for_metrics_does_not_stop_a_response(
+def test_a_response_is_sent_although_its_metrics_cannot_be_written(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Metrics) -> None:

@@ -120,7 +120,7 @@ def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (7_100_000, "7.1 MB")]
 )
-def test_sizes_are_shown_in_bytes_kilobytes_or_megabytes(count: int, text: str) -> None:
+def test_sizes_are_shown_in_bytes_or_kilobytes_or_megabytes(count: int, text: str) -> None:
     assert report.format_size(count) == text
 
 
@@ -146,7 +146,7 @@ def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
     assert text in report.summary(outcomes, 2.0)
 
 
-def test_a_summary_counts_blurred_skipped_and_failed_photos(tmp_path: Path) -> None:
+def test_a_summary_counts_the_blurred_and_the_skipped_and_the_failed_photos(tmp_path: Path) -> None:
     tasks = [job.task for job in jobs(tmp_path, 3)]
     outcomes = [
         Outcome(tasks[0], Result(b"", "image/png", {"credits_charged": 1, "credits_left": 7})),

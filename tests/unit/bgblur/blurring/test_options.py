@@ -125,7 +125,7 @@ def test_a_photo_from_standard_input_becomes_a_png() -> None:
     assert photo_format(None, None) == "png"
 
 
-def test_a_chosen_format_can_be_combined_with_any_unknown_extension() -> None:
+def test_a_chosen_format_can_be_combined_with_an_unknown_extension() -> None:
     assert chosen_format("webp", "holiday.result") == "webp"
 
 

@@ -9,7 +9,7 @@ import pytest
 from bgblur.blurring.output import would_replace, write
 
 
-def test_a_result_is_written_into_new_folders_with_the_permissions_of_the_umask(
+def test_a_result_is_written_into_new_folders_and_its_permissions_follow_the_umask(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "new" / "folder" / "result.png"

@@ -44,7 +44,7 @@ def test_the_result_of_one_photo_can_be_a_named_file() -> None:
 
 
 @pytest.mark.parametrize("output", ["album", "new/"])
-def test_the_output_for_one_photo_is_a_folder_if_it_exists_or_ends_with_a_slash(
+def test_the_output_for_one_photo_is_a_folder_if_the_folder_exists_or_the_path_ends_with_a_slash(
     output: str,
 ) -> None:
     assert planned("one.jpg", output=output) == {"one.jpg": f"{output.rstrip('/')}/one.png"}
@@ -57,7 +57,7 @@ def test_the_output_for_several_photos_is_a_folder() -> None:
     }
 
 
-def test_of_a_folder_only_photos_that_are_neither_results_nor_hidden_are_used() -> None:
+def test_only_the_photos_in_a_folder_that_are_neither_results_nor_hidden_are_used() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
@@ -69,7 +69,7 @@ def test_a_recursive_search_keeps_the_folder_structure() -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the photos of this folder would be left out without a message."""
+    """Without the error, the photos of the folder would be left out without a message."""
     scan = os.scandir
 
     def denied(path: str) -> object:

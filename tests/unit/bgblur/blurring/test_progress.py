@@ -28,7 +28,7 @@ class Terminal:
         )
 
     def lines(self) -> list[str]:
-        """Return the lines drawn since the last call, without the codes that move the cursor."""
+        """Return the lines of the newest drawing without cursor codes, and forget all drawings."""
         text = self._stream.getvalue()
         self._stream.seek(0)
         self._stream.truncate()

@@ -1,4 +1,4 @@
-"""The journal of uploaded photos, which the next run reads."""
+"""The next run reads the journal of the photos that were uploaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each result has its own file, which is always inside of the folder of the results."""
+"""Each result has its own file, and each file is inside of the folder of the results."""
 
 from __future__ import annotations
 

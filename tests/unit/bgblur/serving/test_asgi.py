@@ -1,4 +1,4 @@
-"""The order in which the application reads, checks and responds."""
+"""When the application reads the body of a request, and when it responds without the body."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bgblur.serving.body import Message
 
 
-def test_the_whole_photo_goes_to_the_pool() -> None:
+def test_the_whole_body_of_a_blur_request_goes_to_the_pool() -> None:
     harness = Harness()
     client = harness(Client(b"abc", b"defg"), KEY, FORM, length=7)
     assert (client.status, client.content) == (200, b"7 bytes")
@@ -46,7 +46,7 @@ def test_requests_without_a_photo_go_to_the_inline_handler_without_their_body(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_front_process_answers_health_itself(method: str) -> None:
+def test_the_front_process_answers_the_route_health_itself(method: str) -> None:
     broken = Pool(failure=ZeroDivisionError())
     harness = Harness(broken, broken, Keys(UnavailableError("", retry_after_s=1)))
     client = harness(Client(), method=method, path="/health")
@@ -63,7 +63,7 @@ def test_calls_to_the_inline_handler_are_queued_by_account() -> None:
     assert harness.inline.answered == [(account, 0), (account, 2)]
 
 
-def test_of_a_large_body_only_one_byte_more_than_the_limit_is_kept() -> None:
+def test_a_body_over_the_limit_is_cut_one_byte_after_the_limit() -> None:
     chunked = (b"transfer-encoding", b"chunked")
     client = Harness()(Client(bytes(90_000), bytes(90_000), bytes(9)), KEY, FORM, chunked)
     assert client.content == b"100001 bytes"

@@ -61,7 +61,7 @@ def test_calls_to_the_account_route_are_queued_by_account() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1.0/removebg"), ("GET", "/v1.0/account")])
-def test_a_request_with_two_keys_goes_to_the_handler_that_rejects_it(
+def test_a_request_with_two_keys_goes_to_the_inline_handler(
     method: str, path: str
 ) -> None:
     harness = Harness()
@@ -78,7 +78,7 @@ def test_remove_bgs_routes_do_not_read_the_key_from_our_header(path: str) -> Non
     assert "received" not in client.log
 
 
-def test_remove_bgs_header_is_not_read_on_other_routes() -> None:
+def test_our_routes_do_not_read_the_key_from_remove_bgs_header() -> None:
     client = Harness()(Client(bytes(90_000)), X_KEY, FORM, length=90_000)
     assert (client.status, client.error["code"]) == (401, "invalid_api_key")
 

@@ -133,7 +133,7 @@ def test_the_front_process_logs_health_at_debug_and_does_not_log_responses_of_ha
         (Harness(keys=Keys(UnavailableError("The store."))), 503, "temporarily_unavailable"),
     ],
 )
-def test_ready_gives_the_reason_if_a_photo_would_be_rejected(
+def test_the_route_ready_returns_the_reason_if_a_photo_would_be_rejected(
     harness: Harness, status: int, code: str | None
 ) -> None:
     client = harness(Client(), method="GET", path="/ready")
@@ -141,12 +141,12 @@ def test_ready_gives_the_reason_if_a_photo_would_be_rejected(
     assert (json.loads(client.content).get("error") or {}).get("code") == code
 
 
-def test_health_returns_200_while_the_pool_is_full_and_the_store_is_down() -> None:
+def test_the_route_health_returns_200_while_the_pool_is_full_and_the_store_is_down() -> None:
     harness = Harness(Pool(is_full=True), keys=Keys(UnavailableError("The store.")))
     assert harness(Client(), method="GET", path="/health").status == 200
 
 
-def test_each_response_is_observed_with_its_route_and_an_unknown_path_as_no_route() -> None:
+def test_each_response_is_observed_with_its_route_or_with_no_route_for_an_unknown_path() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     harness(Client(), path="/my-key")

@@ -1,4 +1,4 @@
-"""How senders share the memory for bodies, and clients the memory for responses."""
+"""How senders share the memory for bodies, and how clients share the memory for responses."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_new_connection_is_rejected_while_all_other_connections_have_requests_
     assert [each.is_closed for each in busy] == [False, True]
 
 
-def test_a_connection_over_the_limit_of_its_address_closes_an_older_one_of_this_address() -> None:
+def test_over_the_limit_of_an_address_the_longest_idle_connection_of_the_address_closes() -> None:
     one, other = [Connection("a", n) for n in range(2)], Connection("b")
     table = ConnectionTable(per_address=2, most=10)
     assert all(map(table.admit, [*one, other]))

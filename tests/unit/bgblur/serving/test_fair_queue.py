@@ -1,4 +1,4 @@
-"""How accounts share the slots of a queue, and the workers."""
+"""How accounts share the slots of a queue and the time of the workers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ JOB, LEAVE_BYTES, PART_BYTES = "job_1", 1_000, 50_000
 
 @dataclass
 class Queue:
-    """A queue with one open job, which records the added photos."""
+    """A queue that has one open job and records the added photos."""
 
     added: list[str] = field(default_factory=list)
 

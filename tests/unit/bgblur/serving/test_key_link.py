@@ -122,7 +122,7 @@ def test_a_body_without_a_valid_code_gets_404_and_issued_codes_stay_valid(
     assert links.redeem(code) == KEY
 
 
-def test_a_long_body_is_not_read_completely(links: KeyLinks) -> None:
+def test_a_valid_code_after_the_maximum_number_of_body_bytes_gets_404(links: KeyLinks) -> None:
     parts = [b" " * MAX_BODY_BYTES] * 3
     start, _ = exchange(links, *parts, json.dumps({"code": links.issue(KEY)}).encode())
     assert start["status"] == 404
@@ -132,7 +132,7 @@ def test_a_long_body_is_not_read_completely(links: KeyLinks) -> None:
     ("path", "method", "kind"),
     [("/", "POST", "http"), ("/key-link", "GET", "http"), ("/key-link", "POST", "websocket")],
 )
-def test_requests_with_another_path_method_or_protocol_are_passed_on(
+def test_requests_with_another_path_or_method_or_protocol_are_passed_on(
     path: str, method: str, kind: str, links: KeyLinks
 ) -> None:
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]

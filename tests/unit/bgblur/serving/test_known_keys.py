@@ -1,4 +1,4 @@
-"""Keys are looked up once, with a time limit, by a limited number of requests."""
+"""A known key is looked up only once. The time and the number of look-ups are limited."""
 
 from __future__ import annotations
 

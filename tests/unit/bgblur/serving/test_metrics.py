@@ -57,7 +57,7 @@ def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_responses_are_counted_by_route_status_and_code(metrics: ServerMetrics) -> None:
+def test_responses_are_counted_by_route_and_status_and_code(metrics: ServerMetrics) -> None:
     metrics.observe(PHOTO, 2.0)
     metrics.observe(PHOTO, 0.2)
     metrics.observe(response(402, "insufficient_credits"), 0.001)
@@ -92,7 +92,7 @@ def test_quarters_of_a_credit_are_added_up(metrics: ServerMetrics) -> None:
     assert samples(metrics)["bgblur_credits_charged_total",] == 1.25
 
 
-def test_photos_of_jobs_are_counted_with_their_credits_megapixels_and_steps(
+def test_photos_of_jobs_are_counted_with_their_credits_and_megapixels_and_steps(
     metrics: ServerMetrics,
 ) -> None:
     done = JobObject(

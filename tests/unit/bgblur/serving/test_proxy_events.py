@@ -1,4 +1,4 @@
-"""Conversion of HTTP requests to API Gateway events, and back."""
+"""Convert HTTP requests to API Gateway events, and proxy responses to HTTP replies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_event_has_the_whole_request() -> None:
     assert request.body() == body
 
 
-def test_a_missing_body_becomes_null_and_a_missing_client_an_empty_address() -> None:
+def test_a_missing_body_becomes_null_and_a_missing_client_becomes_an_empty_address() -> None:
     event = to_event(to_request(scope(client=None, query_string=b""), b"", request_id="id"))
     assert (event["body"], event["isBase64Encoded"]) == (None, False)
     assert event["queryStringParameters"] is None

@@ -134,7 +134,7 @@ def test_a_request_that_was_not_accepted_goes_to_the_next_worker() -> None:
     run(test)
 
 
-def test_a_request_that_is_late_or_has_no_client_does_not_go_to_another_worker() -> None:
+def test_a_request_that_was_not_accepted_fails_if_it_is_late_or_its_client_disconnected() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(max_wait_s=0))
         fleet.answer_failures = [NotAcceptedError("EOFError")] * 3

@@ -34,7 +34,7 @@ class Composite(NamedTuple):
         return np.asarray((self.matte > 5) & (self.matte < 250))
 
     def ideal(self, radius: float) -> np.ndarray:
-        """Return the foreground over a background that was blurred before they were combined."""
+        """Return the foreground over the background; only the background is blurred."""
         weight = self.matte[..., np.newaxis] / 255
         blurred = gaussian_filter(
             self.background.astype(float), (radius, radius, 0), mode="reflect"

@@ -17,7 +17,7 @@ def lamp() -> np.ndarray:
 
 
 @pytest.mark.parametrize("radius", [0.3, 0.5, 1, 1.7, 4, 9.9])
-def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float) -> None:
+def test_a_disc_kernel_sums_to_one_and_is_round_and_has_the_requested_radius(radius: float) -> None:
     taps = disc_kernel(radius)
     assert taps.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(taps, taps.T)
@@ -25,7 +25,7 @@ def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float)
     offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
     if radius >= 1:
         variance = (taps.sum(axis=0) * offsets**2).sum()
-        # A cell adds its own variance, 1/12.
+        # The width of a cell adds a variance of 1/12.
         assert variance == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.09)
 
 

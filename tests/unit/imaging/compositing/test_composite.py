@@ -42,7 +42,9 @@ def test_partial_alpha_gives_the_rounded_weighted_mean() -> None:
 
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])
-def test_multiplying_by_an_opaque_alpha_changes_no_alpha(other: np.ndarray | None) -> None:
+def test_an_alpha_times_an_opaque_or_missing_alpha_does_not_change(
+    other: np.ndarray | None
+) -> None:
     levels = np.arange(256, dtype=np.uint8)[:, np.newaxis]
     np.testing.assert_array_equal(multiply(levels, other), levels)
 
@@ -87,7 +89,7 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int, int]) -> None:
+def test_the_faint_pixels_of_a_cutout_change_by_less_than_one_level(shape: tuple[int, int]) -> None:
     """Faint pixels get colours that compress better, without a visible difference."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
@@ -103,7 +105,7 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 def test_close_to_the_subject_a_cutout_has_colours_of_the_foreground_layer_nearby(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby: within `FINE_PX` in blocks with a visible pixel, within `REACH_PX` elsewhere."""
+    """Nearby means `FINE_PX` pixels in blocks with a visible pixel, else `REACH_PX` pixels."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)

@@ -21,7 +21,7 @@ def test_pixels_with_full_weight_keep_their_colour() -> None:
     np.testing.assert_allclose(fill(colours, np.ones((20, 30), np.float32)), colours, atol=1e-3)
 
 
-def test_each_pixel_of_a_gap_gets_colours_from_the_nearer_side() -> None:
+def test_a_pixel_in_a_gap_gets_a_colour_that_is_closer_to_the_colour_of_the_nearer_side() -> None:
     colours, weights = np.zeros((32, 64, 3), np.float32), np.zeros((32, 64), np.float32)
     weights[:, :8] = weights[:, -8:] = 1
     colours[:, -8:] = 200

@@ -127,7 +127,7 @@ def test_truncated_run_lengths_are_rejected(kept: int) -> None:
 
 
 @pytest.mark.parametrize("profile", [SRGB, display_p3()])
-def test_the_profile_of_a_version_5_header_is_kept(profile: bytes) -> None:
+def test_the_profile_of_a_bmp_with_a_version_5_header_is_kept(profile: bytes) -> None:
     raw = np.pad(astronaut(4, 8)[::-1, :, ::-1], ((0, 0), (0, 0), (0, 0))).tobytes()
     more = struct.pack("<4L4s48x", 0, 0, 0, 0, b"DEBM")[: 16 + 4 + 48]
     header = more + struct.pack("<4L", 4, 124 + len(raw), len(profile), 0)

@@ -19,7 +19,7 @@ from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.formats import INPUT_FORMAT_NAMES
 
-pillow_heif.register_heif_opener()  # to write HEIC
+pillow_heif.register_heif_opener()  # lets Pillow write HEIC
 LIMIT = 1_000_000
 SUPPORTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
 """Pillow's names of the supported formats."""

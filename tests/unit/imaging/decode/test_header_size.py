@@ -1,4 +1,4 @@
-"""The size of a photo in the first bytes of its file."""
+"""Read the size of a photo from the first bytes of its file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_size_in_the_header_equals_the_size_of_the_image(
     assert read_header_size(saved(Image.new("RGB", size, (9, 9, 9)), kind, **options)) == size
 
 
-def test_gif_bmp_tiff_and_text_give_no_size() -> None:
+def test_a_gif_a_bmp_a_tiff_and_a_text_give_no_size() -> None:
     for kind in ("GIF", "BMP", "TIFF"):
         assert read_header_size(saved(Image.new("RGB", (30, 20)), kind)) is None
     assert read_header_size(b"text") is None

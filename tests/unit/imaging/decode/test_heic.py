@@ -1,4 +1,4 @@
-"""The metadata of HEIC files is removed before decoding, and its amount is limited."""
+"""The metadata of HEIC files is removed before decoding, and the amount of it is limited."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_pixels_and_profile_do_not_change_and_exif_data_is_removed() -> None:
     np.testing.assert_array_equal(np.asarray(after), np.asarray(before))
 
 
-def test_shared_exif_data_is_not_copied_for_each_image() -> None:
+def test_exif_data_that_20_images_share_is_removed_from_each_image() -> None:
     images = [Image.new("RGB", (16, 16)) for _ in range(20)]
     file = BytesIO()
     images[0].save(file, "HEIF", save_all=True, append_images=images[1:], exif=exif("x" * 5000))
@@ -70,7 +70,7 @@ def test_a_last_box_without_a_size_extends_to_the_end_of_the_file(end: bytes) ->
     assert strip_metadata(whole) == whole
 
 
-def test_bytes_that_look_like_metadata_outside_meta_are_kept() -> None:
+def test_bytes_that_look_like_metadata_outside_of_the_meta_box_are_kept() -> None:
     whole = photo(exif=exif("Camera"), icc_profile=SRGB)
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")

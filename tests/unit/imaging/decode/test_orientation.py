@@ -15,7 +15,7 @@ from tests.unit.imaging.pictures import astronaut, difference, marked, noise, sa
 from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.orientation import read_orientation
 
-pillow_heif.register_heif_opener()  # to write HEIC
+pillow_heif.register_heif_opener()  # lets Pillow write HEIC
 
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

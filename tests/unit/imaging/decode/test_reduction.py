@@ -1,4 +1,4 @@
-"""Decoding JPEG to a smaller size."""
+"""A JPEG is decoded at a smaller size, and files of other formats in full size."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_rotated_jpeg_is_reduced_and_upright(orientation: int) -> None:
         saved(Image.fromarray(noise(60, 80)).convert("CMYK"), "JPEG"),
     ],
 )
-def test_png_webp_and_grey_or_cmyk_jpeg_files_are_decoded_in_full_size(data: bytes) -> None:
+def test_a_png_a_webp_and_a_grey_or_cmyk_jpeg_are_decoded_in_full_size(data: bytes) -> None:
     photo = reduced(data, 4)
     assert photo.pixels.shape == (60, 80, 3)
     assert (photo.reduction, photo.full_shape) == (1, (60, 80))

@@ -49,7 +49,7 @@ def test_grey_with_an_rgb_profile_keeps_the_profile_because_the_result_is_rgb() 
     "profile",
     [b"junk", SRGB[:200], in_space(SRGB, b"CMYK"), in_space(SRGB, b"GRAY"), grey_profile(1.0)],
 )
-def test_a_profile_that_is_broken_or_for_another_space_is_ignored(profile: bytes) -> None:
+def test_a_profile_that_is_broken_or_for_another_colour_space_is_ignored(profile: bytes) -> None:
     image = noise(20, 20)
     photo = read(saved(Image.fromarray(image), "JPEG", quality=100, icc_profile=profile))
     assert photo.icc_profile is None

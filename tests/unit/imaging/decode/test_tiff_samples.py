@@ -29,7 +29,7 @@ def read(data: bytes) -> Photo:
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("rows_per_strip", [0, 7])
 @pytest.mark.parametrize("predictor", [False, True])
-def test_16_bit_planes_are_read_in_both_byte_orders(
+def test_a_16_bit_tiff_with_separate_colour_planes_is_read_in_both_byte_orders(
     order: str, compression: int, rows_per_strip: int, *, predictor: bool
 ) -> None:
     data = page(
@@ -46,7 +46,7 @@ def test_16_bit_planes_are_read_in_both_byte_orders(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_grey_in_which_zero_is_white_does_not_become_a_negative(
+def test_grey_samples_that_store_white_as_0_do_not_become_a_negative(
     order: str, kind: type[np.unsignedinteger]
 ) -> None:
     grey = astronaut(40, 50)[..., :1]
@@ -181,7 +181,7 @@ def test_a_colour_map_with_8_bit_values_is_read() -> None:
 
 
 @pytest.mark.parametrize("compression", [1, 8])
-def test_tiles_of_planes_are_joined(compression: int) -> None:
+def test_the_tiles_of_a_tiff_with_separate_colour_planes_are_joined(compression: int) -> None:
     padded = np.zeros((48, 64, 3), np.uint16)
     padded[:40, :50] = to_16bit(astronaut(40, 50))
     tiles = [

@@ -1,4 +1,4 @@
-"""The error for an unsupported file names its format."""
+"""The error for an unsupported file names the format of the file."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 from tests.unit.imaging.decode.sample_files import tiff
 
 
-def page(  # noqa: PLR0913 - the ways in which TIFFs differ
+def page(  # noqa: PLR0913 - each parameter is a property of a TIFF
     samples: np.ndarray,
     photometric: int,
     *more: tuple[int, str, tuple[int, ...]],

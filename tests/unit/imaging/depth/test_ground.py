@@ -120,9 +120,9 @@ def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None
     """Project each row of a picture onto a plane, and use the lens equation for the distances."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
-    distance = camera_height / np.maximum(row - horizon, 1e-9)  # the focal length is 1
+    distance = camera_height / np.maximum(row - horizon, 1e-9)  # for a focal length of 1
     contact = horizon + camera_height / focus_distance
-    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # 1 at infinity
+    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # this is 1 at infinity
     shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 

@@ -121,7 +121,7 @@ def test_images_of_one_pixel_or_with_very_short_sides_keep_their_size(
 @pytest.mark.parametrize(
     ("size", "quality"), [((3, 9000), 90), ((300, 400), 94), ((300, 400), 100)]
 )
-def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_jpeg(
+def test_the_jpegs_from_encode_small_jpeg_and_encode_have_the_same_pixels(
     size: tuple[int, int], quality: int
 ) -> None:
     small = encode_small_jpeg(noise(*size), SRGB, quality)
@@ -131,7 +131,7 @@ def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_jpeg(
     assert Image.open(BytesIO(small.data)).info["icc_profile"] == SRGB
 
 
-def test_a_small_jpeg_is_smaller_than_the_usual_jpeg() -> None:
+def test_encode_small_jpeg_writes_at_least_one_percent_fewer_bytes_than_encode() -> None:
     small = encode_small_jpeg(astronaut(), None, 90)
     assert len(small.data) < 0.99 * len(encode(astronaut(), None, None, "jpeg", 90).data)
 

@@ -71,7 +71,7 @@ def inflated(png: bytes) -> bytes:
     compact=st.booleans(),
     seed=st.integers(0, 1000),
 )
-def test_pillow_reads_back_any_size_exactly(  # noqa: PLR0913 - parameters of the test
+def test_pillow_reads_an_image_of_any_size_back_exactly(  # noqa: PLR0913 - parameters of the test
     *, height: int, width: int, channels: int, levels: int, compact: bool, seed: int
 ) -> None:
     shape = (height, width, channels)
@@ -127,7 +127,7 @@ def test_a_non_contiguous_array_is_encoded_correctly() -> None:
 
 
 def cutout(height: int, width: int, colour: int = 90) -> ImageU8:
-    """Return a photo inside a disc, and one colour around it."""
+    """Return RGBA with a photo inside a disc, and with one colour around the disc."""
     matte = disc(height, width, min(height, width) / 3)
     photo = np.resize(astronaut(), (height, width, 3))
     image = np.dstack((photo, matte))

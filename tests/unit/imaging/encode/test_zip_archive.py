@@ -18,7 +18,7 @@ def test_the_archive_has_color_jpg_and_then_alpha_png_both_uncompressed() -> Non
         assert archive.testzip() is None
 
 
-def test_the_bytes_do_not_depend_on_the_time_or_the_operating_system(
+def test_the_bytes_of_an_archive_do_not_depend_on_the_time_or_the_operating_system(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = write_zip(b"colours", b"matte")

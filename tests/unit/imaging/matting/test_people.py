@@ -30,7 +30,7 @@ class Sequence:
 
 
 def box(top: int, bottom: int, left: int, right: int, value: float = 1) -> AlphaF32:
-    """Return a map that is 0 outside a box."""
+    """Return a map with `value` inside a box, and 0 outside."""
     made = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     made[top:bottom, left:right] = value
     return made

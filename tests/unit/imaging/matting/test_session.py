@@ -39,7 +39,7 @@ def test_the_map_of_a_model_is_square_and_has_values_from_0_to_1(model: Model) -
 def test_the_runtime_writes_no_device_id_into_the_home_folder(
     model_dir: Path, tmp_path: Path
 ) -> None:
-    # The runtime sends nothing if it detects a test run, so hide the variables that show it.
+    # The runtime sends nothing during a test run, so hide the variables of test runs.
     hidden = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
     environ = {name: text for name, text in os.environ.items() if not name.startswith(hidden)}
     code = "import sys; from pathlib import Path; from blur.imaging.matting.session import *; "

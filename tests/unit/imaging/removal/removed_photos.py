@@ -24,7 +24,7 @@ def removed(
     *,
     radius: float = 90,
     watermarked: bool = False,
-    **options: Any,  # noqa: ANN401 - the options' fields
+    **options: Any,  # noqa: ANN401 - any values of the options
 ) -> RemovedBackground:
     return remove_background(
         data,

@@ -164,7 +164,9 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 
 
 @given(st.integers(0, 255), st.integers(0, 255))
-def test_a_translucent_background_looks_the_same_over_any_colour(front: int, back: int) -> None:
+def test_over_any_colour_a_result_looks_like_the_subject_over_its_translucent_background(
+    front: int, back: int
+) -> None:
     """Over any colour, the result looks like the subject over the background over the colour."""
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))

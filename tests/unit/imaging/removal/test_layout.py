@@ -15,7 +15,7 @@ from blur.imaging.roi import Box, Length
 
 SHAPE = (300, 400)
 SUBJECT = Box(slice(50, 150), slice(100, 300))
-"""100 rows and 200 columns."""
+"""The box of the subject has 100 rows and 200 columns."""
 NO_LIMIT = Limit(10**9, 10**6)
 
 sides = st.integers(1, 3000)
@@ -44,7 +44,7 @@ def subjects(draw: st.DrawFn) -> tuple[tuple[int, int], Box]:
     return shape, Box(rows, columns)
 
 
-def layout_of(limit: Limit = NO_LIMIT, **fields: Any) -> Layout:  # noqa: ANN401 - the options' fields
+def layout_of(limit: Limit = NO_LIMIT, **fields: Any) -> Layout:  # noqa: ANN401 - any values of the options
     return frame_subject(RemovalOptions(**fields), SHAPE, SUBJECT).lay_out(limit)
 
 
@@ -205,7 +205,7 @@ def test_a_scaled_subject_is_centred_without_a_position() -> None:
     assert layout_of(scale=0.1) == Layout(SHAPE, SUBJECT, (20, 40), 140, 180)
 
 
-def test_with_the_original_position_a_scaled_subject_keeps_its_centre() -> None:
+def test_with_position_original_a_scaled_subject_keeps_its_centre_or_moves_into_the_frame() -> None:
     small = layout_of(scale=0.1, position="original")
     assert (small.top, small.left) == (100 - 10, 200 - 20)
     corner = Box(slice(0, 30), slice(360, 400))
@@ -219,7 +219,7 @@ def test_a_scale_with_crop_is_a_share_of_the_cropped_frame() -> None:
     assert layout == Layout((200, 400), SUBJECT, (50, 100), 75, 150)
 
 
-def test_a_position_with_crop_divides_the_margins() -> None:
+def test_with_crop_a_position_moves_the_subject_within_the_margins() -> None:
     drawn = Margins(*[percent(50)] * 4)
     layout = layout_of(crop=True, crop_margin=drawn, position=(1, 0))
     assert layout == Layout((200, 400), SUBJECT, (100, 200), 0, 200)

@@ -23,7 +23,7 @@ TYPES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
 CUTOUT = Picture(astronaut(120, 160), disc(120, 160, 40))
 
 
-def encoded(  # noqa: PLR0913 - a result and all properties of its file
+def encoded(  # noqa: PLR0913 - a result and all options of its file
     output: str,
     picture: Picture = CUTOUT,
     *,
@@ -76,7 +76,7 @@ def test_a_matte_is_a_grey_png_or_jpeg() -> None:
 
 
 @pytest.mark.parametrize("is_matte", [False, True])
-def test_a_zip_has_the_colours_and_the_matte_of_the_png(is_matte: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_zip_has_a_jpeg_of_the_colours_and_a_png_of_the_matte(is_matte: bool) -> None:  # noqa: FBT001 - a parameter of the test
     image = encoded("zip", is_matte=is_matte)
     assert image.content_type == "application/zip"
     with ZipFile(BytesIO(image.data)) as archive:

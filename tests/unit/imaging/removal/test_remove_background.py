@@ -1,4 +1,4 @@
-"""Results with a colour or an image as their background."""
+"""Results with a colour or an image as the background."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_background_keeps_its_detail_in_a_frame_that_is_larger_than_the_photo(
 
 
 @pytest.mark.parametrize("background", [{}, {"colour": (255, 0, 0, 255)}])
-def test_the_matte_is_the_alpha_of_the_cutout_with_any_background(
+def test_the_matte_is_the_alpha_of_the_cutout_with_and_without_a_background_colour(
     background: dict[str, Any],
 ) -> None:
     result = removed(photo_file(), channels="alpha", scale=0.6, **background)
@@ -108,9 +108,9 @@ def test_a_transparent_background_image_makes_a_png() -> None:
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_the_subject_has_no_halo_of_its_old_background(level: int) -> None:
-    """A grey disc was in front of green: over black or white, no pixel is green.
+    """The photo is a grey disc in front of green. Over black or white, no pixel looks green.
 
-    A plain composite has pixels whose green is 64 levels above red.
+    A plain composite has pixels with 64 levels more green than red.
     """
     matte = disc(320, 320, 90, 6)[..., np.newaxis] / 255
     photo = matte * 90 + (1 - matte) * np.array((0, 255, 0))

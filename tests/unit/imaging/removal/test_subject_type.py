@@ -81,7 +81,7 @@ def test_only_the_opaque_part_of_the_subject_counts_in_the_confirmed_share() -> 
 def test_a_face_outside_the_subject_does_not_count() -> None:
     subject = SUBJECT > 0
     photo = flat(SIDE, SIDE, (90, 90, 90))
-    # The square is 208 pixels wide. The subject starts 24 pixels (5.5 cells) inside of it.
+    # The square is 208 pixels wide. The subject starts 24 pixels (5.5 cells) inside of the square.
     assert face_score(subject, photo, Faces(0.9, 6, 6)) == pytest.approx(0.9)
     assert face_score(subject, photo, Faces(0.9, 4, 24)) == 0
     assert face_score(subject, photo, Faces(0.9, 24, 43)) == 0

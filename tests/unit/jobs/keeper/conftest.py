@@ -71,9 +71,9 @@ def keeper(
 
 
 def opened(store: FakeJobStore, job_id: str = JOB_ID, *, notify: bool = False) -> str:
-    """Store an open job, with a notification or without; return its id."""
+    """Store an open job with or without a notification, and return the id of the job."""
     job = new_job(job_id)
-    target = Notification(url=URL, secret="whsec_") if notify else None  # noqa: S106 - not a secret
+    target = Notification(url=URL, secret="whsec_") if notify else None  # noqa: S106 - this is not a secret
     store.create_job(replace(job, notification=target))
     return job_id
 
@@ -93,7 +93,7 @@ def state_of(store: FakeJobStore) -> JobState:
 
 
 def ended_jobs(store: FakeJobStore, clock: Clock, accounts: Iterable[str]) -> list[str]:
-    """Store a closed job with a notification for each account; return their ids."""
+    """For each account, store a closed job with a notification; return the ids of the jobs."""
     names = []
     for number, account_id in enumerate(accounts):
         names.append(opened(store, f"job_{number:03}", notify=True))

@@ -43,7 +43,7 @@ def test_a_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_of_a_paused_job_only_payable_photos_and_some_spare_photos_are_delivered(
+def test_a_resume_delivers_only_the_photos_that_the_balance_covers_and_some_spare_photos(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """Otherwise, each refund of a failed photo would deliver all other photos again."""

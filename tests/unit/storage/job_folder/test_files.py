@@ -67,7 +67,9 @@ def test_a_later_upload_replaces_the_photo(folder: JobFolder) -> None:
     assert list(folder.list_sources(JOB)) == ["a"]
 
 
-def test_a_failed_upload_leaves_no_file(folder: JobFolder, tmp_path: Path) -> None:
+def test_a_failed_upload_keeps_the_earlier_photo_and_leaves_no_incomplete_file(
+    folder: JobFolder, tmp_path: Path
+) -> None:
     put(folder, "a", b"first")
     with pytest.raises(ZeroDivisionError), folder.writing_source(JOB, "a") as file:
         file.write(b"second" + bytes([1 // 0]))
@@ -112,7 +114,7 @@ def test_the_form_of_a_job_has_the_prefix_of_the_job_and_expires(folder: JobFold
         folder.verify_token(form.fields[TOKEN_FIELD], now_us=form.expires_us)
 
 
-def test_the_tokens_of_uploads_and_of_jobs_are_not_exchangeable(
+def test_the_tokens_of_uploads_and_of_jobs_are_not_interchangeable(
     folder: JobFolder, tmp_path: Path
 ) -> None:
     uploads = FolderStore(tmp_path / "media")

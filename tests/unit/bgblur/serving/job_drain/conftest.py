@@ -81,7 +81,7 @@ class Queue:
 
 @dataclass
 class Server:
-    """A started pool with its drain."""
+    """A started pool, the drain that gives objects to the pool, and the queue of objects."""
 
     pool: WorkerPool
     drain: JobDrain

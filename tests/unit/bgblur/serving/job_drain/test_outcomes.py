@@ -99,7 +99,7 @@ def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     run(test)
 
 
-def test_an_object_whose_store_was_unavailable_is_parked_so_that_the_attempt_does_not_count() -> (
+def test_an_object_with_the_outcome_wait_is_parked_and_not_released() -> (
     None
 ):
     async def test(fleet: Fleet) -> None:
@@ -134,7 +134,7 @@ def test_a_release_is_repeated_until_the_store_responds_and_delays_no_request(
     run(test)
 
 
-def test_pauses_grow_only_with_attempts_that_process_an_object() -> None:
+def test_pauses_grow_with_the_attempts_but_the_pause_after_the_last_attempt_is_shorter() -> None:
     pauses = [retry_pause_s(attempts) for attempts in range(1, MAX_ATTEMPTS)]
     assert pauses == sorted(pauses)
     assert retry_pause_s(0) == pauses[0]

@@ -1,4 +1,4 @@
-"""The drain stops: running photos end or are released."""
+"""When the drain stops, running photos end, are released, or are parked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_stop_waits_for_running_objects_and_starts_no_other_objects() -> None:
     run(test)
 
 
-def test_a_stop_parks_objects_that_do_not_end_in_time_so_that_the_attempt_does_not_count() -> None:
+def test_a_stop_parks_objects_that_do_not_end_in_time_and_releases_none_of_them() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=3, limit=2) as server:
