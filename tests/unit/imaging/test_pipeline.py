@@ -95,7 +95,7 @@ def test_every_kernel_blurs_in_every_mode(kernel: str, mode: str) -> None:
         ({"quality": 101}, InvalidQualityError),
     ],
 )
-def test_unknown_options_are_rejected_before_decoding(
+def test_invalid_options_are_rejected_before_decoding(
     options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):

@@ -126,7 +126,7 @@ def test_a_pixel_with_a_very_low_weight_gets_the_colour_of_the_image() -> None:
     assert difference(blurred, image)[148:153, 148:153].max() == 0
 
 
-def test_the_returned_weights_are_the_blurred_weights() -> None:
+def test_the_returned_weights_are_close_to_the_exactly_blurred_weights() -> None:
     weights = disc(192, 208, 60)
     _, blurred = weighted_blur(noise(192, 208), weights, 10)
     exact = gaussian_filter(weights.astype(float), 10, mode="reflect")
