@@ -103,7 +103,7 @@ def test_the_removal_route_passes_the_key_and_all_arguments_to_the_service(
 
 
 def test_the_account_route_returns_the_credits_and_the_rate_limit_headers(
-    service: RecordingService
+    service: RecordingService,
 ) -> None:
     sent = answer(service, "/v1.0/account", "GET")
     assert service.calls == [{"key": keys.parse(KEY)}]

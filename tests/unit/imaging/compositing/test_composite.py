@@ -43,7 +43,7 @@ def test_partial_alpha_gives_the_rounded_weighted_mean() -> None:
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])
 def test_an_alpha_times_an_opaque_or_missing_alpha_does_not_change(
-    other: np.ndarray | None
+    other: np.ndarray | None,
 ) -> None:
     levels = np.arange(256, dtype=np.uint8)[:, np.newaxis]
     np.testing.assert_array_equal(multiply(levels, other), levels)

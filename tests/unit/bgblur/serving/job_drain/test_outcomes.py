@@ -99,9 +99,7 @@ def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     run(test)
 
 
-def test_an_object_with_the_outcome_wait_is_parked_and_not_released() -> (
-    None
-):
+def test_an_object_with_the_outcome_wait_is_parked_and_not_released() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.WAIT]
