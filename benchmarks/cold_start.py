@@ -47,7 +47,7 @@ TWO = min(2, usable_cpus())
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
 """Prices in us-east-1, in dollars: Lambda's price for a GB-second on x86, and the sum of the fees
 of Lambda, API Gateway and DynamoDB for a million calls."""
-CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - the container's
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - is a folder of the container
 CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
 
@@ -124,7 +124,7 @@ def million(call_s: float, memory_mb: int) -> float:
 
 @dataclass(frozen=True)
 class Calls:
-    """The measurements of a container: a first call and five more."""
+    """The measurements of a container: a first call and five further calls."""
 
     answer: str
     first_s: float
@@ -148,7 +148,7 @@ def run(
     environment = [word for item in variables.items() for word in ("--env", "=".join(item))]
     command = ["docker", "run", "--rm", "--interactive", *CONFINED, *environment]
     command += ["--cpus", str(cpus), "--entrypoint", "python3"]
-    done = subprocess.run(  # noqa: S603 - an image of this project
+    done = subprocess.run(  # noqa: S603 - runs an image of this project
         [*command, image, "-c", program], input=given, capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -160,11 +160,11 @@ def run(
 def image_bytes(image: str) -> int:
     """Return the size of an image on disk, uncompressed."""
     command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
-    return int(subprocess.check_output(command, text=True))  # noqa: S603 - as above
+    return int(subprocess.check_output(command, text=True))  # noqa: S603 - inspects an image of this project
 
 
 def event(width: int, height: int) -> dict[str, Any]:
-    """Return the proxy event for a photo with noise like a phone's."""
+    """Return the proxy event for a photo with as much noise as a phone's photo."""
     with Image.open(PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((width, height)), np.float32)
     grained = pixels + np.random.default_rng(0).normal(0, 3, pixels.shape)

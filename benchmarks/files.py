@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
 NEAR_LEVELS = 6.0
-"""The largest mean difference, in levels, between two correct decoders. They upsample chroma and
-map black points and gamuts in different ways."""
+"""The largest mean difference, in levels, between two correct decoders. Decoders upsample chroma
+and map black points and gamuts in different ways."""
 WORST = 10
 TIMEOUT_S = 60
 
@@ -113,7 +113,7 @@ def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[
         target = folder / "reference.png"
         target.unlink(missing_ok=True)
         try:
-            subprocess.run(  # noqa: S603 - an installed decoder and a file's name
+            subprocess.run(  # noqa: S603 - runs an installed decoder
                 command(path, target), timeout=TIMEOUT_S, capture_output=True, check=True
             )
             image = Image.open(target).convert("RGB")

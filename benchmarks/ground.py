@@ -75,11 +75,11 @@ def worlds() -> dict[str, list[World]]:
 FOLLOW_THE_MODEL = ("camera as high as the subject", "two people at different distances")
 PHOTO_TARGET = f"at most 1 x, {FLOOR} x"
 FAILURES = ("wall 2 m behind the person", "box in the air")
-"""Scenes for which the model is wrong: they are measured, without a target."""
+"""Scenes in which the ground is not as `find_ground` assumes: they have no target."""
 
 
 class Errors(NamedTuple):
-    """The mean errors for one value of `depth`, `flat` or `ground`."""
+    """The mean errors with `depth=flat`, or with `depth=ground`."""
 
     confusion: float
     background: float
@@ -114,7 +114,7 @@ def _errors(
 
 
 def on_rendered_scenes() -> str:
-    """Return the table of the errors on all scenes."""
+    """Return the table of the errors of `flat` and `ground` on all rendered scenes."""
     rows = []
     for name, group in worlds().items():
         pairs = []
@@ -142,7 +142,7 @@ def _row(name: str, pairs: list[tuple[Errors, Errors]], target: str) -> tuple[st
 
 
 def on_a_photo() -> str:
-    """Return the table of the errors on the photo, with the matte of the model."""
+    """Return the table of the errors on the motorcycle photo, with the matte from the model."""
     photographed = motorcycle(partial(find_matte, opened()))
     picture, matte = photographed.photo, photographed.alpha
     background = 1 - to_alpha_f32(matte)
@@ -157,7 +157,7 @@ def cost() -> str:
     opened()
     pixels = decode(photo(4000, 3000), max_pixels=NO_LIMIT).pixels
     y, x = np.mgrid[:3000, :4000]
-    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # as high as half of the photo
+    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # about half as high as the photo
     scene = Scene.decompose(pixels, (255 * np.clip(circle, 0, 1)).astype(np.uint8))
     rows: list[tuple[str, ...]] = []
     for kernel in KERNELS:
@@ -190,7 +190,7 @@ def _with_ground(scene: Scene, radius_px: float, kernel: str) -> RgbU8:
 def _peak_mib(depth: str) -> float:
     script = Path(__file__).with_name("peak.py")
     command = [sys.executable, str(script), depth, "4000", "3000"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own script
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - runs our own script
 
 
 def main() -> None:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
 
 SUBJECT_PERCENTILES = (5, 95)
-"""The percentiles between which a subject's measured disparities are used. Many values below the
-first or above the second are errors at the subject's outline."""
+"""The percentiles between which a subject's measured disparities are used. Many values outside of
+these percentiles are errors at the subject's outline."""
 
 
 def motorcycle(find_matte: Callable[[RgbU8], AlphaU8]) -> Rendered:
-    """Return the photo with its circle of confusion; its `background` is the photo itself."""
+    """Return the photo with its circle of confusion; `background` is the photo itself."""
     left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - the module has no types
     picture = np.ascontiguousarray(left)
     matte = find_matte(picture)

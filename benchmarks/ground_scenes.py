@@ -122,7 +122,7 @@ def _foot(world: World, subject: Subject, away: float) -> float:
 
 
 def _rays(world: World) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the direction of each pixel's ray in the world: its parts right, down and away."""
+    """Return each pixel's ray in the world: its components to the right, down and away."""
     rows, columns = np.mgrid[: HEIGHT * OVERSAMPLING, : WIDTH * OVERSAMPLING].astype(np.float32)
     x = ((columns + 0.5) / OVERSAMPLING - WIDTH / 2) / FOCAL_PX
     y = ((rows + 0.5) / OVERSAMPLING - HEIGHT / 2) / FOCAL_PX
@@ -140,7 +140,7 @@ def _tilt(world: World) -> float:
 def _trace(
     world: World, rays: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, NDArray[np.bool_], RgbU8]:
-    """Return each pixel's distance along the camera's axis, whether it is floor, and its colour."""
+    """Return each pixel's distance along the camera's axis, whether it shows floor, and its colour."""
     x, y, z = rays
     rise = float(np.tan(np.deg2rad(world.slope_deg)))
     wall = world.backdrop_m / np.maximum(z, 1e-3)

@@ -24,7 +24,7 @@ NAIVE_UP_TO_PX = 20_000_000
 def peak_mib(script: str, *arguments: object) -> float:
     """Run a script in a separate process, and return the process's peak memory in MiB."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
-    return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - our own
+    return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - runs our own script
 
 
 def naive_mib(width: int, height: int) -> str:

@@ -64,7 +64,7 @@ def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
 
 def estimated(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return the subject's own colours. The first call compiles for a minute."""
-    from pymatting import estimate_foreground_ml  # noqa: PLC0415 - it compiles on import
+    from pymatting import estimate_foreground_ml  # noqa: PLC0415 - compiles when it is imported
 
     colours = estimate_foreground_ml(photo / 255, alpha / 255)
     levels: RgbU8 = np.rint(255 * np.clip(colours, 0, 1)).astype(np.uint8)

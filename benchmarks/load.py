@@ -1,4 +1,4 @@
-"""Measure a server's throughput, its response times, and its rejections when it is overloaded.
+"""Measure the throughput, the response times and the rejections of an overloaded server.
 
     make load
 
@@ -47,7 +47,7 @@ LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("lo
 
 @dataclass(frozen=True)
 class Line:
-    """Locust's statistics of the responses with one status."""
+    """Locust's statistics of all responses with the same status."""
 
     count: int
     per_s: float
@@ -77,7 +77,7 @@ def loaded(
         options += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
         options += ["--json-file", f"{name}/load"]
         env = {**os.environ, "BLUR_KEY": server.key, "BLUR_PHOTO": str(image)}
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(  # noqa: S603 - runs our own command
             [*LOCUST, *options], env=env, check=True, capture_output=True
         )
         entries = json.loads((Path(name) / "load.json").read_text("utf-8"))
@@ -85,7 +85,7 @@ def loaded(
 
 
 def line(entry: dict[str, Any]) -> Line:
-    """Return the statistics of one entry from locust, which rounds times to two digits."""
+    """Return the statistics of one entry from locust; locust rounds times to two digits."""
     counts = sorted((float(ms), count) for ms, count in entry["response_times"].items())
     times = [ms for ms, count in counts for _ in range(count)]
     span_s = entry["last_request_timestamp"] - entry["start_time"]

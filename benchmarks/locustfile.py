@@ -28,7 +28,7 @@ HEADERS = {
 
 
 def form(photo: bytes) -> bytes:
-    """Return the body of a request, which all requests share.
+    """Return the body that all requests share.
 
     The body is built only once, so that the users need little CPU time.
     """
@@ -57,5 +57,5 @@ class Customer(FastHttpUser):
             answer.request_meta["name"] = str(answer.status_code)
             if answer.status_code:  # 0: the connection failed
                 answer.success()
-        if answer.status_code != 200:  # noqa: PLR2004 - a status, which is a name in the statistics
-            gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - not a secret
+        if answer.status_code != 200:  # noqa: PLR2004 - 200 is also a name in the statistics
+            gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - the pause is not a secret

@@ -49,7 +49,7 @@ class Quality(NamedTuple):
 
 
 def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the mask that rembg makes with this network: stretched, enlarged with Lanczos."""
+    """Return rembg's mask from this network: stretched to 0..255 and enlarged with Lanczos."""
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(model.predict(photo)))
     return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))
@@ -58,7 +58,7 @@ def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
 def compare(
     exact: Predictor, model: Predictor, people: Predictor, data: Path
 ) -> dict[str, Quality]:
-    """Return the quality of rembg's mask with `exact`, and of our matte with the other two."""
+    """Return the quality of rembg's mask with `exact`, and of our matte with the other networks."""
     return {
         "rembg": measure(rembg_mask, exact, data),
         "ours": measure(partial(find_matte, people=people), model, data),

@@ -69,7 +69,7 @@ class Recorded:
 
 
 def matte_or_nothing(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return our matte; if no subject is found, it is 0 everywhere."""
+    """Return our matte; if no subject is found, the matte is 0 everywhere."""
     try:
         return find_matte(model, photo)
     except NoSubjectError:
@@ -99,7 +99,7 @@ def figures(quality: Quality) -> tuple[str, str, str]:
 
 def main() -> None:
     """Measure everything and store the results."""
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - the script and one argument
         sys.exit("Name the folder of pictures: make bench-models DATA=folder")
     data = Path(sys.argv[1])
     set_thread_count(THREADS)

@@ -1,4 +1,4 @@
-"""Open the networks and prepare the pipeline of the service, so that benchmarks can measure it."""
+"""Open the networks and prepare the service's pipeline, so that benchmarks can measure both."""
 
 from __future__ import annotations
 

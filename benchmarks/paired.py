@@ -18,7 +18,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call in all threads; other programs have little effect on it."""
+    """Return the CPU time of one call in all threads; other programs hardly change it."""
     return seconds(work, time.process_time)
 
 
@@ -27,7 +27,7 @@ def paired(
     measure: Callable[[Callable[[], object]], float] = seconds,
     **works: Callable[[], object],
 ) -> dict[str, list[float]]:
-    """Return the times of each function: one for each round, after a round that is not measured."""
+    """Return the time of each function in each round; a first round is not measured."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}

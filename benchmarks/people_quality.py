@@ -2,8 +2,8 @@
 
 The folder has `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the
 mean absolute error, averaged over the photos. *IoU* is the intersection over union at half opacity.
-A *ghost* is a half-transparent region that is wider than an edge. Times are those of whole calls,
-from JPEG to PNG, in paired runs.
+A *ghost* is a half-transparent region that is wider than an edge. Times are for whole calls, from
+JPEG to PNG, in paired runs.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the matte for subject=person; if no person is found, it is 0 everywhere."""
+    """Return the matte for subject=person; if no person is found, the matte is 0 everywhere."""
     try:
         person = predict_person(people, photo)
     except NoSubjectError:
@@ -148,7 +148,7 @@ def quality_table(model: Model, people: Model, data: Path) -> str:
 
 
 def time_table(model: Model, people: Model, data: Path) -> str:
-    """Compare the times of whole calls."""
+    """Compare the times of whole calls with and without the network for people."""
     SUBJECTS["saliency"] = lambda network, _: Matting(
         lambda photo, _: SubjectMaps(stretch_f32(network.predict(photo)), None), network.side_px
     )

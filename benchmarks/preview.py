@@ -36,7 +36,7 @@ def removing(model: Model, data: bytes, size: str, output: str) -> Callable[[], 
 
 
 def previews(model: Model) -> str:
-    """Compare the preview of a photo of 12 megapixels with its full size, in each format."""
+    """Compare the times for a preview and for the full size of a 12-megapixel photo."""
     data, rows = photo(4000, 3000), []
     for output, target in TARGETS.items():
         preview, full = (removing(model, data, size, output) for size in ("preview", "full"))

@@ -77,7 +77,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Report how many photos of ECSSD get `no_subject`, although each of them has a subject."""
+    """Return a sentence: how many ECSSD photos get `no_subject`, although all have a subject."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:
@@ -90,7 +90,7 @@ def false_alarms(model: Model, data: Path) -> str:
 
 def main() -> None:
     """Measure everything and store the results."""
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - the script and one argument
         sys.exit("Name the folder of pictures: make bench-quality DATA=folder")
     data = Path(sys.argv[1])
     model = opened()

@@ -61,7 +61,7 @@ def rembg_server() -> Iterator[RembgServer]:
     command = [str(REMBG), "s", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     with (
         tempfile.TemporaryFile() as log,
-        subprocess.Popen(  # noqa: S603 - our own command
+        subprocess.Popen(  # noqa: S603 - runs our own command
             [*command, "--log_level", "warning"], env=env, stdout=log, stderr=log
         ) as process,
     ):

@@ -48,7 +48,7 @@ def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
         log = folder / "server.log"
         with (
             log.open("wb") as out,
-            subprocess.Popen(  # noqa: S603 - our own command
+            subprocess.Popen(  # noqa: S603 - runs our own command
                 command, cwd=folder, env=env, stdout=out, stderr=out
             ) as process,
         ):
@@ -66,7 +66,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(folder: Path, *command: str) -> dict[str, Any]:
     """Run a `bgblur` command with `--json`, and return the parsed output."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(  # noqa: S603 - runs our own command
         [*BGBLUR, *command, "--json"], env=environment(folder), check=True, capture_output=True
     )
     printed: dict[str, Any] = json.loads(done.stdout)

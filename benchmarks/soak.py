@@ -25,7 +25,7 @@ REQUESTS = 2000
 WORKERS = 2
 EARLY = 200
 WINDOW = 20
-"""The number of requests over which the memory is averaged, because it varies with each photo."""
+"""The number of requests over which the memory is averaged, because each photo changes it."""
 TARGET_PERCENT = 5
 SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
 RECIPES = (
@@ -46,7 +46,7 @@ def memory_mb(pid: int) -> float:
 
 def soaked(server: Served) -> list[float]:
     """Send all requests, two at a time; return the memory after each request, in MB."""
-    chance = random.Random(0)  # noqa: S311 - not a secret
+    chance = random.Random(0)  # noqa: S311 - the choice is not a secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
     orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]
 

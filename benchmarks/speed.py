@@ -48,7 +48,7 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
 
 def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
     """Return a session of ONNX Runtime for the network of this name."""
-    import onnxruntime as ort  # noqa: PLC0415 - only used here
+    import onnxruntime as ort  # noqa: PLC0415 - only this function needs it
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parents[1] / "build" / "models"
 SENSOR_NOISE = 3.0
-"""The standard deviation of the noise in a phone's photo, in levels. It is added to the enlarged
-photo, which has less noise."""
+"""The standard deviation of the noise in a phone's photo, in levels. Such noise is added to the
+enlarged photo, which has less noise."""
 QUALITY = 92
 
 
 def photo(width: int, height: int) -> bytes:
-    """Return a portrait as a JPEG of any size, with noise like a camera's."""
-    from skimage import data  # noqa: PLC0415 - not needed for blurring
+    """Return a portrait as a JPEG of any size, with the noise of a camera."""
+    from skimage import data  # noqa: PLC0415 - blurring does not need it
 
     portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - the module has no types
     enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
@@ -43,9 +43,9 @@ class Naive:
 
     @classmethod
     def open(cls) -> Naive:
-        """Load rembg with u2netp, without its alpha matting, which takes minutes to compile."""
+        """Load rembg with u2netp, without rembg's alpha matting, which takes minutes to compile."""
         os.environ |= {"NUMBA_DISABLE_JIT": "1", "U2NET_HOME": str(MODELS)}
-        from rembg import new_session, remove  # noqa: PLC0415 - after the environment is set
+        from rembg import new_session, remove  # noqa: PLC0415 - reads the environment
 
         return cls(new_session("u2netp"), remove)
 

@@ -94,6 +94,6 @@ def _rated(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004 - one argument
+    if len(sys.argv) != 2:  # noqa: PLR2004 - the script and one argument
         sys.exit("Name the folder of pictures: benchmarks/type_quality.py folder")
     report.publish("Type of the subject", type_table(opened(), Path(sys.argv[1])))

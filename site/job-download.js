@@ -5,8 +5,8 @@ import { fetchResult, manifestPages } from "./job-calls.js";
 import { EXTENSIONS } from "./result.js";
 import { Zip } from "./zip.js";
 
-const MAX_ZIP_BYTES = 500_000_000; // the browser keeps a ZIP until it is saved
-const MAX_ZIP_FILES = 65_000; // the limit without ZIP64
+const MAX_ZIP_BYTES = 500_000_000; // the browser keeps a ZIP in memory until the ZIP is saved
+const MAX_ZIP_FILES = 65_000; // the largest number of files without ZIP64
 const AT_ONCE = 4;
 
 /**

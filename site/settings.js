@@ -70,7 +70,7 @@ function radiusText(radius, photo) {
   return `${radius} · ${Math.round((parseFloat(radius) / 100) * Math.max(width, height))} px`;
 }
 
-/** "Remove" starts with a sharp subject, and "Blur" starts with its previous strength. */
+/** Set the radius for a mode: 0 for "Remove", and the previous radius for "Blur". */
 function swapRadius(mode) {
   const slider = byId("radius");
   if (mode === "cutout") [blurRadius, slider.value] = [slider.value, CUTOUT_RADIUS];

@@ -68,7 +68,7 @@ def model_dir() -> Path:
 @pytest.fixture
 def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open each network once in this process, and run it once for each input."""
-    from tests.networks import open_session  # noqa: PLC0415 - onnxruntime, only for tests that need it
+    from tests.networks import open_session  # noqa: PLC0415 - loads onnxruntime, which few tests need
 
     monkeypatch.setattr("onnxruntime.InferenceSession", open_session)
 
@@ -105,7 +105,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(location: str) -> Iterator[AccountStore]:
     """Yield a store. Each test runs once with SQLite and once with DynamoDB."""
-    from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, only for tests that need it
+    from blur.accounts.connect import open_account_store  # noqa: PLC0415 - loads botocore, which few tests need
 
     opened = open_account_store(location)
     yield opened

@@ -72,7 +72,7 @@ def _fixed(part: ast.expr) -> str:
 
 
 def _message(line: int, value: str) -> Iterator[Passage]:
-    """Yield a string literal if it is a sentence or a part of one, not code or a key."""
+    """Yield a string literal if it is a whole or partial sentence, not code or a key."""
     letters = sum(char.isalpha() or char.isspace() for char in value)
     if len(value.split()) > 1 and letters > 0.75 * len(value) and not SQL.match(value):
         yield Passage(line, _without_code(value))

@@ -89,7 +89,7 @@ READ = (*READERS, ".in", ".sh", "Makefile", "Dockerfile", ".ci/run")
 
 
 def files() -> list[str]:
-    """Return the files of the project that have English in them."""
+    """Return the project's files that contain English."""
     git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
     paths = sorted(set(listed.split("\0")))

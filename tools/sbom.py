@@ -78,7 +78,7 @@ def package(pin: Pin) -> Component:
     """Return the component of a package.
 
     Raises:
-        ValueError: the installed version is not the lock's.
+        ValueError: the installed version differs from the version in the lock.
 
     """
     installed = metadata.distribution(pin.name)
@@ -138,7 +138,7 @@ def models(name: str, folder: Path) -> list[Component]:
 
 
 def optional_models(name: str, folder: Path) -> list[Component]:
-    """Return the components of an optional network and its converted form, if it is installed."""
+    """Return the original and the converted file of an optional network, if it is installed."""
     converted = folder / f"{name}.onnx"
     if not converted.is_file():
         return []
@@ -175,7 +175,7 @@ def base(dockerfile: str) -> Component:
 
 
 def bill(model: str, folder: Path) -> dict[str, Any]:
-    """Return the document for a container image with this model, whose files are in the folder."""
+    """Return the document for a container image with this model; `folder` has the model's files."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
     for name in OPTIONAL:

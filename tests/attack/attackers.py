@@ -36,7 +36,7 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""After this time the attack of a client that reads no response counts as running."""
+"""After this time, the attack of an `unread_pipeline` client counts as running."""
 PIPELINE_PATH = "/sample.jpg"
 
 
@@ -81,7 +81,7 @@ class Connection:
         self.number = number
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket()
-        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        self._socket.setblocking(False)  # noqa: FBT003 - the method takes no keyword
         if receive_bytes is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.bind((attack.source, 0))
@@ -155,7 +155,7 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body quickly, except for the last bytes, which follow one at a time."""
+    """Send most of a large body quickly, and then the last bytes one at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))

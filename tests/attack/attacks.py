@@ -45,7 +45,7 @@ def many_scans() -> bytes:
 
 @cache
 def noise(width_px: int, height_px: int) -> bytes:
-    """Return a small JPEG file that gives a large result as PNG with a radius of 1."""
+    """Return a noisy portrait as a small JPEG; with a radius of 1, its result is a large PNG."""
     chance = np.random.default_rng(7)
     pixels = chance.integers(0, 256, (height_px, width_px, 3), np.uint8)
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(width_px, height_px))))

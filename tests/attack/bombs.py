@@ -34,7 +34,7 @@ def plain(file_format: str) -> bytes:
 
 
 def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
-    """Insert a piece into a photo `count` times."""
+    """Return the photo with `count` copies of a piece inserted at the offset `at`."""
     return photo[:at] + piece * count + photo[at:]
 
 
@@ -72,7 +72,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def nested_tiff() -> bytes:
-    """Return a TIFF whose directory refers to itself as next, EXIF and child directory."""
+    """Return a TIFF with a directory that is also its own next, EXIF and child directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -95,7 +95,7 @@ def tile_tiff() -> bytes:
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """Return a large TIFF with 16 bits in planes; all strips use the same bytes of the file."""
+    """Return a large TIFF with a plane of 16-bit samples per channel; all strips share bytes."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(
@@ -211,7 +211,7 @@ HEAVY: dict[str, Make] = {
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
     "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
 }
-"""Small files with the maximum number of pixels, which are completely decoded."""
+"""Functions that make small files with about the maximum number of pixels; all are decoded."""
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:

@@ -63,7 +63,7 @@ def tiff(  # noqa: PLR0913 - one argument for each property of the file
     after: int = 0,
     place: int = 273,
 ) -> bytes:
-    """Return a grey TIFF with its data in one strip, or in one tile if `place` is TileOffsets."""
+    """Return a grey TIFF with one strip of data, or one tile if `place` is 324 (TileOffsets)."""
     entries: list[Entry] = [
         (256, LONG, 1, side[0]),
         (257, LONG, 1, side[1]),
@@ -87,7 +87,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def zipped(name: bytes, content: bytes) -> bytes:
-    """Return a ZIP archive of one uncompressed file; other data can be before the archive."""
+    """Return a ZIP archive of one uncompressed file; it stays valid if it follows other data."""
     crc = zlib.crc32(content)
     common = struct.pack("<HHHHIIIHH", 20, 0, 0, 0, crc, len(content), len(content), len(name), 0)
     local = b"PK\3\4" + common + name + content
@@ -97,7 +97,7 @@ def zipped(name: bytes, content: bytes) -> bytes:
 
 
 def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
-    """Replace bytes by other bytes of the same length; all of the old bytes must occur."""
+    """Replace each `old` by its `new`, which has the same length; `old` must be in the data."""
     for old, new in changes:
         assert old in data, old
         assert len(old) == len(new)
@@ -106,7 +106,7 @@ def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
 
 
 def sized(data: bytes, side: int, claimed: int) -> bytes:
-    """Change the stated size of a square HEIC or AVIF of `side` pixels (ISO/IEC 23008-12)."""
+    """Change the side that a square HEIC or AVIF states to `claimed` (ISO/IEC 23008-12)."""
     (old, new) = starmap(struct.Struct(">II").pack, ((side, side), (claimed, claimed)))
     mark = b"ispe\0\0\0\0"
     return patched(data, (mark + old, mark + new))

@@ -1,4 +1,4 @@
-"""A customer who uses the service normally, and measures the responses of the service."""
+"""A customer who uses the service normally, and measures its throughput and response times."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Customer:
 
     @contextmanager
     def _health_watched(self) -> Iterator[list[float]]:
-        """Request /health repeatedly, each time on a new connection."""
+        """Request /health repeatedly, on new connections; yield the list of response times."""
         waits_s: list[float] = []
         stopping = threading.Event()
 

@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers: about half of the mutants differ only in these bytes."""
+"""The size of a file's headers. About half of the mutants have flipped bits only there."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -51,7 +51,7 @@ writing."""
 
 @cache
 def sample(kind: str) -> bytes:
-    """Return the photo in one of `KINDS`, with EXIF and a profile if the format has them."""
+    """Return the photo of this kind of `KINDS`, with EXIF and a profile if the format has them."""
     mode, file_format, options = KINDS[kind]
     photo = Image.fromarray(astronaut()).resize((SIDE_PX, SIDE_PX))
     picture = photo.quantize(64) if mode == "P" else photo.convert(mode)
@@ -73,7 +73,7 @@ def exif(*, nested: bool) -> bytes:
 
 @cache
 def rare(kind: str) -> bytes:
-    """Return the photo in one of `RARE`."""
+    """Return the photo of this kind of `RARE`."""
     return RARE[kind]()
 
 
@@ -160,7 +160,7 @@ RARE: dict[str, Callable[[], bytes]] = {
 
 
 def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
-    """Truncate a file of every kind at these percentages of its length."""
+    """Yield a file of every kind, truncated to each of these percentages of its length."""
     for kind in KINDS:
         whole = sample(kind)
         for percent in percents:

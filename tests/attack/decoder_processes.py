@@ -38,7 +38,7 @@ ADDRESS_SPACE_BYTES = 12 << 30
 LIMIT_S = 10
 """The maximum CPU time for one file, summed over all threads of the process."""
 LIMIT_MB = 1769
-"""The limit of resident memory: that of the smallest Lambda function in docs/operations.md."""
+"""The limit of resident memory: the memory of the smallest function in docs/operations.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def scans() -> bytes:
 
 
 def scanned(side: int, scans: int) -> bytes:
-    """Return a progressive JPEG with short scans; each visits every block and adds nothing.
+    """Return a progressive JPEG with short scans; for each scan, a decoder visits every block.
 
     The first scan has the DC coefficients, one bit each. Each of the other scans has a single
     frequency of one component, coded as runs of 32,767 blocks without a coefficient.
@@ -39,7 +39,7 @@ def scanned(side: int, scans: int) -> bytes:
 
 
 def _huffman(kind: int, symbol: int) -> bytes:
-    """Return a table with two symbols, with the codes 0 and 10."""
+    """Return a Huffman table with the code 0 for `symbol`, and the code 10 for the symbol 1."""
     return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
 
 

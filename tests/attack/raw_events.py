@@ -1,8 +1,8 @@
 """Converts stored requests to events. A stored request is bytes, which a fuzzer can change.
 
 The first line is the method and the path. Then come the headers, an empty line and the body. If
-the method ends in `!`, the event's body is text; if it ends in `?`, the headers are only in their
-multi-value form.
+the method ends in `!`, the event's body is text; if it ends in `?`, the event has only
+multi-value headers.
 """
 
 from __future__ import annotations

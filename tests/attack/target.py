@@ -57,7 +57,7 @@ class Target:
 
 
 def blur(image: bytes, **fields: str) -> dict[str, Any]:
-    """Return the event of a request to blur this file, which can be empty."""
+    """Return the event of a request to blur this file; the file can be empty."""
     form = {"image": ("photo", image, "image/jpeg"), "radius": "12", **fields}
     return make.event("POST", "/v2/rembg/blur/", key=make.FUNDED, form=form)
 

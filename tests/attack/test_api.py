@@ -214,7 +214,7 @@ def test_a_header_with_the_value_null_gets_a_documented_response(name: str, targ
 
 @pytest.mark.parametrize("body", ["\ud800", "\ud800" * 1000, "LS0\ud800", "\u0130", "\0"])
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_body_that_is_neither_text_nor_base64_gets_a_documented_response(
+def test_a_body_with_surrogates_nul_or_a_non_ascii_letter_gets_a_documented_response(
     body: str, *, is_base64: bool, target: Target
 ) -> None:
     for event in (make.blur(), make.upload()):

@@ -75,7 +75,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Ite
 
 @pytest.fixture(scope="module")
 def before() -> list[Service]:
-    """Return a list for the measurements without an attack; the last is the most recent one."""
+    """Return the list of the measurements without an attack, oldest first."""
     return []
 
 

@@ -132,7 +132,9 @@ def _riff(webp: bytes, kind: bytes, data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def test_results_of_polyglot_files_contain_only_the_image(target: Target) -> None:
+def test_responses_to_polyglot_files_contain_neither_their_script_nor_their_archive(
+    target: Target,
+) -> None:
     files = polyglots()
     ends = {}
     for name, file in files.items():

@@ -1,4 +1,4 @@
-"""Our parser in a public conformance suite: results differ from the suite only as documented."""
+"""Our multipart parser agrees with a public conformance suite, except in documented cases."""
 
 from __future__ import annotations
 

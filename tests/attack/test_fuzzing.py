@@ -25,7 +25,7 @@ CORPUS = ROOT / "tests" / "attack" / "corpus" / "requests"
 REQUESTS = corpus(CORPUS)
 FUZZED_S = 660
 RSS_MB = 1024
-"""The memory at which libFuzzer fails; the model and libraries use about half of this."""
+"""The memory at which libFuzzer fails; the model and libraries use about half of this memory."""
 
 
 def test_the_stored_fuzzing_corpus_gets_documented_responses_with_at_least_six_statuses(

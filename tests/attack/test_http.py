@@ -154,7 +154,7 @@ def test_all_pipelined_requests_of_a_half_closed_connection_get_responses(
     assert [reply.status for reply in found] == [401, 404, 404, 200]
 
 
-def test_pipelined_requests_before_an_incomplete_one_get_responses(server: Running) -> None:
+def test_pipelined_requests_before_an_incomplete_request_get_responses(server: Running) -> None:
     sent = head(method="GET", target="/nowhere") * 2 + head("Content-Length: 3") + b"a"
     found = exchange(server, sent, half_close=True)
     assert [reply.status for reply in found][:2] == [404, 404]
@@ -183,7 +183,7 @@ def test_a_request_in_900_tiny_chunks_without_a_key_gets_one_invalid_api_key_res
     assert reply.code == "invalid_api_key"
 
 
-def test_a_client_without_a_key_that_expects_100_continue_is_rejected_immediately(
+def test_a_client_without_a_key_that_expects_100_continue_is_rejected_before_its_body(
     server: Running,
 ) -> None:
     with connected(server) as client:

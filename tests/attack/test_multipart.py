@@ -88,7 +88,7 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
         ("pieces of forms in random order", shuffled()),
     ],
 )
-def test_random_forms_are_read_or_rejected(
+def test_random_forms_get_a_documented_response_and_use_limited_memory(
     what: str, forms: st.SearchStrategy[tuple[bytes, str]], target: Target
 ) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)

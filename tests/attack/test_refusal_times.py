@@ -1,9 +1,9 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each rejection is timed at the handler, because the jitter of a network would hide differences. The
-kinds alternate at random, so that other load affects all of them equally. A classifier gets a time
-of each of two kinds and decides which kind has which time. A random decision is correct for half of
-all pairs.
+kinds alternate at random, so that other load affects all of them equally. A classifier gets one
+time of each of two kinds, and decides which time belongs to which kind. Random decisions are
+correct for half of all pairs.
 """
 
 from __future__ import annotations

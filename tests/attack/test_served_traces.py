@@ -80,7 +80,7 @@ def call_well(session: Session) -> None:
 
 
 def call_badly(session: Session) -> None:
-    """Send requests that are rejected, with keys in wrong places."""
+    """Send invalid requests, and requests with a key in a wrong place."""
     key = session.keys[0]
     assert session.blur({"image": session.inline}, ApiKey=key[:-1]).status_code == 401
     assert session.blur({"image": session.inline[:5000]}).status_code == 400
@@ -113,7 +113,7 @@ def break_inside(session: Session) -> str:
 
 
 def operate(session: Session) -> list[tuple[str, bytes]]:
-    """Return the output of commands that an operator uses and that do not issue a key."""
+    """Return the output of commands with which an operator lists or audits accounts and keys."""
     shown = [
         ["accounts", "list"],
         ["keys", "list"],

@@ -12,7 +12,7 @@ from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 WINDOW = 48
 """The number of bytes in a sample of a photo; so many bytes are not equal by chance."""
 PLACES = 5
-"""The number of samples per photo, from the first bytes of the photo to the last ones."""
+"""The number of samples per photo, from the first bytes of the photo to the last bytes."""
 
 BOTH_QUOTES = b"'\""
 """Python's notation of bytes depends on the quotes in the bytes; a whole photo has both kinds."""

@@ -89,7 +89,7 @@ def visit(context: BrowserContext, served: Api) -> Visit:
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}x{screen[1]}")
 def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Iterator[Visit]:
-    """Open the page in a window of this size; each test runs once for each size."""
+    """Open the page in a window; each test runs once for each size in `SCREENS`."""
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height})
     yield Visit.begun(context, served)

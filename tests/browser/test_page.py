@@ -25,7 +25,7 @@ def picture(file_format: str, side_px: int = 192) -> bytes:
     return buffer.getvalue()
 
 
-def test_the_shown_image_is_the_image_in_the_response(visit: Visit) -> None:
+def test_the_page_shows_and_saves_the_image_that_the_api_returns(visit: Visit) -> None:
     before = visit.balance()
     visit.begin()
     visit.page.locator("#radius").fill("2")
@@ -69,7 +69,7 @@ def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Vis
     visit.page.keyboard.press("End")
     before = visit.shown()
     quarter = before.shape[1] // 4
-    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # without tags and handle
+    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # not the tags and the handle
     mirrored = np.s_[60 : before.shape[0] // 4, -quarter : -quarter // 2]
     assert np.abs(before - before_only)[corner].mean() < 1
     assert np.abs(before - after)[corner].mean() > 5
@@ -78,7 +78,7 @@ def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Vis
     assert np.abs(half - before)[mirrored].mean() > 1
 
 
-def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
+def test_a_photo_can_be_blurred_and_compared_with_the_keyboard_alone(visit: Visit) -> None:
     press = visit.page.keyboard.press
     visit.tab_to("key")
     visit.page.keyboard.type(visit.api.key)
@@ -154,7 +154,7 @@ def test_a_photo_that_the_browser_cannot_show_is_still_blurred(visit: Visit) -> 
     assert visit.pixels("after").shape == (192, 192, 4)
 
 
-def test_a_large_photo_is_uploaded_once(visit: Visit) -> None:
+def test_a_large_photo_that_is_blurred_twice_is_uploaded_once(visit: Visit) -> None:
     visit.begin(picture("BMP", 1200))
     visit.page.check("input[value=jpeg]", force=True)
     visit.blur()
@@ -166,7 +166,7 @@ def test_a_large_photo_is_uploaded_once(visit: Visit) -> None:
     assert visit.pixels("after").shape == (1200, 1200, 4)
 
 
-def test_a_bucket_receives_the_photo_and_serves_the_result(
+def test_the_page_shows_a_result_that_the_api_delivers_through_a_bucket(
     context: BrowserContext, by_link: Api
 ) -> None:
     visit = Visit.begun(context, by_link)

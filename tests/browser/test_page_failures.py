@@ -44,7 +44,7 @@ def test_a_wrong_key_shows_an_error_and_is_not_stored(visit: Visit) -> None:
     assert visit.page.evaluate("localStorage.length") == 0
 
 
-def test_an_account_without_credits_shows_an_error(visit: Visit) -> None:
+def test_a_call_without_credits_left_shows_an_error(visit: Visit) -> None:
     command = [*BGBLUR, "keys", "issue", "--credits", "1", "--json"]
     done = subprocess.run(command, env=visit.api.env, capture_output=True, check=True)
     visit.begin(key=json.loads(done.stdout)["key"])

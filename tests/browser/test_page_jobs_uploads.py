@@ -54,7 +54,7 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     assert visit.balance(key) == 96
 
 
-def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
+def test_the_uploaded_photos_can_be_processed_without_the_missing_photos(
     visit: Visit, album: Path
 ) -> None:
     # The page uploads three photos at a time: the fourth upload starts when an upload has ended.

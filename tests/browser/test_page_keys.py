@@ -27,7 +27,7 @@ def stored(visit: Visit) -> str | None:
 
 
 def known(visit: Visit, key: str) -> bool:
-    """Wait until the page shows the prefix of a key; return whether the prefix is this key's."""
+    """Wait until the page shows a key's prefix; return whether `key` starts with the prefix."""
     visit.page.wait_for_selector("#key-known:visible")
     return key.startswith(visit.page.inner_text("#key-prefix").rstrip("…"))
 
@@ -51,7 +51,7 @@ def test_a_key_link_on_the_open_page_is_used_and_removed_from_the_history(
 
 
 @pytest.mark.parametrize("is_switched", [True, False], ids=["switched", "kept"])
-def test_with_two_different_keys_the_page_asks_which_one_to_use(
+def test_with_two_different_keys_the_page_asks_which_key_to_use(
     visit: Visit, served: Api, *, is_switched: bool
 ) -> None:
     visit.use_key(served.key)
@@ -111,7 +111,7 @@ def test_the_printed_link_gives_the_page_the_demo_key_only_once(
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 780), (768, 1024), (1366, 657), (1440, 900)])
-def test_errors_are_visible_next_to_their_field(
+def test_errors_are_completely_visible_in_the_window(
     width: int, height: int, visit: Visit, served: Api
 ) -> None:
     visit.page.set_viewport_size({"width": width, "height": height})

@@ -141,7 +141,9 @@ def test_a_right_click_on_either_side_of_the_line_reaches_the_result(visit: Visi
         assert source == visit.page.evaluate("after.src")
 
 
-def test_dragging_moves_the_line_or_the_result_if_it_is_zoomed_to_1_to_1(visit: Visit) -> None:
+def test_dragging_moves_the_line_and_in_a_zoomed_result_moves_the_result_instead(
+    visit: Visit,
+) -> None:
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()
@@ -166,7 +168,7 @@ def test_dragging_moves_the_line_or_the_result_if_it_is_zoomed_to_1_to_1(visit: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_two_colours_of_the_checkerboard_differ_clearly(
-    scheme: Any,  # noqa: ANN401 - playwright's literal
+    scheme: Any,  # noqa: ANN401 - stands for playwright's literal
     chromium: Browser,
     served: Api,
 ) -> None:

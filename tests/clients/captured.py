@@ -1,4 +1,4 @@
-"""The requests of remove.bg's clients, byte for byte, for clients that the tests do not run.
+"""The requests that remove.bg's clients send, byte for byte. The tests do not run these clients.
 
 Each function builds the body that a client sends: the order of the fields, the headers of each
 part, and the boundary. The details are from the source of the client and of the library that
@@ -218,7 +218,7 @@ def _request(url: str, headers: Mapping[str, str], body: bytes) -> requests.Prep
     return requests.Request("POST", url + ROUTE, dict(headers), data=body).prepare()
 
 
-def _php_text(value: str | bool) -> str:  # noqa: FBT001 - PHP's values
+def _php_text(value: str | bool) -> str:  # noqa: FBT001 - PHP sends these values
     """Return a value as PHP converts it to text."""
     return ("1" if value else "") if isinstance(value, bool) else value
 

@@ -1,4 +1,4 @@
-"""The commands and programs in docs/migrating-from-removebg.md work unchanged."""
+"""The commands and programs in docs/migrating-from-removebg.md run unchanged and save cutouts."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def test_removebg_cuts_out_a_photo_in_base64(removebg: Client, photo: File, tmp_
     assert is_cut_out(image)
 
 
-def test_removebg_gets_a_background_colour(removebg: Client, tmp_path: Path) -> None:
+def test_removebg_gets_a_result_with_the_background_colour(
+    removebg: Client, tmp_path: Path
+) -> None:
     done = removebg("remove_background_from_img_file", "photo.jpg", "regular", "green")
     assert (done.returncode, done.stderr) == (0, "")
     corner = np.asarray(opened(tmp_path / "photo.jpg_no_bg.png").convert("RGB"))[:20, :20]
@@ -154,7 +156,7 @@ def test_removebg_cli_cuts_out_a_file(
     assert is_cut_out(image)
 
 
-def test_removebg_cli_gets_a_zip(command: Client, tmp_path: Path) -> None:
+def test_removebg_cli_gets_a_zip_with_a_cutout(command: Client, tmp_path: Path) -> None:
     done = command("photo.jpg", "-f", "zip")
     assert done.returncode == 0, done.stdout
     assert is_cut_out(assembled((tmp_path / "photo-nobg.zip").read_bytes()))

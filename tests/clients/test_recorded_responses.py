@@ -43,7 +43,7 @@ NOT_AN_IMAGE = {
 """The body of `from-url-non-existent-image`, with status 400."""
 
 
-def shape(value: Any) -> Any:  # noqa: ANN401 - JSON
+def shape(value: Any) -> Any:  # noqa: ANN401 - stands for any JSON value
     """Return the structure of a JSON document: names and types without values."""
     if isinstance(value, dict):
         return {name: shape(content) for name, content in value.items()}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 Result = tuple[float, int]
-"""The seconds that the call with the fault took, and the total charge of both calls."""
+"""The seconds that the call with the fault took, and how many of the two calls were charged."""
 MAX_S = 10.0
 """The time limit of a call: two store requests of 2 s, the blurring, and a margin."""
 
@@ -34,7 +34,7 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""For each method of the store before which the fault can start: the client's outcome."""
+"""The client's outcome, by the store's method; the fault starts right before this method."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ class FaultyStore:
         self._method: str | None = method
         self._trip = trip
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
         if name == self._method:
             self._method = None
             self._trip()
@@ -101,7 +101,7 @@ def caller(
     *,
     clock: Callable[[], Instant],
 ) -> Caller:
-    """Build a handler with this store, and a client with a photo that reaches the step."""
+    """Build a handler with this store, and a client with a photo that reaches the step `moment`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blur.app, "open_account_store", lambda _: store)
         handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))

@@ -21,7 +21,7 @@ PRICE = QUARTER
 
 @pytest.fixture
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Return a folder for accounts and uploads, on a separate disk if the test mounts a disk."""
+    """Return a folder for accounts and uploads; mount a disk if the test's name has `mounted`."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with tmpfs(folder) if "mounted" in request.node.name else nullcontext():
@@ -42,7 +42,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def balances(env: dict[str, str]) -> Iterator[Balances]:
-    """Return an account in the store of `env`, which the trial reads without a server."""
+    """Return an account in the store of `env`; the trial reads the account without a server."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_balances(store, price=PRICE)
     store.close()

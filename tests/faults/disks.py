@@ -64,7 +64,7 @@ def without_privileges() -> list[str]:
 
 @contextmanager
 def tmpfs(folder: Path) -> Iterator[None]:
-    """Mount a small file system in memory over the folder; for root only."""
+    """Mount a small file system in memory over the folder; only root can do this."""
     options = f"size={DISK_BYTES}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
     try:

@@ -45,7 +45,7 @@ class Request(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # if the client closed the connection
             relay.fault(self, lambda: self._forward(relay.upstream, body))
 
-    do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the base class's names
+    do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the base class calls these names
 
     def respond(self, response: Response) -> None:
         """Send a response; if its headers have no Content-Length, add the length of the body."""

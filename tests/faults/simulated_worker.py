@@ -46,7 +46,7 @@ class Faulty:
         """Wrap a store or files."""
         self._inner = inner
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method
         """Return the method of the wrapped object, with the fault of the current photo."""
         method: Callable[..., object] = getattr(self._inner, name)
         if name not in METHODS:
@@ -80,7 +80,7 @@ MAX_POISONED = 3
 """
 
 
-def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
+def die_if(condition: bool) -> None:  # noqa: FBT001 - `die_if(condition)` reads as a sentence
     """Kill this process, as Lambda kills a function that is out of memory."""
     if condition:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -105,6 +105,6 @@ def worker() -> QuickRetryWorker:
     return QuickRetryWorker(faulty, ObjectQueue(os.environ[QUEUE_URL]), logger, metrics)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda has no type for the context
     """Process the objects of each message."""
     return worker().handle(event, context)

@@ -72,7 +72,7 @@ SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 
 @dataclass
 class Bucket:
-    """The bucket, which the service uses through the relay, and the trial without the relay."""
+    """The bucket: the service uses it through the relay, and the trial uses it directly."""
 
     between: Relay
     environ: dict[str, str]

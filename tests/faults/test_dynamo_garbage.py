@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
-"""No fault is twice in the small sample, because 13 and the number of faults have no common
+"""No fault occurs twice in the small sample, because 13 and the number of faults have no common
 factor."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, which the service uses through the relay, and the trial without the relay."""
+    """A table: the service uses it through the relay, and the trial uses it directly."""
 
     between: Relay
     through: AccountStore

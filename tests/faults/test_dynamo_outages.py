@@ -205,7 +205,7 @@ def test_a_call_with_many_slow_requests_is_reported_as_unavailable_in_time() -> 
 
 
 def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
-    """Forward every request, but send no response to the first request with each body."""
+    """Return a handler that forwards requests; the first of equal requests gets no response."""
     seen: set[bytes] = set()
 
     class Handler(BaseHTTPRequestHandler):

@@ -130,9 +130,9 @@ def test_a_result_for_a_disconnected_client_is_charged_only_with_an_idempotency_
         for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
             balances = open_balances(store, price=PRICE)
             connection = send(server, balances.key, slow, *header)
-            until(lambda: balances.exact().held == 1)  # noqa: B023
+            until(lambda: balances.exact().held == 1)  # noqa: B023 - is called before the next iteration
             leave(connection)
-            until(lambda: balances.exact().held == 0)  # noqa: B023
+            until(lambda: balances.exact().held == 0)  # noqa: B023 - is called before the next iteration
             assert balances.settled(after_s=HOLD_TTL_S) == charged
     store.close()
 

@@ -60,7 +60,7 @@ class Faulty:
         )
 
     def worker(self) -> int:
-        """Return the process id of the worker, once there is one."""
+        """Wait for a running worker, and return its process id."""
         until(lambda: bool(workers(self.running.process.pid)))
         return workers(self.running.process.pid)[0]
 
@@ -201,7 +201,7 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
     for _ in range(3):
         worker = server.worker()
         os.kill(worker, signal.SIGKILL)
-        until(lambda: worker not in workers(server.running.process.pid))  # noqa: B023
+        until(lambda: worker not in workers(server.running.process.pid))  # noqa: B023 - is called before the next iteration
     until_answered(server)
 
 

@@ -22,7 +22,7 @@ PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
-    """Test the mutants of the named portions, such as `api` or `api:blur_request.py`, or of all."""
+    """Test the mutants of the named portions, such as `api` or `api:blur_request.py`, or all."""
     name, *more = names or list(PORTIONS)
     if more:  # each portion runs in a new process, which imports the code that it changes
         command = [sys.executable, "-m", "tests.mutants"]
@@ -53,11 +53,11 @@ def _run(portion: Portion, file: str) -> int:
 
 def _report(new: Sequence[Mutant], gone: Sequence[Explanation]) -> None:
     """Print the survivors without an explanation, and the explanations without a mutant."""
-    print()  # noqa: T201 - a command
+    print()  # noqa: T201 - this command prints its result
     for mutant in new:
-        print(f"survived: {mutant}")  # noqa: T201 - as above
+        print(f"survived: {mutant}")  # noqa: T201 - this command prints its result
     for row in gone:
-        print(f"explained, but this mutant does not exist any more: {row}")  # noqa: T201 - as above
+        print(f"explained, but this mutant does not exist any more: {row}")  # noqa: T201 - this command prints its result
 
 
 def _record(portion: Portion, runner: MutantRunner, total: int) -> None:
@@ -65,7 +65,7 @@ def _record(portion: Portion, runner: MutantRunner, total: int) -> None:
     amount = f"{tried:,} mutants" if tried == total else f"{tried:,} of {total:,} mutants"
     detected = f"tests detect {tried - survived:,}"
     happened = f"{detected}; {survived} cannot be detected (the file has the reasons)"
-    print(f"{portion.title}: {amount}, {happened}")  # noqa: T201 - as above
+    print(f"{portion.title}: {amount}, {happened}")  # noqa: T201 - this command prints its result
     record(Part.SECURITY, portion.title, amount, happened, by="tests/mutants/explained.toml")
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def inject(mutant: Mutant, module: ModuleType) -> None:
-    """Replace the function or the constant in the module by that of the mutant.
+    """Replace the function or constant in the module by the function or constant of the mutant.
 
     Raises:
         Exception: any error of the mutant while it is imported.
 
     """
     fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
-    exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - the mutant's code
+    exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - runs the mutant's code
     if mutant.is_constant:
         # Also set the constants that are computed from this constant.
         for name in filter(CONSTANT.fullmatch, fresh):

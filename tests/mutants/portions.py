@@ -23,7 +23,7 @@ JOBS = (
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Leaves out tests that start several processes, because a mutant is only in one process."""
+"""Leaves out tests of DynamoDB and of several processes; a mutant is in one process only."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Portion:
     only: str = ""
     """The expression for pytest's `-k`, which selects tests."""
     every: int = 1
-    """Test only every n-th mutant: a sample, because all would take hours."""
+    """Test only every n-th mutant: a sample, because testing all mutants would take hours."""
 
     def paths(self, only_file: str) -> Iterator[Path]:
         """Yield the files; if `only_file` is not empty, only the files with this name."""

@@ -73,7 +73,7 @@ class MutantRunner:
             os._exit(1)
 
     def _require_passing(self, session: pytest.Session, traces: list[_Trace]) -> None:
-        """Run the tests in a fork without a mutant, which must pass."""
+        """Run the tests in a fork without a mutant, and require that they pass."""
         if os.waitpid(self._fork(session, None, traces), 0)[1] != 0:
             pytest.exit("the tests fail in a fork without any mutant", returncode=1)
 
@@ -130,7 +130,7 @@ class MutantRunner:
                 if status == 0:
                     self.survivors.append(mutant)
                 if self.tried % 100 == 0:
-                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - a run takes long
+                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - shows the progress of a long run
         time.sleep(0.002)
 
 
@@ -167,7 +167,7 @@ def _run(session: pytest.Session, item: pytest.Item) -> None:
 
 def _configure_hypothesis() -> None:
     """Use the same random examples for all mutants, and do not shrink failing examples."""
-    from hypothesis import Phase, settings  # noqa: PLC0415 - after its pytest plugin
+    from hypothesis import Phase, settings  # noqa: PLC0415 - must follow Hypothesis's pytest plugin
 
     phases = [Phase.explicit, Phase.generate]
     settings.register_profile(

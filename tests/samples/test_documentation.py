@@ -71,7 +71,7 @@ NOT_TYPED = {
         """ --expression-attribute-values '{":missing": {"N": "0.25"}}'"""
     ): "needs an AWS account",
 }
-"""Commands that cannot run here, with the reason; a unit test checks the names in them."""
+"""Commands that cannot run here, with the reason; a unit test checks the names in the commands."""
 
 OUTPUT = {"json", ""}
 """Languages of blocks that are not run: responses, diagrams, the text of a query."""
@@ -189,7 +189,7 @@ def test_documented_programs_save_images(block: Block, reader: Reader, folder: P
 @pytest.mark.parametrize("block", RECEIVERS, ids=str)
 def test_documented_receivers_accept_only_genuine_notifications(block: Block) -> None:
     scope: dict[str, Any] = {}
-    exec(block.text, scope)  # noqa: S102 - our own document
+    exec(block.text, scope)  # noqa: S102 - runs a program from our own document
     secret, body = new_secret(), b'{"type": "job.ended", "data": {"job_id": "job_1"}}'
     headers = signed_headers("job_1_ended", body, secret, now_us=now())
     assert scope["ended_job"](secret, body, headers) == {"job_id": "job_1"}

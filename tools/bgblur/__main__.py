@@ -1,4 +1,4 @@
-"""`python -m bgblur`."""
+"""Run `bgblur` when Python is started with `-m bgblur`."""
 
 from bgblur.cli import main
 

@@ -27,11 +27,11 @@ class ImportingGroup(PrintableErrorsGroup):
     Most commands start twice as fast without the imports of the other commands.
     """
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes this argument
         """Return the names of the commands in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click passes this argument
         """Import and return a command, or return None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None

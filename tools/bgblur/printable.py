@@ -27,18 +27,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 class PrintableErrorsGroup(click.Group):
     """A group of commands that prints errors, including click's, safely and in red."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click has this signature
         """Run, and print `?` for characters that the output's encoding does not have."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         return super().main(*args, **kwargs)
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click has this signature
         """Parse the group's own options."""
         with _printable_errors():
             return super().make_context(*args, **kwargs)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - stands for a command's result
         """Parse and run the command."""
         with _printable_errors():
             return super().invoke(ctx)

@@ -50,7 +50,7 @@ PLAIN_HTTP_WARNING = (
     is_flag=True,
     help="Create a demo key, and print a link to the page and a curl command.",
 )
-def serve(  # noqa: PLR0913 - one for each option
+def serve(  # noqa: PLR0913 - has one argument for each option
     host: str,
     port: int,
     workers: int,

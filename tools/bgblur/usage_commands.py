@@ -34,8 +34,8 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 MINUTE_S = 60
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _FORMULA = re.compile(r"(^\s*|;\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Matches the start of a cell before a character that starts a formula, even a full-width one. Some
-spreadsheets start a new cell at a semicolon
+"""Matches the start of a cell before a character that starts a formula (or its full-width variant).
+Some spreadsheets start a new cell at a semicolon
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 COLUMNS = ("month", "account", "name", "key", "kind", "calls", "credits", "megapixels", "failures")
 

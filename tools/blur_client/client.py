@@ -40,7 +40,7 @@ class Client:
     of a `with` block, closes the connections of all threads.
     """
 
-    def __init__(  # noqa: PLR0913 - two are required, the others have defaults
+    def __init__(  # noqa: PLR0913 - only two arguments are required
         self,
         url: str,
         key: str,
@@ -90,7 +90,7 @@ class Client:
         """Close the connections of every thread."""
         self._transport.close()
 
-    def blur(  # noqa: PLR0913 - the contract's fields
+    def blur(  # noqa: PLR0913 - has one argument for each field of the contract
         self,
         source: Source,
         *,
@@ -100,7 +100,7 @@ class Client:
         roi: str | None = None,
         subject: str | None = None,
         mode: str | None = None,
-        format: str | None = None,  # noqa: A002 - the contract's name
+        format: str | None = None,  # noqa: A002 - the field has this name in the contract
         quality: int | None = None,
         idempotency_key: str | None = None,
         on_upload: OnUpload | None = None,

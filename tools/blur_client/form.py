@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blur_client.source import Photo
 
 OnUpload = Callable[[int, int], None]
-"""Called with the number of bytes sent so far and of all bytes; a retry starts at 0 again."""
+"""Called with the bytes sent so far and the total bytes; a retry starts at 0 again."""
 
 
 def set_fields(**fields: object) -> dict[str, str]:
@@ -53,7 +53,7 @@ class FixedSizeReader:
 def photo_form(
     fields: Mapping[str, str], name: str, photo: Photo, on_upload: OnUpload | None
 ) -> Iterator[MultipartEncoderMonitor]:
-    """Open the photo, and add it as the last field, with the name `name`."""
+    """Open the photo, and yield a form with the photo as its last field, called `name`."""
     with photo.open() as file:
         content_type = photo.content_type or "application/octet-stream"
         part = (photo.name, FixedSizeReader(file, photo.size_bytes), content_type)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 JOBS_PATH = "v2/jobs"
 PAGE_ROWS = 1000
-"""The number of rows on a page of a manifest, which then has a few hundred kilobytes."""
+"""The number of rows on a page of a manifest; such a page has a few hundred kilobytes."""
 
 
 class Jobs:
@@ -44,7 +44,7 @@ class Jobs:
         self._url = url
         self._attempts = attempts
 
-    def create(  # noqa: PLR0913 - the contract's fields
+    def create(  # noqa: PLR0913 - has one argument for each field of the contract
         self,
         *,
         radius: int | str,
@@ -53,7 +53,7 @@ class Jobs:
         roi: str | None = None,
         subject: str | None = None,
         mode: str | None = None,
-        format: str | None = None,  # noqa: A002 - the contract's name
+        format: str | None = None,  # noqa: A002 - the field has this name in the contract
         quality: int | None = None,
         notify: str | None = None,
     ) -> Job:

@@ -58,7 +58,7 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the headers of `response` and the file of `image`, which can be one response."""
+    """Combine the headers of `response` and the file in `image`; both can be the same response."""
     headers = response.headers
     return BlurResult(
         data=image.content,

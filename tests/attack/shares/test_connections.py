@@ -24,7 +24,7 @@ PER_ADDRESS = Settings().connections_per_address
 
 
 def is_open(client: socket.socket) -> bool:
-    client.setblocking(False)  # noqa: FBT003 - the socket module's signature
+    client.setblocking(False)  # noqa: FBT003 - the method takes no keyword
     try:
         return bool(client.recv(1, socket.MSG_PEEK))
     except BlockingIOError:
@@ -45,7 +45,7 @@ def test_an_address_with_too_many_connections_loses_its_oldest_connection(served
         assert is_open(other)
 
 
-def test_over_the_connection_limit_an_address_with_few_connections_keeps_them(
+def test_an_address_with_two_connections_keeps_them_if_other_addresses_exceed_the_limit(
     served: Served,
 ) -> None:
     with ExitStack() as stack:
@@ -95,14 +95,14 @@ def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None
             assert reply.status == 200
 
 
-def test_a_server_can_open_more_files_than_it_has_connections(served: Served) -> None:
+def test_a_server_can_open_more_than_twice_as_many_files_as_connections(served: Served) -> None:
     limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     now, most = map(int, line.split()[3:5])
     assert now >= min(FILES, most) > 2 * MAX_CONNECTIONS
 
 
-def test_a_connection_with_a_running_request_of_a_key_stays_open(served: Served) -> None:
+def test_a_connection_with_an_unfinished_authenticated_request_stays_open(served: Served) -> None:
     with ExitStack() as stack:
         busy = stack.enter_context(served.connect())
         busy.sendall(photo_head(served.key, "Content-Length: 100000", "Expect: 100-continue"))

@@ -3,10 +3,10 @@
 The variable INJECTED_FAULTS names a folder, in which a test writes the faults while the server
 runs:
 
-- `spawn`: exceptions, one on each line. Each time the server starts a process, it raises the next
+- `spawn`: exceptions, one on each line. Each start of a process by the server raises the next
   exception.
-- `send`, `receive`: exceptions, one on each line. Each time the server sends a message to a worker,
-  or receives a message, it raises the next exception.
+- `send`, `receive`: exceptions, one on each line. Each message that the server sends to a
+  worker, or receives from a worker, raises the next exception.
 - `accept`, `reply`: a name in `WORKER_FAULTS`. This fault happens instead of the worker's message.
 
 INJECTED_ABSENCE=1 removes functions that some systems do not have.

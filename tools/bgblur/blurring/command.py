@@ -63,7 +63,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 )
 @json_option
 @click.pass_context
-def blur(  # noqa: PLR0913 - one for each option
+def blur(  # noqa: PLR0913 - has one argument for each option
     context: click.Context,
     /,
     paths: tuple[str, ...],
@@ -76,7 +76,7 @@ def blur(  # noqa: PLR0913 - one for each option
     recursive: bool,
     overwrite: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - the options in `options.OPTIONS`
+    **options: Any,  # noqa: ANN401 - stands for the options in `options.OPTIONS`
 ) -> None:
     """Blur or remove the background of photos: files, folders, or - for standard input.
 

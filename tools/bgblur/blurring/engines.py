@@ -32,7 +32,7 @@ STEPS = {
     "blur": ("blurring", 0.5),
     "encode": ("writing", 0.7),
 }
-"""For each imaging step: the text to show, and the progress before it, 0 to 1."""
+"""For each imaging step: the text to show, and the progress before the step, 0 to 1."""
 UPLOADED_SHARE = 0.6
 """The progress when the API has received the whole photo."""
 
@@ -46,7 +46,7 @@ class Result:
     call: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Failure(Exception):  # noqa: N818 - also a value in a list of outcomes
+class Failure(Exception):  # noqa: N818 - is also a value in a list of outcomes
     """One photo cannot be blurred."""
 
     def __init__(self, code: str, message: str, **more: object) -> None:
@@ -57,7 +57,7 @@ class Failure(Exception):  # noqa: N818 - also a value in a list of outcomes
         self.more = {name: value for name, value in more.items() if value is not None}
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
+class Interrupted(Exception):  # noqa: N818 - is not an error
     """The user has pressed Ctrl-C."""
 
 

@@ -21,7 +21,7 @@ class BlurOption:
     field: str
     """The option's name in the API's form, and in `blur_client`."""
     local: str | Callable[[str], Mapping[str, Any] | None]
-    """The field of `BlurOptions`, or a function that returns its fields for a value."""
+    """The field of `BlurOptions`, or a function from the value to fields of `BlurOptions`."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
@@ -156,7 +156,7 @@ def blur_options(
 
 
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format for all results: the chosen format, or that of the output file.
+    """Return the format for all results: the chosen format, or the format of the output.
 
     Return None if both are missing.
 

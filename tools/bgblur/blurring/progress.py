@@ -120,7 +120,7 @@ class Display:
 
 
 def _shorten(name: str) -> str:
-    """Return the end of a long path, which identifies the file better than its start."""
+    """Return the end of a long path; the end identifies the file better than the start."""
     if cell_len(name) <= NAME_CELLS:
         return name
     while cell_len(name) > NAME_CELLS - 2:

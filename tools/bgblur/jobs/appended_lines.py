@@ -68,7 +68,7 @@ class AppendedLines:
         On a system without file locks, `clean_up` is never called.
         """
         try:
-            import fcntl  # noqa: PLC0415 - not on Windows
+            import fcntl  # noqa: PLC0415 - Windows does not have this module
         except ImportError:
             return
         if self._file is None:

@@ -61,7 +61,7 @@ def jobs() -> None:
 @json_option
 @connection_options
 @click.pass_context
-def submit(  # noqa: PLR0913 - one for each option
+def submit(  # noqa: PLR0913 - has one argument for each option
     context: click.Context,
     /,
     *,
@@ -73,7 +73,7 @@ def submit(  # noqa: PLR0913 - one for each option
     recursive: bool,
     wait: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - the options in `blurring.options.OPTIONS`
+    **options: Any,  # noqa: ANN401 - stands for the options in `blurring.options.OPTIONS`
 ) -> None:
     """Upload the photos of a folder, with the same options as `bgblur blur`.
 
@@ -176,7 +176,7 @@ def status(
 @json_option
 @connection_options
 @click.pass_context
-def fetch(  # noqa: PLR0913 - one for each option
+def fetch(  # noqa: PLR0913 - has one argument for each option
     context: click.Context,
     /,
     *,

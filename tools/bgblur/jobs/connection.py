@@ -35,7 +35,7 @@ JOB_ID = JobId()
 
 
 def connection_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for the API's address and key to a command, which gets a `Server`."""
+    """Add the options for the API's address and key to a command; the command gets a `Server`."""
     address = click.option(
         "--api",
         "--url",
@@ -47,7 +47,7 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
     @functools.wraps(command)
-    def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - a command's options
+    def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - stands for a command's options
         command(*arguments, server=Server.checked(api, key), **options)
 
     return address(api_key_option(connected))

@@ -115,7 +115,7 @@ class Submission:
 
 
 def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
-    """Create a job with the options that were set, and the address for its notification."""
+    """Create a job with the options that were set, and the address for the job's notification."""
     fields = {name: value for name, value in options.items() if value is not None}
     return jobs.create(**fields, notify=notify)
 

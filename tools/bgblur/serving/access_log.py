@@ -1,4 +1,4 @@
-"""Log one line of JSON for each response from the front process itself.
+"""Log one line of JSON for each response that the front process itself makes.
 
 Workers and the inline handler log their own responses in the same format (`blur.api.router`).
 """

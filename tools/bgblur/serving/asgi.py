@@ -62,7 +62,7 @@ BODIES_PER_ACCOUNT = 64
 class ServerApp:
     """Reads requests, passes them on, and sends and logs one response for each request."""
 
-    def __init__(  # noqa: PLR0913 - built once
+    def __init__(  # noqa: PLR0913 - is called once, with named arguments
         self,
         pool: PhotoPool,
         inline: Inline,
@@ -174,7 +174,7 @@ class ServerApp:
         return reply
 
     async def _require_key(self, exchange: Exchange) -> ApiKey:
-        """Return the key if the store has it; raise an error before the body is read otherwise."""
+        """Return the key if the store has it; otherwise raise an error before the body is read."""
         key = keys.parse(exchange.header(exchange.key_header))
         await self._known_keys.require(key)
         exchange.connection.mark_known_key()

@@ -75,10 +75,10 @@ class Lease:
 
 
 class BodyLimit:
-    """The number of bodies that the server receives from one account at the same time."""
+    """Limits how many bodies the server receives from one account at the same time."""
 
     def __init__(self, each: int) -> None:
-        """Start without any bodies; an account can have up to `each`."""
+        """Start without any bodies; an account can have up to `each` bodies."""
         self._each = each
         self._receiving: Counter[str] = Counter()
 

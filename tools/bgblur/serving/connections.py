@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
-"""The limit for all connections. Each connection uses a buffer and a file descriptor, and a process
-usually gets 1,024 of these."""
+"""The limit for all connections. Each connection uses a buffer and a file descriptor. A process
+can usually have 1,024 file descriptors."""
 
 BATCHES = 32
 """A full table closes up to 1/32 of its connections at once, because choosing connections takes
@@ -58,7 +58,7 @@ class ConnectionTable:
         self._by_address: defaultdict[str, set[Closable]] = defaultdict(set)
 
     def admit(self, new: Closable) -> bool:
-        """Add a connection, and close others first if necessary; return whether it was added."""
+        """Close other connections if necessary, and add `new`; return whether it was added."""
         peers = self._by_address.get(new.address, set())
         if len(peers) >= self._per_address:
             has_space = self._evict(peers, 1)

@@ -65,7 +65,7 @@ class Exchange:
 
     @property
     def seconds(self) -> float:
-        """The time since the request's head."""
+        """The time since the request's head arrived."""
         return time.monotonic() - self.started_s
 
     def header(self, name: bytes) -> str:
@@ -111,7 +111,7 @@ class ResponseSender:
         self._results = ResultBudget(total_bytes)
 
     async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
-        """Send a response, then read the rest of the request's body or close.
+        """Send a response, then read the rest of the request's body or close the connection.
 
         Many clients do not read before they have sent their body. The response is sent first, so
         that it has arrived when such a client starts to read.

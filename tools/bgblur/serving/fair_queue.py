@@ -82,7 +82,7 @@ class FairQueue(Generic[Item]):
         return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item, after `has_slot` was true; return the item that it replaced, if any."""
+        """Add an item, after `has_slot` was true; return the item that lost its slot, if any."""
         removed = None
         if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
@@ -103,7 +103,7 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # from now on after other accounts with equal use
+        self._shares[account] = share  # moves behind other accounts with equal use
         share.working += 1
         return share.waiting.popleft()
 
@@ -157,7 +157,7 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the share that gives up a slot, if it keeps as many slots as `account` gets."""
+        """Return the largest share with waiting items, if it has two slots more than `account`."""
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0

@@ -1,4 +1,4 @@
-"""Connections of which only one side is closed, by the server or by the client."""
+"""Connections that only the server or only the client has closed."""
 
 from __future__ import annotations
 

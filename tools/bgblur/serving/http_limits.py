@@ -31,7 +31,7 @@ class BoundedConnection(h11.Connection):
         """The message for the client, if the request exceeded a limit of this class."""
         self._chunks = self._body_bytes = 0
 
-    def next_event(self) -> Any:  # noqa: ANN401 - the signature in h11
+    def next_event(self) -> Any:  # noqa: ANN401 - h11 has this signature
         """Return the next event.
 
         Raises: h11.RemoteProtocolError: the input is not valid HTTP, or exceeds a limit.

@@ -74,7 +74,7 @@ class JobDrain:
         """Return the state for metrics."""
         return ObjectsState(running=self.running, waiting=self.waiting)
 
-    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - TakeBackground
+    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `TakeBackground` has this signature
         """Return work for an idle worker.
 
         `has_requests` is true if requests are likely to arrive soon.

@@ -8,12 +8,12 @@ import socket
 from contextlib import suppress
 
 BACKLOG = 2048
-"""The number of connections that can wait to be accepted, which is uvicorn's default."""
+"""The number of connections that can wait to be accepted; uvicorn has the same default."""
 UNSENT_BYTES = 131_072
 """The bytes of a response that the kernel accepts before it sends them. With a higher limit, the
 server notices a slow client later."""
 MAX_PORT = 65_535
-EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - only compared
+EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - these addresses are only compared
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Documentation addresses (RFC 5737, RFC 3849); nothing is sent to them."""

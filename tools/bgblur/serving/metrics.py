@@ -112,7 +112,7 @@ class ServerMetrics:
         )
 
     def observe(self, record: ResponseRecord, seconds: float) -> None:
-        """Count one response, `seconds` after the request's head."""
+        """Count one response, `seconds` after the request's head arrived."""
         self._responses.labels(record.path, str(record.status), record.code or "").inc()
         self._response_seconds.labels(record.path).observe(seconds)
         for step, step_ms in record.steps_ms.items():

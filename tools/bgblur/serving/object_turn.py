@@ -56,7 +56,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """The end of a turn, which is the second message of the worker."""
+    """The outcome of a turn, which the worker sends after the claimed object."""
 
     outcome: Outcome
     row: JobObject | None = None

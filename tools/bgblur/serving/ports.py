@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 ReceiveUpload = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
 """Stores the file of a form, given its content type and its body; raises `ApiError`."""
 Observe = Callable[[ResponseRecord, float], None]
-"""Called with the record of each response, and the seconds since the request's head."""
+"""Called with the record of each response, and the seconds since the request's head arrived."""
 
 
 def ignore(_record: ResponseRecord, _seconds: float) -> None:
@@ -62,7 +62,7 @@ class Inline(Protocol):
     """The handler of all other requests: `inline.InlineHandler`."""
 
     async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
-        """Return the response; raise the same errors as a pool."""
+        """Return the response; raise the same errors as `PhotoPool.answer`."""
         ...
 
 
@@ -133,7 +133,7 @@ class Connection(Protocol):
         """Keep reading, to notice when the client disconnects."""
 
     def mark_answered(self) -> None:
-        """Allow the server to close this connection for another, because the response is sent."""
+        """Allow the server to close this connection to make space; the response is sent."""
 
     def abort(self) -> None:
         """Close immediately."""

@@ -35,7 +35,7 @@ class Protocol(H11Protocol):
         *,
         table: ConnectionTable,
         observe: Observe = ignore,
-        **uvicorn: Any,  # noqa: ANN401
+        **uvicorn: Any,  # noqa: ANN401 - stands for uvicorn's arguments
     ) -> None:
         """Create the state of a new connection."""
         super().__init__(**uvicorn)
@@ -177,7 +177,7 @@ class Protocol(H11Protocol):
         self.flow.resume_reading()
 
     def mark_answered(self) -> None:
-        """Allow the server to close this connection for another, until its next request."""
+        """Allow the server to close this connection to make space, until its next request."""
         self._has_response = True
 
     def abort(self) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HeaderPairs = list[tuple[bytes, bytes]]
 
 
-class ClientDisconnected(Exception):  # noqa: N818 - the name in ASGI libraries
+class ClientDisconnected(Exception):  # noqa: N818 - ASGI libraries use this name
     """The client has closed the connection, so no response can be sent."""
 
 
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
     """The record that the handler has logged; None if no handler made a record."""
 
     def __repr__(self) -> str:
-        """Return a text without images and links to them."""
+        """Return a text without images and without links to images."""
         return f"<{self.status}, {len(self.body)} bytes>"
 
 
@@ -153,7 +153,7 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has one
+    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has it
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
 

@@ -109,7 +109,7 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
 def raise_file_limit() -> None:
     """Raise the limit for open files, as far as the system allows."""
     try:
-        import resource  # noqa: PLC0415 - not on Windows, which has no such limit
+        import resource  # noqa: PLC0415 - Windows does not have this module
     except ImportError:
         return
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -212,7 +212,7 @@ def account_pool(settings: Settings) -> WorkerPool:
 
 
 def configuration(
-    application: Any,  # noqa: ANN401 - ASGI
+    application: Any,  # noqa: ANN401 - stands for any ASGI application
     settings: Settings,
     observe: Observe = ignore,
 ) -> uvicorn.Config:

@@ -27,7 +27,7 @@ class Target:
 
     max_bytes: int
     file: AbstractContextManager[BinaryIO]
-    """A context manager that stores the file at its end, unless there was an exception."""
+    """A context manager that stores the file when the context ends without an exception."""
     require_space: Callable[[], None] = lambda: None
     """Raise an `ApiError` if the disk is almost full; called before each part of the file."""
 

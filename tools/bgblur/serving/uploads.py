@@ -76,7 +76,7 @@ class JobUploads:
             self._require_open(job_id)
             photos.append((job_id, source))
             file = self.folder.writing_source(job_id, source, leave_bytes=self.leave_bytes)
-            # Many uploads can start while there is space for only one of them.
+            # Many uploads can start while there is space for only one upload.
             require_space = partial(self.folder.require_space, self.leave_bytes)
             return Target(token.max_bytes, file, require_space)
 

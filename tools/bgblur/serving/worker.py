@@ -200,7 +200,7 @@ TakeBackground = Callable[[bool], Work | None]
 just ended, so that more requests are likely."""
 
 
-def nothing(_: bool) -> None:  # noqa: FBT001 - TakeBackground
+def nothing(_: bool) -> None:  # noqa: FBT001 - `TakeBackground` has this signature
     """Return no background work."""
 
 

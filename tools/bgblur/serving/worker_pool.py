@@ -38,7 +38,7 @@ WEIGHT = 0.2
 class WorkerPool:
     """Workers for the requests in a queue, and for background work when no request waits."""
 
-    def __init__(  # noqa: PLR0913 - built once
+    def __init__(  # noqa: PLR0913 - is called once, with named arguments
         self,
         new_worker: Callable[[], Worker],
         *,
@@ -125,7 +125,7 @@ class WorkerPool:
         self._arrival.set()
 
     def close(self) -> None:
-        """Stop every worker, and kill those that do not end in time."""
+        """Stop every worker, and kill the workers that do not end in time."""
         for worker in self._workers:
             with suppress(OSError):  # the worker has already ended
                 worker.stop()
