@@ -140,7 +140,7 @@ def _tilt(world: World) -> float:
 def _trace(
     world: World, rays: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, NDArray[np.bool_], RgbU8]:
-    """Return each pixel's distance along the camera's axis, whether it shows floor, and its colour."""
+    """Return each pixel's distance along the camera's axis, whether it is floor, and the colour."""
     x, y, z = rays
     rise = float(np.tan(np.deg2rad(world.slope_deg)))
     wall = world.backdrop_m / np.maximum(z, 1e-3)

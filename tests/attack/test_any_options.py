@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import RgbU8
 
-pillow_heif.register_heif_opener()  # to write HEIC
+pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 DOCUMENTED = (
     *(InvalidImageError, InvalidBgImageError, NoSubjectError),
     *(RoiExceedsBoundsError, RoiRegionEmptyError, ResultTooLargeError),

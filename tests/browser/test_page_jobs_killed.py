@@ -152,7 +152,7 @@ def rows_of(visit: Visit) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(600)
-def test_a_folder_is_completed_on_one_machine_after_kills_of_browser_and_server(
+def test_a_folder_is_completed_on_one_machine_after_kills_of_the_browser_and_the_server(
     chromium: Browser, tmp_path: Path
 ) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
@@ -163,7 +163,7 @@ def test_a_folder_is_completed_on_one_machine_after_kills_of_browser_and_server(
 
 
 @pytest.mark.timeout(600)
-def test_a_folder_is_completed_on_aws_after_kills_of_browser_worker_and_server(
+def test_a_folder_is_completed_on_aws_after_kills_of_the_browser_a_worker_and_the_server(
     chromium: Browser, tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)

@@ -125,7 +125,9 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
     assert not visit.errors
 
 
-def test_parameters_of_a_path_can_be_filled_in(context: BrowserContext, served: Api) -> None:
+def test_the_form_of_a_route_with_a_job_id_in_its_path_shows_the_job(
+    context: BrowserContext, served: Api
+) -> None:
     visit = opened(context, served)
     create, show = visit.page.locator("#createJob form"), visit.page.locator("#job form")
     visit.page.locator("#createJob .try-it summary").click()

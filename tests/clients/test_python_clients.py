@@ -172,13 +172,13 @@ def test_removebg_cli_gets_a_cropped_jpeg_with_a_colour(command: Client, tmp_pat
     assert np.asarray(image)[:4, :4].min() > 245
 
 
-def test_removebg_cli_shows_the_account(command: Client, api: Api) -> None:
+def test_removebg_cli_shows_the_credits_of_the_account(command: Client, api: Api) -> None:
     done = command("--account")
     assert done.returncode == 0, done.stdout
     assert f"{credits_of(api):g}" in done.stdout
 
 
-def test_removebg_cli_shows_the_title_of_an_error(command: Client) -> None:
+def test_removebg_cli_shows_the_status_of_an_error_and_fails(command: Client) -> None:
     forbidden = command("photo.jpg", key="x")
     assert forbidden.returncode == 1
     assert "[403]: API Key invalid" in forbidden.stdout

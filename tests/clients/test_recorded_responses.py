@@ -24,8 +24,8 @@ RESULT_HEADERS = [
     *("X-Width", "X-Height", "X-Max-Width", "X-Max-Height", "X-Credits-Charged"),
     *("Content-Type", "Content-Length", "Access-Control-Allow-Origin"),
 ]
-"""The headers of `from-file-person-in-field`, `zip-person-in-field` and `from-url-back-jpg`,
-except the proxy's headers: Date, Via and Alt-Svc."""
+"""The headers of the recordings `from-file-person-in-field`, `zip-person-in-field` and
+`from-url-back-jpg`, except the proxy's headers: Date, Via and Alt-Svc."""
 ACCOUNT = {
     "data": {
         "attributes": {
@@ -34,13 +34,14 @@ ACCOUNT = {
         }
     }
 }
-"""The body of `account`."""
+"""The body of the recording `account`."""
 WRONG_KEY = {"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}
-"""The body of `account-invalid-api-key` and of `from-file-person-in-field-invalid-api-key`."""
+"""The body of the recordings `account-invalid-api-key` and
+`from-file-person-in-field-invalid-api-key`."""
 NOT_AN_IMAGE = {
     "errors": [{"title": "Failed to download image from given image_url: HTTP Status 404"}]
 }
-"""The body of `from-url-non-existent-image`, with status 400."""
+"""The body of the recording `from-url-non-existent-image`, with status 400."""
 
 
 def shape(value: Any) -> Any:  # noqa: ANN401 - stands for any JSON value

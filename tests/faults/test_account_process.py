@@ -41,7 +41,7 @@ def locked(env: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_with_a_locked_store_account_calls_get_503_in_time_and_pages_are_not_delayed(
+def test_while_the_store_is_locked_account_calls_get_503_in_time_and_pages_are_not_delayed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:

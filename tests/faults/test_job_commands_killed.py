@@ -31,7 +31,7 @@ PARALLEL = 2
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_one_machine_although_commands_and_server_are_killed(
+def test_a_folder_is_completed_on_one_machine_although_the_commands_and_the_server_are_killed(
     tmp_path: Path,
 ) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
@@ -43,7 +43,7 @@ def test_a_folder_is_completed_on_one_machine_although_commands_and_server_are_k
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_aws_although_commands_worker_and_server_are_killed(
+def test_a_folder_is_completed_on_aws_although_the_commands_a_worker_and_the_server_are_killed(
     tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)

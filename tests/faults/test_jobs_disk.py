@@ -84,7 +84,7 @@ def test_an_unreadable_photo_fails_after_three_attempts_and_is_not_charged(
     assert balances.exact() == (9_999, 0, 1)
 
 
-def test_a_result_that_cannot_be_stored_is_not_charged_and_is_tried_again(
+def test_a_photo_whose_result_cannot_be_stored_is_tried_again_and_charged_once(
     tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, lenient_env) as server:

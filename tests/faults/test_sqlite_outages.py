@@ -178,7 +178,7 @@ def test_a_grant_of_the_largest_64_bit_number_is_rejected_and_changes_nothing(
     assert [line.credits for line in store.list_entries(customer.account_id)] == [10]
 
 
-def test_settling_a_hold_of_an_unknown_account_raises_unknown_account(
+def test_settling_a_hold_of_an_unknown_account_raises_unknown_account_error(
     store: SqliteAccountStore, tmp_path: Path
 ) -> None:
     elsewhere = SqliteAccountStore(tmp_path / "elsewhere.db")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOLD_TTL_S = 60
-"""Long enough for a slow photo on a loaded machine."""
+"""The lifetime of a hold: long enough for a slow photo on a loaded machine."""
 BY = "tests/faults/test_waiting.py"
 SMALL = make.jpeg()
 RESET = struct.pack("ii", 1, 0)

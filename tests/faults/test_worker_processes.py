@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INJECTED = Path(__file__).parent / "injected"
 HOLD_TTL_S = 20
 WAIT_S = 180
-"""Far longer than any request needs, even on a loaded machine."""
+"""A time limit far longer than any request needs, even on a loaded machine."""
 EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
 REPLY_FAULTS = ("hang", "stop", "exit", "close", "garbage", "unpicklable")
 PHOTO = make.jpeg()

@@ -37,7 +37,7 @@ class MutantRunner:
 
     mutants: list[Mutant]
     paths: dict[str, Path]
-    """The files by the names in the mutants."""
+    """The files, by the file names in the mutants."""
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
     is_fork: bool = False

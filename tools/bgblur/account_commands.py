@@ -153,7 +153,7 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
             accounts += part.accounts
             for each in part.differences:
                 rows.append({"account": each.account_id, "difference": each.text})
-                if not as_json:  # now, because reading the next account can fail
+                if not as_json:  # print now, because reading the next account can fail
                     click.echo(printable(f"{each.account_id}: {each.text}"))
     if as_json:
         show({"accounts": accounts, "differences": rows}, as_json=True)

@@ -62,7 +62,7 @@ class Duration(click.ParamType[int]):
         long.
 
         """
-        if isinstance(value, int):  # already converted
+        if isinstance(value, int):  # the value is already converted
             return value
         match = _DURATION.fullmatch(value)
         if match is None:
@@ -89,7 +89,7 @@ class Address(click.ParamType[tuple[str, int]]):
         Raises: click.BadParameter: the text is not a port or an address with a port.
 
         """
-        if isinstance(value, tuple):  # already converted
+        if isinstance(value, tuple):  # the value is already converted
             return value
         match = _ADDRESS.fullmatch(value)
         if match is None or int(match[2]) > MAX_PORT:
@@ -113,7 +113,7 @@ class CreditsType(click.ParamType[Credits]):
         bounds.
 
         """
-        if isinstance(value, int):  # already converted
+        if isinstance(value, int):  # the value is already converted
             return value
         try:
             amount = parse_credits(value)

@@ -47,7 +47,7 @@ class Job:
     charged: float
     """The credits charged for all results so far."""
     seconds_left: float | None
-    """An estimate from the rate so far, or None."""
+    """The estimated time until the end, from the rate so far, or None."""
     upload: UploadForm | None
     """None if the job is not open."""
     copy_to: str | None

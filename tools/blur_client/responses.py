@@ -54,7 +54,7 @@ class Account:
     key_prefix: str
     key_kind: str
     expires_at: str | None
-    """RFC 3339, or None for a key that does not expire."""
+    """A time in the format of RFC 3339, or None for a key that does not expire."""
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:

@@ -76,7 +76,7 @@ def _open_regular(path: Path) -> Iterator[BinaryIO]:
 
     Opening a pipe would wait for its writer, and a device such as /dev/zero has no end.
     """
-    _require_regular(path.stat())  # before opening, because opening a device can have an effect
+    _require_regular(path.stat())  # check first, because opening a device can have an effect
     with open(path, "rb", opener=_open_without_waiting) as file:
         _require_regular(os.fstat(file.fileno()))
         yield file

@@ -23,7 +23,7 @@ def read_photo(path: Path) -> bytes:
         OSError: the file is not a regular file, is too large, or cannot be read.
 
     """
-    require_regular(path.stat())  # before opening, because opening a device can have an effect
+    require_regular(path.stat())  # check first, because opening a device can have an effect
     with open(path, "rb", opener=_open_without_waiting) as file:
         require_regular(os.fstat(file.fileno()))
         return read_bounded(file)

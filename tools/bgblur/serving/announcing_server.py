@@ -72,7 +72,7 @@ class AnnouncingServer(uvicorn.Server):
         if self._watch:
             self._watch.cancel()
         stopping = asyncio.create_task(self._drain.stop(self.config.timeout_graceful_shutdown or 0))
-        while not stopping.done() and not self.force_exit:  # after a second Ctrl-C
+        while not stopping.done() and not self.force_exit:  # a second Ctrl-C sets `force_exit`
             await asyncio.wait({stopping}, timeout=FORCED_CHECK_S)
         if not stopping.done():
             stopping.cancel()

@@ -34,7 +34,7 @@ class Body:
         self.is_chunked = bool(header(scope, b"transfer-encoding"))
         self.declared_bytes = int(length[:_MAX_DIGITS]) if length.isdigit() else 0
         self.expects_continue = header(scope, b"expect").lower() == b"100-continue"
-        """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
+        """Whether the client sends the body only after `100 Continue` (RFC 9110, 10.1.1)."""
         self.is_complete = not self.is_chunked and self.declared_bytes == 0
         """Whether the whole body has arrived."""
 

@@ -44,7 +44,7 @@ class LingeringClose:
         return self._dropped_bytes <= MAX_DROPPED_BYTES
 
     async def wait(self, idle_s: Callable[[], float]) -> None:
-        """Wait until the client closes, sends nothing for `idle_s()`, or `LINGER_S` is over."""
+        """Wait until the client closes or is silent for `idle_s()`, but at most for `LINGER_S`."""
         clock = asyncio.get_running_loop().time
         deadline_s, dropped_before = clock() + LINGER_S, -1
         while clock() < deadline_s and dropped_before < self._dropped_bytes:

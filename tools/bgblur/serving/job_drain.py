@@ -50,7 +50,7 @@ class JobDrain:
         limit: int,
         clock: Callable[[], Instant] = now,
     ) -> None:
-        """Keep the store; at most `limit` of the pool's `workers` process objects."""
+        """Keep the store; at most `limit` of the pool's `workers` can process objects."""
         self._queue = queue
         self._workers = workers
         self._limit = limit

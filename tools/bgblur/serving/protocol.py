@@ -73,7 +73,7 @@ class Protocol(H11Protocol):
         return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept the connection, unless there are too many."""
+        """Accept the connection, unless there are too many connections."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         tune_accepted(transport.get_extra_info("socket"))
@@ -157,7 +157,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response. If there is none, wait `STOP_S` for a request."""
+        """Close after the current response. If no request is running, wait `STOP_S` for one."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()

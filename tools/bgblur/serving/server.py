@@ -120,7 +120,7 @@ def raise_file_limit() -> None:
 
 
 def upload_folder(settings: Settings) -> FolderStore | None:
-    """Return the folder for uploads; None if a bucket receives uploads or none are accepted."""
+    """Return the folder for uploads; None if a bucket receives uploads, or uploads are off."""
     uploads = open_storage(settings.media).uploads
     return uploads if isinstance(uploads, FolderStore) else None
 

@@ -156,7 +156,7 @@ class Worker:
         self._is_killed = True
         if self._process is not None and self._process.pid is not None:
             self._process.kill()
-            self._thread.submit(self._process.join, STOP_TIMEOUT_S)  # leaves no zombie
+            self._thread.submit(self._process.join, STOP_TIMEOUT_S)  # so that no zombie is left
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, function: Callable[[], Value], timeout_s: float) -> Value:
@@ -174,7 +174,7 @@ class Worker:
         )
         with others:
             self._process.start()
-        if self._is_killed:  # while the process was starting
+        if self._is_killed:  # the worker was killed while the process was starting
             self._process.kill()
         try:
             message = self._messages.recv()

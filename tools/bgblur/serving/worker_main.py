@@ -73,7 +73,7 @@ def init_worker() -> None:
     """Ignore the server's stop signals, lower the priority, and exit when the server exits."""
     with suppress(OSError):  # Linux: `ps` and `top` show the name
         Path("/proc/self/comm").write_text(current_process().name)
-    if hasattr(os, "nice"):  # not on Windows
+    if hasattr(os, "nice"):  # Windows has no `os.nice`
         os.nice(WORKER_NICE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
