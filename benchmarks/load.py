@@ -1,4 +1,4 @@
-"""Measure the throughput, the response times and the rejections of an overloaded server.
+"""Measure a server's throughput and response times, and its rejections when it is overloaded.
 
     make load
 

@@ -45,7 +45,7 @@ class Naive:
     def open(cls) -> Naive:
         """Load rembg with u2netp, without rembg's alpha matting, which takes minutes to compile."""
         os.environ |= {"NUMBA_DISABLE_JIT": "1", "U2NET_HOME": str(MODELS)}
-        from rembg import new_session, remove  # noqa: PLC0415 - reads the environment
+        from rembg import new_session, remove  # noqa: PLC0415 - the import reads the environment
 
         return cls(new_session("u2netp"), remove)
 

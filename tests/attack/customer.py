@@ -1,4 +1,4 @@
-"""A customer who uses the service normally, and measures its throughput and response times."""
+"""A customer who uses the service normally, and measures throughput and response times."""
 
 from __future__ import annotations
 

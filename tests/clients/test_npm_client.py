@@ -56,7 +56,7 @@ def npm(npm_client: Path, api: Api, photo: File, tmp_path: Path) -> Npm:
     return call
 
 
-def test_a_file_is_cut_out(npm: Npm, api: Api, tmp_path: Path) -> None:
+def test_the_npm_client_saves_a_cutout_of_a_file(npm: Npm, api: Api, tmp_path: Path) -> None:
     before = credits_of(api)
     result = npm("removeBackgroundFromImageFile", path="photo.jpg", outputFile="out.png")["result"]
     image = opened(tmp_path / "out.png")
@@ -71,7 +71,9 @@ def test_a_file_is_cut_out(npm: Npm, api: Api, tmp_path: Path) -> None:
     assert before - credits_of(api) == 0.25
 
 
-def test_all_options_of_the_client_are_accepted(npm: Npm, tmp_path: Path) -> None:
+def test_a_call_with_all_options_of_the_npm_client_gets_a_result_with_the_background_colour(
+    npm: Npm, tmp_path: Path
+) -> None:
     options = {
         "size": "full",
         "type": "person",
@@ -89,7 +91,9 @@ def test_all_options_of_the_client_are_accepted(npm: Npm, tmp_path: Path) -> Non
     assert opened(tmp_path / "out.png").getpixel((1, 1)) == (0x81, 0xD4, 0xFA, 0x77)
 
 
-def test_a_photo_in_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> None:
+def test_the_npm_client_saves_a_cutout_of_a_photo_in_base64(
+    npm: Npm, photo: File, tmp_path: Path
+) -> None:
     encoded = base64.b64encode(photo.data).decode()
     done = npm("removeBackgroundFromImageBase64", base64img=encoded, size="4k", outputFile="o.png")
     assert done["result"]["creditsCharged"] == "1"

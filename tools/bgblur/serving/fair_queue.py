@@ -157,7 +157,7 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the largest share with waiting items, if it is at least 2 slots above `account`."""
+        """Return the largest share with waiting items, if it has 2 slots more than `account`."""
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0
