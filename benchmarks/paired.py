@@ -18,7 +18,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call in all threads; other programs hardly change it."""
+    """Return the CPU time of one call in all threads; other programs have almost no effect."""
     return seconds(work, time.process_time)
 
 
