@@ -51,9 +51,14 @@ def other_origin() -> Iterator[str]:
         server.shutdown()
 
 
+def chromium_path() -> str | None:
+    """Return the path of Debian's headless Chromium, or of any Chromium; None without both."""
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
+    path = chromium_path()
     assert path, "Chromium is missing: `make browser` installs it on Debian"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Error
-from tests.browser.conftest import CHROMIUM_OPTIONS
+from tests.browser.conftest import CHROMIUM_OPTIONS, chromium_path
 from tests.browser.visit import Visit
 from tests.faults.processes import descendants, require_gone
 from tests.integration.jobs.album import fill_album, number_of
@@ -43,7 +42,7 @@ INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
 def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
     """Open a browser; the next browser with the same profile has the same storage."""
     context = chromium.browser_type.launch_persistent_context(
-        profile, executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
+        profile, executable_path=chromium_path(), args=CHROMIUM_OPTIONS
     )
     try:
         yield context
