@@ -111,7 +111,7 @@ def log() -> io.StringIO:
 
 @pytest.fixture(autouse=True)
 def networks(shared_networks: None) -> None:
-    """Let the handlers of all tests share the networks."""
+    """Let the handlers of all tests share the loaded models."""
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_traceback_is_logged_with_the_request_id_of_the_response(
     assert "Traceback" in logged[0]["exception"]
 
 
-def test_log_of_a_call_without_a_store_has_the_class_of_the_error_but_not_its_message(
+def test_log_of_a_call_with_an_unavailable_store_has_the_class_but_not_the_message_of_the_error(
     call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -97,7 +97,7 @@ def test_log_of_a_call_without_a_store_has_the_class_of_the_error_but_not_its_me
     assert "/private/path" not in log.getvalue()
 
 
-def test_each_request_writes_one_log_line_without_its_key_or_its_image(
+def test_each_request_writes_one_log_line_that_contains_neither_its_key_nor_its_image(
     call: Call, log: io.StringIO
 ) -> None:
     event = make.blur()

@@ -30,7 +30,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the entries of all codes in a schema of our errors; none for other schemas."""
+    """Return the entry of each error code; an empty list if the schema is not for our errors."""
     _, own = schema.get("allOf", [None, None])
     error = own["properties"].get("error") if own else None
     codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
@@ -56,7 +56,7 @@ def code_texts() -> dict[str, list[str]]:
     return texts
 
 
-def test_exactly_the_existing_codes_are_described_under_their_status() -> None:
+def test_exactly_the_existing_error_codes_are_described_each_under_its_status() -> None:
     described = {
         (status, code)
         for path, method in OPERATIONS
@@ -80,7 +80,7 @@ def test_api_md_has_the_description_of_each_error_code() -> None:
         assert text in texts[code], code
 
 
-def test_every_code_of_remove_bgs_routes_is_described_and_documented() -> None:
+def test_every_error_code_of_remove_bgs_routes_is_described_and_documented() -> None:
     responses = API["components"]["responses"].values()
     texts = {item for response in responses for item in removebg_codes(response).items()}
     described = {code for code, _ in texts}

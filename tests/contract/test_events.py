@@ -68,7 +68,7 @@ def test_error_on_the_routes_of_remove_bg_has_the_fields_of_remove_bg_and_charge
 
 
 @pytest.mark.parametrize(("stem", "mode"), [("200-blur", "RGB"), ("200-cutout", "RGBA")])
-def test_blur_and_cutout_return_a_png_and_cost_one_credit(
+def test_blur_and_cutout_each_return_a_png_and_cost_one_credit(
     stem: str, mode: str, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(EVENTS / f"{stem}.json", call)

@@ -80,7 +80,7 @@ def test_repeated_call_gets_409_until_the_hold_of_the_first_call_expires(
 
 
 def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) -> str:
-    """Make the call with the idempotency key `order-1`, and return its stored fingerprint."""
+    """Make the call with the idempotency key `order-1`, and return the stored fingerprint."""
     key = keys.parse(make.FUNDED)
     call(keyed("order-1"))
     scope = IdempotencyKey("order-1").scope(key.digest)

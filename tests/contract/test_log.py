@@ -24,7 +24,7 @@ def last_line(log: io.StringIO) -> dict[str, Any]:
     return line
 
 
-def test_the_log_line_of_a_photo_has_the_account_the_credits_the_steps_and_the_sizes(
+def test_the_log_line_of_a_photo_has_account_credits_steps_and_sizes(
     call: Call, log: io.StringIO
 ) -> None:
     response = call(make.blur())

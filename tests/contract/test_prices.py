@@ -1,4 +1,4 @@
-"""Prices and balances in quarters of a credit, in headers, errors and the account."""
+"""Headers, errors and the account document show prices in quarters of a credit."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_multipart_json_and_urlencoded_bodies_give_the_same_picture(call: Call) 
         assert other.headers["x-credits-charged"] == "0"
 
 
-def test_json_has_the_image_and_the_box_of_the_foreground(call: Call) -> None:
+def test_a_json_response_has_the_image_and_the_foreground_box(call: Call) -> None:
     response = call(with_json("application/json", image_file_b64=PHOTO_B64, size="auto"))
     assert response.headers["content-type"] == "application/json"
     data = json.loads(response.body)["data"]
@@ -132,7 +132,7 @@ def test_empty_fields_and_an_unknown_field_have_no_effect(call: Call) -> None:
     assert image_of(plain).tobytes() == image_of(full).tobytes()
 
 
-def test_the_largest_image_also_fits_into_json(call: Call) -> None:
+def test_the_largest_allowed_image_also_fits_into_a_json_response(call: Call) -> None:
     limit = 6_291_556
     largest = max_image_bytes(limit)
     response = call(with_json("application/json", image_file_b64=PHOTO_B64, size="auto"))

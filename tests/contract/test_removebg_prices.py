@@ -94,7 +94,7 @@ def test_a_copy_within_two_minutes_is_free_and_a_later_copy_is_charged(
 
 
 def test_with_idempotency_keys_only_a_call_with_the_same_key_is_a_copy(call: Call) -> None:
-    def keyed(value: str, **fields: Any) -> ApiResponse:  # noqa: ANN401 - the fields of `removal`
+    def keyed(value: str, **fields: Any) -> ApiResponse:  # noqa: ANN401 - any fields of `make.removal`
         event = make.removal(**fields)
         event["headers"]["Idempotency-Key"] = value
         event["multiValueHeaders"]["Idempotency-Key"] = [value]
@@ -115,7 +115,7 @@ def test_a_photo_with_subject_person_on_our_route_can_have_its_own_price(
     own = replace(settings, price_person=QUARTER)
     handler = build_app(own, clock=clock, logger=logger)
 
-    def charge(**fields: Any) -> str:  # noqa: ANN401 - the fields of `make.blur`
+    def charge(**fields: Any) -> str:  # noqa: ANN401 - any fields of `make.blur`
         response = ApiResponse(handler(make.blur(**fields), InvocationContext()))
         return response.headers["x-credits-charged"] if response.status == 200 else "none"
 

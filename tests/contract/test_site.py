@@ -85,7 +85,7 @@ def test_page_has_no_inline_script_or_style_and_no_url_of_another_host(file: Pat
 
 
 @pytest.mark.parametrize("file", [SITE / name for name in ASSETS if name.endswith(".js")])
-def test_scripts_do_not_insert_html_or_call_eval_or_contain_urls(file: Path) -> None:
+def test_scripts_neither_insert_html_nor_call_eval_nor_contain_urls(file: Path) -> None:
     text = file.read_text("utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:", text)
 

@@ -21,13 +21,14 @@ LISTS: dict[str, tuple[str, str, str, str]] = {
     "topic": ("sns", "list_topics", "Topics", "TopicArn"),
     "queue": ("sqs", "list_queues", "QueueUrls", ""),
 }
-"""By kind: the service, its list operation, and the response's fields for list and name."""
+"""For each kind of resource: the AWS service, its list operation, the response's field for the
+list, and the field for a resource's name."""
 OF_SAM = "aws-sam-cli-managed-default"
 """The stack that sam creates once for each AWS account: a bucket for templates."""
 
 
 def resources_of(deployment: Deployment) -> dict[str, set[str]]:
-    """Return the names of the AWS account's resources, by their kind."""
+    """Return the names of the AWS account's resources by kind, without sam's own resources."""
     found = {}
     for kind, (service, operation, name, field) in LISTS.items():
         items = getattr(deployment.client(service), operation)().get(name, [])

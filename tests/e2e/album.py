@@ -19,11 +19,11 @@ SIDE_PX = 128
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """The photos by their names in the folder."""
+    """A folder of photos, and the expected size or error code of each result."""
 
     folder: Path
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """The photos with a result. All sizes differ, so a result of a wrong photo is detected."""
+    """The sizes of the photos with a result. All sizes differ, so a wrong result is detected."""
     codes: dict[str, str] = field(default_factory=dict)
     """The error codes of the photos without a result."""
 

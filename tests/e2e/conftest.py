@@ -167,7 +167,10 @@ def function_url(
 
 @contextlib.contextmanager
 def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[str]:
-    """Run a subcommand of `sam local`, which keeps a container for each called function."""
+    """Run a subcommand of `sam local`, which keeps a container for each called function.
+
+    Yield the URL of the subcommand.
+    """
     port = machine.free_port()
     command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]
     command += ["--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image"]
@@ -180,7 +183,8 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
     """Use up the limited key's only request per minute, for at least the next minute.
 
-    An earlier test can have used up the request. So the key is used with a time in one minute.
+    An earlier test can have used up the request. So this fixture uses the key at a time
+    that is one minute in the future.
     """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")

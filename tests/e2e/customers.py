@@ -42,7 +42,7 @@ class Customer:
     key: str
 
     def account(self, *, in_s: int = 0) -> Account:
-        """Return the account at a time in the future."""
+        """Return the account as it will be in `in_s` seconds."""
         at_us = Instant(now() + in_s * SECOND_US)
         return self.store.read_account(self.account_id, now_us=at_us)
 
@@ -57,7 +57,7 @@ def new_customer(store: AccountStore, issued: list[str]) -> Customer:
 
 
 def wake(store: AccountStore) -> None:
-    """Send requests until DynamoDB Local responds within the store's 0.6 s."""
+    """Send 30 requests. After that, DynamoDB Local responds within the store's limit of 0.6 s."""
     unknown = keys.parse(make.UNKNOWN)
     for _ in range(30):
         with contextlib.suppress(UnavailableError, InvalidApiKeyError):

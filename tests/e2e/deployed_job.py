@@ -34,7 +34,7 @@ class Job:
     def command(self, *arguments: str) -> dict[str, Any]:
         """Run a command of `bgblur jobs`; return the JSON that it prints.
 
-        The exit code is 1 if photos of the job have failed.
+        The exit code can be 0 or 1, because photos of the job can fail.
         """
         line = " ".join([".venv/bin/bgblur jobs", *arguments, "--json 2>&1 || test $? = 1"])
         api = {"BGBLUR_API": self._deployment.url, "BGBLUR_API_KEY": self._key}

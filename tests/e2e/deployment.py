@@ -69,7 +69,7 @@ class Deployment:
         words: list[str] = re.findall(r"bb_live_\w+", printed)
         return max(words, key=len)  # the other word is the key's prefix
 
-    def invoke(self, name: str) -> Any:  # noqa: ANN401 - JSON
+    def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Call a function; return its response."""
         self.calls[name] += 1
         response = self.client("lambda").invoke(FunctionName=self.ids[name], Payload=b"{}")

@@ -15,7 +15,8 @@ from tests.integration.jobs.stack import Loader, allow_batches
 IMAGE = f"localhost/{machine.IMAGE}"
 """The image's name with a registry; without a registry, sam would push the image."""
 RUNTIME = "/emulator"
-"""Lambda's Runtime Interface Emulator in the containers; on AWS, Lambda itself runs the image."""
+"""The path of Lambda's Runtime Interface Emulator in the containers. On AWS, Lambda itself runs the
+image."""
 NOT_DEPLOYED = {
     "ConcurrencyAlarm": "the emulator has no alarms on expressions",
     "MediaBucketPolicy": "it requires TLS, which the emulator does not have here",
@@ -32,7 +33,7 @@ def local_template(built: Path, url: str) -> dict[str, Any]:
     Its functions call the emulator instead of AWS. Traffic moves to a new version at once, because
     the emulator has no CodeDeploy.
     """
-    template: dict[str, Any] = yaml.load(built.read_text("utf-8"), Loader)  # noqa: S506 - a SafeLoader
+    template: dict[str, Any] = yaml.load(built.read_text("utf-8"), Loader)  # noqa: S506 - `Loader` is a SafeLoader
     resources = template["Resources"]
     # CloudFormation requires this type as `*~1*`, which the emulator does not read.
     resources["Api"]["Properties"]["BinaryMediaTypes"] = ["*/*"]

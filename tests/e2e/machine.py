@@ -1,4 +1,4 @@
-"""The programs that the stack needs; each context stops the programs that it starts.
+"""The programs that the stack needs; each context manager stops the programs that it starts.
 
 On Debian, apt installs missing packages, which stay installed.
 """
@@ -64,7 +64,7 @@ def docker_daemon() -> Iterator[None]:
 
 @contextlib.contextmanager
 def containers_removed() -> Iterator[None]:
-    """Remove the containers that the context leaves, such as from a failed build step.
+    """Remove the containers that the context leaves, for example after a failed build step.
 
     Only containers from the base image are removed, because other containers are not ours.
     """
@@ -72,9 +72,9 @@ def containers_removed() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(subprocess.CalledProcessError):  # the daemon itself is gone
+        with contextlib.suppress(subprocess.CalledProcessError):  # the daemon has stopped
             while ours := containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others:
-                # Removing fails if the daemon is about to remove the container itself: check again.
+                # `docker rm` fails if the daemon already removes the container, so check again.
                 subprocess.run(["docker", "rm", "--force", *ours], check=False, capture_output=True)
                 time.sleep(0.2)
 
@@ -126,7 +126,10 @@ def invoke(
     folder: Path,
     **parameters: int,
 ) -> dict[str, Any] | None:
-    """Run one event in a separate container; return None if the container sends no response."""
+    """Run the function on one event in a separate container.
+
+    Return its response, or None if the container sends no response.
+    """
     arguments = ["--event", written(folder / "event.json", event)]
     arguments += ["--env-vars", written(folder / "env.json", {"Parameters": dict(variables)})]
     if parameters:
@@ -139,7 +142,7 @@ def invoke(
 
 
 def written(path: Path, content: Mapping[str, Any]) -> str:
-    """Write JSON to a file and return its name."""
+    """Write JSON to a file, and return the path of the file."""
     path.write_text(json.dumps(content))
     return str(path)
 
@@ -159,7 +162,7 @@ def containers(*options: str) -> set[str]:
 
 
 def emulator() -> Path:
-    """Return sam's Runtime Interface Emulator, which runs a container image like Lambda."""
+    """Return the path of sam's Runtime Interface Emulator, which runs an image as Lambda does."""
     return next((ROOT / ".venv-sam").glob("lib/*/site-packages/samcli/local/rapid/*-x86_64"))
 
 

@@ -1,4 +1,4 @@
-"""Starts programs for a test run; all stop when the run passes, fails or is terminated."""
+"""Starts programs for a test run; all programs stop when the run ends or is terminated."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    The program's standard error goes to `log`. `begun` documents its termination.
+    The program's standard error goes to `log`. `begun` describes how the program is stopped.
     """
     with begun(command, folder=folder, log=log, environ=environ) as end:
         return end()
@@ -74,9 +74,11 @@ def ran(
 def begun(
     command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[], tuple[int, str]]]:
-    """Run a program in the background; yield a function that returns exit code and output.
+    """Run a program in the background; yield a function that waits for the program.
 
-    If this process is terminated, it first stops the program in a way that lets it clean up;
+    The function returns the program's exit code and output.
+
+    If this process is terminated, it first stops the program and lets the program clean up;
     `subprocess.run` would kill the program at once. The program gets SIGINT, as from Ctrl-C: after
     SIGINT, `sam local invoke` removes its container; after SIGTERM, it does not. A program that
     continues then gets SIGTERM: during a build step, `sam build` stops only after SIGTERM.
@@ -101,7 +103,7 @@ def begun(
 def _program(
     command: list[str], folder: Path, environ: Mapping[str, str], out: IO[str], err: IO[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program and wait for its end, or terminate it when the block ends.
+    """Start a program. When the block ends, wait for the program, and kill it after `STOP_S`.
 
     The program gets a separate session, so that Ctrl-C reaches only the test run, which then stops
     its programs one after another.
@@ -126,7 +128,7 @@ def _program(
 
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a program and its child processes; otherwise a shell would not end."""
+    """Terminate a program and its child processes, because a shell waits for its children."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if process.poll() is None:
             os.killpg(process.pid, number)

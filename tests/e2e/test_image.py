@@ -1,4 +1,4 @@
-"""The function's container image: the content, and the few privileges that it needs.
+"""The function's container image: its content, and the few privileges that the function needs.
 
 Lambda runs an image as an unprivileged user, on a file system on which only /tmp is writable.
 sam's containers are less strict, so the tests start containers themselves, with sam's Runtime
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OURS = tuple(map(PurePosixPath, ("/var/task", "/opt/models", "/opt/site")))
 NOBODY = "65534:65534"
-CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", NOBODY]  # noqa: S108 - the container's own
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", NOBODY]  # noqa: S108 - this folder is in the container
 CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 
@@ -39,7 +39,7 @@ def confined(variables: dict[str, str]) -> Iterator[str]:
         yield url
 
 
-def test_the_image_works_unprivileged_with_only_tmp_writable(
+def test_the_function_blurs_a_photo_as_an_unprivileged_user_that_can_write_only_to_tmp(
     confined: str, customer: Customer
 ) -> None:
     answer: dict[str, Any] = requests.post(
@@ -52,7 +52,7 @@ def test_the_image_works_unprivileged_with_only_tmp_writable(
 
 
 @pytest.mark.usefixtures("stack")
-def test_the_image_adds_only_the_function_the_model_and_the_page() -> None:
+def test_the_container_image_adds_only_the_function_the_model_and_the_page() -> None:
     added = added_to_base("-true")
     assert added
     assert {path for path in added if not any(path.is_relative_to(ours) for ours in OURS)} == set()
@@ -60,7 +60,7 @@ def test_the_image_adds_only_the_function_the_model_and_the_page() -> None:
 
 
 @pytest.mark.usefixtures("stack")
-def test_every_module_has_bytecode_in_the_image() -> None:
+def test_every_module_has_bytecode_in_the_container_image() -> None:
     added = added_to_base("-name", "*.py*")
     compiled = {
         path.parents[1] / f"{path.name.partition('.')[0]}.py"
@@ -73,7 +73,7 @@ def test_every_module_has_bytecode_in_the_image() -> None:
 
 
 def added_to_base(*condition: str) -> set[PurePosixPath]:
-    """Return the paths that `find` finds in the image but not in its base image."""
+    """Return the paths that `find` finds in the function's image but not in the base image."""
     return paths_in(machine.IMAGE, *condition) - paths_in(machine.BASE_IMAGE, *condition)
 
 

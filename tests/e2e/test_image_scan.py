@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("stack")
 
 TASK = PurePosixPath("/var/task")
 OWN = ["/var/task/blur", "/opt/models", "/opt/site"]
-FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - found, not used
+FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - the test does not write to these folders
 """The folders in the base image that all users can write, each with the sticky bit."""
 LEFT_OVERS = ["*.whl", "*.sh", "*.key", "*.env", ".git", ".netrc", ".pypirc", "pip.conf"]
 KEY = r"bb_(live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}"
@@ -43,7 +43,7 @@ def test_only_files_of_the_base_image_are_setuid() -> None:
     )
 
 
-def test_added_files_belong_to_root_and_are_not_writable_by_others() -> None:
+def test_added_files_belong_to_root_and_other_users_cannot_write_them() -> None:
     assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
     assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
 
@@ -55,15 +55,15 @@ def test_world_writable_folders_of_the_base_image_have_the_sticky_bit() -> None:
 
 
 @pytest.mark.parametrize("pattern", LEFT_OVERS)
-def test_the_image_has_no_build_files(pattern: str) -> None:
+def test_the_container_image_adds_no_file_that_only_a_build_needs(pattern: str) -> None:
     assert added_to_base("-name", pattern) == set()
 
 
-def test_the_image_has_only_the_certificates_of_botocore() -> None:
+def test_the_container_image_adds_only_the_certificates_of_botocore() -> None:
     assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
 
 
-def test_the_image_adds_no_build_folder_no_cache_and_no_file_in_a_home_folder() -> None:
+def test_the_container_image_adds_no_build_folder_no_cache_and_no_file_in_a_home_folder() -> None:
     paths = added_to_base("-path", "/build*", "-o", "-path", "/root/*", "-o", "-path", "/home/*")
     assert paths == set()
     assert added_to_base("-path", "*/.cache*") == set()
@@ -75,13 +75,13 @@ def test_our_files_are_not_executable() -> None:
     assert in_image(*command, "-perm", "/111") == ""
 
 
-def test_the_image_has_no_secret() -> None:
+def test_the_container_image_has_no_secret() -> None:
     assert in_image("grep", machine.IMAGE, "-rlE", "def handler|SECRET_LENGTH", *OWN) != ""
     assert in_image("grep", machine.IMAGE, "-rlE", SECRET, *OWN) == ""
     assert in_image("grep", machine.IMAGE, "-rlE", KEY, str(TASK)) == ""
 
 
-def test_variables_and_history_of_the_image_have_no_secret() -> None:
+def test_variables_and_history_of_the_container_image_have_no_secret() -> None:
     form = "{{range .Config.Env}}{{println .}}{{end}}"
     inspection = inspected("image", "inspect", "--format", form, machine.IMAGE)
     assert {line.partition("=")[0] for line in inspection.split()} == VARIABLES
@@ -90,7 +90,7 @@ def test_variables_and_history_of_the_image_have_no_secret() -> None:
     assert not re.search(f"{SECRET}|://[^/ ]*@", history)
 
 
-def test_the_image_has_exactly_the_packages_of_the_lock_file() -> None:
+def test_the_container_image_has_exactly_the_packages_of_the_lock_file() -> None:
     pins = re.findall(r"^([a-z0-9-]+)==(\S+)", read("requirements/function.txt"), re.MULTILINE)
     folders = in_image("find", machine.IMAGE, str(TASK), "-maxdepth", "1", "-name", "*.dist-info")
     names = {PurePosixPath(line).stem.lower().replace("_", "-") for line in folders.split()}

@@ -56,7 +56,7 @@ def test_a_call_near_its_timeout_is_stopped_and_refunded(
 SETTINGS = {"BLUR_DEADLINE_MARGIN_S": "0", "BLUR_HOLD_TTL_S": str(HOLD_TTL_S)}
 
 
-def test_the_credit_of_a_call_that_times_out_is_released(
+def test_the_credit_of_a_call_that_times_out_is_released_when_the_hold_expires(
     customer: Customer, variables: dict[str, str]
 ) -> None:
     limit = {**variables, **SETTINGS, "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT_S)}
@@ -69,7 +69,7 @@ def test_the_credit_of_a_call_that_times_out_is_released(
     require_released(customer)
 
 
-def test_the_credit_of_a_call_that_is_out_of_memory_is_released(
+def test_the_credit_of_a_call_that_is_out_of_memory_is_released_when_the_hold_expires(
     customer: Customer, variables: dict[str, str]
 ) -> None:
     options = ["--memory", "256m", "--memory-swap", "256m"]
@@ -92,7 +92,7 @@ def require_released(customer: Customer) -> None:
 
 
 def grainy_photo() -> bytes:
-    """Return the sample photo, enlarged and with grain, so that a call takes long enough."""
+    """Return the sample photo, enlarged and with grain, so that a call takes some seconds."""
     grain = np.random.default_rng(0).normal(0, 60, (SIDE_PX // 4, SIDE_PX // 4))
     coarse = np.kron(grain.clip(-127, 127).astype(np.int16), np.ones((4, 4), np.int16))
     with Image.open(make.PHOTO) as small:

@@ -1,4 +1,4 @@
-"""The unchanged commands in docs/self-hosting.md: compose.yaml's container, and the proxies."""
+"""Runs the commands of docs/self-hosting.md: compose.yaml's container, and proxies in front."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Project:
         return printed
 
     def inspect(self, form: str) -> str:
-        """Return a detail of the running container."""
+        """Return the detail of the running container that the template `form` selects."""
         container = self.run("ps", "--quiet", "api").strip()
         command = ["docker", "inspect", "--format", form, container]
         printed: str = subprocess.check_output(command, text=True)
@@ -208,7 +208,7 @@ def test_a_photo_is_blurred_through_the_documented_nginx(nginx: tuple[str, str],
     assert blurred(url, key, verify=certificate).status_code == 200
 
 
-def test_large_bodies_reach_the_server_through_the_documented_nginx(
+def test_a_body_of_15_mb_reaches_the_server_through_the_documented_nginx(
     nginx: tuple[str, str], key: str
 ) -> None:
     url, certificate = nginx

@@ -1,7 +1,8 @@
 """Photos and results larger than Lambda's limit of 6 MB, through a bucket.
 
 Containers and clients reach the bucket, which runs in moto. moto checks no permissions:
-`tests/integration/storage` tests them behind a proxy that checks signatures, policies and CORS.
+`tests/integration/storage` tests permissions behind a proxy that checks signatures, policies and
+CORS.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def blur(url: str, customer: Customer, form: dict[str, Any], *, follow: bool) ->
 
 
 def uploaded(url: str, customer: Customer, photo: bytes) -> str:
-    """Upload a photo and return its id."""
+    """Upload a photo, and return the id of the upload."""
     offered = requests.post(
         f"{url}/v2/uploads",
         headers={"ApiKey": customer.key},

@@ -1,7 +1,7 @@
 """Searches the output of all e2e tests for keys and photos of the run; runs as the last file.
 
-This file first makes calls of every kind, including one with an internal error, so that it also
-finds output if it runs alone.
+This file first makes calls of every kind, including one with an internal error. So there is output
+to search even if only this file runs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SAMS_OWN = re.compile(rb"^.* 127\.0\.0\.1 - - \[.*$", re.MULTILINE)
 """sam's server logs each request with its path. API Gateway logs only the configured fields,
 without paths: `tests/integration/stack/test_template_secrecy.py`."""
 LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
-"""Longer than any digest or id; a picture's base64 has thousands of characters."""
+"""Base64 that is longer than any digest or id; a picture's base64 has thousands of characters."""
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def sent() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
-    """Make the key's item in the table incomplete; return the request id of the failed call."""
+def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> str:  # noqa: ANN401 - an object of `DynamoDBLocal`
+    """Remove an attribute of a key from the table; return the request id of a call with the key."""
     assert dynamodb
     victim = new_customer(store, issued)
     key = keys.parse(victim.key)
@@ -75,7 +75,7 @@ def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> s
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The request id and the log that the checks need from the calls."""
+    """A request id and a log file of the calls, for the checks."""
 
     failed_id: str
     """The request id of the call with an internal error."""

@@ -39,7 +39,7 @@ class Reader:
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, answer its questions with yes, and return its output.
+        """Run a command, answer its questions with yes, and return the output.
 
         If the command prints an account, a key prefix or a job id, later commands use this value.
         """

@@ -82,7 +82,7 @@ def test_uncharged_call_counts_as_several_requests_if_it_takes_more_than_the_ord
 
 
 def remaining(server: Running, key: str, photo: bytes) -> int:
-    """Blur a photo and return how many requests its key can send after that."""
+    """Blur a photo, and return how many requests the key can send after the call."""
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": key},

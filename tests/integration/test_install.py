@@ -55,7 +55,7 @@ def environ(folder: Path) -> dict[str, str]:
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
-def test_installed_bgblur_blurs_a_photo_in_a_folder_with_nothing_else(
+def test_installed_bgblur_blurs_a_photo_in_a_folder_that_contains_only_the_photo(
     bgblur: Path, empty: Path
 ) -> None:
     shutil.copy(SAMPLE, empty / "photo.jpg")

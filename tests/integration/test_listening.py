@@ -87,9 +87,9 @@ def test_a_server_on_all_addresses_prints_usable_urls_and_a_warning(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir)
-    with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - the test needs it
+    with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - the test needs this address
         printed = re.findall(r" on (http://\S+:\d+)", server.out.read_text())
-        assert not any("0.0.0.0" in url for url in printed)  # noqa: S104
+        assert not any("0.0.0.0" in url for url in printed)  # noqa: S104 - the test only compares this address
         assert any("127.0.0.1" in url for url in printed)
         assert len(printed) == len(own_addresses(socket.AF_INET)) + 1
         for url in printed:
@@ -110,7 +110,7 @@ def test_server_on_a_loopback_address_prints_no_warning(tmp_path: Path, model_di
         ("127.8.8.8", False),
         ("::1", False),
         ("localhost", False),
-        ("0.0.0.0", True),  # noqa: S104
+        ("0.0.0.0", True),  # noqa: S104 - the test only compares this address
         ("::", True),
         ("192.0.2.1", True),
         ("photos.example", True),

@@ -38,7 +38,7 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 @cache
 def rembgs_mask(name: str) -> AlphaU8:
     """Return the mask that rembg's session for u2netp finds in a photo, (H, W)."""
-    from rembg import new_session  # noqa: PLC0415 - after the environment is set
+    from rembg import new_session  # noqa: PLC0415 - the environment must be set before this import
 
     (mask,) = new_session("u2netp").predict(Image.fromarray(sample_photo(name)))
     return np.asarray(mask)
@@ -58,8 +58,8 @@ def test_matte_before_refinement_differs_from_rembgs_mask_by_few_levels_on_avera
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_model_except_the_light_one_is_a_model_of_rembg(rembg_home: Path) -> None:
-    from rembg.sessions import sessions_names  # noqa: PLC0415 - after the environment is set
+def test_every_model_except_the_light_model_is_a_model_of_rembg(rembg_home: Path) -> None:
+    from rembg.sessions import sessions_names  # noqa: PLC0415 - the environment must be set before this import
 
     assert rembg_home.is_dir()
     assert set(MODELS) - {"u2netp-light"} <= set(sessions_names)

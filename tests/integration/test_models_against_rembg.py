@@ -80,7 +80,7 @@ def rembgs_mask(name: str, home: Path, photo: RgbU8) -> AlphaU8:
         patch.setenv("NUMBA_DISABLE_JIT", "1")  # otherwise importing rembg compiles for a minute
         patch.setenv("U2NET_HOME", str(home))
         patch.setattr("pooch.retrieve", None)
-        from rembg import new_session  # noqa: PLC0415 - after the environment is set
+        from rembg import new_session  # noqa: PLC0415 - the environment must be set before this import
 
         (mask,) = new_session(name).predict(Image.fromarray(photo))
     return np.asarray(mask)
@@ -104,11 +104,11 @@ def test_each_model_gives_the_mask_of_rembgs_session(
 
 @pytest.mark.parametrize("name", REMBGS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_pinned_file_is_the_file_that_rembg_downloads(
+def test_release_and_md5_of_each_pinned_model_are_in_rembgs_source(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    from rembg.sessions import sessions  # noqa: PLC0415 - after the environment is set
+    from rembg.sessions import sessions  # noqa: PLC0415 - the environment must be set before this import
 
     source = inspect.getsource(sessions[name].download_models)
     model = read_pins(PINS)[name]

@@ -38,7 +38,7 @@ def remove(model_dir: Path) -> Remove:
     networks = (MODELS["u2netp-light"], PEOPLE, FACES)
     model, people, faces = (open_shared(network, model_dir) for network in networks)
 
-    def call(file: bytes, **options: Any) -> RemovedBackground:  # noqa: ANN401 - the options' fields
+    def call(file: bytes, **options: Any) -> RemovedBackground:  # noqa: ANN401 - any fields of the options
         drawn = RemovalOptions(**{"max_megapixels": 25, **options})
         return remove_background(
             file, drawn, model=model, people=people, faces=faces, max_pixels=12_000_000
@@ -133,7 +133,7 @@ def test_cat_cropped_with_scale_50_percent_is_centred_and_fills_half_of_the_fram
 
 
 @pytest.mark.parametrize("options", [{}, {"max_megapixels": 0.25}, {"roi": parse_roi(HEAD)}])
-def test_subject_type_of_the_astronaut_is_person_in_the_photo_a_preview_and_a_region(
+def test_the_subject_type_of_the_astronaut_is_person_also_in_a_preview_and_in_a_region(
     remove: Remove, options: dict[str, Any]
 ) -> None:
     assert remove(photo("astronaut", 1500), **options).subject_type == "person"

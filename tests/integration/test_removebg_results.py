@@ -26,7 +26,8 @@ BUCKET = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
-"""Settings with an unreachable bucket, to which other routes send results above 2000 bytes."""
+"""Settings with an unreachable bucket. Routes other than `/v1.0/removebg` send results above 2000
+bytes to this bucket."""
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def test_file_of_22_megabytes_is_accepted_in_multipart_json_and_urlencoded_bodie
     server: Running, key: str
 ) -> None:
     photo = jpeg(64, 64)
-    largest = photo + bytes(MAX_FILE_BYTES - len(photo))  # decoders ignore bytes after the end
+    largest = photo + bytes(MAX_FILE_BYTES - len(photo))  # decoders ignore bytes after the image
     url, headers = f"{server.url}/v1.0/removebg", {"X-Api-Key": key}
     fields = {"image_file_b64": base64.b64encode(largest).decode(), "crop": "true"}
     pictures = [

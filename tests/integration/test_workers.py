@@ -1,4 +1,4 @@
-"""A real server with several workers or a full queue: its accounts, its responses and its page."""
+"""A real server with several workers or a full queue: accounts, responses and the page."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def runner(settings: Settings, clock: Clock, store: SqliteAccountStore) -> Iterator[ObjectRunner]:
-    """Return the runner of a worker; it uses the same store and folder as the routes."""
+    """Return the runner of a worker that uses the same store and folder as the routes."""
     del store
     stream = io.StringIO()
     runner = build_runner(
@@ -42,7 +42,7 @@ def folder(settings: Settings) -> JobFolder:
     return JobFolder(Path(settings.media.partition(":")[2]))
 
 
-def send(  # noqa: PLR0913 - the parts of a request
+def send(  # noqa: PLR0913 - each parameter is a part of the request
     call: Call,
     method: str,
     path: str,
@@ -72,7 +72,7 @@ def show(call: Call, job: dict[str, Any], **query: str) -> dict[str, Any]:
 def process(
     runner: ObjectRunner, folder: JobFolder, job: dict[str, Any], photos: dict[str, bytes]
 ) -> None:
-    """Store these photos in the job's folder and process each."""
+    """Store these photos in the job's folder, and process each photo."""
     for source, data in photos.items():
         with folder.writing_source(job["job_id"], source) as file:
             file.write(data)

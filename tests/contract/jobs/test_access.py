@@ -56,7 +56,7 @@ def test_each_route_of_jobs_rejects_a_missing_or_unknown_key(
         ("GET", f"/results/{'0' * 32}"),
     ],
 )
-def test_job_of_another_account_and_unknown_job_ids_are_not_found(
+def test_a_job_of_another_account_and_unknown_job_ids_are_not_found(
     call: Call, method: str, path: str
 ) -> None:
     job_id = create(call)["job_id"]

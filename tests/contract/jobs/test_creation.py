@@ -1,4 +1,4 @@
-"""New jobs: the fields, the form for photos, and the errors for invalid fields."""
+"""New jobs: the fields, the upload form, and the errors for invalid fields."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOB_FIELDS = {
 }
 
 
-def test_new_job_is_open_and_has_a_form_for_photos(call: Call) -> None:
+def test_new_job_is_open_and_has_a_form_for_uploading_photos(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", document={"radius": "2%", "mode": "cutout", "x": 1})
     job = json.loads(response.body)
     assert (response.status, set(job)) == (201, JOB_FIELDS)
@@ -44,7 +44,7 @@ def test_new_job_is_open_and_has_a_form_for_photos(call: Call) -> None:
     assert job["upload"]["expires_at"] > job["created_at"]
 
 
-def test_url_of_the_form_begins_with_the_public_url(
+def test_url_of_the_upload_form_begins_with_the_public_url(
     settings: Settings, store: SqliteAccountStore
 ) -> None:
     del store
@@ -83,7 +83,7 @@ def test_invalid_field_gets_400_with_the_error_code_of_the_field(
     assert response.headers["x-credits-remaining"] == str(FUNDS)
 
 
-def test_secret_of_a_notification_is_only_in_the_response_to_the_creation(
+def test_only_the_response_that_creates_a_job_with_notify_has_the_notification_secret(
     settings: Settings, store: SqliteAccountStore
 ) -> None:
     del store
@@ -134,7 +134,7 @@ def test_body_that_is_not_a_json_object_is_rejected(call: Call, body: str) -> No
     assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
-def test_body_of_10_kb_gets_413(call: Call) -> None:
+def test_body_of_more_than_10_kb_gets_413(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", document={"radius": "3", "x": "y" * 10_000})
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 

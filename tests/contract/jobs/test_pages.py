@@ -43,7 +43,7 @@ def test_each_failure_and_each_manifest_line_is_on_exactly_one_page(
     assert (link, sorted(lines)) == ("", sorted(photos))
 
 
-def test_page_of_the_manifest_has_fewer_lines_if_the_lines_are_long(
+def test_page_of_a_manifest_with_long_lines_does_not_exceed_its_size_limit(
     call: Call, runner: ObjectRunner, folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_routes, "MAX_MANIFEST_BYTES", 1_500)
@@ -68,13 +68,13 @@ def test_page_of_the_manifest_has_fewer_lines_if_the_lines_are_long(
     [{"limit": text} for text in ("0", "-1", "1.5", "many", "", "10001")]
     + [{"after": text} for text in ("", "x", "0" * 31, "0" * 32 + "\n", "/" * 32)],
 )
-def test_invalid_limit_or_after_gets_400(call: Call, path: str, query: dict[str, str]) -> None:
+def test_an_invalid_value_of_limit_or_after_gets_400(call: Call, path: str, query: dict[str, str]) -> None:
     job = create(call)
     response = send(call, "GET", f"/v2/jobs/{job['job_id']}{path}", query=query)
     assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
-def test_largest_limit_is_accepted_and_a_larger_limit_is_rejected(call: Call) -> None:
+def test_maximum_value_of_limit_is_accepted_and_a_value_above_it_is_rejected(call: Call) -> None:
     path = f"/v2/jobs/{create(call)['job_id']}"
     for route, most in ((path, 1_000), (f"{path}/manifest", 10_000)):
         assert send(call, "GET", route, query={"limit": str(most)}).status == 200

@@ -110,7 +110,7 @@ def test_expired_result_is_not_found(
         ("", "api.example.com", "/prod"),
     ],
 )
-def test_urls_of_results_have_the_public_url_or_a_loopback_address_or_only_a_path(  # noqa: PLR0913, PLR0917 - fixtures
+def test_urls_of_results_have_the_public_url_or_a_loopback_address_or_only_a_path(  # noqa: PLR0913, PLR0917 - pytest passes the fixtures
     settings: Settings,
     runner: ObjectRunner,
     folder: JobFolder,

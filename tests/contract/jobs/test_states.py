@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.storage.job_folder import JobFolder
 
 
-def test_closed_job_has_no_form_and_can_be_closed_again(call: Call) -> None:
+def test_closed_job_has_no_upload_form_and_can_be_closed_again(call: Call) -> None:
     job = create(call)
     for _ in range(2):
         response = send(call, "POST", f"/v2/jobs/{job['job_id']}/close")
@@ -34,7 +34,7 @@ def test_closed_job_has_no_form_and_can_be_closed_again(call: Call) -> None:
     }
 
 
-def test_cancelled_job_stays_cancelled(
+def test_cancelled_job_stays_cancelled_and_its_photo_is_not_charged(
     call: Call, runner: ObjectRunner, folder: JobFolder, store: SqliteAccountStore, clock: Clock
 ) -> None:
     job = create(call)

@@ -1,4 +1,4 @@
-"""Lambda and CodeDeploy, as the check of a new version uses them."""
+"""A fake Lambda and a fake CodeDeploy for the tests of the check of a new version."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Session:
         assert config
         return self
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto's
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto uses these names
         self.invoked.append(FunctionName)
         reply = self.version(json.loads(Payload), InvocationContext())
         return {"Payload": io.BytesIO(json.dumps(reply).encode())}
@@ -45,7 +45,7 @@ def broken_version(error: BaseException) -> Router:
 
 
 class CodeDeploy(BaseHTTPRequestHandler):
-    """The API of CodeDeploy, which keeps the requests."""
+    """A fake API of CodeDeploy that keeps the requests."""
 
     received: ClassVar[list[dict[str, str]]] = []
 

@@ -34,7 +34,7 @@ START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""A rate limit that no test reaches, even if `now_us` of its calls is in the past."""
+"""A rate limit that no test reaches, even if a test sends calls with `now_us` in the past."""
 NOBODY = "000000000000"
 """An id that no account has."""
 
@@ -75,7 +75,7 @@ def key_record(
 
 def entry(
     account_id: str,
-    credits: int,  # noqa: A002 - the usual word
+    credits: int,  # noqa: A002 - `credits` is the usual word
     kind: EntryKind = EntryKind.TOP_UP,
     *,
     at_us: Instant = START,
@@ -152,7 +152,7 @@ MakeAccount = Callable[..., Customer]
 
 def open_account(
     store: AccountStore,
-    credits: int = 100,  # noqa: A002 - the usual word
+    credits: int = 100,  # noqa: A002 - `credits` is the usual word
     *,
     limit: RateLimit = GENEROUS,
     expires_us: Instant | None = None,

@@ -79,7 +79,8 @@ class DynamoDBLocal:
 def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[DynamoDBLocal]:
     """Run a server, and install it first if necessary; stop it when the context ends.
 
-    Port 0 selects a free port. With a folder `data`, the server stores the tables in it.
+    Port 0 selects a free port. With a folder `data`, the server stores the tables
+    in this folder.
 
     Raises:
         RuntimeError: the server cannot be installed or does not respond; the message has the cause.

@@ -17,13 +17,13 @@ KEY = idempotency.IdempotencyKey(FORM.key)
 
 
 class Unreachable:
-    """A store whose methods fail as if it could not be reached."""
+    """A store with some methods that fail as if the store could not be reached."""
 
     def __init__(self, store: AccountStore, *methods: str) -> None:
         self._store = store
         self._methods = methods
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
         if name in self._methods:
             message = "unreachable"
             raise UnavailableError(message, retry_after_s=1)
@@ -31,7 +31,7 @@ class Unreachable:
 
 
 def call(store: AccountStore, customer: Customer) -> str:
-    """Make one complete call and return its result."""
+    """Make one complete call; return "charged", "replayed" or "in progress"."""
     try:
         begun = begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     except IdempotencyInProgressError:

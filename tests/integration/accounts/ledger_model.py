@@ -1,4 +1,4 @@
-"""A call in the model of the ledger, which the stores are compared with."""
+"""A call in the model of the ledger. The tests compare the stores with the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from blur.accounts.hold_states import HoldState
 from blur.accounts.model import SECOND_US, Hold, Instant
 
 REMEMBERED_US = 15 * SECOND_US
-"""The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
+"""The time for which a store remembers an ended call: every copy of a write arrives earlier."""
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Call:
     server: int
     state: HoldState = HoldState.HELD
     ended_us: Instant = START
-    """The time when it was settled or refunded, by the first server's clock; START if it
-    expired."""
+    """The time when the call was settled or refunded, by the first server's clock; START if the
+    hold expired."""
 
     def is_remembered(self, now_us: Instant) -> bool:
         """Return whether every store still has the call's state."""

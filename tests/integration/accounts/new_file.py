@@ -1,4 +1,4 @@
-"""Fixtures: the embedded store with a file that does not exist yet."""
+"""Fixtures: a SQLite store, and the path of its file in a folder that does not exist yet."""
 
 from __future__ import annotations
 

@@ -92,11 +92,11 @@ class Photo:
         return None
 
 
-def no_model() -> Any:  # noqa: ANN401 - never called
+def no_model() -> Any:  # noqa: ANN401 - no test calls this function
     raise AssertionError
 
 
-def service_of(store: Any, clock: Clock, **changes: Any) -> ImageService:  # noqa: ANN401 - also a store that fails
+def service_of(store: Any, clock: Clock, **changes: Any) -> ImageService:  # noqa: ANN401 - tests also pass a store that fails
     numbers, lock = count(), Lock()
 
     def new_hold_id() -> str:
@@ -125,7 +125,7 @@ def key_of(customer: Customer) -> ApiKey:
     return ApiKey(KeyKind.LIVE, customer.account_id, customer.digest, "prefix")
 
 
-def run(  # noqa: PLR0913 - the call and the state of its client
+def run(  # noqa: PLR0913 - the parameters are the call and the state of its client
     service: ImageService,
     customer: Customer,
     photo: Photo,
@@ -186,6 +186,6 @@ class Watched:
     store: AccountStore
     called: list[str] = field(default_factory=list)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
         self.called.append(name)
         return getattr(self.store, name)

@@ -49,7 +49,7 @@ class Echo:
         self._sent: list[Callable[[], object]] = []
 
     def reserve(self, hold: Hold, now_us: Instant) -> None:
-        """Reserve a hold, and check that the store reports its price as the charge."""
+        """Reserve a hold, and check that the store reports the hold's price as the charge."""
         status = self._deliver(partial(self._store.reserve, hold, now_us=now_us))
         assert status.credits_charged == hold.price
 

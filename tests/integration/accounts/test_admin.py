@@ -104,7 +104,7 @@ def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotated_key_has_the_properties_of_the_old_key_which_expires_after_the_grace_period(
+def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_ends_after_the_grace_period(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")

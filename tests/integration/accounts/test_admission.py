@@ -1,4 +1,4 @@
-"""Which requests each store accepts and rejects, and the order of its checks."""
+"""Which requests each store accepts and rejects, and the order of the checks."""
 
 from __future__ import annotations
 

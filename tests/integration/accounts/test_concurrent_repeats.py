@@ -72,7 +72,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_if_two_of_12_concurrent_copies_fail_one_of_the_others_is_charged(
+def test_if_two_of_12_concurrent_copies_fail_one_of_the_other_copies_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, attempts, lock = make_account(credits=12), count(), Lock()

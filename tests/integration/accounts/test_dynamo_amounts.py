@@ -47,7 +47,7 @@ def store(dynamodb_table: str, client: DynamoDBClient) -> DynamoAccountStore:
 
 @pytest.fixture
 def old(dynamodb_table: str, client: DynamoDBClient) -> Customer:
-    """Write the items of an account as a program did that counted whole credits."""
+    """Write the items of an account as an old program did, which counted whole credits."""
     account_id = keys.new_account_id(secrets.token_bytes)
     key = key_record(account_id)
     items: tuple[dict[str, Any], ...] = (

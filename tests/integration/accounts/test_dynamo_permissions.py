@@ -11,7 +11,7 @@ from tests.integration.stack.template_file import resources, statements, templat
 if TYPE_CHECKING:
     from blur.accounts.dynamo.account_store import DynamoAccountStore
 
-__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
+__all__ = ["resources", "sent", "store", "table", "template"]  # the tests use these fixtures
 
 
 def test_role_of_the_image_function_allows_exactly_the_operations_of_the_store(

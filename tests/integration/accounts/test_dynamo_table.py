@@ -50,7 +50,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
-"""Imports all modules that do not use AWS; prints which of the unwanted modules this has loaded."""
+"""Imports all modules that do not use AWS, and prints the unwanted modules that are then loaded."""
 
 
 def test_a_created_table_has_the_defined_schema(
@@ -74,7 +74,7 @@ def test_ttl_attribute_of_an_idempotency_record_is_not_before_its_expiry(
     assert described["AttributeName"] == schema.TTL_ATTRIBUTE
     store = DynamoAccountStore(name, client)
     forget_us = after(24 * 3600)
-    record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - the field `done`
+    record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - the value is for the field `done`
     assert store.claim_record(record, now_us=START) is None
     (item,) = client.scan(TableName=name)["Items"]
     assert int(item[schema.TTL_ATTRIBUTE]["N"]) * 1_000_000 >= forget_us
@@ -113,7 +113,7 @@ def test_a_machine_with_a_fast_clock_does_not_release_another_machines_hold_earl
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
 
 
-def test_expired_hold_is_released_after_the_allowance_for_clock_skew(
+def test_hold_is_released_5_seconds_after_its_expiry_because_clocks_differ(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""A time at which every store releases an expired hold. Stores first wait for the allowance for
-clock skew."""
+"""A time at which every store releases a hold: after the hold's expiry, stores wait 5 seconds more,
+because clocks can differ by this time."""
 
 
 def test_reading_an_account_releases_an_expired_hold(
@@ -35,7 +35,7 @@ def test_reading_an_account_releases_an_expired_hold(
 
 
 @pytest.mark.parametrize("first", ["read_account", "authorize"])
-def test_an_expired_hold_is_released_once_after_the_allowance_for_clock_skew(
+def test_an_expired_hold_is_released_only_once_5_seconds_after_its_expiry(
     store: AccountStore, make_account: MakeAccount, first: str
 ) -> None:
     customer = make_account(credits=10)

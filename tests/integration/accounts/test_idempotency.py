@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 class Retrying:
-    """A store that retries each method while it is unavailable."""
+    """A store that retries each method while the real store is unavailable."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
         method = getattr(self._store, name)
         return lambda *args, **kwargs: with_retries(partial(method, *args, **kwargs))
 
@@ -67,7 +67,7 @@ def test_a_rolled_back_call_leaves_neither_a_hold_nor_a_record(
     assert call(store, customer) == "charged"
 
 
-def test_a_repeated_call_is_not_rejected_because_the_first_one_holds_the_last_credit(
+def test_a_repeated_call_gets_no_402_while_the_first_call_holds_the_last_credit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -90,7 +90,7 @@ def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
 
-def test_a_conflict_has_the_reason_and_the_time_to_retry(
+def test_errors_for_a_running_call_and_for_another_photo_have_their_reasons(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -171,14 +171,14 @@ class LateRecord:
         self._store = store
         self._is_late = False
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
         if name == "find_record" and not self._is_late:
             self._is_late = True
             return lambda *_, **__: None
         return getattr(self._store, name)
 
 
-def test_a_call_rejected_for_credits_replays_the_call_that_holds_the_credits(
+def test_a_call_without_credits_replays_the_first_call_that_holds_the_last_credit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -191,7 +191,7 @@ def test_a_call_rejected_for_credits_replays_the_call_that_holds_the_credits(
     assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
 
 
-def test_a_call_whose_key_has_a_record_is_a_replay_before_the_form_is_read(
+def test_a_call_whose_idempotency_key_has_a_record_is_a_replay_before_the_form_is_read(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

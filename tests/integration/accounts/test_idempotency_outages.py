@@ -47,7 +47,7 @@ def test_a_charge_whose_response_is_lost_is_reported_as_unknown(
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
 
-def test_a_call_with_a_test_key_is_reported_as_free_even_if_the_response_is_lost(
+def test_a_call_with_price_zero_is_reported_as_free_even_if_the_response_is_lost(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     begun = begin(store, make_account().hold(0), None, now_us=START)
@@ -66,7 +66,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
-def test_a_copy_that_is_not_the_first_costs_nothing_even_if_its_hold_has_to_expire(
+def test_a_copy_whose_hold_cannot_be_refunded_costs_nothing_after_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

@@ -1,4 +1,4 @@
-"""The usage of each key by month, on both stores; its sum is the usage of the account."""
+"""The usage of each key by month, on both stores. Together, the keys have the account's usage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY_S = 24 * 3600
 
 
 def usage_of(store: AccountStore, customer: Customer, month: str, now_us: Instant) -> AccountUsage:
-    """Check that an account's usage by key adds up to its audited usage, and return it."""
+    """Check that the usage of the keys adds up to the audited usage; return the account's usage."""
     found = {each.account_id: each for each in store.list_usage(month, now_us=now_us)}
     read = store.read_with_ledger(customer.account_id, now_us=now_us)
     assert list(differences(read.account, read.entries)) == []
@@ -103,7 +103,7 @@ def test_each_key_has_its_own_counts_even_after_it_is_revoked(
     assert (test.prefix, test.counts) == (test_key.prefix, KeyCounts(3, ZERO, 30, 0))
 
 
-def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_it(
+def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_the_past_month(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)

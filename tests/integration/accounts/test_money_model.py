@@ -1,7 +1,7 @@
 """Compare the stores with a model of the ledger, for any order of calls, repeats and crashes.
 
 The model applies the table in `hold_states`, like the stores. Two servers, each with a store, use
-one account, and their clocks differ by at most the allowance. A call ends on the server that
+one account, and their clocks differ by at most `CLOCK_SKEW_US`. A call ends on the server that
 started it; all other steps happen on either server.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of tested orders for each store, which take only some seconds."""
+"""The number of tested orders for each store. All orders of a store take only some seconds."""
 
 
 class Ledger(TwoClocks):
@@ -122,9 +122,9 @@ class Ledger(TwoClocks):
 
     @rule()
     def wait_until_the_last_second_of_a_hold(self) -> None:
-        """Wait until one server considers the hold valid and the other one expired."""
+        """Wait until a hold is valid by the clock of one server and expired by the other clock."""
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
-        # If several holds expire at different times, one could be uncertain after the next tick.
+        # With several expiry times, a hold could be valid on only one server after a later tick.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))
@@ -145,7 +145,7 @@ class Ledger(TwoClocks):
         account_id, store = self.customer.account_id, self.opened[server]
         now_us = self.clock_us(server)
         line = entry(account_id, -credits_out, EntryKind.ADJUSTMENT, at_us=now_us)
-        # Ledger entries release no expired holds; reading the account does.
+        # Appending an entry releases no expired holds, but reading the account does.
         store.read_account(account_id, now_us=now_us)
         if credits_out > self.balance:
             with pytest.raises(OverdrawnError):
@@ -189,7 +189,7 @@ class Ledger(TwoClocks):
             assert list(differences(account, read.entries)) == []
 
     def pass_time(self, now_us: Instant) -> None:
-        """Move the time, and let holds expire."""
+        """Set the time forward, and let holds expire."""
         self.now_us = now_us
         for call in self.known:
             if self.is_over(call):
@@ -203,7 +203,7 @@ class Ledger(TwoClocks):
             call.state, call.ended_us = after, self.now_us
 
     def is_over(self, call: Call) -> bool:
-        """Return whether the hold's expiry has passed, in any state."""
+        """Return whether the hold's expiry has passed, for a call in any state."""
         return self.end_us(call) <= self.now_us
 
     def end_us(self, call: Call) -> Instant:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur.accounts.dynamo.values import Item
     from blur.accounts.model import Instant
 
-__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
+__all__ = ["resources", "sent", "store", "table", "template"]  # the tests use these fixtures
 
 MONTH_S = 31 * 24 * 3600
 

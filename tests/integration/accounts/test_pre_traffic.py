@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from blur.accounts.dynamo.account_store import DynamoAccountStore
     from blur.api.router import Router
 
-__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
+__all__ = ["resources", "sent", "store", "table", "template"]  # the tests use these fixtures
 
 PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"}
@@ -59,7 +59,7 @@ def version(table: str, model_dir: Path) -> Router:
 def test_a_version_that_blurs_passes_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
-    for _ in range(3):  # there are more deployments than valid keys that an account can have
+    for _ in range(3):  # three checks, but an account can have only two valid keys
         check(store, lambda event: version(event, InvocationContext()), PHOTO)
     (statement,) = (
         each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"
@@ -100,7 +100,7 @@ def test_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
 
 
 @pytest.mark.parametrize(("photos", "status"), [(ROOT / "site", SUCCEEDED), (ROOT, FAILED)])
-def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - fixtures
+def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - pytest passes the fixtures
     table: str,
     version: Router,
     monkeypatch: pytest.MonkeyPatch,
@@ -123,7 +123,7 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
 
 @pytest.fixture
 def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Return a session whose version fails, and a complete environment."""
+    """Set all environment variables, and return a session with a version that fails."""
     session = Session(broken_version(TimeoutError()))
     monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
     monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
@@ -210,7 +210,7 @@ def test_all_requests_end_before_the_timeout_of_the_hook(resources: dict[str, An
     pauses_s = 5  # the pauses between the attempts
     invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
     reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s
-    # The account, the key and its end: two seconds for each method of `DynamoAccountStore`.
+    # Four calls of `DynamoAccountStore` make the account and make and end the key: 2 s for each.
     store_s = 4 * 2
     longest_s = invoked_s + reported_s + store_s
     assert longest_s < resources["PreTrafficFunction"]["Timeout"]

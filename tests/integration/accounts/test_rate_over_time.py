@@ -25,7 +25,7 @@ on_a_store = settings(
 
 
 def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | None:
-    """Send one request; return the seconds to wait if it is rejected, otherwise None."""
+    """Send one request; return the seconds to wait if the request is rejected, otherwise None."""
     try:
         store.reserve(customer.hold(0, ttl_us=SECOND_US, now_us=now_us), now_us=now_us)
     except RateLimitError as error:
@@ -33,7 +33,7 @@ def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | N
     return None
 
 
-def test_of_600_requests_in_ten_minutes_as_many_as_limit_and_burst_allow_are_accepted(
+def test_of_600_requests_in_600_seconds_the_204_that_the_rate_limit_allows_are_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=20, burst=5))

@@ -49,7 +49,7 @@ def find(store: AccountStore, record: IdempotencyRecord, seconds: float) -> obje
     return store.find_record(record.account_id, record.scope, now_us=after(seconds))
 
 
-def test_the_first_call_owns_the_record_and_the_next_call_gets_it(
+def test_the_first_call_owns_the_record_and_the_next_call_gets_this_record(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     assert find(store, first, 0) is None
@@ -116,7 +116,7 @@ def test_a_done_record_is_not_released(store: AccountStore, first: IdempotencyRe
     assert find(store, first, 1) == replace(first, done=True)
 
 
-def test_a_call_that_lost_its_record_can_neither_complete_nor_release_it(
+def test_a_call_that_lost_its_record_can_neither_complete_nor_release_the_record(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -135,7 +135,7 @@ def test_completing_or_releasing_an_unclaimed_record_does_nothing(
     assert find(store, first, 0) is None
 
 
-def test_records_of_other_scopes_and_accounts_are_separate(
+def test_a_record_of_another_scope_or_account_can_be_claimed_at_the_same_time(
     store: AccountStore, first: IdempotencyRecord, make_account: MakeAccount
 ) -> None:
     store.claim_record(first, now_us=START)

@@ -142,7 +142,7 @@ def test_copy_does_not_wait_for_a_failed_call_that_left_its_record_in_the_store(
     class Unconfirmed(Watched):
         """A store that stores the record, but whose response is lost."""
 
-        def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
+        def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             self.store.claim_record(*args, **times)
             message = "unreachable"
             raise UnavailableError(message)

@@ -1,4 +1,4 @@
-"""The embedded store's file, opened by many processes, and by processes that are killed."""
+"""The SQLite store's file, opened by many processes, and by processes that are killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from blur.errors import UnavailableError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["path", "store"]  # fixtures
+__all__ = ["path", "store"]  # the tests use these fixtures
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -52,7 +52,7 @@ store.close()
 SQLite then removes the write-ahead log."""
 
 
-def test_second_connection_of_a_process_keeps_the_log_of_the_first_one(
+def test_second_connection_of_a_process_keeps_the_write_ahead_log_of_the_first_connection(
     path: Path, store: SqliteAccountStore
 ) -> None:
     store.create_account("a", "one", now_us=START)
@@ -153,7 +153,7 @@ def test_a_file_of_a_newer_program_is_rejected_and_not_changed(
     assert path.read_bytes() == content
 
 
-def test_older_programs_can_use_a_file_with_added_columns(
+def test_missing_columns_are_added_without_a_change_of_the_file_version(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)

@@ -1,4 +1,4 @@
-"""The rows in the embedded store's file: which are never changed, and which are deleted."""
+"""The SQLite store's rows: ledger entries never change; old holds and records are deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-__all__ = ["path", "store"]  # fixtures
+__all__ = ["path", "store"]  # the tests use these fixtures
 
 
 def test_the_file_rejects_changes_and_deletions_of_ledger_entries(
@@ -43,7 +43,7 @@ def test_ended_holds_leave_no_rows_after_their_expiry(
     assert rows_of(path, "holds") == 0
 
 
-def test_the_next_record_of_an_account_deletes_only_its_expired_records(
+def test_the_next_record_of_an_account_deletes_only_expired_records_of_the_account(
     store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))
@@ -56,7 +56,7 @@ def test_the_next_record_of_an_account_deletes_only_its_expired_records(
 
 
 def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
-    """Claim a record that counts for 100 seconds."""
+    """Claim a record that expires 100 seconds after the claim."""
     record = IdempotencyRecord(
         account_id=account_id,
         scope=scope,
@@ -72,6 +72,6 @@ def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int
 def rows_of(path: Path, table: str) -> int:
     """Return the number of rows in the file, read without the store."""
     other = sqlite3.connect(path)
-    (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
+    (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - only our tests pass `table`
     other.close()
     return int(rows)

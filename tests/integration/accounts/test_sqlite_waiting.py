@@ -1,4 +1,4 @@
-"""The SQLite store waits for the lock of another connection until its deadline."""
+"""The SQLite store waits for the lock of another connection, but only until a deadline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Stop the monotonic clock, which deadlines use, and return its time."""
+    """Stop the monotonic clock, which deadlines use, and return the clock's time."""
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     return 100.0
 

@@ -107,7 +107,7 @@ def test_a_repeated_entry_needs_the_same_credits_but_not_the_same_note(
         {"account_id": 3_000 * "a"},
     ],
 )
-def test_an_entry_out_of_bounds_is_rejected_before_the_write(
+def test_an_entry_with_an_invalid_field_is_rejected_and_not_added(
     store: AccountStore, make_account: MakeAccount, wrong: dict[str, Any]
 ) -> None:
     account_id = make_account(credits=10).account_id
@@ -117,7 +117,7 @@ def test_an_entry_out_of_bounds_is_rejected_before_the_write(
     assert store.read_account(account_id, now_us=START).granted == 10
 
 
-def test_an_account_out_of_bounds_is_rejected(store: AccountStore) -> None:
+def test_an_invalid_account_id_name_or_key_lifetime_is_rejected(store: AccountStore) -> None:
     for account_id, name in (("", "shop"), (65 * "a", "shop"), ("a" * 12, 101 * "n")):
         with pytest.raises(InvalidArgumentError):
             store.create_account(account_id, name, now_us=START)

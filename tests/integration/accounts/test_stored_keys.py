@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("account", ["known", "unknown"])
-def test_an_unknown_key_is_not_revoked_expired_or_limited(
+def test_revoking_expiring_or_limiting_an_unknown_key_is_an_error(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
     account_id = make_account().account_id if account == "known" else NOBODY
@@ -59,7 +59,7 @@ def test_a_rate_limit_out_of_bounds_is_rejected(
 
 
 @pytest.mark.parametrize("limit", [RateLimit(1, 10_000_000), RateLimit(60_000_000, 10_000_000)])
-def test_the_largest_limits_work(
+def test_a_key_with_the_largest_rate_limit_counts_its_requests_exactly(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit
 ) -> None:
     customer = make_account(credits=2, limit=limit)
@@ -83,7 +83,7 @@ def test_an_account_has_at_most_two_valid_keys_of_a_kind(
     assert len(store.read_account(account_id, now_us=START).keys) == 4
 
 
-def test_a_new_key_can_replace_a_revoked_or_expired_one(
+def test_a_new_key_can_replace_a_revoked_or_expired_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(expires_us=after(10))
@@ -213,7 +213,7 @@ def test_an_ended_key_stays_in_the_list_and_cannot_be_used_again(
 
 
 @pytest.mark.parametrize("end", ["settle", "refund"])
-def test_a_call_ends_as_usual_after_its_key_was_revoked(
+def test_a_call_is_charged_or_refunded_once_after_its_key_was_revoked(
     store: AccountStore, make_account: MakeAccount, end: str
 ) -> None:
     customer = make_account(credits=10)

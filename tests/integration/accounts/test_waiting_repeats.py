@@ -120,7 +120,7 @@ def test_call_is_charged_if_its_copy_claimed_the_record_first_and_failed(
     class Overtaken(Watched):
         """A store that starts the copy when the first call has its hold but not its record."""
 
-        def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
+        def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             if "claim" not in self.called:
                 self.called.append("claim")
                 started.append(pool.submit(run, other, customer, Photo(render_once=first.render)))
@@ -147,9 +147,9 @@ def waiting_copy(
     store: AccountStore,
     clock: Clock,
     customer: Customer,
-    **call: Any,  # noqa: ANN401 - arguments of `run`
+    **call: Any,  # noqa: ANN401 - any arguments of `run`
 ) -> tuple[ApiError, float]:
-    """Return the error for a copy of a call that does not end, and the seconds that it waited."""
+    """Return the error for a copy of a call that does not end, and the copy's wait in seconds."""
     first = Running()
     service = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:
@@ -208,10 +208,10 @@ def test_a_copy_that_cannot_reach_the_store_while_it_waits_costs_nothing(
     class Failing:
         calls: Any = field(default_factory=count)
 
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
             return getattr(store, name)
 
-        def find_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
+        def find_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             if next(self.calls):
                 message = "unreachable"
                 raise UnavailableError(message)

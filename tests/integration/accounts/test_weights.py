@@ -43,7 +43,7 @@ def refund(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountSta
 
 
 def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> int:
-    """Send one request and return how many remain."""
+    """Send one request, and return the number of requests that remain."""
     return store.authorize(
         customer.account_id, customer.digest, now_us=after(seconds)
     ).rate.remaining
@@ -139,7 +139,7 @@ def test_an_expired_hold_is_not_charged_and_adds_no_weight(
     assert status.rate.remaining == 10
 
 
-def test_an_uncharged_call_with_a_key_adds_its_weight(
+def test_an_uncharged_call_with_an_idempotency_key_adds_its_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

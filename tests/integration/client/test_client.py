@@ -95,7 +95,7 @@ def test_last_upload_progress_is_the_size_of_the_request(api: Api, photo: Path) 
         ({"source": b"this is not an image"}, InvalidImageError, 400),
     ],
 )
-def test_each_error_is_raised_as_its_own_class(
+def test_each_error_of_the_api_is_raised_as_the_class_for_its_code(
     wrong: dict[str, Any], kind: type[ApiError], status: int, api: Api
 ) -> None:
     call: dict[str, Any] = {"source": PHOTO, "radius": 9, **wrong}
@@ -123,7 +123,7 @@ def test_photo_is_uploaded_to_a_relative_upload_url(api: Api, large_photo: Path)
         assert client.blur(large_photo, radius=9).credits_charged == 1
 
 
-def test_a_photo_above_the_threshold_is_uploaded_first(api: Api, large_photo: Path) -> None:
+def test_a_photo_above_the_threshold_is_uploaded_before_the_call(api: Api, large_photo: Path) -> None:
     with (
         unreliable(api.server.url) as relay,
         Client(relay.url, api.key, upload_above_bytes=40_000) as client,

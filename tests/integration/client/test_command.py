@@ -94,7 +94,7 @@ def test_results_of_a_folder_have_the_structure_of_the_folder(
     assert all((tmp_path / file["target"]).stat().st_size == file["bytes"] for file in files)
 
 
-def test_a_file_that_fails_does_not_stop_the_others_and_is_in_the_summary(
+def test_a_file_that_fails_does_not_stop_the_other_files_and_is_in_the_summary(
     run: Run, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg", "c.jpg")

@@ -1,4 +1,7 @@
-"""Interrupted calls to an API: free if the photo was not sent completely, otherwise finished."""
+"""Interrupted calls to an API.
+
+A call is free if its photo was not sent completely. Otherwise the call is finished and charged.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.integration.client.unreliable import unreliable
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
-# If a shell runs the tests in the background, their processes ignore SIGINT by default.
+# If a shell runs the tests in the background, the processes of the tests ignore SIGINT by default.
 INTERRUPTIBLE_SCRIPT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -139,7 +139,7 @@ def test_a_second_ctrl_c_ends_a_call_without_a_response(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-def test_pipes_devices_circular_links_and_long_names_in_a_folder_get_an_error_each(
+def test_pipes_devices_circular_links_and_long_names_in_a_folder_each_get_an_error(
     run: Run, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg")
@@ -161,7 +161,7 @@ def test_pipes_devices_circular_links_and_long_names_in_a_folder_get_an_error_ea
     }
 
 
-def test_a_file_name_that_is_too_long_exits_with_2(run: Run, photo: Path) -> None:
+def test_a_command_with_a_file_name_that_is_too_long_exits_with_2(run: Run, photo: Path) -> None:
     for arguments in (("y" * 300,), (photo.name, "-o", "y" * 300)):
         done = run(*arguments)
         assert done.returncode == 2

@@ -68,7 +68,7 @@ def test_two_calls_with_the_same_photo_have_different_idempotency_keys_and_are_b
     assert balance() == before - 2
 
 
-def test_two_calls_with_the_callers_idempotency_key_are_charged_once(
+def test_two_calls_with_one_idempotency_key_from_the_caller_are_together_charged_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before = balance()
@@ -79,7 +79,7 @@ def test_two_calls_with_the_callers_idempotency_key_are_charged_once(
     assert balance() == before - 1
 
 
-def test_request_that_is_too_large_is_repeated_as_an_upload_with_its_idempotency_key(
+def test_request_that_is_too_large_is_repeated_as_an_upload_with_the_same_idempotency_key(
     api: Api, large_photo: Path, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()

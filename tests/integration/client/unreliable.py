@@ -1,4 +1,4 @@
-"""A real HTTP server in front of the API: the first requests fail, later ones are forwarded."""
+"""A real HTTP server in front of the API: the first requests fail, later requests are forwarded."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import requests
 DROPPED = "dropped"
 """The connection is closed before the API gets the request."""
 LOST = "lost"
-"""The API gets the request, but its response is lost."""
+"""The API gets the request, but the response is lost."""
 
 
 @dataclass
 class Unreliable:
-    """The next faults, and the received requests."""
+    """The faults of the next requests, and the received requests."""
 
     upstream: str
     faults: deque[str | int | None] = field(default_factory=deque)

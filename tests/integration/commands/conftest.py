@@ -19,7 +19,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def bgblur(tmp_path: Path) -> Command:
-    """Return `bgblur` as a function of its arguments."""
+    """Return a function that runs `bgblur` with some arguments."""
     env = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
 
     def run(*arguments: str, answer: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

@@ -48,7 +48,7 @@ def test_credits_have_decimals_only_if_they_are_not_whole(bgblur: Command) -> No
     assert "2.75" in bgblur("keys", "list").stdout
 
 
-def test_a_confirmation_shows_the_credits(bgblur: Command) -> None:
+def test_the_confirmation_of_an_adjustment_shows_the_credits_with_their_sign(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "2", "--json"))["account"]
     for amount, shown in (("0.25", "+0.25"), ("-1.50", "-1.5"), ("3", "+3")):
         refused = bgblur("accounts", "adjust", "--note", "x", account, amount, answer="n\n")
@@ -65,7 +65,7 @@ def test_a_payment_that_is_sent_twice_with_one_id_is_added_once(bgblur: Command)
     assert read(bgblur("accounts", "show", account, "--json"))["balance"] == 5
 
 
-def test_an_audit_prints_the_differences_and_fails(bgblur: Command, tmp_path: Path) -> None:
+def test_an_audit_prints_the_differences_and_exits_with_3(bgblur: Command, tmp_path: Path) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
     with sqlite3.connect(tmp_path / "accounts.db") as database:
         database.execute("UPDATE accounts SET balance_quarters = balance_quarters + 1")

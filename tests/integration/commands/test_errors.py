@@ -64,7 +64,7 @@ NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
         (("accounts", "adjust", "nobody123456", "1", "--note", "", "--yes"), 2, "must not be"),
     ],
 )
-def test_a_wrong_command_prints_one_clear_line(
+def test_a_wrong_command_prints_the_reason_without_a_traceback(
     arguments: tuple[str, ...], code: int, message: str, bgblur: Command, tmp_path: Path
 ) -> None:
     with closing(SqliteAccountStore(tmp_path / "accounts.db")) as store:
@@ -88,7 +88,7 @@ def test_a_wrong_command_prints_one_clear_line(
         ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
     ],
 )
-def test_the_error_for_a_wrong_setting_names_it(
+def test_the_error_for_a_wrong_setting_has_the_reason(
     variable: str, value: str, message: str, bgblur: Command
 ) -> None:
     done = bgblur("serve", "--port", "0", **{variable: value})
@@ -97,14 +97,14 @@ def test_the_error_for_a_wrong_setting_names_it(
     assert "Traceback" not in done.stderr
 
 
-def test_the_error_for_a_port_in_use_names_it(bgblur: Command) -> None:
+def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(bgblur: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = bgblur("serve", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
-def test_the_error_for_a_missing_store_is_clear(bgblur: Command, tmp_path: Path) -> None:
+def test_a_command_whose_store_cannot_be_opened_exits_with_1_without_a_traceback(bgblur: Command, tmp_path: Path) -> None:
     (tmp_path / "accounts.db").mkdir()
     done = bgblur("accounts", "list")
     assert done.returncode == 1

@@ -38,7 +38,7 @@ def test_a_key_is_rotated_with_a_grace_period_and_revoked(bgblur: Command) -> No
     assert read(bgblur("keys", "revoke", old["prefix"], "--yes", "--json"))["status"] == "revoked"
 
 
-def test_an_expired_or_revoked_key_cannot_be_rotated(bgblur: Command) -> None:
+def test_a_revoked_key_cannot_be_rotated(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
     read(bgblur("keys", "revoke", prefix, "--yes", "--json"))
     rotated = bgblur("keys", "rotate", prefix)
@@ -68,7 +68,7 @@ def test_a_third_live_key_is_rejected(bgblur: Command) -> None:
     assert read(bgblur("keys", "issue", "--account", account, "--test", "--json"))["kind"] == "test"
 
 
-def test_irreversible_commands_ask_for_confirmation(bgblur: Command) -> None:
+def test_keys_revoke_asks_for_confirmation(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
     assert bgblur("keys", "revoke", prefix, answer="n\n").returncode == 1
     assert read(bgblur("keys", "list", "--json"))[0]["status"] == "valid"

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def tls_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return TLS contexts: one of a server with a certificate for this name, one of its clients."""
+    """Return two TLS contexts: for a server with a certificate for this name, and for clients."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
     start = datetime.now(UTC) - timedelta(days=1)

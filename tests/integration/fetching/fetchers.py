@@ -1,4 +1,4 @@
-"""Fetchers that can reach a server on loopback, as if its address were public."""
+"""Fetchers that can reach a server on loopback, as if the server's address were public."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def fetcher(
     names: Names | None = None,
     max_bytes: int = MAX_BYTES,
     timeout_s: float = 60.0,
-    **options: Any,  # noqa: ANN401 - the arguments of Connections
+    **options: Any,  # noqa: ANN401 - any arguments of `Connections`
 ) -> ImageFetcher:
     return ImageFetcher(
         connections(host, names, **options),
@@ -69,7 +69,7 @@ def fetcher(
 def connections(
     host: ImageHost,
     names: Names | None = None,
-    **options: Any,  # noqa: ANN401 - the arguments of Connections
+    **options: Any,  # noqa: ANN401 - any arguments of `Connections`
 ) -> Connections:
     """Return connections that are allowed only to the port of `host` on 127.0.0.1."""
     names = names or Names({HOST: [["127.0.0.1"]]})

@@ -1,4 +1,4 @@
-"""POST requests to a real server on loopback; only its address and port are allowed."""
+"""POST requests to a real server on loopback. No other address or port is allowed."""
 
 from __future__ import annotations
 

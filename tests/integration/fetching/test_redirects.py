@@ -1,4 +1,4 @@
-"""Redirects of a fetch: each one is a new request with the same checks."""
+"""Redirects of a fetch: the fetcher checks each redirect as it checks the first URL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_redirect_is_followed(status: str) -> None:
     assert len(host.heads) == 2
 
 
-def test_host_of_each_redirect_is_looked_up_and_its_port_is_checked() -> None:
+def test_host_of_each_redirect_is_looked_up_and_the_port_is_checked() -> None:
     names = Names({HOST: [["127.0.0.1"]], "other.example": [["127.0.0.1"]]})
     with image_host(sends()) as other:
 

@@ -16,13 +16,13 @@ SIDE = 160
 CORNER = 32
 """The side in pixels of the two corners that contain the digits of the number."""
 STEP = 16
-"""The difference in brightness between two digits; blurring and JPEG change the brightness by less
-than half of this."""
+"""The difference in brightness between two digits. Blurring and JPEG change the brightness by less
+than half of this difference."""
 IN_FOLDER = 50
 
 
 def fill_album(folder: Path, count: int) -> dict[str, int]:
-    """Write photos into subfolders; return the number of each by its path in the folder."""
+    """Write photos into subfolders; return the number of each photo by the photo's path."""
     with Image.open(make.PHOTO) as original:
         small = original.convert("RGB").resize((SIDE, SIDE))
     numbers = {}

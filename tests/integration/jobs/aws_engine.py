@@ -1,4 +1,4 @@
-"""Bulk jobs as on AWS: the stack, deployed in ministack, and its stores."""
+"""Bulk jobs as on AWS: the stack, deployed in ministack, and the stores that the stack uses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Engine:
         return JobOwner(customer, job.job_id)
 
     def upload(self, owner: JobOwner, sources: dict[str, bytes]) -> None:
-        """Upload photos by a presigned form, as clients do."""
+        """Upload photos with a presigned form, as clients do."""
         form = self.files.presign_sources(owner.job_id, max_bytes=10**6, now_us=now())
         for source, data in sources.items():
             fields = {**form.fields, "key": form.prefix + source}
@@ -75,13 +75,13 @@ class Engine:
             sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
 
     def wait_for_rows(self, owner: JobOwner, count: int) -> dict[str, JobObject]:
-        """Wait for this number of final rows, and return them by their sources."""
+        """Wait for this number of final rows; return the rows by their sources."""
         find = partial(with_retries, partial(self.jobs.find_job, owner.job_id))
         wait_until(lambda: find().counts.ended >= count, PATIENCE_S, self.log)
         return {row.source: row for row in rows_of(self.jobs, owner.job_id)}
 
     def wait_for_empty_queue(self) -> None:
-        """Wait until the queue has no messages and no worker is processing one."""
+        """Wait until workers have processed all messages of the queue."""
         wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
 
     def run_keeper(self, *, tolerated: Collection[str] = ()) -> None:
@@ -121,7 +121,7 @@ class Engine:
         return [pid for pid in members if name in environment_of(pid)]
 
     def subscribe(self, name: str, pattern: str) -> Callable[[], list[dict[str, Any]]]:
-        """Add a rule to the event bus; return a function that gets all its events so far."""
+        """Add a rule to the event bus; return a function that returns the rule's events so far."""
         sqs, bus = self.stack.emulator.client("sqs"), self.stack.emulator.client("events")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -163,7 +163,7 @@ def api_environment(
 def aws_engine(
     folder: Path, dynamodb: DynamoDBLocal, table: str, model_dir: Path
 ) -> Iterator[Engine]:
-    """Deploy the stack; its accounts are in this table."""
+    """Deploy the stack, with the accounts in this table."""
     location = f"dynamodb:{table}"
     with ministack(folder) as emulator:
         variables = {

@@ -41,8 +41,8 @@ def engine(
     model_dir: Path,
     worker_id: str,
 ) -> Iterator[Engine]:
-    """Yield the deployed stack with a separate table: its keeper reads all jobs in the table."""
-    from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only where it is needed
+    """Yield the deployed stack with a separate table, because its keeper reads all jobs there."""
+    from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only tests with this fixture need this import
 
     folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"
     with aws_engine(folder, dynamodb, dynamodb.create_table(table), model_dir) as started:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEATHS = 0.15
 """The share of attempts that end because the worker is killed after it has reserved the price."""
 COPIES = 0.3
-"""The share of writes that are delivered twice, and of those that are delivered late."""
+"""The share of writes that are delivered twice, and the share of writes that are repeated late."""
 STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED, ObjectState.CANCELLED)
 LONG_US = 600_000_000
 """The lifetime of a hold, which is longer than any test."""
@@ -66,7 +66,7 @@ def deliver_in_threads(
 
 
 def drain(path: Path, owner: JobOwner, seed: int) -> int:
-    """Claim and process objects of the embedded queue until it is empty; return the number of rows.
+    """Claim and process objects until the SQLite queue is empty; return the number of new rows.
 
     In these tests, the lease of a killed worker ends immediately.
     """

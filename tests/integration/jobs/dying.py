@@ -1,4 +1,4 @@
-"""Stores that simulate a killed process, at a chosen request to DynamoDB or SQLite statement."""
+"""Stores that simulate a process killed at a chosen DynamoDB request or SQLite statement."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Killed(BaseException):
 
 @dataclass
 class Death:
-    """Kills the process, by raising `Killed`, before or after its `step`-th step."""
+    """Simulates a kill before or after step number `step`, by raising `Killed`."""
 
     step: int
     is_after: bool
     steps: int = 0
     has_come: bool = False
 
-    def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - any result
+    def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - any result of a step
         """Run a step; at the chosen step, raise `Killed`."""
         self.steps += 1
         if self.steps != self.step:
@@ -53,7 +53,7 @@ class DyingClient:
     def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - an object of boto
         self._client, self._death = client, death
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
         send = getattr(self._client, operation)
         if operation == "close":
             return send
@@ -69,7 +69,7 @@ class DyingConnection:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
         return getattr(self._connection, name)
 
-    def execute(self, *statement: Any) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's arguments
+    def execute(self, *statement: Any) -> sqlite3.Cursor:  # noqa: ANN401 - any arguments of sqlite3
         if self._death.has_come:
             message = "the process was killed"
             raise sqlite3.OperationalError(message)
@@ -79,7 +79,7 @@ class DyingConnection:
 
 @contextmanager
 def dying_store(location: str, death: Death) -> Iterator[JobStore]:
-    """Open a store of jobs; `death` kills its process."""
+    """Open a store of jobs in a simulated process that `death` kills."""
     scheme, _, name = location.partition(":")
     if scheme == "dynamodb":
         client = open_client()
@@ -88,13 +88,13 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
         return
     open_connection, opened = accounts_file.open_connection, list[sqlite3.Connection]()
 
-    def open_dying(*arguments: Any) -> DyingConnection:  # noqa: ANN401 - arguments of sqlite3
+    def open_dying(*arguments: Any) -> DyingConnection:  # noqa: ANN401 - any arguments of sqlite3
         opened.append(open_connection(*arguments))
         return DyingConnection(opened[-1], death)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts_file, "open_connection", open_dying)
         yield SqliteJobStore(Path(name))
-    # Like a kill, this can happen in the middle of a transaction.
+    # Like a kill, this can close a connection in the middle of a transaction.
     for connection in opened:
         connection.close()

@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class JobClient:
-    """Creates jobs with one key, and reads them."""
+    """Creates, changes and reads jobs with one key."""
 
     url: str
     key: str
@@ -37,7 +37,7 @@ class JobClient:
         return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
 
     def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
-        """Send the form of a job with these fields, even if the server has another port by now."""
+        """Send the form of a job with these fields, even if the server's port has changed."""
         form = {**job["upload"]["fields"], **fields}
         address = urljoin(self.url, urlsplit(job["upload"]["url"]).path)
         return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)
@@ -71,7 +71,7 @@ class JobClient:
         return response.content
 
     def until(self, job: Document, holds: Callable[[Document], bool]) -> Document:
-        """Wait until the job meets the condition, and return it."""
+        """Wait until the job meets the condition; return the job's document."""
         deadline = time.monotonic() + JOB_S
         while not holds(document := self.show(job)):
             assert time.monotonic() < deadline, document
@@ -79,16 +79,16 @@ class JobClient:
         return document
 
     def until_ended(self, job: Document, count: int) -> Document:
-        """Wait until this number of photos has ended, and return the job."""
+        """Wait until this number of photos has a final state; return the job's document."""
         return self.until(job, lambda document: ended(document) >= count)
 
-    def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - options of `requests`
+    def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - any options of `requests`
         response = self.call(method, path, **options)
         assert response.ok, response.text
         document: Document = response.json()
         return document
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - options of `requests`
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - any options of `requests`
         headers = {"ApiKey": self.key}
         return requests.request(
             method, urljoin(self.url, path), headers=headers, timeout=WAIT_S, **options
@@ -96,7 +96,7 @@ class JobClient:
 
 
 def ended(document: Document) -> int:
-    """Return how many photos of the job have ended."""
+    """Return how many photos of the job are done, failed or cancelled."""
     counts = document["counts"]
     return int(counts["done"] + counts["failed"] + counts["cancelled"])
 

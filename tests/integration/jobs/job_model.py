@@ -1,4 +1,4 @@
-"""The model of a job, which the stores are compared with: its objects, holds and charges."""
+"""A model of a job: objects, holds and charges. The tests compare the stores with the model."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Expected:
     row: ObjectState | None = None
     charged: Credits = ZERO
     price: Credits = ZERO
-    """Of its hold."""
+    """The price in the object's hold."""
     held_us: Instant | None = None
-    """When the hold was taken or extended; None without one."""
+    """The time when the hold was taken or extended; None without a hold."""
 
     def is_held(self, now_us: Instant) -> bool:
         """Return whether the hold has neither ended nor expired."""
@@ -53,7 +53,7 @@ class ExpectedJob:
     )
 
     def number(self, *states: ObjectState) -> int:
-        """Return the number of rows with these states, or of all rows."""
+        """Return the number of rows with these states, or of all rows if no state is given."""
         rows = [each.row for each in self.objects.values() if each.row]
         return sum(row in states for row in rows) if states else len(rows)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PRICE = Credits(4)
 PIXELS = 12_000_000
-SECRET = "whsec_c2VjcmV0"  # noqa: S105 - "secret" in Base64
+SECRET = "whsec_c2VjcmV0"  # noqa: S105 - the text is "secret" in Base64
 ALL_STATES = tuple(ObjectState)
 FINAL_STATES = tuple(state for state in ObjectState if state.has_ended)
 

@@ -1,7 +1,7 @@
 """ministack, an emulator of S3, SQS, Lambda and CloudFormation, on a port of this machine.
 
-Without Docker, its Lambda runs functions as processes of this machine. PYTHONPATH gives them the
-packages of the tests and the code of this checkout. `tests/e2e` runs images instead.
+Without Docker, its Lambda runs functions as processes of this machine. PYTHONPATH gives these
+functions the packages of the tests and the code of this checkout. `tests/e2e` runs images instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 ACCOUNT = "123456789012"
-SECRET = "local"  # noqa: S105 - not a secret
+SECRET = "local"  # noqa: S105 - this text is not a secret
 LOOPBACK = "127.0.0.1"
 REGION = "eu-central-1"
 START_S = 60
@@ -50,7 +50,7 @@ class Ministack:
 
     @property
     def url(self) -> str:
-        """The address of all its services."""
+        """The address of all services of the emulator."""
         return f"http://{self.host}:{self.port}"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
@@ -64,7 +64,7 @@ def ministack(
 ) -> Iterator[Ministack]:
     """Run the emulator with its files in this folder, and stop it when the context ends.
 
-    `host` is its address, and `variables` are more environment variables.
+    `host` is the emulator's address, and `variables` are more environment variables.
     """
     assert PROGRAM.is_file(), "ministack is missing: `make test` and `make e2e` install it"
     port, log = free_port(host), log or folder / "ministack.log"
@@ -96,7 +96,7 @@ def ministack(
 
 @cache
 def _client(url: str, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
-    """Return the client of a service. It is shared, because creating a client is slow."""
+    """Return a client of a service. All callers share the client, because creating one is slow."""
     for_s3 = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return get_session().create_client(
         service,
@@ -108,7 +108,7 @@ def _client(url: str, service: str) -> Any:  # noqa: ANN401 - botocore creates i
     )
 
 
-def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN401 - callables
+def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN401 - both arguments are callables
     """Wait until `holds()` is true.
 
     Raises:

@@ -98,7 +98,7 @@ class ScriptedApi:
     seen: list[Request] = field(default_factory=list)
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
-        """Respond with the replies one after the other, and repeat the last one."""
+        """Respond with the replies one after the other, and repeat the last reply."""
         left = list(replies)
         self.routes[method, path] = lambda _: left.pop(0) if len(left) > 1 else left[0]
 

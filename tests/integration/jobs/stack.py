@@ -1,7 +1,7 @@
 """The part of template.yaml that processes bulk jobs, deployed in ministack.
 
-The functions run as processes of this machine instead of images, and have their roles. The bucket
-has no policy, because the template's policy denies every request without TLS.
+The functions run as processes of this machine instead of images, with the template's roles. The
+bucket has no policy, because the template's policy denies every request without TLS.
 """
 
 from __future__ import annotations

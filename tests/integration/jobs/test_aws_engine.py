@@ -55,7 +55,7 @@ class Client:
         return response
 
     def create(self, photos: dict[str, bytes]) -> str:
-        """Create a job and upload photos; return its id."""
+        """Create a job and upload photos; return the job's id."""
         job = self.send("POST", "/v2/jobs", {"radius": "2%"}).json()
         upload = job["upload"]
         for name, data in photos.items():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from blur.jobs.ports import JobStore
 
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "template"]  # the tests use these fixtures
 
 IN_TRANSACTIONS = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
@@ -28,7 +28,7 @@ IN_TRANSACTIONS = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
 }
-"""IAM has no actions for transactions, only for their parts."""
+"""IAM has no actions for transactions, only for the parts of a transaction."""
 
 
 @dataclass

@@ -44,7 +44,7 @@ class ContendedClient:
         self.conflicts = 0
         self._client, self._random = client, Random(5)
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
         send = getattr(self._client, operation)
         return self._contended(operation, send) if operation in ERRORS else send
 
@@ -59,15 +59,15 @@ class ContendedClient:
 
 
 class InterruptedClient:
-    """A client that calls `act`, a write of another writer, before its first update."""
+    """A client that calls `act`, a write of another writer, before the client's first update."""
 
     def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - an object of boto
         self._client, self._acts = client, [act]
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
         return getattr(self._client, operation)
 
-    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as in boto
+    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - the types are as in boto
         while self._acts:
             self._acts.pop()()
         return self._client.update_item(**request)
@@ -90,7 +90,7 @@ def interrupted(table: str, act: Callable[[], object]) -> closing[DynamoJobStore
     return closing(DynamoJobStore(table, cast("Any", InterruptedClient(open_client(), act))))
 
 
-def test_job_ends_with_the_rows_that_were_written_after_the_keeper_read_it(
+def test_job_ends_with_the_rows_that_were_written_after_the_keeper_read_the_job(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

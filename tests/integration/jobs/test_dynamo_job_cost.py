@@ -70,7 +70,7 @@ def jobs(dynamodb_table: str, bill: Bill) -> Iterator[DynamoJobStore]:
 
 @pytest.fixture
 def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> JobOwner:
-    """Return a job with a notification and one processed object; its account has two keys."""
+    """Return a job with a notification and one processed object. The account has two keys."""
     customer = open_account(accounts, 1_000_000, limit=DEFAULT_LIMIT)
     accounts.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
     job = new_job(
@@ -86,7 +86,7 @@ def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> Job
 def test_an_object_costs_seven_write_units(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
-    """One for the hold, and two for each item of the transaction: account, row and job."""
+    """The hold costs one unit; the transaction costs two for each item: account, row and job."""
     process(jobs, owner, SOURCE, now_us=after(1))
     assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 7)
 
@@ -135,10 +135,10 @@ def test_items_of_account_job_and_row_are_each_smaller_than_a_kilobyte(
         assert 0 < size(stored(dynamodb_table, key)) < KILOBYTE
 
 
-def test_items_of_a_job_are_deleted_30_days_after_they_are_written(
+def test_items_of_a_job_expire_30_days_after_they_are_written(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
-    """Rows are kept for 30 days after their end, so that a late message still finds its row."""
+    """A row is kept for 30 days after the object's end, so that a late message finds the row."""
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
     object_id_ = object_id(SOURCE)
     for key, seconds in (

@@ -33,7 +33,7 @@ Work = Callable[["JobStore", JobOwner], object]
 
 
 def deaths(location: str, work: Callable[[JobStore], object]) -> Iterator[Death]:
-    """Run the work once for each of its steps, and kill it at that step; yield after each kill."""
+    """For each step of the work, run the work and kill it at this step; yield after each kill."""
     for is_after in (False, True):
         for step in range(1, MOST_STEPS):
             death = Death(step, is_after)

@@ -1,6 +1,6 @@
 """Compare the stores of jobs with a model, for any order of deliveries, ends, repeats and deaths.
 
-Two servers, each with a store, work on one job, and their clocks differ by at most the allowance.
+Two servers, each with a store, work on one job, and their clocks differ by at most `CLOCK_SKEW_US`.
 An object can be delivered to both servers any number of times. An attempt that never ends stands
 for a killed worker.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
-"""The number of tested orders for each store, which take only some seconds."""
+"""The number of tested orders for each store. All orders of a store take only some seconds."""
 sources = st.sampled_from(SOURCES)
 final_states = st.sampled_from([state for state in ObjectState if state.has_ended])
 
@@ -44,7 +44,7 @@ class Server:
 
 
 class Bulk(TwoClocks):
-    """One account and one job, its objects, and where every credit should be."""
+    """One account with one job, the job's objects, and the place where each credit should be."""
 
     attempts = Bundle("attempts")
     opened: tuple[Server, Server]
@@ -115,7 +115,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, state=final_states, server=servers)
     def end_without_a_hold(self, source: str, state: ObjectState, server: int) -> None:
-        """End an object that was never reserved, such as one of a cancelled job."""
+        """End an object that was never reserved, such as an object of a cancelled job."""
         known = self.job.objects[source]
         row = self.owner.row(source, state)
         jobs = self.opened[server].jobs
@@ -211,7 +211,7 @@ class Bulk(TwoClocks):
 
 
 @pytest.mark.timeout(600)
-def test_no_order_of_deliveries_and_deaths_charges_twice_or_loses_a_row(
+def test_no_order_of_deliveries_and_deaths_charges_an_object_twice_or_loses_a_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     other = Server(open_account_store(location), open_job_store(location))

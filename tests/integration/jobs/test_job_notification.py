@@ -97,7 +97,7 @@ def test_notification_is_signed_and_is_repeated_until_it_is_accepted(
 
 
 def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Poster) -> None:
-    """Run the keeper twice, with a minute between; the signatures have the time of this machine."""
+    """Run the keeper twice, a minute apart. The signatures have the time of this machine."""
     for later_us in (0, 60_000_000):
         JobKeeper(
             jobs=jobs,

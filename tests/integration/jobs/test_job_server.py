@@ -47,7 +47,7 @@ class Server:
     url: str
     folder: Path
     metrics: str
-    """The URL of its metrics."""
+    """The URL of the server's metrics."""
 
     def rows(self, job: Document) -> list[sqlite3.Row]:
         """Return the rows of a job."""

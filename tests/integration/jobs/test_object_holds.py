@@ -37,7 +37,7 @@ def test_objects_do_not_count_in_the_rate_limit(store: AccountStore, jobs: JobSt
     assert process(jobs, owner, "last.jpg")
 
 
-def test_a_revoked_key_takes_no_hold(store: AccountStore, jobs: JobStore, owner: JobOwner) -> None:
+def test_reserving_an_object_with_a_revoked_key_is_rejected(store: AccountStore, jobs: JobStore, owner: JobOwner) -> None:
     customer = owner.customer
     hold = owner.hold("1.jpg")
     jobs.reserve_object(hold, now_us=START)
@@ -48,7 +48,7 @@ def test_a_revoked_key_takes_no_hold(store: AccountStore, jobs: JobStore, owner:
     assert store.read_account(customer.account_id, now_us=START).held == PRICE
 
 
-def test_an_expired_key_and_an_unknown_key_take_no_hold(
+def test_reserving_an_object_with_an_expired_or_unknown_key_is_rejected(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     customer = owner.customer
@@ -62,7 +62,7 @@ def test_an_expired_key_and_an_unknown_key_take_no_hold(
     assert store.read_account(customer.account_id, now_us=START).balance == 100
 
 
-def test_a_balance_below_the_price_takes_no_hold(store: AccountStore, jobs: JobStore) -> None:
+def test_an_object_is_rejected_while_the_balance_is_below_the_price(store: AccountStore, jobs: JobStore) -> None:
     owner = open_job(store, jobs, 2 * PRICE - 1)
     assert process(jobs, owner, "1.jpg")
     with pytest.raises(InsufficientCreditsError) as refusal:
@@ -75,7 +75,7 @@ def test_a_balance_below_the_price_takes_no_hold(store: AccountStore, jobs: JobS
     assert require_exact(store, jobs, owner, START).balance == 0
 
 
-def test_expired_holds_are_released_before_a_call_is_rejected_for_credits(
+def test_an_expired_hold_is_released_before_an_object_is_rejected_for_missing_credits(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE)
@@ -100,7 +100,7 @@ def test_a_repeated_reserve_extends_the_hold_to_the_latest_expiry(
     assert (account.balance, account.held) == (100 - PRICE, 0)
 
 
-def test_a_repeated_reserve_does_not_extend_a_hold_beyond_its_expiry(
+def test_a_repeated_reserve_with_the_same_expiry_does_not_extend_the_hold(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     for _ in range(2):

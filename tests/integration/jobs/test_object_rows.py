@@ -86,7 +86,7 @@ def test_an_object_that_failed_before_its_hold_has_a_row(
 def test_an_object_whose_hold_has_expired_can_be_done_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """This holds for a hold that was released, and for one that was not."""
+    """The hold of one object was released before the end; the other hold was not."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)
@@ -119,7 +119,7 @@ def test_the_price_of_the_hold_is_charged_even_if_the_price_has_changed(
     assert counts_of_key(store, owner) == KeyCounts(1, Credits(3), PIXELS, 1)
 
 
-def test_a_parked_object_waits_and_then_ends(
+def test_a_parked_object_has_a_waiting_row_until_it_is_processed(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     for _ in range(2):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's functions, each replaced by its argument."""
+    """Loads YAML; the argument of each CloudFormation function replaces the function."""
 
 
 def _function(loader: yaml.Loader, _: str, node: yaml.Node) -> object:
@@ -30,7 +30,7 @@ _Loader.add_multi_constructor("!", _function)
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
     text = (ROOT / "template.yaml").read_text("utf-8")
-    read: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    read: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - `Loader` is a SafeLoader
     return read
 
 

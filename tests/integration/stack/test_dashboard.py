@@ -22,7 +22,7 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "template"]  # the tests use these fixtures
 
 NAMESPACE = "BackgroundBlur"
 OF_AWS = {
@@ -36,7 +36,7 @@ OF_AWS = {
     ("AWS/Lambda", ("FunctionName", "Resource")): {"ProvisionedConcurrencySpilloverInvocations"},
     ("AWS/Usage", ("Class", "Resource", "Service", "Type")): {"ResourceCount"},
 }
-"""The metrics that AWS publishes, from its user guides, by namespace and dimensions."""
+"""The metrics that AWS publishes, from the user guides of AWS, by namespace and dimensions."""
 SAME = "."
 ALL_SAME = "..."
 
@@ -91,7 +91,7 @@ def test_every_custom_metric_in_the_template_is_emitted_by_the_code(
     assert ours - emitted == set()
 
 
-def test_every_other_metric_in_the_template_is_published_by_aws(
+def test_every_metric_in_the_template_that_is_not_custom_is_published_by_aws(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     others = {metric for metric in watched(body, alarms) if metric.namespace != NAMESPACE}
@@ -111,7 +111,7 @@ def test_every_alarm_notifies_the_topic_and_is_not_raised_by_missing_data(
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
-def test_without_a_topic_as_parameter_the_stack_creates_one_with_the_email_address(
+def test_without_a_topic_as_parameter_the_stack_creates_a_topic_for_the_email_address(
     template: dict[str, Any],
 ) -> None:
     resources, conditions = template["Resources"], template["Conditions"]

@@ -17,7 +17,7 @@ from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "template"]  # the tests use these fixtures
 
 DAY_S = 24 * 3600
 
@@ -81,7 +81,7 @@ def test_functions_of_jobs_have_the_stores_and_prices_of_the_api(
     assert {each: ours[each] for each in same} == {each: theirs[each] for each in same}
 
 
-def test_worker_gets_one_message_at_a_time_and_reports_its_failure(photos: dict[str, Any]) -> None:
+def test_worker_gets_one_message_at_a_time_and_reports_failed_messages(photos: dict[str, Any]) -> None:
     assert photos["BatchSize"] == 1
     assert photos["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -90,7 +90,7 @@ def test_bulk_jobs_use_a_limited_number_of_environments(
     photos: dict[str, Any], template: dict[str, Any]
 ) -> None:
     parameter = template["Parameters"]["BulkConcurrency"]
-    assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # Lambda's limits
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # these are Lambda's limits
     assert photos["ScalingConfig"] == {"MaximumConcurrency": "BulkConcurrency"}
     function = template["Resources"]["JobWorkerFunction"]["Properties"]
     # With a lower number, Lambda would reject messages, and each rejection counts as a delivery.
@@ -157,7 +157,7 @@ def test_queue_policy_allows_messages_only_from_s3_for_this_aws_account(
         ("JobKeeperRole", {("s3:ListBucket", "")}),
     ],
 )
-def test_each_role_can_access_only_its_prefixes(
+def test_each_role_can_access_only_its_prefixes_of_the_bucket(
     role: str, actions: set[tuple[str, str]], resources: dict[str, Any]
 ) -> None:
     allowed = set()
@@ -176,7 +176,7 @@ def test_the_keeper_can_list_only_photos_of_jobs(resources: dict[str, Any]) -> N
     assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{JOB_SOURCES}*"}}
 
 
-def test_only_worker_and_keeper_send_messages_and_only_the_worker_deletes_them(
+def test_only_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete_messages(
     resources: dict[str, Any],
 ) -> None:
     roles = ("BlurRole", "JobWorkerRole", "JobKeeperRole")

@@ -1,4 +1,4 @@
-"""`make e2e` stops the programs that it has started, even if it fails or is terminated."""
+"""`make e2e` stops the programs that it has started, even if the run fails or is terminated."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.e2e import machine, programs
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
 
-# A test run as in tests/e2e: it starts a server, and waits for another program. Both programs take
-# a second to end, and must not get another signal in that time.
+# A test run as in tests/e2e: it starts a server, and waits for a program. Server and program each
+# take a second to end, and must not get a second signal in that time.
 RUN = """
 from pathlib import Path
 import pytest

@@ -18,24 +18,24 @@ from blur.settings import Settings, variable_of
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.cors import CORS
 
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "template"]  # the tests use these fixtures
 
 LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_CONNECTIONS_PER_ADDRESS": "only for the embedded server",
     "BLUR_QUEUE_WAIT_S": "only for the embedded server",
     "BLUR_STOP_S": "only for the embedded server",
-    "BLUR_JOB_FREE_BYTES": "of the embedded server only",
-    "BLUR_JOB_WORKERS": "of the embedded server only",
+    "BLUR_JOB_FREE_BYTES": "only for the embedded server",
+    "BLUR_JOB_WORKERS": "only for the embedded server",
     "BLUR_INFERENCE_THREADS": "0 uses the CPUs that come with the memory",
-    "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
+    "BLUR_MAX_BODY_BYTES": "Lambda's own limit is lower",
     "BLUR_MAX_PIXELS": "other tests check which photos fit into the smallest memory",
     "BLUR_MAX_RESPONSE_BYTES": "the default is Lambda's limit",
     "BLUR_MAX_UPLOAD_BYTES": "other tests check which photos fit into the smallest memory",
     "BLUR_MODEL": "the container image contains one model, and sets its name",
-    "BLUR_MODEL_DIR": "the container image has it there",
+    "BLUR_MODEL_DIR": "the container image has the models in the default folder",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
-    "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is below it",
-    "BLUR_SITE_DIR": "the container image has it there",
+    "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is lower",
+    "BLUR_SITE_DIR": "the container image has the page in the default folder",
 }
 
 
@@ -48,7 +48,7 @@ def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
     assert not ours & set(LEFT_TO_THEIR_DEFAULTS)
 
 
-def test_no_setting_lets_a_hold_end_before_the_longest_call(
+def test_the_smallest_hold_ttl_is_at_least_the_longest_timeout_plus_the_clock_skew(
     template: dict[str, Any],
 ) -> None:
     longest_s = template["Parameters"]["TimeoutS"]["MaxValue"]
@@ -66,7 +66,7 @@ def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
         assert Settings.from_environ({name: text}) == Settings(), name
 
 
-def test_a_parameter_that_changes_the_function_changes_its_versions_description(
+def test_the_version_description_contains_each_parameter_that_changes_the_function(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     function = resources["BlurFunction"]
@@ -92,7 +92,7 @@ def test_the_table_is_equal_to_the_table_in_the_code(resources: dict[str, Any]) 
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_the_container_image_can_be_built_with_any_model(
+def test_the_model_parameter_has_the_models_and_the_default_model_of_the_code(
     template: dict[str, Any],
 ) -> None:
     parameter = template["Parameters"]["Model"]
@@ -111,13 +111,13 @@ def test_the_model_layer_is_published_only_if_its_parameter_is_set(
     assert "Layers" not in template["Resources"]["BlurFunction"]["Properties"]
 
 
-def test_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> None:
+def test_by_default_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> None:
     parameters = template["Parameters"]
     assert parameters["HoldTtlS"]["Default"] > parameters["TimeoutS"]["MaxValue"]
     assert parameters["DeadlineMarginS"]["Default"] < parameters["TimeoutS"]["Default"]
 
 
-def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
+def test_no_statement_of_the_five_roles_has_a_wildcard_action_or_every_resource(
     resources: dict[str, Any],
 ) -> None:
     for role in ("BlurRole", "AuditRole", "PreTrafficRole", "JobWorkerRole", "JobKeeperRole"):
@@ -127,7 +127,7 @@ def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
             assert statement["Resource"] != "*"
 
 
-def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any]) -> None:
+def test_the_role_can_write_traces_only_if_tracing_is_on(template: dict[str, Any]) -> None:
     policy = template["Resources"]["TracePolicy"]
     assert policy["Condition"] == "Traces"
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
@@ -141,17 +141,17 @@ def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any])
     ]
 
 
-def test_every_deployed_stage_has_tags() -> None:
+def test_the_stages_staging_and_production_each_have_a_tag_with_their_name() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     for stage in ("staging", "production"):
         assert f"stage={stage}" in config[stage]["deploy"]["parameters"]["tags"]
 
 
-def test_all_lines_in_the_functions_log_are_json(resources: dict[str, Any]) -> None:
+def test_the_log_format_of_the_function_is_json(resources: dict[str, Any]) -> None:
     assert resources["BlurFunction"]["LoggingConfig"]["LogFormat"] == "JSON"
 
 
-def test_the_role_can_access_only_two_prefixes(resources: dict[str, Any]) -> None:
+def test_the_statement_media_allows_reading_and_writing_only_results_and_uploads(resources: dict[str, Any]) -> None:
     (media,) = (each for each in statements(resources) if each["Sid"] == "Media")
     assert set(media["Action"]) == {"s3:GetObject", "s3:PutObject"}
     assert [name.rpartition(".Arn}")[2] for name in media["Resource"]] == [
@@ -160,7 +160,7 @@ def test_the_role_can_access_only_two_prefixes(resources: dict[str, Any]) -> Non
     ]
 
 
-def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
+def test_pages_of_any_origin_can_get_results_from_the_bucket_and_post_forms(
     resources: dict[str, Any],
 ) -> None:
     (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]
@@ -172,7 +172,7 @@ def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
 @pytest.mark.parametrize(
     "name", ["AuditFunction", "PreTrafficFunction", "JobWorkerFunction", "JobKeeperFunction"]
 )
-def test_other_functions_run_their_own_handlers_in_the_same_container_image(
+def test_audit_check_worker_and_keeper_run_their_own_handlers_in_the_image_of_the_api(
     name: str, template: dict[str, Any]
 ) -> None:
     function = template["Resources"][name]

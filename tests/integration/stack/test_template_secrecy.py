@@ -1,4 +1,4 @@
-"""The stack's logs have no secrets from requests, and its objects cannot be listed."""
+"""The stack's logs have no secrets of requests, and objects in the bucket cannot be listed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOGGED = {
 LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
 
 
-def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML
+def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any YAML
     """Yield every name with its value, at any depth."""
     if isinstance(of, dict):
         yield from of.items()

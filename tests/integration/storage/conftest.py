@@ -61,7 +61,7 @@ def api(
 def by_link(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, s3: S3Server
 ) -> Iterator[Api]:
-    """Start a server with a response limit so low that it returns each image as a link."""
+    """Start a server with a response limit so low that the server returns each image as a link."""
     folder = tmp_path_factory.mktemp("by-link")
     tiny = {"BLUR_MEDIA": "s3:media", "BLUR_MAX_RESPONSE_BYTES": "2000"}
     yield from serve(folder, model_dir, **tiny, **s3.environ)

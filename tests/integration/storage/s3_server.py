@@ -1,7 +1,7 @@
 """S3 on a free loopback port, as a context manager: moto behind a proxy.
 
 moto stores objects as S3 does, but it does not check signatures, expiry or POST policies, and it
-allows every preflight. The proxy follows S3's documentation of these:
+allows every preflight. The proxy follows these pages of S3's documentation:
 
 - CORS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
@@ -40,7 +40,7 @@ from blur.storage.cors import CORS
 
 BUCKET = "media"
 REGION = "eu-central-1"
-SECRET = "local"  # noqa: S105 - not a secret
+SECRET = "local"  # noqa: S105 - this text is not a secret
 ENVIRON = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "local",
@@ -49,7 +49,7 @@ ENVIRON = {
 }
 
 NEVER_CONDITIONS = {"policy", "x-amz-signature", "file"}
-"""The fields of a form that are allowed without a condition in its policy."""
+"""The fields of a form that are allowed without a condition in the form's policy."""
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
@@ -153,7 +153,7 @@ def _refused_form(environ: Environ) -> str | None:
     return None if all(_holds(each, fields, size) for each in conditions) else "AccessDenied"
 
 
-def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - JSON
+def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - any JSON
     if isinstance(condition, list):
         kind, first, second = condition
         if kind == "starts-with":
@@ -163,7 +163,7 @@ def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noq
     return bool(name == "bucket" or fields.get(name) == value)
 
 
-def _field_of(condition: Any) -> str:  # noqa: ANN401 - JSON
+def _field_of(condition: Any) -> str:  # noqa: ANN401 - any JSON
     """Return the name of the field in a condition."""
     name = condition[1] if isinstance(condition, list) else next(iter(condition))
     return str(name).removeprefix("$")

@@ -76,7 +76,7 @@ def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
         assert read == name.encode()[:MAX_BYTES]
 
 
-def test_upload_form_is_valid_as_long_as_a_link(files: JobBucket) -> None:
+def test_an_upload_form_expires_after_the_same_time_as_a_link(files: JobBucket) -> None:
     form = files.presign_sources("expiry", max_bytes=MAX_BYTES, now_us=5)
     assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
 
@@ -183,7 +183,7 @@ def test_listing_and_writing_in_a_missing_bucket_raise_unavailable(client: S3Cli
         files.write_result("a", "0f", b"1", content_type="image/png", file_name="cat.png")
 
 
-def test_storage_of_a_bucket_has_the_files_of_jobs_and_no_storage_has_none(
+def test_opened_storage_has_a_job_bucket_for_s3_and_none_if_the_setting_is_empty(
     client: S3Client,
 ) -> None:
     del client  # the fixture sets the environment variables of the server
@@ -207,7 +207,7 @@ def test_after_an_invalid_response_a_listing_is_complete_or_raises_unavailable(
             try:
                 listed = list(JobBucket(BUCKET, behind).list_sources("faults"))
             except ApiError as error:
-                assert isinstance(error, UnavailableError)  # noqa: PT017 - one of two outcomes
+                assert isinstance(error, UnavailableError)  # noqa: PT017 - the error is one of two allowed outcomes
             else:
                 assert listed == names
         behind.close()

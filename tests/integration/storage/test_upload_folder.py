@@ -58,7 +58,7 @@ def wait_for(what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_server_removes_expired_uploads_at_its_start_and_keeps_a_new_one(
+def test_server_removes_expired_uploads_at_its_start_and_keeps_a_new_upload(
     folder_api: Api, media: Path
 ) -> None:
     assert requests.get(f"{folder_api.server.url}/health", timeout=30).ok
@@ -102,7 +102,7 @@ def read_all(client: socket.socket) -> bytes:
 
 
 def test_20_uploads_with_one_token_use_the_space_of_one_file(folder_api: Api, media: Path) -> None:
-    test_server_removes_expired_uploads_at_its_start_and_keeps_a_new_one(folder_api, media)
+    test_server_removes_expired_uploads_at_its_start_and_keeps_a_new_upload(folder_api, media)
     head, body = form_of(presign(folder_api))
     host, _, port = folder_api.server.url.removeprefix("http://").partition(":")
     half = FILE_BYTES // 2

@@ -87,7 +87,7 @@ def test_uploads_and_results_cannot_be_listed(path: str, api: Api) -> None:
         assert response.json().keys() == {"error"}
 
 
-def test_more_bytes_than_declared_are_rejected(api: Api) -> None:
+def test_an_upload_of_more_bytes_than_declared_is_rejected(api: Api) -> None:
     upload = presign(api, len(PHOTO) - 1)
     assert send(upload).status_code >= 400
     assert blur(api, upload["upload_id"]).status_code == 404
@@ -99,14 +99,14 @@ def test_an_empty_file_is_rejected(api: Api) -> None:
     assert blur(api, upload["upload_id"]).status_code == 404
 
 
-def test_a_type_that_differs_from_the_declared_one_is_rejected(api: Api) -> None:
+def test_an_upload_with_a_type_that_differs_from_the_declared_type_is_rejected(api: Api) -> None:
     upload = presign(api)
     assert send(upload, content_type="text/html").status_code >= 400
     assert blur(api, upload["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["token", "policy", "key"])
-def test_form_with_a_changed_token_policy_or_key_is_rejected(api: Api, name: str) -> None:
+def test_upload_with_a_changed_token_or_policy_or_key_is_rejected(api: Api, name: str) -> None:
     upload = presign(api)
     changed = {field: value for field, value in upload["fields"].items() if field == name}
     tampered = {field: "eyJ9" + value for field, value in changed.items()}

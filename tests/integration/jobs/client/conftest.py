@@ -1,4 +1,4 @@
-"""The client and its commands with a server of scripted responses."""
+"""Fixtures: a server with scripted responses, and a client and commands that use the server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def client(api: ScriptedApi) -> Iterator[Client]:
 
 
 def run(api: ScriptedApi, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `bgblur jobs` in a folder; the key is never in its output."""
+    """Run `bgblur jobs` in a folder, and check that the output does not contain the key."""
     ended = subprocess.run(
         [*BGBLUR, "jobs", *arguments],
         cwd=folder,

@@ -55,7 +55,7 @@ def test_for_a_job_without_progress_the_reason_is_shown(api: ScriptedApi, tmp_pa
     assert "top-up" not in waited.stdout
 
 
-def test_the_address_for_copies_is_shown_if_the_job_has_one(
+def test_the_address_for_copies_is_shown_only_if_the_job_has_this_address(
     api: ScriptedApi, tmp_path: Path
 ) -> None:
     target = "s3://bucket/job-sources/job_1/"

@@ -1,4 +1,4 @@
-"""The client reads documents of jobs, and rejects incomplete ones."""
+"""The client reads documents of jobs, and rejects incomplete documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from blur_client.errors import UnexpectedResponseError
 
 
 @pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b"no JSON\n"])
-def test_a_line_that_is_not_a_row_is_an_error(
+def test_a_manifest_line_that_is_not_a_row_is_an_error(
     line: bytes, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", f"{ROUTE}/manifest", Reply(200, line))
@@ -73,7 +73,7 @@ def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> Non
     assert [each.query for each in api.requests("GET", ROUTE)] == ["", "after=abc"]
 
 
-def test_the_secret_of_a_notification_is_not_in_the_text_of_a_job(
+def test_the_repr_of_a_job_contains_no_notification_secret_and_no_upload_token(
     api: ScriptedApi, client: Client
 ) -> None:
     secret = "whsec_" + "a" * 32
@@ -90,7 +90,7 @@ def test_the_secret_of_a_notification_is_not_in_the_text_of_a_job(
     assert "token" not in repr(new)
 
 
-def test_every_error_of_the_package_has_one_base_class(api: ScriptedApi, client: Client) -> None:
+def test_the_error_for_a_response_that_is_not_json_is_a_blur_client_error(api: ScriptedApi, client: Client) -> None:
     api.on("GET", ROUTE, Reply(200, b"no JSON"))
     with pytest.raises(BlurClientError):
         client.jobs.status(JOB_ID)

@@ -35,7 +35,7 @@ EXPIRED_IN_BUCKET = Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
 
 
 @pytest.mark.parametrize("expired", [EXPIRED_IN_FOLDER, EXPIRED_IN_BUCKET])
-def test_an_expired_form_is_renewed_once_and_the_photo_sent_again(
+def test_an_expired_form_is_renewed_once_and_the_photo_is_sent_again(
     expired: Reply, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", ROUTE, json_reply(job("/old")), json_reply(job("/new")))
@@ -73,7 +73,7 @@ def test_an_empty_file_is_not_sent(api: ScriptedApi, client: Client) -> None:
     assert api.requests("POST", "/form") == []
 
 
-def test_an_error_that_concerns_one_photo_does_not_stop_the_others(
+def test_an_error_that_concerns_one_photo_does_not_stop_the_other_photos(
     api: ScriptedApi, client: Client, tmp_path: Path
 ) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
@@ -102,7 +102,7 @@ def test_an_error_that_concerns_all_photos_stops_the_upload(
     assert len(api.requests("POST", "/form")) <= 8
 
 
-def test_photos_are_read_only_as_fast_as_they_are_sent(api: ScriptedApi, client: Client) -> None:
+def test_at_most_four_photos_are_read_before_they_are_sent(api: ScriptedApi, client: Client) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
     api.on("POST", "/form", ACCEPTED)
     taken = []

@@ -1,4 +1,4 @@
-"""The queue of the embedded server, in the file of an account with a job."""
+"""Fixtures: the queue of the embedded server, in a file with one account and one job."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def claim(queue: SqliteJobStore, now_us: Instant = START) -> JobObject | None:
 
 
 def claimed_sources(queue: SqliteJobStore, now_us: Instant = START) -> list[str]:
-    """Claim objects until none is left to claim, and return their sources."""
+    """Claim objects until none is left; return the sources of the claimed objects."""
     sources = []
     while claimed := claim(queue, now_us):
         sources.append(claimed.source)

@@ -1,4 +1,4 @@
-"""Objects wait in the queue, and each is claimed by one worker."""
+"""Objects wait in the queue, and one worker claims each object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
-def test_an_object_is_added_once_and_counted(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_an_object_that_is_added_again_is_counted_once(queue: SqliteJobStore, owner: JobOwner) -> None:
     assert queue.add_object(owner.job_id, "1.jpg", now_us=START)
     assert not queue.add_object(owner.job_id, "1.jpg", now_us=after(1))
     assert queue.find_job(owner.job_id).counts == JobCounts(received=1)
@@ -37,7 +37,7 @@ def test_an_object_is_added_once_and_counted(queue: SqliteJobStore, owner: JobOw
     assert queue.count_waiting() == 0
 
 
-def test_objects_wait_until_they_are_done_failed_or_cancelled(
+def test_an_object_counts_as_waiting_until_its_state_is_done_or_failed_or_cancelled(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     for waiting, state in enumerate(FINAL_STATES):
@@ -63,7 +63,7 @@ def test_no_object_can_be_added_to_ended_and_unknown_jobs(
     assert queue.find_job(owner.job_id).counts.received == 0
 
 
-def test_objects_are_claimed_oldest_first_and_once(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_each_object_is_claimed_once_from_the_oldest_to_the_newest(queue: SqliteJobStore, owner: JobOwner) -> None:
     for seconds, source in ((3, "third"), (1, "first"), (2, "second")):
         queue.add_object(owner.job_id, source, now_us=after(seconds))
     assert claimed_sources(queue, after(4)) == ["first", "second", "third"]
@@ -112,7 +112,7 @@ def test_a_lease_from_before_the_clock_was_set_back_ends_immediately(
     assert claim(queue, after(LEASE_S)) is not None
 
 
-def test_workers_that_read_the_clock_before_others_do_not_claim_the_same_object(
+def test_a_worker_with_an_earlier_time_does_not_claim_an_object_that_is_already_claimed(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     """Workers wait for the file in any order, and each claim counts as an attempt."""
@@ -161,7 +161,7 @@ def test_objects_of_cancelled_jobs_are_not_claimed(queue: SqliteJobStore, owner:
     assert queue.count_waiting() == 0
 
 
-def test_an_account_with_many_objects_does_not_delay_a_new_account(
+def test_an_account_with_many_objects_does_not_delay_the_objects_of_a_new_account(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     second = new_job(owner.customer, created_us=after(1))

@@ -40,7 +40,7 @@ def test_failures_are_listed_without_reading_the_other_rows(
     assert 0 < len(steps) < 300
 
 
-def test_a_new_job_deletes_an_expired_one_with_its_rows(
+def test_a_new_job_deletes_an_expired_job_with_its_rows(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner, path: Path
 ) -> None:
     assert process(queue, owner, "1.jpg")
@@ -76,7 +76,7 @@ def test_a_large_expired_job_is_deleted_in_parts(
     assert queue.find_job(new.job_id).counts.received == 5
 
 
-def test_an_expired_job_takes_no_object(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_an_expired_job_accepts_no_new_object(queue: SqliteJobStore, owner: JobOwner) -> None:
     assert queue.add_object(owner.job_id, "a", now_us=START)
     assert not queue.add_object(owner.job_id, "b", now_us=after(KEPT_S))
 
@@ -92,7 +92,7 @@ def test_the_work_of_one_call_does_not_grow_with_the_number_of_jobs(
              (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {JOBS})
         SELECT job_id || number, account_id, key_digest, key_kind, parameters, created_us, state
         FROM jobs, numbers
-    """  # noqa: S608 - a constant
+    """  # noqa: S608 - the number is a constant
     with closing(sqlite3.connect(path)) as file:
         file.execute(copies)
         file.commit()
@@ -103,7 +103,7 @@ def test_the_work_of_one_call_does_not_grow_with_the_number_of_jobs(
         nonlocal steps
         steps += 1
 
-    with queue._file.transaction() as db:  # noqa: SLF001 - to count the steps of SQLite
+    with queue._file.transaction() as db:  # noqa: SLF001 - the test counts the steps of SQLite
         db.set_progress_handler(count, 100)
     assert claimed_sources(queue) == ["a"]
     queue.create_job(new_job(owner.customer))
