@@ -156,7 +156,7 @@ def test_a_key_at_its_full_rate_costs_less_than_three_units_per_call(
     assert bill.units / calls_a_minute < 3
 
 
-def test_a_call_drops_40_old_tombstones_and_keeps_one(
+def test_a_call_drops_40_old_tombstones_and_leaves_only_its_own(
     store: DynamoAccountStore, customer: Customer, dynamodb_table: str
 ) -> None:
     for number in range(40):

@@ -207,7 +207,7 @@ def test_an_image_without_an_image_content_type_is_accepted() -> None:
         "zeros",
     ],
 )
-def test_error_status_or_incomplete_response_is_a_download_error(parts: tuple[bytes, ...]) -> None:
+def test_response_with_an_error_status_or_an_incomplete_response_is_a_download_error(parts: tuple[bytes, ...]) -> None:
     with image_host(sends(*parts)) as host, pytest.raises(DownloadError):
         fetcher(host)(host.url("/?signature=secret"))
 

@@ -37,7 +37,7 @@ def test_request_has_the_body_the_given_headers_and_no_credentials() -> None:
     assert host.bodies == [BODY]
 
 
-def test_redirect_is_not_followed() -> None:
+def test_poster_does_not_follow_a_redirect() -> None:
     headers = ["Location: http://127.0.0.1/"]
     with image_host(sends(response(status="302 Found", headers=headers))) as host:
         assert poster(host)(host.url(), BODY, {}) == 302
@@ -72,19 +72,19 @@ def test_poster_with_default_settings_rejects_internal_addresses() -> None:
 
 
 @pytest.mark.parametrize("reply", [b"", b"no HTTP\r\n\r\n", b"HTTP/1.1 2"])
-def test_incomplete_response_is_an_error(reply: bytes) -> None:
+def test_empty_invalid_or_incomplete_response_is_a_download_error(reply: bytes) -> None:
     with image_host(sends(reply)) as host, pytest.raises(DownloadError):
         poster(host)(host.url(), BODY, {})
 
 
-def test_closed_port_is_an_error() -> None:
+def test_request_to_a_closed_port_is_a_download_error() -> None:
     with image_host(sends(response())) as host:
         pass
     with pytest.raises(DownloadError, match="cannot be reached"):
         poster(host)(host.url(), BODY, {})
 
 
-def test_slow_server_is_an_error_after_the_time_limit() -> None:
+def test_request_to_a_silent_server_is_a_download_error_after_the_time_limit() -> None:
     def stays_silent(connection: socket.socket, _path: str) -> None:
         connection.recv(65_536)
 

@@ -54,7 +54,7 @@ def test_a_job_with_a_waiting_row_does_not_end(jobs: JobStore, owner: JobOwner) 
     assert jobs.end_job(owner.job_id, received=1, now_us=after(3))
 
 
-def test_an_empty_job_ends(jobs: JobStore, owner: JobOwner) -> None:
+def test_a_closed_job_without_photos_ends(jobs: JobStore, owner: JobOwner) -> None:
     jobs.close_job(owner.job_id, now_us=after(1))
     assert jobs.end_job(owner.job_id, received=0, now_us=after(1))
     assert jobs.find_job(owner.job_id).state is JobState.DONE

@@ -81,7 +81,7 @@ def blur(url: str, key: str, photo: bytes = PHOTO) -> requests.Response:
     )
 
 
-def test_a_photo_of_a_job_has_the_same_result_and_price_as_a_call(
+def test_a_photo_of_a_job_has_the_same_result_and_price_as_a_single_call(
     server: Server, balances: Balances
 ) -> None:
     client = JobClient(server.url, balances.key)

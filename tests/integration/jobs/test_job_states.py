@@ -45,7 +45,7 @@ def test_a_repeated_create_does_not_reset_a_job(jobs: JobStore, owner: JobOwner)
     assert jobs.find_job(owner.job_id) == before
 
 
-def test_an_unknown_job_is_not_found(jobs: JobStore) -> None:
+def test_finding_closing_or_cancelling_an_unknown_job_is_an_error(jobs: JobStore) -> None:
     with pytest.raises(JobNotFoundError):
         jobs.find_job("job_unknown")
     with pytest.raises(JobNotFoundError):
