@@ -74,7 +74,7 @@ def containers_removed() -> Iterator[None]:
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):  # the daemon has stopped
             while ours := containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others:
-                # `docker rm` fails if the daemon already removes the container, so check again.
+                # `docker rm` fails while the daemon itself removes the container, so check again.
                 subprocess.run(["docker", "rm", "--force", *ours], check=False, capture_output=True)
                 time.sleep(0.2)
 

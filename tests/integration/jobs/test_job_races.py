@@ -1,4 +1,4 @@
-"""Many threads and processes end the same objects: each object gets one row and one charge."""
+"""Many threads and processes end the same objects; no object gets two rows or two charges."""
 
 from __future__ import annotations
 
