@@ -159,7 +159,9 @@ def test_the_limits_and_states_of_jobs_are_the_same_as_in_the_code() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_responses_have_all_required_headers_and_no_undescribed_header(file: Path, call: Call) -> None:
+def test_responses_have_all_required_headers_and_no_undescribed_header(
+    file: Path, call: Call
+) -> None:
     event = json.loads(file.read_text("utf-8"))
     actual = call(event)
     described = described_response(event, actual.status)

@@ -108,14 +108,18 @@ def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> 
         (make.LIMITED, 429, "rate_limit_exceeded"),
     ],
 )
-def test_a_missing_unknown_empty_or_limited_key_gets_its_status_and_error_code(url: str, key: str | None, status: int, code: str) -> None:
+def test_a_missing_unknown_empty_or_limited_key_gets_its_status_and_error_code(
+    url: str, key: str | None, status: int, code: str
+) -> None:
     answer = post(url, key)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert ("retry_after" in answer.json()["error"]) == (status == 429)
     assert ("Retry-After" in answer.headers) == (status == 429)
 
 
-def test_an_account_with_three_credits_gets_three_images_and_then_402(url: str, customer: Customer) -> None:
+def test_an_account_with_three_credits_gets_three_images_and_then_402(
+    url: str, customer: Customer
+) -> None:
     assert [post(url, customer.key).status_code for _ in range(4)] == [200, 200, 200, 402]
     assert customer.account().balance == 0
 

@@ -68,7 +68,9 @@ def test_page_of_a_manifest_with_long_lines_does_not_exceed_its_size_limit(
     [{"limit": text} for text in ("0", "-1", "1.5", "many", "", "10001")]
     + [{"after": text} for text in ("", "x", "0" * 31, "0" * 32 + "\n", "/" * 32)],
 )
-def test_an_invalid_value_of_limit_or_after_gets_400(call: Call, path: str, query: dict[str, str]) -> None:
+def test_an_invalid_value_of_limit_or_after_gets_400(
+    call: Call, path: str, query: dict[str, str]
+) -> None:
     job = create(call)
     response = send(call, "GET", f"/v2/jobs/{job['job_id']}{path}", query=query)
     assert (response.status, response.error["code"]) == (400, "invalid_request")

@@ -34,7 +34,9 @@ def test_a_new_account_is_empty(store: AccountStore) -> None:
     assert list(store.list_entries(account_id)) == []
 
 
-def test_a_second_account_with_the_same_id_is_rejected(store: AccountStore, make_account: MakeAccount) -> None:
+def test_a_second_account_with_the_same_id_is_rejected(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     customer = make_account(credits=5)
     with pytest.raises(AccountExistsError, match=f"{customer.account_id} exists already"):
         store.create_account(customer.account_id, "Another", now_us=START)

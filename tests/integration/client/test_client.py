@@ -123,7 +123,9 @@ def test_photo_is_uploaded_to_a_relative_upload_url(api: Api, large_photo: Path)
         assert client.blur(large_photo, radius=9).credits_charged == 1
 
 
-def test_a_photo_above_the_threshold_is_uploaded_before_the_call(api: Api, large_photo: Path) -> None:
+def test_a_photo_above_the_threshold_is_uploaded_before_the_call(
+    api: Api, large_photo: Path
+) -> None:
     with (
         unreliable(api.server.url) as relay,
         Client(relay.url, api.key, upload_above_bytes=40_000) as client,

@@ -48,7 +48,9 @@ def test_credits_have_decimals_only_if_they_are_not_whole(bgblur: Command) -> No
     assert "2.75" in bgblur("keys", "list").stdout
 
 
-def test_the_confirmation_of_an_adjustment_shows_the_credits_with_their_sign(bgblur: Command) -> None:
+def test_the_confirmation_of_an_adjustment_shows_the_credits_with_their_sign(
+    bgblur: Command,
+) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "2", "--json"))["account"]
     for amount, shown in (("0.25", "+0.25"), ("-1.50", "-1.5"), ("3", "+3")):
         refused = bgblur("accounts", "adjust", "--note", "x", account, amount, answer="n\n")

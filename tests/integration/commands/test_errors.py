@@ -104,7 +104,9 @@ def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(bgblur: Command
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
-def test_a_command_whose_store_cannot_be_opened_exits_with_1_without_a_traceback(bgblur: Command, tmp_path: Path) -> None:
+def test_a_command_whose_store_cannot_be_opened_exits_with_1_without_a_traceback(
+    bgblur: Command, tmp_path: Path
+) -> None:
     (tmp_path / "accounts.db").mkdir()
     done = bgblur("accounts", "list")
     assert done.returncode == 1

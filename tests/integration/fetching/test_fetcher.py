@@ -207,12 +207,16 @@ def test_an_image_without_an_image_content_type_is_accepted() -> None:
         "zeros",
     ],
 )
-def test_response_with_an_error_status_or_an_incomplete_response_is_a_download_error(parts: tuple[bytes, ...]) -> None:
+def test_response_with_an_error_status_or_an_incomplete_response_is_a_download_error(
+    parts: tuple[bytes, ...],
+) -> None:
     with image_host(sends(*parts)) as host, pytest.raises(DownloadError):
         fetcher(host)(host.url("/?signature=secret"))
 
 
-def test_the_signature_in_a_url_is_neither_printed_nor_in_the_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_signature_in_a_url_is_neither_printed_nor_in_the_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     bad_headers = b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 3\r\n\r\nabc"
     with image_host(sends(bad_headers)) as host, pytest.raises(DownloadError) as caught:
         fetcher(host)(host.url("/?signature=secret"))

@@ -37,7 +37,9 @@ def test_objects_do_not_count_in_the_rate_limit(store: AccountStore, jobs: JobSt
     assert process(jobs, owner, "last.jpg")
 
 
-def test_reserving_an_object_with_a_revoked_key_is_rejected(store: AccountStore, jobs: JobStore, owner: JobOwner) -> None:
+def test_reserving_an_object_with_a_revoked_key_is_rejected(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
     customer = owner.customer
     hold = owner.hold("1.jpg")
     jobs.reserve_object(hold, now_us=START)
@@ -62,7 +64,9 @@ def test_reserving_an_object_with_an_expired_or_unknown_key_is_rejected(
     assert store.read_account(customer.account_id, now_us=START).balance == 100
 
 
-def test_an_object_is_rejected_while_the_balance_is_below_the_price(store: AccountStore, jobs: JobStore) -> None:
+def test_an_object_is_rejected_while_the_balance_is_below_the_price(
+    store: AccountStore, jobs: JobStore
+) -> None:
     owner = open_job(store, jobs, 2 * PRICE - 1)
     assert process(jobs, owner, "1.jpg")
     with pytest.raises(InsufficientCreditsError) as refusal:

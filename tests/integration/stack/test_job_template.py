@@ -81,7 +81,9 @@ def test_functions_of_jobs_have_the_stores_and_prices_of_the_api(
     assert {each: ours[each] for each in same} == {each: theirs[each] for each in same}
 
 
-def test_worker_gets_one_message_at_a_time_and_reports_failed_messages(photos: dict[str, Any]) -> None:
+def test_worker_gets_one_message_at_a_time_and_reports_failed_messages(
+    photos: dict[str, Any],
+) -> None:
     assert photos["BatchSize"] == 1
     assert photos["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 

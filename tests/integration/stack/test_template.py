@@ -151,7 +151,9 @@ def test_the_log_format_of_the_function_is_json(resources: dict[str, Any]) -> No
     assert resources["BlurFunction"]["LoggingConfig"]["LogFormat"] == "JSON"
 
 
-def test_the_statement_media_allows_reading_and_writing_only_results_and_uploads(resources: dict[str, Any]) -> None:
+def test_the_statement_media_allows_reading_and_writing_only_results_and_uploads(
+    resources: dict[str, Any],
+) -> None:
     (media,) = (each for each in statements(resources) if each["Sid"] == "Media")
     assert set(media["Action"]) == {"s3:GetObject", "s3:PutObject"}
     assert [name.rpartition(".Arn}")[2] for name in media["Resource"]] == [

@@ -16,7 +16,9 @@ WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
 CODES_OF_THE_GATEWAY = {"forbidden"}
 
 
-def test_the_domain_is_mapped_to_the_stage_only_if_a_domain_is_set(template: dict[str, Any]) -> None:
+def test_the_domain_is_mapped_to_the_stage_only_if_a_domain_is_set(
+    template: dict[str, Any],
+) -> None:
     resources = template["Resources"]
     for name, condition in (
         ("Domain", "HasDomain"),
@@ -42,7 +44,9 @@ def test_every_path_and_the_key_of_remove_bgs_clients_reach_the_function(
     assert "ApiKeySourceType" not in text
 
 
-def test_error_responses_of_the_gateway_have_both_error_formats_and_security_headers(resources: dict[str, Any]) -> None:
+def test_error_responses_of_the_gateway_have_both_error_formats_and_security_headers(
+    resources: dict[str, Any],
+) -> None:
     answers = resources["Api"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(answers)
     for name, answer in answers.items():

@@ -44,14 +44,18 @@ def test_result_that_is_too_large_gets_a_303_with_a_link_and_the_size_and_type(
     assert stored.headers["Content-Disposition"] == 'inline; filename="background.png"'
 
 
-def test_image_that_the_requests_library_gets_by_link_equals_the_image_in_a_response(by_link: Api, api: Api) -> None:
+def test_image_that_the_requests_library_gets_by_link_equals_the_image_in_a_response(
+    by_link: Api, api: Api
+) -> None:
     followed, inline = post(by_link, follow=True), post(api, follow=False)
     assert [step.status_code for step in followed.history] == [303]
     assert inline.status_code == 200
     assert followed.content == inline.content
 
 
-def test_curl_with_the_option_location_saves_the_image_behind_the_link(by_link: Api, tmp_path: Path) -> None:
+def test_curl_with_the_option_location_saves_the_image_behind_the_link(
+    by_link: Api, tmp_path: Path
+) -> None:
     photo, output = tmp_path / "photo.jpg", tmp_path / "blurred.png"
     photo.write_bytes(PHOTO)
     form = ["-F", f"image=@{photo}", "-F", "radius=9"]

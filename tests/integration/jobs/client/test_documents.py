@@ -90,7 +90,9 @@ def test_the_repr_of_a_job_contains_no_notification_secret_and_no_upload_token(
     assert "token" not in repr(new)
 
 
-def test_the_error_for_a_response_that_is_not_json_is_a_blur_client_error(api: ScriptedApi, client: Client) -> None:
+def test_the_error_for_a_response_that_is_not_json_is_a_blur_client_error(
+    api: ScriptedApi, client: Client
+) -> None:
     api.on("GET", ROUTE, Reply(200, b"no JSON"))
     with pytest.raises(BlurClientError):
         client.jobs.status(JOB_ID)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
-def test_an_object_that_is_added_again_is_counted_once(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_an_object_that_is_added_again_is_counted_once(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
     assert queue.add_object(owner.job_id, "1.jpg", now_us=START)
     assert not queue.add_object(owner.job_id, "1.jpg", now_us=after(1))
     assert queue.find_job(owner.job_id).counts == JobCounts(received=1)
@@ -63,7 +65,9 @@ def test_no_object_can_be_added_to_ended_and_unknown_jobs(
     assert queue.find_job(owner.job_id).counts.received == 0
 
 
-def test_each_object_is_claimed_once_from_the_oldest_to_the_newest(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_each_object_is_claimed_once_from_the_oldest_to_the_newest(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
     for seconds, source in ((3, "third"), (1, "first"), (2, "second")):
         queue.add_object(owner.job_id, source, now_us=after(seconds))
     assert claimed_sources(queue, after(4)) == ["first", "second", "third"]
