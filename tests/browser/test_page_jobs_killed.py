@@ -60,7 +60,9 @@ def kill_browser(profile: Path) -> None:
         if option in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     ]
     assert members
-    os.kill(members[0], signal.SIGKILL)
+    for pid in members:
+        with suppress(ProcessLookupError):  # it ended with its parent
+            os.kill(pid, signal.SIGKILL)
     require_gone(members)
 
 
