@@ -206,7 +206,7 @@ def large_photo() -> bytes:
 
 @contextmanager
 def replaced_by_a_file(folder: Path) -> Iterator[None]:
-    """Replace a folder by a file during the context."""
+    """Replace a folder with a file until the end of the `with` block."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("not a folder")

@@ -64,7 +64,7 @@ def every_class(error: type[ApiError]) -> list[type[ApiError]]:
 
 
 def example(error: type[ApiError]) -> ApiError:
-    """Return an error with all arguments of its class."""
+    """Create an error of this class, with an example of each argument."""
     create: Callable[..., ApiError] = error
     return create(**{name: ARGUMENTS[name] for name in inspect.signature(error).parameters})
 

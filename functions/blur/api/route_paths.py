@@ -28,7 +28,7 @@ class RoutePaths:
     """Finds the route of a path; slashes at the end of the path are ignored."""
 
     def __init__(self, routes: Iterable[str]) -> None:
-        """Compile the routes with parameters."""
+        """Compile a pattern for each route that has parameters."""
         known = list(routes)
         self._fixed = {route for route in known if "{" not in route}
         self._patterns = [(pattern_of(route), route) for route in known if "{" in route]

@@ -168,5 +168,5 @@ class _UnexpectedResponseError(Exception):
 
 
 def expiry_us(now_us: int) -> int:
-    """Return when a link or a form that is signed now expires."""
+    """Return the expiry of a link or a form that is signed at `now_us`."""
     return now_us + LINK_TTL_S * 1_000_000

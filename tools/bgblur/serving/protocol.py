@@ -186,7 +186,7 @@ class Protocol(H11Protocol):
             self.transport.abort()
 
     def evict(self) -> None:
-        """Close to make space for another connection."""
+        """Close this connection to make space for a new one."""
         is_idle = not self._write_timer.is_running and not self._lingering.is_active
         if is_idle and not self.is_answering:
             self.transport.close()

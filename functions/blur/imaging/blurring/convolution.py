@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MIN_WEIGHT = np.float32(1e-9)
 """A total weight under the kernel that is not larger than this counts as 0."""
 BLOCK_CELLS = 256
-"""The number of columns in a block; it is small, so that many blocks show only one layer."""
+"""The number of columns in a block: few, so that most blocks need only one layer."""
 
 
 class BlurredLayer(NamedTuple):

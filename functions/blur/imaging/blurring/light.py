@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DELTA = 0.125
 """d: white counts as 1 / d = 8 times as much light as without the expansion."""
 TABLE_SIZE = 1 << 14
-"""Entries in the table from light to samples. The index is the square root of L, because equal
-steps of the root are nearly equal steps of the samples."""
+"""The number of entries in the table from light to samples. The table's index is the square root of
+the light: if the index grows by 1, the sample grows by nearly the same amount everywhere."""
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
