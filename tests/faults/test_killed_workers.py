@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.processes import require_gone, workers
-from tests.integration.customer_calls import (
-    PATIENCE_S,
-    balance,
-    children,
-    funded,
-    jpeg,
-    post,
-    until,
-)
+from tests.faults.until import WAIT_S, until
+from tests.integration.customer_calls import balance, children, funded, jpeg, post
 from tests.integration.running import Running, environment, running
 
 if TYPE_CHECKING:
@@ -102,7 +95,7 @@ def test_workers_end_when_the_front_process_ends(
         pids = [*workers(server.process.pid), *workers(server.process.pid, "account")]
         assert len(pids) == 3
         server.process.send_signal(number)
-        server.process.wait(timeout=PATIENCE_S)
+        server.process.wait(timeout=WAIT_S)
         require_gone(pids)
 
 
@@ -117,5 +110,5 @@ def test_request_finishes_after_sigterm_to_all_processes_of_the_server(
         until(lambda: balance(server, key) == (0, 1))
         for pid in (*children(server), server.process.pid):
             os.kill(pid, signal.SIGTERM)
-        thread.join(PATIENCE_S)
+        thread.join(WAIT_S)
         assert [answer.status_code for answer in answers] == [200]

@@ -7,7 +7,6 @@ import resource
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,25 +18,16 @@ from tests.integration.accounts.customer import (
     open_account,
     take_hold,
 )
+from tests.integration.accounts.new_file import path, store
 
 from blur.accounts.admin_errors import InvalidArgumentError, UnknownAccountError
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import UnavailableError
 
+__all__ = ["path", "store"]  # the tests use these fixtures
+
 TWO_SECONDS = 2.0
 spawn = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "folder" / "accounts.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteAccountStore]:
-    opened = SqliteAccountStore(path)
-    yield opened
-    opened.close()
 
 
 def test_a_locked_file_fails_a_call_within_two_seconds(

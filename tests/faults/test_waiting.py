@@ -18,6 +18,7 @@ from PIL import Image
 from tests.faults.balances import Balances, open_balances
 from tests.faults.conftest import PRICE
 from tests.faults.until import WAIT_S, until
+from tests.integration.customer_calls import post
 from tests.integration.running import Running, running
 from tests.trials import Part, record
 
@@ -79,16 +80,6 @@ WAYS_TO_LEAVE = [reset, socket.socket.close]
 @pytest.fixture
 def env(env: dict[str, str]) -> dict[str, str]:
     return env | {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S)}
-
-
-def post(server: Running, key: str, photo: bytes) -> requests.Response:
-    return requests.post(
-        server.blur_url,
-        headers={"ApiKey": key},
-        files={"image": photo},
-        data={"radius": 12},
-        timeout=WAIT_S,
-    )
 
 
 def photos_worked_on(server: Running) -> int:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import requests
 from PIL import Image
 from skimage import data
 from tests.faults.processes import workers
+from tests.faults.until import WAIT_S
 from tests.integration.running import BGBLUR, Running, environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PATIENCE_S = 60
 
 
 def jpeg(width_px: int, height_px: int) -> bytes:
@@ -35,7 +29,7 @@ def post(server: Running, key: str, photo: bytes) -> requests.Response:
         headers={"ApiKey": key},
         files={"image": photo},
         data={"radius": 12},
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
 
 
@@ -56,10 +50,3 @@ def balance(server: Running, key: str) -> tuple[int, int]:
 def children(server: Running) -> set[int]:
     """Return the ids of the processes that blur photos."""
     return set(workers(server.process.pid))
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "the expected state was not reached in time"
-        time.sleep(0.02)

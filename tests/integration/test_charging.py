@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.integration.customer_calls import balance, children, funded, jpeg, until
+from tests.faults.until import until
+from tests.integration.customer_calls import balance, children, funded, jpeg
 from tests.integration.running import environment, running
 from tests.integration.storage.conftest import issue
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
-from tests.integration.customer_calls import PATIENCE_S, balance, funded, jpeg, until
+from tests.faults.until import WAIT_S, until
+from tests.integration.customer_calls import balance, funded, jpeg
 from tests.integration.running import environment, running
 from tests.integration.test_charging import reset
 
@@ -44,7 +45,7 @@ def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Res
         headers={"X-Api-Key": key},
         files={"image_file": ("photo.jpg", photo)},
         data=fields,
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
 
 
@@ -89,8 +90,8 @@ def test_file_of_22_megabytes_is_accepted_in_multipart_json_and_urlencoded_bodie
     fields = {"image_file_b64": base64.b64encode(largest).decode(), "crop": "true"}
     pictures = [
         post(server, key, largest, crop="true"),
-        requests.post(url, headers=headers, json=fields, timeout=PATIENCE_S),
-        requests.post(url, headers=headers, data=fields, timeout=PATIENCE_S),
+        requests.post(url, headers=headers, json=fields, timeout=WAIT_S),
+        requests.post(url, headers=headers, data=fields, timeout=WAIT_S),
     ]
     assert [picture.status_code for picture in pictures] == [200] * 3
     assert len({picture.content for picture in pictures}) == 1

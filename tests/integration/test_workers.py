@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from tests.integration.customer_calls import balance, children, funded, jpeg, post, until
+from tests.faults.until import until
+from tests.integration.customer_calls import balance, children, funded, jpeg, post
 from tests.integration.running import environment, running
 
 

@@ -116,7 +116,7 @@ class FolderStore:
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
         expired = []
-        with writable(), suppress(FileNotFoundError):  # there is no folder yet
+        with writable(), suppress(FileNotFoundError):  # the folder does not exist yet
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)
