@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,14 @@ def model_dir() -> Path:
     folder = ROOT / "build" / "models"
     assert (folder / "u2netp-light.onnx").is_file(), "the model is missing: run `make model`"
     return folder
+
+
+@pytest.fixture
+def refused_url() -> Iterator[str]:
+    """Return a URL where connections are refused: its port is taken, but nothing listens on it."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.e2e import deployment, machine
 from tests.e2e.customers import FREQUENT, FUNDS, RARE, Customer, add_account, new_customer, wake
 from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
+from tests.ports import free_port
 
 from blur.accounts import keys
 from blur.accounts.connect import open_account_store
@@ -124,7 +125,7 @@ def s3(stack: None) -> Iterator[str]:
     """Run an S3 server at an address that this machine and containers share."""
     del stack
     host = machine.bridge_address()
-    port = machine.free_port(host)
+    port = free_port(host)
     command = [machine.MOTO, "--host", host, "--port", str(port)]
     with machine.started("moto", command, until=partial(machine.listens, host, port)):
         url = f"http://{host}:{port}"
@@ -171,7 +172,7 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 
     Yield the URL of the subcommand.
     """
-    port = machine.free_port()
+    port = free_port()
     command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]
     command += ["--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image"]
     command += ["--env-vars", machine.written(folder / "env.json", {"Parameters": variables})]

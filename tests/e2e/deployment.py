@@ -15,6 +15,7 @@ from tests.e2e import machine, programs
 from tests.e2e.local_template import IMAGE, RUNTIME, local_template
 from tests.e2e.nginx import nginx
 from tests.integration.jobs.ministack import ACCOUNT, REGION, SECRET, ministack
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,7 +188,7 @@ def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
 @contextlib.contextmanager
 def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
     """Run a proxy that adds the API's host name, which is in no DNS; yield the proxy's URL."""
-    port, name = machine.free_port(), f"{api}.execute-api.{emulator.host}"
+    port, name = free_port(), f"{api}.execute-api.{emulator.host}"
     server = (
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"
         f"proxy_pass {emulator.url}; proxy_set_header Host {name};\n"

@@ -13,6 +13,7 @@ from functools import partial
 from http.client import HTTPException
 
 from tests.e2e import machine
+from tests.ports import free_port
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator
     `name` is the container's name, and `options` are further options of `docker run`. Yield the URL
     for events, after the function has answered a first event.
     """
-    host, port = "127.0.0.1", machine.free_port()
+    host, port = "127.0.0.1", free_port()
     url = f"http://{host}:{port}/2015-03-31/functions/function/invocations"
     command = ["docker", "run", "--rm", "--name", name, "--publish", f"{host}:{port}:8080"]
     command += ["--volume", f"{machine.emulator()}:/emulator:ro", *options]

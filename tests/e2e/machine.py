@@ -181,12 +181,6 @@ def command(image: str) -> list[str]:
     return _config(image, "Cmd")
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that is currently free."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def listens(host: str, port: int) -> bool:
     """Return whether a program accepts connections at this address."""
     try:

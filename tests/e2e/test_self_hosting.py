@@ -22,6 +22,7 @@ from tests.documents import blocks
 from tests.e2e import machine, programs
 from tests.e2e.nginx import PACKAGES as NGINX
 from tests.e2e.nginx import nginx as nginx_server
+from tests.ports import free_port
 
 DOCUMENT = "docs/self-hosting.md"
 PHOTO = (machine.ROOT / "site" / "sample.jpg").read_bytes()
@@ -81,7 +82,7 @@ class Project:
 def project(server_image: Callable[[], None]) -> Iterator[Project]:
     """Run the server as `docker compose up --build --detach` does."""
     server_image()
-    project = Project(f"bgblur-test-{os.getpid()}", machine.free_port())
+    project = Project(f"bgblur-test-{os.getpid()}", free_port())
     try:
         project.run("up", "--build", "--detach")
         project.wait_until_healthy()
@@ -176,7 +177,7 @@ def nginx(
 ) -> Iterator[tuple[str, str]]:
     """Run nginx with the document's server block; only host, ports and paths are replaced."""
     [block] = blocks(DOCUMENT, "nginx")
-    port, (chain, private) = machine.free_port(), certificate
+    port, (chain, private) = free_port(), certificate
     server = block.text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     server = server.replace("blur.example.com;", "127.0.0.1;")
     server = re.sub(r"/etc/letsencrypt/\S+/fullchain.pem", str(chain), server)
@@ -190,7 +191,7 @@ def nginx(
 def caddy(project: Project, tmp_path: Path) -> Iterator[str]:
     """Run Caddy with the document's Caddyfile, without a public certificate."""
     [text] = [block.text for block in blocks(DOCUMENT, "") if "reverse_proxy" in block.text]
-    port = machine.free_port()
+    port = free_port()
     text = text.replace("blur.example.com", f"http://127.0.0.1:{port}")
     text = text.replace("127.0.0.1:8080", project.url.removeprefix("http://"))
     (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)

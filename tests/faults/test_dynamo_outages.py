@@ -124,11 +124,9 @@ def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], objec
 
 @every_call
 def test_a_refused_connection_is_reported_as_unavailable_in_time(
-    call: Callable[[AccountStore], object],
+    call: Callable[[AccountStore], object], refused_url: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with store_at(f"http://127.0.0.1:{port}") as store:
+    with store_at(refused_url) as store:
         expect_unavailable(store, call)
 
 

@@ -14,6 +14,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from tests.documents import ROOT
 from tests.integration.running import BGBLUR, Running, environment, running
+from tests.ports import free_port
 
 WORKERS = 2
 PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
@@ -49,8 +50,7 @@ def monitored(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
     environ = environment(folder, model_dir)
     command = [*BGBLUR, "keys", "issue", "--credits", "100", "--json"]
     key = json.loads(subprocess.check_output(command, env=environ))["key"]
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ("--metrics", str(port), "--workers", str(WORKERS))
     with running(folder, environ, *options) as server:
         yield Monitored(server, f"http://127.0.0.1:{port}/metrics", key)
@@ -101,15 +101,13 @@ def test_a_server_that_listens_is_ready(monitored: Monitored) -> None:
 
 
 def test_a_server_with_an_unreachable_store_is_healthy_but_not_ready(
-    tmp_path: Path, model_dir: Path
+    tmp_path: Path, model_dir: Path, refused_url: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     aws = {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL_DYNAMODB": refused_url,
     }
     environ = environment(tmp_path, model_dir) | aws | {"BLUR_ACCOUNTS": "dynamodb:accounts"}
     with running(tmp_path, environ) as server:

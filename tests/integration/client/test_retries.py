@@ -122,13 +122,12 @@ def test_if_the_server_asks_for_a_longer_wait_than_the_maximum_the_error_is_rais
     assert waits == []
 
 
-def test_refused_connection_is_retried_and_then_raised_with_the_reason(api: Api) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        waits = Waits()
-        with pytest.raises(ConnectionFailedError, match=r"^no connection: Connection refused$"):
-            client_of(url, api, waits).account()
+def test_refused_connection_is_retried_and_then_raised_with_the_reason(
+    api: Api, refused_url: str
+) -> None:
+    waits = Waits()
+    with pytest.raises(ConnectionFailedError, match=r"^no connection: Connection refused$"):
+        client_of(refused_url, api, waits).account()
     assert waits == [0.25, 0.5, 1.0, 2.0]
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import get_session
-from tests.e2e.machine import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

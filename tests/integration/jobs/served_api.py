@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.machine import free_port
 from tests.faults.processes import descendants, require_gone
 from tests.integration.running import BGBLUR, Running, running
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from PIL import Image
 from tests.faults.balances import Balances, open_balances
 from tests.integration.jobs.job_client import Document, JobClient, ended, names
 from tests.integration.running import environment, running
+from tests.ports import free_port
 
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
@@ -61,8 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
     folder = tmp_path_factory.mktemp("jobs")
     limits = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_MAX_UPLOAD_BYTES": str(MAX_BYTES)}
     env = environment(folder, model_dir, **limits)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     with running(folder, env, "--queue", f"{QUEUE}", "--metrics", port) as started:
         yield Server(started.url, folder, f"http://127.0.0.1:{port}/metrics")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import machine, programs
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
@@ -42,14 +43,14 @@ def test_work(server):
 
 
 def test_a_program_runs_only_within_its_context(tmp_path: Path) -> None:
-    port = machine.free_port()
+    port = free_port()
     with serving(port, tmp_path):
         assert machine.listens("127.0.0.1", port)
     assert not machine.listens("127.0.0.1", port)
 
 
 def test_a_program_is_stopped_if_a_test_fails(tmp_path: Path) -> None:
-    port = machine.free_port()
+    port = free_port()
     with contextlib.suppress(ZeroDivisionError), serving(port, tmp_path):
         raise ZeroDivisionError
     assert not machine.listens("127.0.0.1", port)
