@@ -232,7 +232,7 @@ def routes(
 
 
 def upload_route(service: ImageService, uploads: Uploads) -> Route:
-    """Return the route that presigns uploads; a request is free, but counts in the rate limit."""
+    """Return the route that presigns uploads; a call is free, but counts towards the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
         key = request_key(request)

@@ -163,14 +163,14 @@ class JobRoutes:
 
     @contextmanager
     def _counted(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate a request and count it in the rate limit of calls."""
+        """Authenticate a request and count it towards the rate limit of calls."""
         with self._service.authorized(request_key(request)) as status:
             request.measured.status = status
             yield status
 
     @contextmanager
     def _counted_separately(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate a request and count it in the rate limit of `GET /v2/account`."""
+        """Authenticate a request and count it towards the rate limit of `GET /v2/account`."""
         status = account_status(self._service.account(request_key(request)))
         request.measured.status = status
         try:

@@ -68,7 +68,7 @@ class JobStore(Protocol):
         ...
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
-        """Authenticate and take the hold of an object; no request is counted in the rate limit.
+        """Authenticate and take the hold of an object; the rate limit counts no request.
 
         While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
         extends the first hold to the later expiry.

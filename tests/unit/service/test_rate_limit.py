@@ -1,4 +1,4 @@
-"""Each request counts in the rate limit, and uncharged requests also by their CPU time."""
+"""Each request counts towards the rate limit, and uncharged requests also by their CPU time."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def reserve(
     """Count the request and take the hold, unless it was taken before; return the status.
 
     The error is returned, not raised, so that the transaction is committed: a request that the
-    balance does not cover counts in the rate limit, too.
+    balance does not cover counts towards the rate limit, too.
     """
     caller = authenticate(db, hold.account_id, hold.key_digest, now_us)
     if holds.find(db, hold.account_id, hold.hold_id):
