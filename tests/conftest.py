@@ -29,8 +29,10 @@ SEPARATE = (
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
+    "tests/attack/shares/test_slow_clients.py",
 )
-"""Files with slow tests that share no server. They start before all other tests, in any process."""
+"""Files with slow tests. Each of these tests can run in any process, before all other tests. If
+tests of a file share a server, each process starts one."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
