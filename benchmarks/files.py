@@ -133,7 +133,7 @@ def distance(ours: RgbU8, other: RgbU8) -> float:
 def kind_of(path: Path) -> str:
     """Return the name of the format, or the suffix of a file that cannot be read."""
     try:
-        return detect_format(path.read_bytes()).name
+        return detect_format(path.read_bytes())
     except ApiError:
         return path.suffix.lower() or "no suffix"
 

@@ -34,7 +34,8 @@ from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
 from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.matting.matte import find_matte
-from blur.imaging.modes import DEPTHS, blur_background
+from blur.imaging.modes import blur_background
+from blur.imaging.options import DEPTHS
 from blur.imaging.strips import set_thread_count
 from blur.settings import usable_cpus
 

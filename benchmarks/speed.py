@@ -27,8 +27,8 @@ from subjects import MODELS, Naive, photo
 
 from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, to_tensor
-from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import STEPS, blur_photo
+from blur.imaging.options import STEPS, BlurOptions
+from blur.imaging.pipeline import blur_photo
 
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))

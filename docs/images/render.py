@@ -32,8 +32,8 @@ from blur.imaging.depth.ground import find_ground
 from blur.imaging.matting.matte import stretch
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model, open_people_model
-from blur.imaging.modes import DEPTHS, blur_background
-from blur.imaging.options import BlurOptions
+from blur.imaging.modes import blur_background
+from blur.imaging.options import DEPTHS, BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.removal.remove import remove_background

@@ -7,8 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http import HTTPStatus
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -28,11 +27,15 @@ from blur.api.request_key import request_key
 from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.tracing import Handler, record_trace, traced
-from blur.api.upload import read_upload, upload_document
+from blur.api.upload import upload_route
 from blur.clock import now
-from blur.engine import new_engine, open_networks
 from blur.imaging.decode.formats import is_supported
-from blur.imaging.matting.session import FACES_MISSING, PEOPLE_MISSING, has_faces_model
+from blur.imaging.matting.models import (
+    FACES_MISSING,
+    PEOPLE_MISSING,
+    get_model_spec,
+    has_faces_model,
+)
 from blur.job_app import open_jobs
 from blur.prices import Prices
 from blur.service import ImageService
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from blur.api.request import HttpRequest
     from blur.api.response_record import Observe, ResponseRecord
     from blur.api.router import HttpResponse, Route, Routes
-    from blur.image_requests import Engine
+    from blur.engine import Engine
     from blur.jobs.service import JobService
     from blur.settings import Settings
     from blur.storage.ports import UploadStore
@@ -65,21 +68,23 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
 ) -> Router:
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
-    Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
-    opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths,
-    because such a response cannot redirect to a bucket. `observe` receives the record of each
-    response; by default, the app prints metrics for CloudWatch on Lambda, and nothing elsewhere.
-    Pass an `engine` to share its networks with the runner of jobs.
+    Without a `logger`, JSON lines go to standard output. With `opens_model=False` the code that
+    processes photos is imported, and the model opened, at the first photo. `on_lambda` limits the
+    size of responses on remove.bg's paths, because such a response cannot redirect to a bucket.
+    `observe` receives the record of each response; by default, the app prints metrics for
+    CloudWatch on Lambda, and nothing elsewhere. Pass an `engine` to share its networks with the
+    runner of jobs.
 
     Raises:
         ModelError: a model's file is missing or damaged.
         ValueError: the model or the kind of store is unknown.
 
     """
-    networks = engine or new_engine(settings)
+    get_model_spec(settings.model)  # reject an unknown model even if no photo is processed
+    get_engine = cache(lambda: engine or import_engine(settings))
     # ONNX Runtime releases the GIL while it opens a model, so the stores open at the same time.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        opening = executor.submit(open_networks, networks) if opens_model else None
+        opening = executor.submit(get_engine().open_networks) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
     logger = logger or Logger(service=NAME)
     if opening and not opening.result():
@@ -88,7 +93,7 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
         logger.warning(FACES_MISSING.format(settings.model_dir))
     service = ImageService(
         store=store,
-        engine=networks,
+        engine=get_engine,
         results=Results(
             store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
@@ -121,6 +126,13 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
         quiet={*site, "/health"},
         base_path=settings.base_path if on_lambda else "",
     )
+
+
+def import_engine(settings: Settings) -> Engine:
+    """Import all code that processes photos, and return the engine."""
+    from blur.engine import new_engine  # noqa: PLC0415 - slow import, which not all processes need
+
+    return new_engine(settings)
 
 
 def build_handler(settings: Settings) -> Handler:
@@ -229,20 +241,3 @@ def routes(
     if uploads:
         table |= {"/v2/uploads": {"POST": upload_route(service, uploads)}}
     return {**table, **(job_routes(service, jobs) if jobs else {})}
-
-
-def upload_route(service: ImageService, uploads: Uploads) -> Route:
-    """Return the route that presigns uploads; a call is free, but counts towards the rate limit."""
-
-    def create_upload(request: HttpRequest) -> HttpResponse:
-        key = request_key(request)
-        with service.authorized(key) as status:
-            request.measured.status = status
-            content_type, size_bytes = read_upload(request)
-            upload = uploads.presign_upload(
-                key.digest, content_type, size_bytes, now_us=service.clock()
-            )
-            body = upload_document(upload, request)
-        return response.json_response(body, request.request_id, status, HTTPStatus.CREATED)
-
-    return create_upload

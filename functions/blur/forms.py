@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from blur.credits import Credits
     from blur.image_requests import ImageRequest
     from blur.imaging.options import BlurOptions
-    from blur.imaging.pipeline import BlurredPhoto
     from blur.imaging.removal.options import RemovalOptions
-    from blur.imaging.removal.remove import RemovedBackground
+    from blur.imaging.results import BlurredPhoto, RemovedBackground
     from blur.prices import Prices
 
 

@@ -8,16 +8,11 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from blur.imaging.pipeline import blur_photo
-from blur.imaging.removal.remove import remove_background
-
 if TYPE_CHECKING:
-    from blur.imaging.encode.encoder import EncodedImage
-    from blur.imaging.matting.matte import Predictor
+    from blur.engine import Engine
     from blur.imaging.options import BlurOptions
-    from blur.imaging.pipeline import BlurredPhoto
     from blur.imaging.removal.options import RemovalOptions
-    from blur.imaging.removal.remove import RemovedBackground
+    from blur.imaging.results import BlurredPhoto, EncodedImage, RemovedBackground
     from blur.storage.large_results import Results
     from blur.storage.ports import Link
 
@@ -43,19 +38,6 @@ OnStep = Callable[[str], None]
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
 """The options that are always in a fingerprint. A fingerprint contains an option that was added
 later only if its value is not the default, so that older requests keep their fingerprints."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """The networks, and the maximum number of pixels of a photo."""
-
-    model: Callable[[], Predictor]
-    """Return the model, which is opened once."""
-    people: Callable[[], Predictor | None] = lambda: None
-    """Return the network for people, if it is installed. It is opened once."""
-    faces: Callable[[], Predictor | None] = lambda: None
-    """Return the network for faces, if it is installed; it is opened once."""
-    max_pixels: int
 
 
 class ImageRequest(Protocol[Output]):
@@ -99,15 +81,7 @@ class BlurRequest:
 
     def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> BlurredPhoto:
         """See `ImageRequest.render`."""
-        return blur_photo(
-            self.image,
-            self.options,
-            model=engine.model(),
-            people=engine.people(),
-            max_pixels=engine.max_pixels,
-            watermarked=watermarked,
-            on_step=on_step,
-        )
+        return engine.blur(self.image, self.options, watermarked=watermarked, on_step=on_step)
 
     def store_if_large(self, output: BlurredPhoto, results: Results, *, now_us: int) -> Link | None:
         """See `ImageRequest.store_if_large`."""
@@ -140,13 +114,10 @@ class RemovalRequest:
 
     def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> RemovedBackground:
         """See `ImageRequest.render`."""
-        return remove_background(
+        return engine.remove_background(
             self.image,
             self.options,
-            model=engine.model(),
-            people=engine.people(),
-            faces=engine.faces() if self.has_type else None,
-            max_pixels=engine.max_pixels,
+            has_type=self.has_type,
             watermarked=watermarked,
             on_step=on_step,
             max_bytes=self.max_bytes,

@@ -13,7 +13,6 @@ from blur.api.job_request import parse_parameters
 from blur.api.log_values import logged_exception
 from blur.clock import now
 from blur.credits import credits_number
-from blur.engine import new_engine
 from blur.job_errors import InvalidNotifyError
 from blur.jobs.connect import open_job_store
 from blur.jobs.service import JobService
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from blur.accounts.model import Instant
-    from blur.image_requests import Engine
+    from blur.engine import Engine
     from blur.jobs.keeper import Enqueue, JobKeeper
     from blur.jobs.model import Job
     from blur.jobs.ports import JobFiles
@@ -67,7 +66,7 @@ def build_runner(
     settings: Settings,
     *,
     logger: Logger,
-    engine: Engine | None = None,
+    engine: Engine,
     clock: Callable[[], Instant] = now,
 ) -> ObjectRunner:
     """Return the runner of a worker; it can share the `engine` of the worker's handler.
@@ -89,7 +88,7 @@ def build_runner(
     return ObjectRunner(
         jobs=open_job_store(settings.accounts),
         files=open_job_files(settings),
-        engine=engine or new_engine(settings),
+        engine=engine,
         prices=Prices.of(settings),
         parse=parse_parameters,
         max_bytes=settings.max_upload_bytes,

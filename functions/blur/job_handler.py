@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from blur.engine import new_engine
 from blur.job_app import build_runner
 from blur.jobs.model import ObjectState
 from blur.jobs.runner import Outcome
@@ -61,7 +62,8 @@ def worker() -> Worker:
     logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     settings = Settings.from_environ(os.environ)
     queue = ObjectQueue(os.environ[QUEUE_URL])
-    return Worker(build_runner(settings, logger=logger), queue, logger, metrics)
+    runner = build_runner(settings, logger=logger, engine=new_engine(settings))
+    return Worker(runner, queue, logger, metrics)
 
 
 class Worker:

@@ -14,8 +14,8 @@ from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.accounts.repeats import identify_repeat
 from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCreditsError
 from blur.image_requests import Output
-from blur.imaging import pipeline
-from blur.imaging.removal import remove
+from blur.imaging import options
+from blur.imaging.removal import options as removal
 from blur.measurements import Measurements
 from blur.prices import charged_price
 from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
     from blur.credits import Credits
+    from blur.engine import Engine
     from blur.forms import PaidForm
-    from blur.image_requests import Engine, ImageRequest
+    from blur.image_requests import ImageRequest
     from blur.prices import PriceRange, Prices
     from blur.storage.large_results import Results
     from blur.storage.ports import Link
     from blur.timing import Deadline
 
-STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
+STEPS = ("reserve", "read", *options.STEPS, "store", "settle")
 """The steps of a call, in the order of `Server-Timing`."""
-REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
+REMOVAL_STEPS = ("read", "reserve", *removal.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 25
@@ -63,7 +64,7 @@ class ImageService:
     """The use cases of the API, without HTTP; stores, clocks and the models are passed in."""
 
     store: CallStore
-    engine: Engine
+    engine: Callable[[], Engine]
     results: Results
     prices: Prices
     hold_ttl_s: int
@@ -236,7 +237,7 @@ class ImageService:
             watch.step(step)
 
         watermarked = key.kind is KeyKind.TEST
-        return request.render(self.engine, watermarked=watermarked, on_step=begin)
+        return request.render(self.engine(), watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
         """Return the weight of an uncharged call by its CPU time, or None for an ordinary call."""

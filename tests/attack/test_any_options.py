@@ -23,7 +23,7 @@ from tests.unit.imaging.pictures import noise, random_alpha, saved
 from blur.errors import InvalidImageError, NoSubjectError
 from blur.imaging.removal.options import CHANNELS, OUTPUTS, SIZES, Margins, RemovalOptions
 from blur.imaging.removal.output import largest
-from blur.imaging.removal.remove import RemovedBackground, remove_background
+from blur.imaging.removal.remove import remove_background
 from blur.imaging.roi import Length, Roi, parse_roi
 from blur.parameter_errors import RoiExceedsBoundsError, RoiRegionEmptyError
 from blur.removal_errors import InvalidBgImageError, ResultTooLargeError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from blur.imaging.arrays import RgbU8
+    from blur.imaging.results import RemovedBackground
 
 pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 DOCUMENTED = (

@@ -13,7 +13,7 @@ from skimage import data
 from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, Results, decode_all
 from tests.trials import Part, record, size
 
-from blur.imaging.encode.encoder import OUTPUT_FORMATS
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.modes import MODES
 
 MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)

@@ -18,7 +18,7 @@ from blur.api.removebg.removal_request import Limits
 from blur.api.router import Router
 from blur.app import routes
 from blur.credits import ONE, QUARTER
-from blur.image_requests import Engine
+from blur.engine import Engine
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
 from blur.prices import Prices
@@ -62,7 +62,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
     model = open_model(MODELS[settings.model], settings.model_dir, threads=1)
     service = ImageService(
         store=watched,
-        engine=Engine(model=lambda: model, max_pixels=settings.max_pixels),
+        engine=lambda: Engine(model=lambda: model, max_pixels=settings.max_pixels),
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
         prices=Prices(image=ONE, preview=QUARTER, person=ONE),
         hold_ttl_s=60,
@@ -115,7 +115,7 @@ def test_no_photo_is_blurred_for_an_unknown_key_or_without_credits_or_above_the_
     def blur_photo(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("blur.image_requests.blur_photo", blur_photo)
+    monkeypatch.setattr("blur.engine.blur_photo", blur_photo)
     assert call(make.blur(make.FUNDED)).status == 500
     refused = {make.UNKNOWN: 401, make.EMPTY: 402, make.LIMITED: 429}
     assert {key: call(make.blur(key)).status for key in refused} == refused

@@ -18,7 +18,7 @@ from blur.api.log_values import UNROUTED
 from blur.api.request import from_event
 from blur.app import build_app
 from blur.aws import session
-from blur.imaging.encode.encoder import EncodedImage
+from blur.imaging.results import EncodedImage
 from blur.storage.ports import Link, PresignedForm
 
 if TYPE_CHECKING:

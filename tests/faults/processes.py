@@ -33,6 +33,11 @@ def environment_of(pid: int) -> set[str]:
     return set()
 
 
+def mapped_files(pid: int) -> str:
+    """Return the list of the files that a process has mapped into its memory."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
 def require_gone(pids: list[int]) -> None:
     """Require that the processes of a stopped server end within `GONE_S` seconds."""
     deadline = time.monotonic() + GONE_S

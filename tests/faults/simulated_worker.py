@@ -23,8 +23,8 @@ from aws_lambda_powertools import Logger, Metrics
 from tests.unit.imaging.predictors import DiscPredictor
 
 from blur import job_handler
+from blur.engine import Engine
 from blur.errors import UnavailableError
-from blur.image_requests import Engine
 from blur.job_app import build_runner
 from blur.jobs.runner import ObjectRunner, Outcome
 from blur.jobs.sqs import QUEUE_URL, ObjectQueue

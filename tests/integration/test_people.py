@@ -18,14 +18,8 @@ from blur.app import build_app
 from blur.engine import new_engine
 from blur.errors import NoSubjectError
 from blur.imaging.matting.matte import find_matte, predict_person
-from blur.imaging.matting.models import FACES, MODELS, PEOPLE
-from blur.imaging.matting.session import (
-    Model,
-    ModelDamagedError,
-    open_faces_model,
-    open_model,
-    open_people_model,
-)
+from blur.imaging.matting.models import FACES, MODELS, PEOPLE, ModelDamagedError
+from blur.imaging.matting.session import Model, open_faces_model, open_model, open_people_model
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings

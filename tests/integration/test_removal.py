@@ -16,7 +16,7 @@ from blur.errors import NoSubjectError
 from blur.imaging.matting.matte import predict_maps
 from blur.imaging.matting.models import FACES, MODELS, PEOPLE
 from blur.imaging.removal.options import RemovalOptions
-from blur.imaging.removal.remove import RemovedBackground, remove_background
+from blur.imaging.removal.remove import remove_background
 from blur.imaging.removal.subject_type import confirmed_share
 from blur.imaging.roi import parse_roi
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from blur.imaging.results import RemovedBackground
 
     Remove = Callable[..., RemovedBackground]
 

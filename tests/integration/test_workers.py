@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from tests.faults.processes import mapped_files, workers
 from tests.faults.until import until
 from tests.integration.customer_calls import balance, children, funded, jpeg, post
 from tests.integration.running import environment, running
@@ -33,6 +34,24 @@ def test_two_workers_spend_exactly_the_credits_of_one_account(
         assert sorted(answer.status_code for answer in answers) == [200] * 10 + [402] * 2
         assert len({answer.content for answer in answers if answer.ok}) == 1
         assert balance(server, key) == (0, 0)
+
+
+def test_only_the_photo_workers_load_the_libraries_for_photos(
+    tmp_path: Path, model_dir: Path, photo: bytes
+) -> None:
+    libraries = ("/numpy/", "/cv2/", "/PIL/", "/onnxruntime/")
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        front = server.process.pid
+        (account_worker,), (photo_worker,) = workers(front, "account"), workers(front)
+        files = mapped_files(photo_worker)  # the server has started, and no photo was sent yet
+        assert [library for library in libraries if library not in files] == []
+        key = funded(tmp_path, model_dir, 1)
+        assert balance(server, key) == (1, 0)
+        assert requests.get(server.url, timeout=10).status_code == 200
+        assert post(server, key, photo).status_code == 200
+        for pid in (front, account_worker):
+            files = mapped_files(pid)
+            assert [library for library in libraries if library in files] == []
 
 
 def test_request_that_finds_the_queue_full_gets_retry_after_and_is_not_charged(

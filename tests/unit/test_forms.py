@@ -9,8 +9,9 @@ from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import SECOND_US
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, ZERO
+from blur.engine import Engine
 from blur.forms import BlurForm, RemovalForm, Source
-from blur.image_requests import BlurRequest, Engine, RemovalRequest
+from blur.image_requests import BlurRequest, RemovalRequest
 from blur.imaging.options import BlurOptions
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.roi import Length, Roi
@@ -161,7 +162,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
         seen.append((args, arguments))
         return "result"
 
-    monkeypatch.setattr("blur.image_requests.remove_background", remove)
+    monkeypatch.setattr("blur.engine.remove_background", remove)
     request = RemovalRequest(
         image=PHOTO, options=RemovalOptions(), max_bytes=7, accepts=lambda _: True
     )

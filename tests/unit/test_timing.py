@@ -12,8 +12,8 @@ from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.accounts.model import Instant
 from blur.errors import UnavailableError
-from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import STEPS, blur_photo
+from blur.imaging.options import STEPS, BlurOptions
+from blur.imaging.pipeline import blur_photo
 from blur.timing import Deadline, Stopwatch, before_timeout
 
 START = Instant(1_000_000_000)

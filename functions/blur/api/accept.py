@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from blur.imaging.encode.encoder import OUTPUT_FORMATS
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 
 DEFAULT = "png"
 LONGEST = 1000

@@ -11,11 +11,17 @@ from blur.api.accept import DEFAULT, preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.forms import BlurForm
-from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.decomposition import SUBJECTS
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.modes import DEPTHS, MODES
-from blur.imaging.options import DEFAULT_QUALITY, RADIUS_RANGE, BlurOptions, parse_radius
+from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.options import (
+    DEFAULT_QUALITY,
+    DEPTHS,
+    KERNEL_NAMES,
+    MODE_NAMES,
+    RADIUS_RANGE,
+    SUBJECT_NAMES,
+    BlurOptions,
+    parse_radius,
+)
 from blur.imaging.roi import parse_roi
 from blur.parameter_errors import (
     InvalidBlurError,
@@ -77,11 +83,11 @@ def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
     """
     return BlurOptions(
         **_radius(form),
-        kernel=_choice(form, "blur", KERNELS, "gaussian", InvalidBlurError),
+        kernel=_choice(form, "blur", KERNEL_NAMES, "gaussian", InvalidBlurError),
         depth=_choice(form, "depth", DEPTHS, "flat", InvalidDepthError),
         roi=_roi(form),
-        subject=_choice(form, "subject", SUBJECTS, "auto", InvalidSubjectError),
-        mode=_choice(form, "mode", MODES, "background", InvalidModeError),
+        subject=_choice(form, "subject", SUBJECT_NAMES, "auto", InvalidSubjectError),
+        mode=_choice(form, "mode", MODE_NAMES, "background", InvalidModeError),
         output=_choice(form, "format", OUTPUT_FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )

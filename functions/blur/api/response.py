@@ -15,8 +15,7 @@ from blur.api.headers import removebg_headers, response_headers, server_timing
 from blur.api.removebg.errors import error_document, row_of
 from blur.api.removebg.paths import is_removebg, key_header
 from blur.credits import QUARTER, Credits, whole
-from blur.imaging.encode.encoder import EncodedImage
-from blur.imaging.pipeline import BlurredPhoto
+from blur.imaging.results import BlurredPhoto, EncodedImage
 from blur.service import STEPS, CallResult
 from blur.timing import TOTAL, rfc3339
 

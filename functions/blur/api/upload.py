@@ -1,19 +1,24 @@
-"""The request for an upload, as JSON or as a form, and its response."""
+"""The route for uploads: its request, as JSON or as a form, and its response."""
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.model import Instant
+from blur.api import response
 from blur.api.request_fields import absolute_url, read_fields
+from blur.api.request_key import request_key
 from blur.imaging.decode.formats import INPUT_FORMATS
 from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
 from blur.timing import rfc3339
 
 if TYPE_CHECKING:
     from blur.api.request import HttpRequest
-    from blur.storage.owned_uploads import PresignedUpload
+    from blur.api.router import HttpResponse, Route
+    from blur.service import ImageService
+    from blur.storage.owned_uploads import PresignedUpload, Uploads
 
 CONTENT_TYPES = (*(f"image/{name.lower()}" for name in INPUT_FORMATS), "image/heif")
 """The media types of the supported formats; HEIC has two."""
@@ -50,3 +55,20 @@ def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, 
         "fields": dict(upload.form.fields),
         "expires_at": rfc3339(Instant(upload.form.expires_us)),
     }
+
+
+def upload_route(service: ImageService, uploads: Uploads) -> Route:
+    """Return the route that presigns uploads; a call is free, but counts towards the rate limit."""
+
+    def create_upload(request: HttpRequest) -> HttpResponse:
+        key = request_key(request)
+        with service.authorized(key) as status:
+            request.measured.status = status
+            content_type, size_bytes = read_upload(request)
+            upload = uploads.presign_upload(
+                key.digest, content_type, size_bytes, now_us=service.clock()
+            )
+            body = upload_document(upload, request)
+        return response.json_response(body, request.request_id, status, HTTPStatus.CREATED)
+
+    return create_upload

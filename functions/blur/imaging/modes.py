@@ -91,8 +91,6 @@ class Mode(NamedTuple):
     """Whether `render` uses the ground, which only a result with a background has."""
 
 
-DEPTHS = ("flat", "ground")
-"""The values of the `depth` field: how the blur depends on the distance."""
 MODES: dict[str, Mode] = {
     "background": Mode(_blur_background, adds_alpha=False, compact=False, uses_ground=True),
     "cutout": Mode(_cut_out, adds_alpha=True, compact=True, uses_ground=False),

@@ -1,4 +1,4 @@
-"""The options of a blur."""
+"""The options of a blur, their values, and the steps of the pipeline."""
 
 from __future__ import annotations
 
@@ -6,11 +6,30 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blur.imaging.encode.formats import check_format
+from blur.parameter_errors import (
+    InvalidBlurError,
+    InvalidDepthError,
+    InvalidModeError,
+    InvalidSubjectError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.imaging.roi import Roi
 
+STEPS = ("decode", "matte", "refine", "blur", "encode")
+"""The steps of `pipeline.blur_photo`, in order."""
+
+MODE_NAMES = ("background", "cutout")
+"""The values of the `mode` field, and the keys of `modes.MODES`."""
+KERNEL_NAMES = ("gaussian", "bokeh")
+"""The values of the `blur` field, and the keys of `lens.KERNELS`."""
+SUBJECT_NAMES = ("auto", "person")
+"""The values of the `subject` field, and the keys of `decomposition.SUBJECTS`."""
+DEPTHS = ("flat", "ground")
+"""The values of the `depth` field: how the blur depends on the distance."""
 DEFAULT_QUALITY = 90
 """The default quality for lossy formats: the loss is not visible, and files are small."""
 
@@ -32,19 +51,19 @@ class BlurOptions:
     """The standard deviation in percent of the photo's longer side. It is used instead of
     `radius_px`: one of the two is 0."""
     kernel: str = "gaussian"
-    """One of `lens.KERNELS`."""
+    """One of `KERNEL_NAMES`."""
     depth: str = "flat"
-    """One of `modes.DEPTHS`."""
+    """One of `DEPTHS`."""
     roi: Roi | None = None
     """The region in which the subject is searched for; None means the whole photo."""
     mode: str = "background"
-    """One of `modes.MODES`."""
+    """One of `MODE_NAMES`."""
     output: str = "png"
-    """One of `encoder.OUTPUT_FORMATS`."""
+    """One of `formats.OUTPUT_FORMATS`."""
     quality: int = DEFAULT_QUALITY
     """1 to 100, for lossy formats; lossless formats ignore it."""
     subject: str = "auto"
-    """One of `decomposition.SUBJECTS`."""
+    """One of `SUBJECT_NAMES`."""
 
     def radius_in(self, shape: tuple[int, ...]) -> float:
         """Return the radius in pixels, for a photo of (height, width, ...)."""
@@ -63,3 +82,20 @@ def parse_radius(text: str) -> Mapping[str, float] | None:
     if percentage and smallest <= float(percentage[1]) <= largest:
         return {"radius_percent": float(percentage[1])}
     return None
+
+
+def check_options(options: BlurOptions) -> None:
+    """Raise the error for the first option that has an unknown value."""
+    if options.mode not in MODE_NAMES:
+        message = f"mode must be one of: {', '.join(MODE_NAMES)}."
+        raise InvalidModeError(message)
+    if options.kernel not in KERNEL_NAMES:
+        message = f"blur must be one of: {', '.join(KERNEL_NAMES)}."
+        raise InvalidBlurError(message)
+    if options.subject not in SUBJECT_NAMES:
+        message = f"subject must be one of: {', '.join(SUBJECT_NAMES)}."
+        raise InvalidSubjectError(message)
+    if options.depth not in DEPTHS:
+        message = f"depth must be one of: {', '.join(DEPTHS)}."
+        raise InvalidDepthError(message)
+    check_format(options.output, options.quality)

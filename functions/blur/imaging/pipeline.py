@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decode.decoder import decode
 from blur.imaging.decomposition import SUBJECTS, decompose
 from blur.imaging.depth.ground import find_ground
-from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
-from blur.imaging.modes import DEPTHS, MODES
+from blur.imaging.encode.encoder import encode
+from blur.imaging.encode.formats import check_size
+from blur.imaging.modes import MODES
+from blur.imaging.options import check_options
+from blur.imaging.results import BlurredPhoto
 from blur.imaging.watermark import add_watermark
-from blur.parameter_errors import (
-    InvalidBlurError,
-    InvalidDepthError,
-    InvalidModeError,
-    InvalidSubjectError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
-
-STEPS = ("decode", "matte", "refine", "blur", "encode")
-"""The steps of the pipeline, in order."""
-
-
-class BlurredPhoto(NamedTuple):
-    """The result of the pipeline."""
-
-    image: EncodedImage
-    depth: str
-    """The depth that was used: `flat` if `ground` was requested but no ground was found."""
-    photo_pixels: int = 0
-    """Width times height of the photo."""
 
 
 def blur_photo(  # noqa: PLR0913 - it gets the photo, its options, and the caller's resources
@@ -91,20 +74,3 @@ def blur_photo(  # noqa: PLR0913 - it gets the photo, its options, and the calle
     )
     depth = "flat" if ground is None else "ground"
     return BlurredPhoto(image, depth, photo_pixels=shape[0] * shape[1])
-
-
-def check_options(options: BlurOptions) -> None:
-    """Raise the error for the first option that has an unknown value."""
-    if options.mode not in MODES:
-        message = f"mode must be one of: {', '.join(MODES)}."
-        raise InvalidModeError(message)
-    if options.kernel not in KERNELS:
-        message = f"blur must be one of: {', '.join(KERNELS)}."
-        raise InvalidBlurError(message)
-    if options.subject not in SUBJECTS:
-        message = f"subject must be one of: {', '.join(SUBJECTS)}."
-        raise InvalidSubjectError(message)
-    if options.depth not in DEPTHS:
-        message = f"depth must be one of: {', '.join(DEPTHS)}."
-        raise InvalidDepthError(message)
-    check_format(options.output, options.quality)

@@ -11,6 +11,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from events import make
 
+from blur.engine import new_engine
 from blur.job_app import build_runner
 from blur.jobs.runner import Outcome
 from blur.storage.job_folder import JobFolder
@@ -31,7 +32,10 @@ def runner(settings: Settings, clock: Clock, store: SqliteAccountStore) -> Itera
     del store
     stream = io.StringIO()
     runner = build_runner(
-        settings, logger=Logger(service=f"test-{id(stream)}", stream=stream), clock=clock
+        settings,
+        logger=Logger(service=f"test-{id(stream)}", stream=stream),
+        engine=new_engine(settings),
+        clock=clock,
     )
     yield runner
     runner.jobs.close()

@@ -16,10 +16,10 @@ from blur.accounts.keys import ApiKey
 from blur.accounts.model import SECOND_US, Instant, KeyKind
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, Credits
+from blur.engine import Engine
 from blur.errors import NoSubjectError
-from blur.image_requests import Engine, OnStep
-from blur.imaging.encode.encoder import EncodedImage
-from blur.imaging.removal import remove
+from blur.imaging.removal.options import STEPS
+from blur.imaging.results import EncodedImage
 from blur.prices import PriceRange, Prices
 from blur.service import CallResult, ImageService
 from blur.storage.large_results import Results
@@ -27,6 +27,7 @@ from blur.storage.large_results import Results
 if TYPE_CHECKING:
     from blur.accounts.idempotency import IdempotencyKey
     from blur.accounts.ports import AccountStore
+    from blur.image_requests import OnStep
     from blur.storage.ports import Link
 
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
@@ -83,7 +84,7 @@ class Photo:
 
     def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> Result:
         del engine, watermarked
-        for step in remove.STEPS:
+        for step in STEPS:
             on_step(step)
         return Result(self.render_once())
 
@@ -105,7 +106,7 @@ def service_of(store: Any, clock: Clock, **changes: Any) -> ImageService:  # noq
 
     values: dict[str, Any] = {
         "store": store,
-        "engine": Engine(model=no_model, max_pixels=1),
+        "engine": lambda: Engine(model=no_model, max_pixels=1),
         "results": Results(store=None, max_inline_bytes=1, new_name=str),
         "prices": PRICES,
         "hold_ttl_s": 60,

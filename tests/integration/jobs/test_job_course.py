@@ -15,7 +15,7 @@ from tests.unit.jobs.conftest import photo, put
 from blur.accounts.model import Instant
 from blur.api.job_request import parse_parameters
 from blur.credits import Credits
-from blur.image_requests import Engine
+from blur.engine import Engine
 from blur.jobs.keeper import JobKeeper
 from blur.jobs.model import Job, JobState, ObjectState
 from blur.jobs.runner import ObjectRunner, Outcome

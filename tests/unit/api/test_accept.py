@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blur.api.accept import accepts_explicitly, preferred_format, prefers_json
-from blur.imaging.encode.encoder import OUTPUT_FORMATS
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from blur.accounts.model import Instant
 from blur.api import response
 from blur.credits import Credits, whole
 from blur.errors import InternalError, MethodNotAllowedError, RateLimitError
-from blur.imaging.encode.encoder import EncodedImage
-from blur.imaging.pipeline import BlurredPhoto
+from blur.imaging.results import BlurredPhoto, EncodedImage
 from blur.parameter_errors import InvalidRadiusError
 from blur.service import STEPS, CallResult
 from blur.storage.ports import Link

@@ -1,14 +1,20 @@
-"""Read the request for an upload, and make the JSON document of the response."""
+"""The route for uploads reads the request, presigns the upload and makes the JSON response."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import pytest
 
-from blur.accounts.model import Instant
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+from blur.accounts import keys
+from blur.accounts.model import Instant, KeyKind
 from blur.api.request import HttpRequest
-from blur.api.upload import read_upload, upload_document
+from blur.api.upload import read_upload, upload_document, upload_route
+from blur.credits import ZERO, whole
 from blur.errors import ImageTooLargeError, InvalidRequestError
 from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
 from blur.storage.owned_uploads import PresignedUpload
@@ -17,6 +23,9 @@ from blur.storage.ports import PresignedForm
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=X"
+NOW = Instant(1_800_000_000_000_000)
+KEY = keys.mint(KeyKind.LIVE, "a" * 12, lambda count: b"k" * count)
+STATUS = AccountStatus(ZERO, whole(2), RateLimitStatus(RateLimit(60, 10), 4, 6))
 
 
 def request(body: str, content_type: str | None = JSON, **headers: str) -> HttpRequest:
@@ -166,3 +175,40 @@ def test_a_relative_form_url_is_not_completed_with_any_other_host(host: str) -> 
 
 def test_without_a_host_header_a_relative_form_url_stays_relative() -> None:
     assert url_of("/media") == "/media"
+
+
+class RecordingUploads:
+    """Uploads that record the arguments of their calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def presign_upload(self, *arguments: object, now_us: int) -> PresignedUpload:
+        self.calls.append((*arguments, now_us))
+        return PresignedUpload("up-1", PresignedForm("/form", {}, NOW))
+
+
+class OneKeyService:
+    """A service that has one key, and the time `NOW`."""
+
+    @contextmanager
+    def authorized(self, key: keys.ApiKey) -> Iterator[AccountStatus]:
+        assert key == keys.parse(KEY)
+        yield STATUS
+
+    def clock(self) -> Instant:
+        return NOW
+
+
+def test_upload_is_presigned_for_the_key_of_the_request_and_answered_with_201() -> None:
+    uploads, service = RecordingUploads(), OneKeyService()
+    asked = request('{"content_type": "image/png", "bytes": 7}', apikey=KEY)
+    reply = upload_route(cast("Any", service), cast("Any", uploads))(asked)
+    assert uploads.calls == [(keys.parse(KEY).digest, "image/png", 7, NOW)]
+    assert asked.measured.status == STATUS
+    assert reply.status_code == 201
+    assert json.loads(reply.body or "") == upload_document(
+        PresignedUpload("up-1", PresignedForm("/form", {}, NOW)), asked
+    )
+    assert reply.headers["X-Request-Id"] == "req_1"
+    assert reply.headers["X-Credits-Remaining"] == "2"

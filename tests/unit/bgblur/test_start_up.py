@@ -28,7 +28,3 @@ def test_commands_start_without_packages_that_only_the_api_uses(package: str) ->
 def test_a_command_starts_without_the_modules_of_other_commands(package: str) -> None:
     assert not loads(package, "import bgblur.cli")
     assert loads(package, f"import {package}")
-
-
-def test_importing_the_server_and_its_workers_does_not_load_onnxruntime() -> None:
-    assert not loads("onnxruntime", "import bgblur.serving.server, bgblur.serving.worker_main")

@@ -8,9 +8,9 @@ from typing import Any
 from PIL import Image
 from tests.unit.imaging.predictors import DiscPredictor
 
-from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
+from blur.imaging.results import EncodedImage
 
 LIMIT = 1_000_000
 

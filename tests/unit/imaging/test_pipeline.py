@@ -16,10 +16,10 @@ from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import OUTPUT_FORMATS
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.modes import MODES
-from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import STEPS, blur_photo
+from blur.imaging.options import STEPS, BlurOptions
+from blur.imaging.pipeline import blur_photo
 from blur.parameter_errors import (
     InvalidBlurError,
     InvalidFormatError,

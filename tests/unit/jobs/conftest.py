@@ -16,7 +16,7 @@ from tests.unit.jobs.fake_store import FakeJobStore
 from blur.accounts.model import Instant, KeyKind
 from blur.api.job_request import parse_parameters
 from blur.credits import whole
-from blur.image_requests import Engine
+from blur.engine import Engine
 from blur.jobs.model import Job
 from blur.jobs.runner import EndedObject, ObjectRunner
 from blur.prices import Prices

@@ -19,8 +19,9 @@ from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.credits import Credits
+from blur.engine import Engine
 from blur.forms import BlurForm
-from blur.image_requests import BlurRequest, Engine
+from blur.image_requests import BlurRequest
 from blur.imaging.options import BlurOptions
 from blur.prices import Prices
 from blur.service import CallResult, ImageService
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blur.accounts.keys import ApiKey
-    from blur.imaging.pipeline import BlurredPhoto
+    from blur.imaging.results import BlurredPhoto
 
 START = Instant(1_800_000_000_000_000)
 OPTIONS = BlurOptions(radius_px=3)
@@ -98,7 +99,7 @@ def service(
     ticks = itertools.count(step=1_000_000)
     return ImageService(
         store=store,
-        engine=Engine(model=DiscPredictor, max_pixels=40 * 30),
+        engine=lambda: Engine(model=DiscPredictor, max_pixels=40 * 30),
         results=Results(store=result_store, max_inline_bytes=10**6, new_name=lambda: "name"),
         prices=Prices(image=PRICE, preview=PRICE, person=PRICE),
         hold_ttl_s=TTL_S,

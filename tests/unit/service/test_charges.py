@@ -102,7 +102,8 @@ def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
 
 
 def test_a_photo_with_one_pixel_too_many_is_rejected(service: ImageService, key: ApiKey) -> None:
-    tight = replace(service, engine=replace(service.engine, max_pixels=40 * 30 - 1))
+    engine = replace(service.engine(), max_pixels=40 * 30 - 1)
+    tight = replace(service, engine=lambda: engine)
     with pytest.raises(ImageTooLargeError):
         run(tight, key, lambda: REQUEST, left_ms=28_000)
 

@@ -24,7 +24,7 @@ from blur.storage.job_folder import JobFolder
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
-    from blur.image_requests import Engine
+    from blur.engine import Engine
     from blur.jobs.model import JobObject
     from blur.jobs.runner import EndedObject, ObjectRunner, Outcome
     from blur.settings import Settings

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.object_turn import ObjectTurn, open_object_worker
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
-from blur.app import build_app
-from blur.engine import new_engine
-from blur.imaging.matting.session import ModelError
+from blur.app import build_app, import_engine
+from blur.imaging.matting.models import ModelError
 
 if TYPE_CHECKING:
     from ctypes import c_bool
@@ -47,13 +46,13 @@ def run(
     """
     init_worker()
     try:
-        engine = new_engine(settings)
+        engine = import_engine(settings) if opens_model else None
         handler = RecordedHandler(
             lambda observe: build_app(
                 settings, opens_model=opens_model, on_lambda=False, observe=observe, engine=engine
             )
         )
-        objects = open_object_worker(settings, engine) if opens_model else None
+        objects = open_object_worker(settings, engine) if engine else None
     except (ModelError, ValueError) as error:
         messages.send(StartError(str(error)))
         return

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from blur.api.json_body import parse_json_object
 from blur.api.multipart import parse_form
-from blur.api.removebg.urlencoded import parse_pairs
 from blur.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value can
 
 
 def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
+    from blur.api.removebg.urlencoded import parse_pairs  # noqa: PLC0415 - it imports numpy
+
     try:
         return parse_pairs(body, max_fields=MAX_FIELDS)
     except ValueError as error:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from PIL import ImageColor
-
 from blur.imaging.decode.header_size import read_header_size
 from blur.imaging.removal.options import (
     CENTER,
@@ -215,6 +213,8 @@ def _colour(text: str | None) -> Rgba | None:
     """Return the colour for 3, 4, 6 or 8 hexadecimal digits, or for one of CSS's names."""
     if text is None:
         return None
+    from PIL import ImageColor  # noqa: PLC0415 - processes without photos do not import Pillow
+
     name = text.lower()
     if name in ImageColor.colormap:
         red, green, blue = ImageColor.getrgb(name)[:3]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import AccountView, Instant
     from blur.api.removebg.removal_request import RemovalCall
-    from blur.imaging.removal.remove import RemovedBackground
+    from blur.imaging.results import RemovedBackground
     from blur.service import CallResult
 
 OVERHEAD_BYTES = 4_000

@@ -14,6 +14,7 @@ from PIL import Image
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.formats import detect_format
 from blur.imaging.decode.limits import check_pixel_count, too_large
+from blur.imaging.decode.openers import OPENERS
 from blur.imaging.decode.orientation import turn_upright, upright_shape
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def decode(
         InvalidImageError: the file is broken, or its format is not supported.
 
     """
-    input_format = detect_format(data)
+    name = detect_format(data)
     try:
-        source = input_format.open(data)
+        source = OPENERS[name](data)
         check_pixel_count(source.size, max_pixels)
         source.reduce(reduction(source.size))
         pixels, alpha, profile = source.read()
@@ -71,7 +72,7 @@ def decode(
     except Image.DecompressionBombError as error:
         raise too_large(max_pixels) from error
     except Exception as error:
-        message = f"The {input_format.name} image is broken or truncated and cannot be decoded."
+        message = f"The {name} image is broken or truncated and cannot be decoded."
         raise InvalidImageError(message) from error
 
 

@@ -1,120 +1,55 @@
-"""Detect the format of a file by its content, never by its name, and open it.
-
-Pillow's plugins are called directly: `Image.open` checks for decompression bombs only with a global
-limit and a warning, and accepts formats that we do not support.
-"""
+"""Detect the format of a file by its content, never by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from io import BytesIO
-from typing import NamedTuple, TypeAlias
-
 from blur.errors import UnsupportedImageError
-from blur.imaging.decode.jpeg import JpegSource
-from blur.imaging.decode.png import PngSource
-from blur.imaging.decode.source import Source
 from blur.imaging.decode.unsupported import detect_unsupported
 
-Opener: TypeAlias = Callable[[bytes], Source]
-
-
-class InputFormat(NamedTuple):
-    """A format's name, and the function that reads a file's header."""
-
-    name: str
-    open: Opener
-
-
-# The modules of rarer formats are imported when the first photo in the format is opened. This keeps
-# cold starts short.
-
-
-def _open_webp(data: bytes) -> Source:
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
-
-    return Source(WebPImageFile(BytesIO(data)))
-
-
-def _open_gif(data: bytes) -> Source:
-    from blur.imaging.decode.gif import GifSource  # noqa: PLC0415
-
-    return GifSource(data)
-
-
-def _open_bmp(data: bytes) -> Source:
-    from blur.imaging.decode.bmp import open_bmp  # noqa: PLC0415
-
-    return open_bmp(data)
-
-
-def _open_tiff(data: bytes) -> Source:
-    from blur.imaging.decode.tiff import open_tiff  # noqa: PLC0415
-
-    return open_tiff(data)
-
-
-def _open_heic(data: bytes) -> Source:
-    from blur.imaging.decode.heic import HeicSource  # noqa: PLC0415
-
-    return HeicSource(data)
-
-
-def _open_avif(data: bytes) -> Source:
-    from blur.imaging.decode.avif import AvifSource  # noqa: PLC0415
-
-    return AvifSource(data)
-
-
-_GIF = InputFormat("GIF", _open_gif)
-_TIFF = InputFormat("TIFF", _open_tiff)
-SIGNATURES: tuple[tuple[bytes, int, InputFormat], ...] = (
-    (b"\xff\xd8\xff", 0, InputFormat("JPEG", JpegSource)),
-    (b"\x89PNG\r\n\x1a\n", 0, InputFormat("PNG", PngSource)),
-    (b"WEBP", 8, InputFormat("WebP", _open_webp)),
-    (b"GIF87a", 0, _GIF),
-    (b"GIF89a", 0, _GIF),
-    (b"BM", 0, InputFormat("BMP", _open_bmp)),
-    (b"II*\x00", 0, _TIFF),
-    (b"MM\x00*", 0, _TIFF),
-    (b"II+\x00", 0, _TIFF),
-    (b"MM\x00+", 0, _TIFF),
+SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
+    (b"\xff\xd8\xff", 0, "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", 0, "PNG"),
+    (b"WEBP", 8, "WebP"),
+    (b"GIF87a", 0, "GIF"),
+    (b"GIF89a", 0, "GIF"),
+    (b"BM", 0, "BMP"),
+    (b"II*\x00", 0, "TIFF"),
+    (b"MM\x00*", 0, "TIFF"),
+    (b"II+\x00", 0, "TIFF"),
+    (b"MM\x00+", 0, "TIFF"),
 )
-"""A signature, its position, and the format. An MPO file begins with an ordinary JPEG, so its
-signature is JPEG's."""
+"""A signature, its position, and the format's name. An MPO file begins with an ordinary JPEG, so
+its signature is JPEG's."""
 
-BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
-    (
-        frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
-        InputFormat("HEIC", _open_heic),
-    ),
-    (frozenset({b"avif", b"avis"}), InputFormat("AVIF", _open_avif)),
+BRANDS: tuple[tuple[frozenset[bytes], str], ...] = (
+    (frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}), "HEIC"),
+    (frozenset({b"avif", b"avis"}), "AVIF"),
 )
-"""The brands in the `ftyp` box that identify a format, and the format (ISO/IEC 14496-12, 4.3)."""
+"""The brands in the `ftyp` box that identify a format, and its name (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
 """The number of bytes of the `ftyp` box that are read; ordinary files have fewer than ten
 brands."""
 
-_FORMATS = [item for _, _, item in SIGNATURES] + [item for _, item in BRANDS]
-INPUT_FORMATS = tuple(dict.fromkeys(item.name for item in _FORMATS))
+INPUT_FORMATS = tuple(
+    dict.fromkeys([*(name for _, _, name in SIGNATURES), *(name for _, name in BRANDS)])
+)
 """The names of the supported formats."""
 INPUT_FORMAT_NAMES = ", ".join(INPUT_FORMATS)
 
 
-def detect_format(data: bytes) -> InputFormat:
-    """Return the format of a file.
+def detect_format(data: bytes) -> str:
+    """Return the name of a file's format, one of `INPUT_FORMATS`.
 
     Raises:
         UnsupportedImageError: the format is not supported; the message names a known format.
 
     """
-    for signature, offset, input_format in SIGNATURES:
+    for signature, offset, name in SIGNATURES:
         if data.startswith(signature, offset):
-            return input_format
+            return name
     file_brands = _read_brands(data)
-    for brands, input_format in BRANDS:
+    for brands, name in BRANDS:
         if brands & file_brands:
-            return input_format
+            return name
     message = f"{_describe_problem(data)} Send one of: {INPUT_FORMAT_NAMES}."
     raise UnsupportedImageError(message)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from blur.imaging.decode.jpeg import read_frame_size
+from blur.imaging.decode.jpeg_header import read_frame_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import simplejpeg
 from PIL.JpegImagePlugin import JpegImageFile
@@ -13,21 +11,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 from blur.errors import InvalidImageError
 from blur.imaging.decode.colour_space import ADOBE_RGB_SPACE, to_8bit
 from blur.imaging.decode.exif import is_adobe_rgb
-from blur.imaging.decode.limits import MAX_SEGMENTS, check_jpeg
+from blur.imaging.decode.jpeg_header import FRAMES, read_segments
+from blur.imaging.decode.limits import check_jpeg
 from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.rgb import read_rgb_profile
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.unsupported import unsupported_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.decode.jpeg_header import Segment
 
 _SOI, _EOI, _SOS = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
-_START_OF_SCAN = 0xDA
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
-"""SOFn (ITU-T T.81, table B.1), and SOF55 of JPEG-LS (T.87, C.1.2.1)."""
 _UNSUPPORTED_FRAMES = {
     0xC3: "Lossless JPEG",
     0xC5: "Hierarchical JPEG",
@@ -44,7 +39,6 @@ _PROGRESSIVE = (0xC2, 0xCA)
 _BYTE_BITS = 8
 _MIN_BYTES = {b"JFIF": 14, b"Adobe": 12, b"ICC_PROFILE\0": 14}
 """The minimum length of a segment by its signature; decoders ignore shorter segments."""
-_LAST_FILL_BYTE = re.compile(rb"\xff*(?=\xff)")
 _METADATA = (0xE1, 0xED, 0xFE)
 """The segments with metadata: APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
 _EXIF = b"Exif\0\0"
@@ -52,13 +46,6 @@ _COLOUR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _COEFFICIENTS = 64
 _MAX_REDUCTION = 8
 """With this reduction, a block of 8 x 8 pixels is decoded to its mean."""
-
-
-class _Segment(NamedTuple):
-    kind: int
-    start: int
-    body: int
-    end: int
 
 
 class JpegSource(Source):
@@ -73,7 +60,7 @@ class JpegSource(Source):
 
         """
         check_jpeg(data)
-        header = list(_segments(data))
+        header = list(read_segments(data))
         self._check_kind(data, header)
         self._lacks_end = _lacks_end(data, header)
         if self._lacks_end:
@@ -102,8 +89,8 @@ class JpegSource(Source):
         """
         self.reduction = min(factor, _MAX_REDUCTION)
 
-    def _check_kind(self, data: bytes, header: list[_Segment]) -> None:
-        frame = next((segment for segment in header if segment.kind in _FRAMES), None)
+    def _check_kind(self, data: bytes, header: list[Segment]) -> None:
+        frame = next((segment for segment in header if segment.kind in FRAMES), None)
         self._frame = frame.kind if frame else 0
         self._components = tuple[int, ...]()
         if frame is None:
@@ -176,43 +163,14 @@ class JpegSource(Source):
         return not any(missing.values())
 
 
-def read_frame_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height from the frame header (ITU-T T.81, B.2.2), or None without a header.
-
-    At most `MAX_SEGMENTS` segments are read.
-    """
-    for segment in islice(_segments(data), MAX_SEGMENTS):
-        if segment.kind in _FRAMES and len(data) >= segment.body + 5:
-            height, width = (
-                int.from_bytes(data[at : at + 2]) for at in (segment.body + 1, segment.body + 3)
-            )
-            return width, height
-    return None
-
-
-def _segments(data: bytes) -> Iterator[_Segment]:
-    """Yield the segments up to and including the header of the first scan."""
-    start = 2
-    while start + 4 <= len(data) and data[start] == 0xFF:  # noqa: PLR2004 - a marker starts with 0xFF
-        kind, body = data[start + 1], start + 4
-        if kind == 0xFF:  # noqa: PLR2004 - 0xFF is a fill byte here (T.81, B.1.1.2)
-            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # it always matches
-            continue
-        end = body - 2 + int.from_bytes(data[body - 2 : body])
-        yield _Segment(kind, start, body, end)
-        if kind == _START_OF_SCAN or end < body:
-            return
-        start = end
-
-
-def _lacks_end(data: bytes, header: list[_Segment]) -> bool:
+def _lacks_end(data: bytes, header: list[Segment]) -> bool:
     """Return whether the end marker is missing. Compressed data cannot contain its two bytes."""
     if data.rfind(_EOI) > data.rfind(_SOS):  # a fast check for ordinary photos
         return False
     return data.find(_EOI, header[-1].start if header else 0) < 0
 
 
-def _strip_metadata(data: bytes, header: list[_Segment]) -> bytes:
+def _strip_metadata(data: bytes, header: list[Segment]) -> bytes:
     """Return the file without metadata and without segments that are too short."""
     parts, start = [], 0
     for segment in header:

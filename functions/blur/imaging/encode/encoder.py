@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
@@ -13,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from blur.imaging.compositing.composite import composite
+from blur.imaging.encode.formats import OUTPUT_FORMATS, check_format, check_size
 from blur.imaging.encode.png import write_png
+from blur.imaging.results import EncodedImage
 from blur.imaging.strips import thread_count
-from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 WHITE = 255
 """The level of the background in formats without transparency."""
 RGBA_CHANNELS = 4
-QUALITIES = range(1, 101)
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """A complete file and its media type."""
-
-    data: bytes = field(repr=False)
-    content_type: str
 
 
 class Writer(Protocol):
@@ -44,21 +34,6 @@ class Writer(Protocol):
 
         With `compact`, the encoder takes more time for a smaller file, if the format allows this.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
-    """An output format: its encoder, its media type and its limits."""
-
-    content_type: str
-    write: Writer
-    supports_alpha: bool = True
-    max_side_px: int = 2**31 - 1
-    """The longest side that the format allows; the default is for PNG (ISO/IEC 15948, 11.2.2)."""
-    max_megapixels: float = math.inf
-    """The size of the largest image that we encode in this format."""
-    max_alpha_megapixels: float = math.inf
-    """The size of the largest image with an alpha channel that we encode in this format."""
 
 
 def encode(  # noqa: PLR0913 - it gets an image and all properties of the file
@@ -87,7 +62,7 @@ def encode(  # noqa: PLR0913 - it gets an image and all properties of the file
         pixels, alpha = over_white(pixels, alpha), None
     image = pixels if alpha is None else cv2.merge((pixels, alpha))
     return EncodedImage(
-        output_format.write(image, icc_profile, quality, compact=compact),
+        WRITERS[output](image, icc_profile, quality, compact=compact),
         output_format.content_type,
     )
 
@@ -112,36 +87,6 @@ def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) ->
         # for noise.
         data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
-
-
-def check_format(output: str, quality: int) -> None:
-    """Raise an error for an unknown format, or for a quality that is out of range."""
-    if output not in OUTPUT_FORMATS:
-        message = f"format must be one of: {', '.join(OUTPUT_FORMATS)}."
-        raise InvalidFormatError(message)
-    if quality not in QUALITIES:
-        message = f"quality must be from {QUALITIES.start} to {QUALITIES.stop - 1}."
-        raise InvalidQualityError(message)
-
-
-def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
-    """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
-
-    The limit of a format can be smaller for images with an alpha channel than for opaque images.
-    """
-    output_format = OUTPUT_FORMATS[output]
-    if max(shape[:2]) > output_format.max_side_px:
-        message = (
-            f"An image in {output} can have at most {output_format.max_side_px} pixels on a side."
-        )
-        raise InvalidFormatError(message)
-    max_megapixels = min(
-        output_format.max_megapixels, output_format.max_alpha_megapixels if has_alpha else math.inf
-    )
-    if shape[0] * shape[1] > 1e6 * max_megapixels:
-        kind = "An image with transparency" if has_alpha else "An image"
-        message = f"{kind} in {output} can have at most {max_megapixels} megapixels."
-        raise InvalidFormatError(message)
 
 
 def _write_png(image: ImageU8, icc_profile: bytes | None, _: int, /, *, compact: bool) -> bytes:
@@ -177,22 +122,10 @@ def _write_avif(
     )
 
 
-OUTPUT_FORMATS: dict[str, OutputFormat] = {
-    "png": OutputFormat("image/png", _write_png),
-    "jpeg": OutputFormat(
-        "image/jpeg",
-        _write_jpeg,
-        supports_alpha=False,
-        max_side_px=65_500,
-    ),
-    # 50 megapixels need too much memory and time on Lambda: libaom takes 27 bytes and 0.2 µs of
-    # CPU time for each pixel, and libwebp's lossless alpha takes as much.
-    "webp": OutputFormat(
-        "image/webp",
-        partial(_write_with_pillow, name="WebP", method=2),
-        max_side_px=16_383,
-        max_alpha_megapixels=36,
-    ),
-    "avif": OutputFormat("image/avif", _write_avif, max_side_px=65_535, max_megapixels=36),
+WRITERS: dict[str, Writer] = {
+    "png": _write_png,
+    "jpeg": _write_jpeg,
+    "webp": partial(_write_with_pillow, name="WebP", method=2),
+    "avif": _write_avif,
 }
-"""The formats by the value of the `format` field."""
+"""The encoders of `OUTPUT_FORMATS`, by the same names."""

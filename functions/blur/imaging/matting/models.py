@@ -1,5 +1,7 @@
 """The supported segmentation models, and the networks for people and for faces.
 
+The module also has the warnings and errors for files that are missing or damaged.
+
 The names, files and pre-processing of the segmentation models are the same as in rembg 2.0.86
 (`rembg/sessions/*.py`). Only `u2netp-light` is not in rembg: it is u2netp with its costliest
 convolutions factored (`layers/model/lighten.py`). `layers/model/convert.py` converts the
@@ -9,7 +11,10 @@ networks for people and for faces.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -62,6 +67,39 @@ FACES = ModelSpec(
 )
 """MediaPipe's network for faces at all distances ("full range"). Its map of scores is 48 x 48."""
 
+PEOPLE_MISSING = (
+    "The network for people does not exist in {}. Photos of people will have more mistakes, and"
+    " subject=person is not supported. Run `make model` to create it."
+)
+"""The warning if the folder of models does not have the network for people."""
+FACES_MISSING = (
+    "The network for faces does not exist in {}. X-Type will be 'other' for all photos. Run"
+    " `make model` to create it."
+)
+"""The warning if the folder of models does not have the network for faces."""
+
+
+class ModelError(RuntimeError):
+    """A model cannot be loaded: the installation is incomplete."""
+
+
+class ModelMissingError(ModelError):
+    """The model's file is missing."""
+
+    def __init__(self, path: Path) -> None:
+        """Set the message, which names the missing file and the command that creates it."""
+        super().__init__(f"The model {path} does not exist. Run `make model` to create it.")
+        self.path = path
+
+
+class ModelDamagedError(ModelError):
+    """The model's file is not a model that can be loaded."""
+
+    def __init__(self, path: Path) -> None:
+        """Set the message, which names the file and the command that creates it again."""
+        super().__init__(f"The model {path} is damaged. Delete the file, and run `make model`.")
+        self.path = path
+
 
 def get_model_spec(name: str) -> ModelSpec:
     """Return the specification of a segmentation model by its name.
@@ -74,3 +112,8 @@ def get_model_spec(name: str) -> ModelSpec:
         message = f"Unknown model {name!r}. Choose one of: {', '.join(MODELS)}."
         raise ValueError(message)
     return MODELS[name]
+
+
+def has_faces_model(folder: Path) -> bool:
+    """Return whether `folder` has the file of the network for faces."""
+    return (folder / FACES.file).is_file()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from PIL import Image
 
-from blur.imaging.matting.models import FACES, PEOPLE
+from blur.imaging.matting.models import FACES, PEOPLE, ModelDamagedError, ModelMissingError
 from blur.imaging.resample import resize, upscale
 
 if TYPE_CHECKING:
@@ -26,40 +26,6 @@ image, and rembg uses the same value."""
 MAX_SIDE_PX = 1 << 20
 """A longer side is first resized to this length: Pillow cannot resize from a side of more than 44
 million pixels."""
-
-
-PEOPLE_MISSING = (
-    "The network for people does not exist in {}. Photos of people will have more mistakes, and"
-    " subject=person is not supported. Run `make model` to create it."
-)
-"""The warning if the folder of models does not have the network for people."""
-FACES_MISSING = (
-    "The network for faces does not exist in {}. X-Type will be 'other' for all photos. Run"
-    " `make model` to create it."
-)
-"""The warning if the folder of models does not have the network for faces."""
-
-
-class ModelError(RuntimeError):
-    """A model cannot be loaded: the installation is incomplete."""
-
-
-class ModelMissingError(ModelError):
-    """The model's file is missing."""
-
-    def __init__(self, path: Path) -> None:
-        """Set the message, which names the missing file and the command that creates it."""
-        super().__init__(f"The model {path} does not exist. Run `make model` to create it.")
-        self.path = path
-
-
-class ModelDamagedError(ModelError):
-    """The model's file is not a model that can be loaded."""
-
-    def __init__(self, path: Path) -> None:
-        """Set the message, which names the file and the command that creates it again."""
-        super().__init__(f"The model {path} is damaged. Delete the file, and run `make model`.")
-        self.path = path
 
 
 class Model:
@@ -125,11 +91,6 @@ def open_people_model(folder: Path, *, threads: int) -> Model | None:
 
     """
     return _open_optional(PEOPLE, folder, threads)
-
-
-def has_faces_model(folder: Path) -> bool:
-    """Return whether `folder` has the file of the network for faces."""
-    return (folder / FACES.file).is_file()
 
 
 def open_faces_model(folder: Path, *, threads: int) -> Model | None:

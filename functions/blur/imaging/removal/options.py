@@ -1,4 +1,7 @@
-"""The options of a background removal: the parameters of remove.bg's API, parsed and checked."""
+"""The options of a background removal: the parameters of remove.bg's API, parsed and checked.
+
+The module also has the steps of a background removal.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from blur.imaging.roi import Length
 
 if TYPE_CHECKING:
     from blur.imaging.roi import Roi
+
+STEPS = ("decode", "matte", "refine", "render", "encode")
+"""The steps of `remove.remove_background`, in order."""
 
 SIZES: dict[str, float] = {
     "preview": 0.25,

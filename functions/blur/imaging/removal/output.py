@@ -12,18 +12,14 @@ import numpy as np
 from PIL import Image
 
 from blur.imaging.arrays import OPAQUE
-from blur.imaging.encode.encoder import (
-    OUTPUT_FORMATS,
-    EncodedImage,
-    encode,
-    encode_small_jpeg,
-    over_white,
-)
+from blur.imaging.encode.encoder import encode, encode_small_jpeg, over_white
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.encode.png import write_png
 from blur.imaging.encode.zip_archive import CONTENT_TYPE as ZIP_TYPE
 from blur.imaging.encode.zip_archive import write_zip
 from blur.imaging.options import DEFAULT_QUALITY
 from blur.imaging.removal.layout import Limit
+from blur.imaging.results import EncodedImage
 from blur.imaging.strips import thread_count
 from blur.removal_errors import ResultTooLargeError
 
@@ -72,9 +68,9 @@ def largest(output: str, max_megapixels: float) -> Limit:
     """Return the size limit for results in a format, one of `OUTPUTS` except `auto`."""
     if output == "png":
         return Limit(int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL), 2**31 - 1)
-    encoder = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
-    megapixels = min(max_megapixels, encoder.max_megapixels, encoder.max_alpha_megapixels)
-    return Limit(int(megapixels * MEGAPIXEL), encoder.max_side_px)
+    limits = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
+    megapixels = min(max_megapixels, limits.max_megapixels, limits.max_alpha_megapixels)
+    return Limit(int(megapixels * MEGAPIXEL), limits.max_side_px)
 
 
 def allows_sides(output: str, picture: Picture) -> bool:

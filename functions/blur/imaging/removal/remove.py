@@ -28,8 +28,9 @@ from blur.imaging.removal.output import (
 )
 from blur.imaging.removal.render import cut_out, find_bounds
 from blur.imaging.removal.specks import remove_specks
-from blur.imaging.removal.subject_type import SubjectType, find_subject_type
+from blur.imaging.removal.subject_type import find_subject_type
 from blur.imaging.resample import downscale
+from blur.imaging.results import Foreground, RemovedBackground
 from blur.imaging.watermark import add_watermark
 
 if TYPE_CHECKING:
@@ -37,37 +38,10 @@ if TYPE_CHECKING:
 
     from blur.imaging.decode.decoder import Photo
     from blur.imaging.decomposition import Decomposition, Matting
-    from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.removal.layout import Limit, Shape
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.roi import Box
-
-STEPS = ("decode", "matte", "refine", "render", "encode")
-"""The steps, in order."""
-
-
-class Foreground(NamedTuple):
-    """The smallest rectangle of the result that contains the subject, in pixels."""
-
-    top: int
-    left: int
-    width: int
-    height: int
-
-
-class RemovedBackground(NamedTuple):
-    """The result and the values of remove.bg's headers. Sizes are (width, height)."""
-
-    image: EncodedImage
-    """A picture or, with the format `zip`, an archive of two pictures."""
-    size: tuple[int, int]
-    max_size: tuple[int, int]
-    """The size of the result with size=full, or with size=50MP if 50MP was requested."""
-    foreground: Foreground
-    subject_type: SubjectType
-    photo_pixels: int = 0
-    """Width times height of the photo, before it is downscaled."""
 
 
 def remove_background(  # noqa: PLR0913 - it gets the photo, its options, and the caller's resources

@@ -9,7 +9,7 @@ AM-2k: docs/imaging.md.
 from __future__ import annotations
 
 from math import ceil, floor
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import RgbU8
     from blur.imaging.matting.matte import Predictor, SubjectMaps
+    from blur.imaging.results import SubjectType
 
     Mask: TypeAlias = NDArray[np.bool_]
 
-SubjectType = Literal["person", "other"]
 MIN_CONFIRMED = 0.75
 """A subject can be a person if the network for people confirms at least this share of the
 subject."""

@@ -23,9 +23,8 @@ from blur.api.removebg.responses import (
 )
 from blur.credits import QUARTER, ZERO, Credits, whole
 from blur.forms import RemovalForm, Source
-from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal.options import RemovalOptions
-from blur.imaging.removal.remove import Foreground, RemovedBackground
+from blur.imaging.results import EncodedImage, Foreground, RemovedBackground
 from blur.service import REMOVAL_STEPS, CallResult
 from blur.timing import TOTAL
 

@@ -17,8 +17,7 @@ from blur.api.removebg.routes import removebg_routes
 from blur.api.request import HttpRequest
 from blur.credits import ONE, QUARTER, ZERO, whole
 from blur.errors import InvalidApiKeyError
-from blur.imaging.encode.encoder import EncodedImage
-from blur.imaging.removal.remove import Foreground, RemovedBackground
+from blur.imaging.results import EncodedImage, Foreground, RemovedBackground
 from blur.measurements import Measurements
 from blur.prices import Prices
 from blur.service import CallResult

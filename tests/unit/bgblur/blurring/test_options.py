@@ -21,9 +21,9 @@ from bgblur.blurring.options import (
 )
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decomposition import SUBJECTS
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.modes import DEPTHS, MODES
-from blur.imaging.options import BlurOptions
+from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.modes import MODES
+from blur.imaging.options import DEPTHS, BlurOptions
 from blur.imaging.roi import parse_roi
 from blur_client import Client
 

@@ -19,7 +19,8 @@ from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.hdr import WHITE_NITS, nits_to_pq, pq_to_nits, roll_off
 from blur.imaging.decode.icc import BT2020, DISPLAY_P3, conversion_matrix
 from blur.imaging.decode.icc import SRGB as SRGB_PRIMARIES
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
+from blur.imaging.encode.encoder import encode
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 
 pillow_heif.register_heif_opener()
 SKIN = (239, 176, 149)

@@ -21,7 +21,8 @@ from blur.imaging.decode.icc import (
     build_profile,
     repair_header,
 )
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
+from blur.imaging.encode.encoder import encode
+from blur.imaging.encode.formats import OUTPUT_FORMATS
 
 
 def accepted_by_libpng(profile: bytes) -> bool:

@@ -9,7 +9,8 @@ from PIL import Image
 from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, disc, noise
 
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, check_size, encode, encode_small_jpeg
+from blur.imaging.encode.encoder import encode, encode_small_jpeg
+from blur.imaging.encode.formats import OUTPUT_FORMATS, check_size
 from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 

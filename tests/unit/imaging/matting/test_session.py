@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import astronaut, flat
 
-from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import Model, ModelMissingError, open_model, sigmoid, to_tensor
+from blur.imaging.matting.models import MODELS, ModelMissingError
+from blur.imaging.matting.session import Model, open_model, sigmoid, to_tensor
 
 U2NETP = MODELS["u2netp"]
 

@@ -11,10 +11,11 @@ from tests.unit.imaging.pictures import astronaut, saved
 from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.imaging.removal.options import RemovalOptions
-from blur.imaging.removal.remove import RemovedBackground, remove_background
+from blur.imaging.removal.remove import remove_background
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
+    from blur.imaging.results import RemovedBackground
 
 LIMIT = 1_000_000
 

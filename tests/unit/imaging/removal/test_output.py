@@ -16,7 +16,7 @@ from blur.imaging.removal.output import Result, encode_result, guess_output, lar
 from blur.removal_errors import ResultTooLargeError
 
 if TYPE_CHECKING:
-    from blur.imaging.encode.encoder import EncodedImage
+    from blur.imaging.results import EncodedImage
 
 FORMATS = tuple(output for output in OUTPUTS if output != "auto")
 TYPES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}

@@ -12,8 +12,9 @@ from tests.unit.imaging.removal.removed_photos import LIMIT, photo_file, pixels_
 
 from blur.errors import ImageTooLargeError, InvalidImageError, NoSubjectError
 from blur.imaging.removal.layout import Limit
-from blur.imaging.removal.options import RemovalOptions
-from blur.imaging.removal.remove import STEPS, Foreground, remove_background
+from blur.imaging.removal.options import STEPS, RemovalOptions
+from blur.imaging.removal.remove import remove_background
+from blur.imaging.results import Foreground
 from blur.imaging.roi import parse_roi
 from blur.removal_errors import ResultTooLargeError
 

@@ -9,7 +9,7 @@ from tests.unit.imaging.pictures import difference, noise, saved
 from tests.unit.imaging.removal.removed_photos import photo_file, pixels_of, removed
 
 from blur.imaging.removal.options import Margins
-from blur.imaging.removal.remove import Foreground
+from blur.imaging.results import Foreground
 from blur.imaging.roi import Length, parse_roi
 from blur.parameter_errors import RoiExceedsBoundsError
 

@@ -1,0 +1,66 @@
+"""The output formats: their media types and their limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from blur.parameter_errors import InvalidFormatError, InvalidQualityError
+
+QUALITIES = range(1, 101)
+"""The qualities for lossy formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """An output format: its media type and its limits."""
+
+    content_type: str
+    supports_alpha: bool = True
+    max_side_px: int = 2**31 - 1
+    """The longest side that the format allows; the default is for PNG (ISO/IEC 15948, 11.2.2)."""
+    max_megapixels: float = math.inf
+    """The size of the largest image that we encode in this format."""
+    max_alpha_megapixels: float = math.inf
+    """The size of the largest image with an alpha channel that we encode in this format."""
+
+
+OUTPUT_FORMATS: dict[str, OutputFormat] = {
+    "png": OutputFormat("image/png"),
+    "jpeg": OutputFormat("image/jpeg", supports_alpha=False, max_side_px=65_500),
+    # 50 megapixels need too much memory and time on Lambda: libaom takes 27 bytes and 0.2 µs of
+    # CPU time for each pixel, and libwebp's lossless alpha takes as much.
+    "webp": OutputFormat("image/webp", max_side_px=16_383, max_alpha_megapixels=36),
+    "avif": OutputFormat("image/avif", max_side_px=65_535, max_megapixels=36),
+}
+"""The formats by the value of the `format` field. `encoder.WRITERS` has their encoders."""
+
+
+def check_format(output: str, quality: int) -> None:
+    """Raise an error for an unknown format, or for a quality that is out of range."""
+    if output not in OUTPUT_FORMATS:
+        message = f"format must be one of: {', '.join(OUTPUT_FORMATS)}."
+        raise InvalidFormatError(message)
+    if quality not in QUALITIES:
+        message = f"quality must be from {QUALITIES.start} to {QUALITIES.stop - 1}."
+        raise InvalidQualityError(message)
+
+
+def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
+    """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
+
+    The limit of a format can be smaller for images with an alpha channel than for opaque images.
+    """
+    output_format = OUTPUT_FORMATS[output]
+    if max(shape[:2]) > output_format.max_side_px:
+        message = (
+            f"An image in {output} can have at most {output_format.max_side_px} pixels on a side."
+        )
+        raise InvalidFormatError(message)
+    max_megapixels = min(
+        output_format.max_megapixels, output_format.max_alpha_megapixels if has_alpha else math.inf
+    )
+    if shape[0] * shape[1] > 1e6 * max_megapixels:
+        kind = "An image with transparency" if has_alpha else "An image"
+        message = f"{kind} in {output} can have at most {max_megapixels} megapixels."
+        raise InvalidFormatError(message)
