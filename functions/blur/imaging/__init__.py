@@ -1,10 +1,15 @@
 """Turn a photo's file into the result's file: `pipeline` runs the steps in order.
 
-From version 1.29 on, ONNX Runtime's wheels send telemetry to Microsoft and store a device id on
-disk. Only an environment variable that is set before the import turns this off
-(https://github.com/microsoft/onnxruntime/pull/29843), so this package sets it first.
+Two environment variables have an effect only if they are set before another package is imported, so
+this package sets them first:
+
+- `ORT_DISABLE_TELEMETRY`: from version 1.29 on, ONNX Runtime's wheels send telemetry to Microsoft
+  and store a device id on disk (https://github.com/microsoft/onnxruntime/pull/29843).
+- `OPENBLAS_NUM_THREADS`: at its import, numpy starts one OpenBLAS thread for each CPU. We use BLAS
+  only for short products, and each worker has its own share of the CPUs.
 """
 
 import os
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -74,6 +74,8 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # By default, threads without work run in a loop, which takes CPU time from other processes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except MemoryError:

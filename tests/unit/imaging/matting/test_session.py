@@ -54,6 +54,20 @@ def test_the_runtime_writes_no_device_id_into_the_home_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists threads")
+def test_the_import_of_the_pipelines_starts_no_thread() -> None:
+    pipelines = "import blur.imaging.pipeline, blur.imaging.removal.remove, onnxruntime"
+    program = f"{pipelines}\nimport os; print(len(os.listdir('/proc/self/task')))"
+    environment = {name: text for name, text in os.environ.items() if "THREADS" not in name}
+    command = [sys.executable, "-c", program]
+    assert subprocess.check_output(command, env=environment, text=True) == "1\n"
+
+
+def test_threads_without_work_do_not_run_in_a_loop(model: Model) -> None:
+    options = model._session.get_session_options()  # noqa: SLF001 - no function returns them
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 def test_threads_can_share_a_model(model: Model) -> None:
     alone = model.predict(astronaut())
     with ThreadPoolExecutor(3) as pool:
