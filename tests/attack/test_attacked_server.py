@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 BY = "tests/attack/test_attacked_server.py"
 STOP_S = 45
 """The longest time that a server needs to stop on a busy machine."""
-UNREAD = size(32, full=150)
+UNREAD = size(20, full=150)
 UNREAD_S = size(250, full=900)
 MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
