@@ -329,7 +329,7 @@ $(AUDIT_READY): $(VENV_READY)
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@
 
-# A .pth file adds the packages of $(VENV), so this environment itself contains only the packages for mutants.
+# A .pth file adds the packages of $(VENV), so this environment itself contains only the packages for `make mutants`.
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
 	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)

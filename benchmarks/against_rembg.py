@@ -2,7 +2,7 @@
 
     make bench-server DATA=folder
 
-The bytes of cutouts are also compared for the photos in the folder `DATA/photos`.
+For the photos in the folder `DATA/photos`, the file sizes of the cutouts are also compared.
 
 Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
 so the client blurs with Pillow and composites with rembg's mask. In each round, first one server
@@ -67,7 +67,7 @@ def blur_with_mask(server: RembgServer, data: bytes) -> bytes:
 
 
 def compare(peer: RembgServer, server: Served) -> str:
-    """Compare the time and the bytes of results, for one request at a time."""
+    """Compare the time and the file size of results, with one request at a time."""
     rows = []
     for width, height in SIZES:
         data = photo(width, height)
@@ -98,7 +98,7 @@ def _row(
 
 
 def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str:
-    """Compare the bytes of the cutouts of these photos."""
+    """Compare the file sizes of the cutouts of these photos."""
     rows, ratios = [], []
     for path in files:
         data = path.read_bytes()

@@ -47,7 +47,7 @@ TWO = min(2, usable_cpus())
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
 """Prices in us-east-1, in dollars: Lambda's price for a GB-second on x86, and the sum of the fees
 of Lambda, API Gateway and DynamoDB for a million calls."""
-CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - is a folder of the container
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - /tmp in the container
 CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
 

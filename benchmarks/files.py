@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     path: Path
     kind: str
     refusal: str
-    """The reason for which the file was not opened; empty if it was opened."""
+    """The reason why the file was not opened; empty if it was opened."""
     difference: float | None
     """The mean difference from the most similar picture of another decoder, in levels, or None."""
     is_missed: bool = False

@@ -158,7 +158,7 @@ def cost() -> str:
     opened()
     pixels = decode(photo(4000, 3000), max_pixels=NO_LIMIT).pixels
     y, x = np.mgrid[:3000, :4000]
-    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # about half as high as the photo
+    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # 1,600 px high
     scene = Scene.decompose(pixels, (255 * np.clip(circle, 0, 1)).astype(np.uint8))
     rows: list[tuple[str, ...]] = []
     for kernel in KERNELS:
@@ -205,7 +205,7 @@ PARTS = {
     "Depth on a photo": on_a_photo,
     "Cost of depth": cost,
 }
-"""The function that measures a section, by the section's title."""
+"""For each section's title, the function that measures the section."""
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 The camera is a pinhole 1.6 m above the ground, tilted so that the horizon is at a given row. If the
 subject is at the distance f, a point at the distance z has the circle of confusion |1 / f - 1 / z|.
-Circles are shares of the farthest point's circle. The ideal picture is a layered lens blur: the
-background is divided into thin layers of points with similar circles, each layer is blurred with
-its own radius, and the sharp subject is composited over the sum of the layers.
+All circles are given as shares of the circle of the farthest point. The ideal picture is a layered
+lens blur: the background is divided into thin layers of points with similar circles, each layer is
+blurred with its own radius, and the sharp subject is composited over the sum of the layers.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Measure the halo around soft edges, on pictures whose ideal result is known.
 
-A subject from AM-2k is composited over another photo, with the true alpha of the subject.
-Foreground, background and alpha are known. So the picture that a lens would make is known too:
-alpha * F + (1 - alpha) * blur(B). All methods get the true alpha, so that only the blurring is
-compared. The error is the mean absolute difference, in 8-bit levels, within `BAND_PX` pixels of
-soft edges.
+A subject from AM-2k, a set of photos with true alpha, is composited over another photo. Foreground,
+background and alpha are known. So the picture that a lens would make is also known: alpha * F + (1
+- alpha) * blur(B). All methods get the true alpha, so that only the blurring is compared. The error
+is the mean absolute difference, in 8-bit levels, within `BAND_PX` pixels of soft edges.
 
 AM-2k has no foreground colours. PyMatting's multi-level method estimates them from the subject's
 photo (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As a harder case, the
@@ -63,7 +62,7 @@ def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
 
 
 def estimated(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
-    """Return the subject's own colours. The first call compiles for a minute."""
+    """Return the subject's own colours. The first call compiles code, which takes a minute."""
     from pymatting import estimate_foreground_ml  # noqa: PLC0415 - compiles when it is imported
 
     colours = estimate_foreground_ml(photo / 255, alpha / 255)
@@ -78,7 +77,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Yield the subject of each matting photo, over every second photo in the folder `photos`."""
+    """Yield each subject of the folder `matting` over half of the photos in the folder `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")

@@ -85,7 +85,7 @@ def loaded(
 
 
 def line(entry: dict[str, Any]) -> Line:
-    """Return the statistics of one entry from locust; locust rounds times to two digits."""
+    """Return the statistics of a locust entry; locust rounds times to two significant digits."""
     counts = sorted((float(ms), count) for ms, count in entry["response_times"].items())
     times = [ms for ms, count in counts for _ in range(count)]
     span_s = entry["last_request_timestamp"] - entry["start_time"]

@@ -57,5 +57,5 @@ class Customer(FastHttpUser):
             answer.request_meta["name"] = str(answer.status_code)
             if answer.status_code:  # 0: the connection failed
                 answer.success()
-        if answer.status_code != 200:  # noqa: PLR2004 - 200 is also a name in the statistics
+        if answer.status_code != 200:  # noqa: PLR2004 - 200 is HTTP's status for success
             gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - the pause is not a secret

@@ -2,7 +2,7 @@
 
     make bench-models DATA=folder
 
-DATA is the folder of `quality.py`. This script measures the models whose files are in
+DATA is the same folder as for `quality.py`. This script measures the models whose files are in
 `build/models`, and IS-Net, which npm downloads. Each photo goes through one network after another,
 so that the times are paired. The matte is computed as in the service, without the network for
 people.
@@ -52,14 +52,14 @@ class Recorded:
         return self.model.side_px
 
     def see(self, photo: RgbU8) -> None:
-        """Run the network on a photo, and keep the map and the time."""
+        """Run the network on a photo, and keep its output and the time."""
         start = time.perf_counter()
         raw = self.model.predict(photo)
         self.seconds.append(time.perf_counter() - start)
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the kept map of a photo; run the network for a photo without a map."""
+        """Return the kept output for a photo; run the network if no output is kept."""
         key = hash(photo.tobytes())
         return self.maps[key] if key in self.maps else self.model.predict(photo)
 

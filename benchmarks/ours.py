@@ -1,4 +1,4 @@
-"""Open the networks and prepare the service's pipeline, so that benchmarks can measure both."""
+"""Open the networks and prepare the service's pipeline for the benchmarks."""
 
 from __future__ import annotations
 

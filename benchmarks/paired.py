@@ -27,7 +27,7 @@ def paired(
     measure: Callable[[Callable[[], object]], float] = seconds,
     **works: Callable[[], object],
 ) -> dict[str, list[float]]:
-    """Return the time of each function in each round; a first round is not measured."""
+    """Return the time of each function in each round; an additional first round is not measured."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}

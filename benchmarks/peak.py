@@ -30,7 +30,7 @@ def peak_mib() -> float:
 
 def photo_of_child(width: int, height: int) -> bytes:
     """Return the photo, made in a process that ends before the measurement."""
-    from multiprocessing import get_context  # noqa: PLC0415 - the child process does not need it
+    from multiprocessing import get_context  # noqa: PLC0415 - the child process does not use this import
 
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(photo, (width, height))
@@ -38,7 +38,7 @@ def photo_of_child(width: int, height: int) -> bytes:
 
 def ours(data: bytes, depth: str) -> None:
     """Blur the photo as the service does."""
-    from ours import blurring, opened  # noqa: PLC0415 - the naive run does not need it
+    from ours import blurring, opened  # noqa: PLC0415 - the naive run does not use this import
 
     blurring(opened(), data, depth=depth)()
 

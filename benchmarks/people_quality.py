@@ -1,9 +1,10 @@
-"""Measure mattes with the network for people: quality and time, compared with saliency alone.
+"""Measure how the network for people changes the quality of mattes, and how much time it takes.
 
-The folder has `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the
-mean absolute error, averaged over the photos. *IoU* is the intersection over union at half opacity.
-A *ghost* is a half-transparent region that is wider than an edge. Times are for whole calls, from
-JPEG to PNG, in paired runs.
+*Saliency alone* is the matte from the main network, without the network for people. The folder has
+`people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the mean absolute
+error, averaged over the photos. *IoU* is the intersection over union at half opacity. A *ghost* is
+a half-transparent region that is wider than an edge. Times are for whole calls, from JPEG to PNG,
+in paired runs.
 """
 
 from __future__ import annotations

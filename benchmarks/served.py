@@ -1,4 +1,4 @@
-"""Run a server from this checkout on a free port, with rate limits too high to matter."""
+"""Run a server from this checkout on a free port, with rate limits that no benchmark reaches."""
 
 from __future__ import annotations
 

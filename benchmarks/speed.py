@@ -48,7 +48,7 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
 
 def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
     """Return a session of ONNX Runtime for the network of this name."""
-    import onnxruntime as ort  # noqa: PLC0415 - only this function needs it
+    import onnxruntime as ort  # noqa: PLC0415 - only this function uses this import
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
@@ -172,8 +172,8 @@ PARTS: dict[str, Callable[[Model], str]] = {
     "Cold start": cold,
     "Growth": growth,
 }
-"""The function that measures a section, by the section's title. Where a section does not state
-otherwise, it measures radius 10, PNG and 2 threads."""
+"""For each section's title, the function that measures the section. By default, a section measures
+radius 10, PNG and 2 threads."""
 
 
 if __name__ == "__main__":

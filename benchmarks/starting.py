@@ -38,8 +38,8 @@ def starts(rounds: int) -> str:
     Processes of the naive service and of this service alternate, after one round that fills the
     disk cache.
     """
-    from paired import ratio  # noqa: PLC0415 - measured processes do not need it
-    from report import table  # noqa: PLC0415 - measured processes do not need it
+    from paired import ratio  # noqa: PLC0415 - measured processes do not use this import
+    from report import table  # noqa: PLC0415 - measured processes do not use this import
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -55,8 +55,8 @@ def starts(rounds: int) -> str:
 
 def _prepare(folder: Path) -> None:
     """Write the photo, an event with the photo, and an account with credits into the folder."""
-    from events import make  # noqa: PLC0415 - measured processes do not need it
-    from handling import fund  # noqa: PLC0415 - measured processes do not need it
+    from events import make  # noqa: PLC0415 - measured processes do not use this import
+    from handling import fund  # noqa: PLC0415 - measured processes do not use this import
 
     data = photo(WIDTH, HEIGHT)
     (folder / "photo.jpg").write_bytes(data)
@@ -66,7 +66,7 @@ def _prepare(folder: Path) -> None:
 
 def _started(who: str, folder: Path) -> Start:
     command = [sys.executable, __file__, who, str(folder)]
-    words = subprocess.check_output(command, text=True).split()  # noqa: S603 - our own
+    words = subprocess.check_output(command, text=True).split()  # noqa: S603 - runs this file
     return Start(float(words[-2]), float(words[-1]))
 
 
@@ -91,9 +91,9 @@ def _naive(folder: Path) -> Callable[[], object]:
 
 def _ours(folder: Path) -> Callable[[], object]:
     """Build the whole handler, as on Lambda; return a function that handles the event."""
-    from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - the naive service does not need it
-    from blur.app import build_app  # noqa: PLC0415 - the naive service does not need it
-    from blur.settings import Settings  # noqa: PLC0415 - the naive service does not need it
+    from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - the naive service does not use this import
+    from blur.app import build_app  # noqa: PLC0415 - the naive service does not use this import
+    from blur.settings import Settings  # noqa: PLC0415 - the naive service does not use this import
 
     handler = build_app(Settings(accounts=f"sqlite:{folder / 'accounts.db'}", model_dir=MODELS))
     event = json.loads((folder / "event.json").read_text())

@@ -1,4 +1,4 @@
-"""The photo that the benchmarks measure, and the usual simple code to blur it."""
+"""The photo that the benchmarks use, and the usual simple code to blur it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUALITY = 92
 
 def photo(width: int, height: int) -> bytes:
     """Return a portrait as a JPEG of any size, with the noise of a camera."""
-    from skimage import data  # noqa: PLC0415 - blurring does not need it
+    from skimage import data  # noqa: PLC0415 - blurring does not use this import
 
     portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - the module has no types
     enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
@@ -36,7 +36,7 @@ def photo(width: int, height: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """The naive service: the usual twelve lines, with rembg's mask and with Pillow for the rest."""
+    """The naive service: a dozen lines, with rembg for the mask and Pillow for all other steps."""
 
     session: Any
     remove: Callable[..., Any]

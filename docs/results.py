@@ -98,7 +98,7 @@ def published(kind: type[Result], path: Path) -> list[Result]:
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the published results, replaced by new results with the same name; then the rest."""
+    """Return the published results, or new ones with the same names; then all other new results."""
     by_name: dict[str, Result] = {}
     for result in chain(known, new):
         by_name[result.name] = result

@@ -1,4 +1,4 @@
-"""Fit the factors of the light model: `make calibrate`.
+"""Fit the factors of u2netp-light, the light version of u2netp: `make calibrate`.
 
 The script reads the pinned `u2netp.onnx` in the given folder, and writes
 `layers/model/u2netp-light.npz`. It needs about 2 GB of memory and some minutes. The network is not
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 RANKS = {"2005": 32, "2260": 32, "2299": 16}
 """The ranks of the factored convolutions, by the names of their outputs, in the order of execution.
 
-Each of the three convolutions reads a half map and a full map, and writes 64 channels at the full
-side. Together, they do half of the network's work. docs/adr/0011-low-rank-model.md has the results
-of other choices.
+Each of the three convolutions reads two feature maps, one at half size and one at full size, and
+writes 64 channels at full size. Together, the convolutions do half of the network's work.
+docs/adr/0011-low-rank-model.md has the results of other choices.
 """
 
 
@@ -70,7 +70,7 @@ def inputs(
 ) -> Floats:
     """Return the convolution's inputs at each position: (samples, 2 * channels * 9).
 
-    `names` are the names of the half map and of the full map.
+    `names` has the name of the feature map at half size, and then of the map at full size.
     """
     found = []
     for picture, at in zip(pictures, positions, strict=True):
@@ -99,7 +99,7 @@ def factors_of(fitted: Fit, rank: int) -> Factors:
 
 
 def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
-    """Store the factors as half floats, whose 11 bits are more precise than the fit."""
+    """Store the factors as half floats; their precision, 11 bits, is higher than the fit's."""
     arrays = {
         f"{name}_{field}": getattr(each, field).astype(np.float16)
         for name, each in factors.items()

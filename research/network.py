@@ -1,7 +1,7 @@
 """u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
 
-This module implements all operations of the graph after `rewrite.rewrite`, also with factored
-convolutions.
+This module implements all operations that the graph has after `rewrite.rewrite`, and those of a
+graph with factored convolutions.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ class Network:
         return [values[name].numpy() for name in names]
 
     def matte(self, picture: Floats) -> Floats:
-        """Return the network's map, (1, 1, side, side)."""
+        """Return the network's output, (1, 1, side, side)."""
         (matte,) = self.activations(picture, [self._map])
         return matte
 
     def gradients(self, picture: Floats, names: Sequence[str], signs: Floats) -> list[Floats]:
-        """Return the gradients of the map times `signs` with respect to the named tensors."""
+        """Return the gradients of the output times `signs` with respect to the named tensors."""
         values = self._values(torch.from_numpy(picture).requires_grad_(), {*names, self._map})
         tensors = [values[name] for name in names]
         found = torch.autograd.grad(values[self._map], tensors, torch.from_numpy(signs))

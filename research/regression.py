@@ -25,7 +25,7 @@ PENALTIES = (0.05, 0.3, 1.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A low-rank map: responses are approximately (features @ reduce) @ expand.T + bias."""
+    """A linear map of low rank: responses are about (features @ reduce) @ expand.T + bias."""
 
     reduce: Doubles
     expand: Doubles
@@ -35,7 +35,7 @@ class Fit:
 
 
 def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:
-    """Fit a map of the given rank to the rectified responses.
+    """Fit a linear map of the given rank to the rectified responses.
 
     Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks", section 3.2: in each
     iteration, the linear responses are found for each value separately (`relaxed`), and then the
@@ -70,7 +70,7 @@ class Regression:
         self.inverse_root = vectors / np.sqrt(values) @ vectors.T
 
     def reduced(self, responses: Floats, rank: int) -> tuple[Doubles, Doubles, Doubles]:
-        """Return the best map of this rank for responses, (samples, channels) (Izenman 1975).
+        """Return the best linear map of this rank for responses, (samples, channels); Izenman 1975.
 
         The map is returned as `reduce`, `expand` and the mean of the responses.
         """
@@ -95,7 +95,7 @@ def rectify(values: Doubles | Floats) -> Doubles:
 def relaxed(responses: Floats, linear: Doubles, penalty: float) -> Floats:
     """Return the z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)².
 
-    In this formula, y are the responses.
+    In this formula, y stands for the responses.
     """
     target = rectify(responses)
     off = np.minimum(linear, 0)

@@ -1,4 +1,4 @@
-"""Choose positions that have a large effect on the map, and read the activations around them."""
+"""Choose positions that strongly affect the network's output, and read the activations there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ every position can be drawn."""
 class Samples:
     """The positions to sample for each convolution, and the metric for the errors of its outputs.
 
-    A random +1 or -1 for each pixel of the map is propagated back through the network. The mean
+    A random +1 or -1 for each pixel of the output is propagated back through the network. The mean
     square of the result is the mean square of the Jacobian's columns (Hutchinson 1990).
     """
 
@@ -64,7 +64,7 @@ def windows(tensor: Floats, at: Positions, side: int = 3) -> Floats:
 
 
 def half_windows(tensor: Floats, at: Positions) -> Floats:
-    """Return the windows of a half map after bilinear upsampling: (positions, channels * 9)."""
+    """Return windows of a half-size map after bilinear upsampling: (positions, channels * 9)."""
     (top, bottom, down), (left, right, across) = (
         neighbours(at[:, k], tensor.shape[1]) for k in (0, 1)
     )
@@ -79,7 +79,7 @@ def half_windows(tensor: Floats, at: Positions) -> Floats:
 def neighbours(
     at: NDArray[np.int64], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return the two cells that bilinear doubling mixes for each index, and the second's weight."""
+    """Return, for each index, the two cells that bilinear doubling mixes, and the second weight."""
     exact = np.maximum((at + 0.5) / 2 - 0.5, 0)
     first = exact.astype(np.int64)
     return first, np.minimum(first + 1, side - 1), (exact - first).astype(np.float32)

@@ -17,7 +17,7 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // the limit for one photo, if there are several photos
+const MAX_WAITS = 20; // the maximum number of waits for one photo, if there are several photos
 /** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 

@@ -25,7 +25,7 @@ export class Failure extends Error {
 export class Photo {
   constructor(file) {
     this.file = file;
-    this.uploads = new Map(); // by key
+    this.uploads = new Map(); // the upload id for each API key
     // Calls without a result, by key and options. `id` is the Idempotency-Key; `isUnsure` is true
     // after a response that did not state that nothing was charged.
     this.attempts = new Map();

@@ -132,7 +132,7 @@ function removebgCodes(response) {
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error: as links to their meanings, or on remove.bg's paths, followed by their meanings. */
+/** The codes of an error. Each code links to its meaning; on remove.bg's paths, the meaning follows the code. */
 function codeCells(response) {
   const links = errorCodes(response).flatMap(({ const: code }) =>
     [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "]);

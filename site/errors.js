@@ -25,7 +25,7 @@ const MESSAGES = {
   link_expired: ["This link was used before or has expired.", "Enter the key instead."],
 };
 
-/** Errors that the same photo causes with any settings. */
+/** Errors of the photo itself: other settings cause the same error. */
 export const PERMANENT_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject"]);
 
 /** Return the problem and the remedy; for errors without a text here, the API's message. */

@@ -61,7 +61,7 @@ export class Uploads {
 const isExpired = ({ code, status }) => code === "upload_not_found" || (code === "unexpected" && status === 403);
 const canPass = ({ code, status }) => code === "unreachable" || code === "idempotency_in_progress" || status === 429 || status >= 500;
 
-/** Whether an error concerns only one photo: it is too large, or its name is not accepted. */
+/** Whether an error concerns only one photo, which is too large or has a name that is not accepted. */
 export const isOfPhoto = ({ status }) => status === 400 || status === 413;
 
 /** Call a function; after a temporary failure, wait and call it again. */

@@ -6,7 +6,7 @@ import { fileName } from "./result.js";
 import { zipOf } from "./zip.js";
 
 const THUMBNAIL_PX = 112;
-const MAX_ZIP_BYTES = 4_000_000_000; // the limit without ZIP64
+const MAX_ZIP_BYTES = 4_000_000_000; // the maximum size of a ZIP without ZIP64
 
 let zipUrl = null;
 

@@ -11,7 +11,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 const frame = byId("frame");
 const box = byId("region");
 let photo = null; // the photo on the stage; its region is the property `region`
-let corner = null; // where the pointer went down
+let corner = null; // where the user pressed the pointer
 
 /** Set up the drawing of regions. `onChange()` is called after each change. */
 export function openRegion(onChange) {

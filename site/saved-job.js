@@ -1,7 +1,7 @@
 // The page's job in this browser's storage: which job it is, and how much of its folder is uploaded.
 // The job is stored in IndexedDB, because its transactions are kept even if the browser is killed.
-// Chromium writes localStorage to the disk up to a minute later: the job of charged photos could be
-// lost.
+// Chromium writes localStorage to the disk up to a minute later, so a job whose photos were
+// charged could be lost.
 
 const [DATABASE, STORE, KEY] = ["background-blur", "jobs", "current"];
 let opening = null;

@@ -7,7 +7,7 @@ const KERNEL_NOTES = {
   gaussian: "Smooth, as photo editors blur.",
   bokeh: "Discs and bright highlights, as a lens blurs.",
 };
-/** The format of "Auto": the photo's format if the API writes this format, otherwise JPEG or PNG. */
+/** The format that "Auto" chooses: the photo's format if the API writes this format, otherwise JPEG or PNG. */
 const FORMAT_OF_TYPE = {
   "image/jpeg": "jpeg", "image/heic": "jpeg", "image/heif": "jpeg",
   "image/webp": "webp", "image/avif": "avif",

@@ -12,7 +12,7 @@ trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not interrup
 trap 'exit 130' INT TERM
 chmod 755 "$root"
 debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$suite" "$root"
-# To reach the package index, pip can need certificates that were added to this machine.
+# The package index might be reachable only with certificates that were added to this machine.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/usr/share/doc/*
 tar -C "$root" -c . | docker import - background-blur-rootfs

@@ -164,7 +164,7 @@ def _toml(text: str) -> Iterator[Passage]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Keep only the ends of lines, so that the line numbers do not change."""
+    """Keep only the line breaks, so that the line numbers of the text after them do not change."""
     return "\n" * match[0].count("\n")
 
 

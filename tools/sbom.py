@@ -41,7 +41,7 @@ LICENCES = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
 }
-"""The SPDX identifiers (https://spdx.org/licenses/), by the names that packages use instead."""
+"""For each licence name that packages use: the SPDX identifier (https://spdx.org/licenses/)."""
 IDENTIFIERS = {*LICENCES.values(), "BSD-3-Clause"}
 
 
@@ -126,7 +126,7 @@ def bundled(installed: metadata.Distribution) -> list[Component]:
 
 
 def models(name: str, folder: Path) -> list[Component]:
-    """Return the components of the model: the pinned file, and the light model if there is one."""
+    """Return the pinned model file and, if there is one, the light version made from it."""
     rows = tomllib.loads(MODELS.read_text("utf-8"))
     [(pinned, row)] = [(key, row) for key, row in rows.items() if name in {key, row.get("light")}]
     original = _model(pinned, row, row["sha256"])

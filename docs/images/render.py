@@ -171,7 +171,7 @@ def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
 
 
 def depths_of_photo(model: Model, photo: RgbU8) -> list[RgbU8]:
-    """Return a photo and its result with each depth."""
+    """Return a photo and its result for each value of `depth`."""
     file = png(photo)
     pictures, people = [photo], open_people_model(FOLDER, threads=1)
     for depth in DEPTHS:
@@ -182,7 +182,7 @@ def depths_of_photo(model: Model, photo: RgbU8) -> list[RgbU8]:
 
 
 def depths_of_scene(world: World) -> list[RgbU8]:
-    """Return the image of a rendered scene and its result with each depth."""
+    """Return the image of a rendered scene and its result for each value of `depth`."""
     rendered = render(world)
     scene = Scene.decompose(rendered.photo, rendered.alpha)
     grounds = (None, find_ground(rendered.alpha))

@@ -82,7 +82,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
 def ledger(account_id: str, *, as_json: bool) -> None:
     """Print an account's ledger: grants, top-ups and adjustments, oldest first."""
     with open_admin() as admin:
-        admin.store.read_account(account_id, now_us=admin.now_us)  # an unknown account is an error
+        admin.store.read_account(account_id, now_us=admin.now_us)  # fails if the account is unknown
         rows = [
             {
                 "at": rfc3339(entry.at_us),

@@ -22,7 +22,7 @@ REFILL_BELOW = whole(100)
 
 
 def key_file(accounts: str, data_folder: Path) -> Path:
-    """Return the path of the file with the demo key, for `accounts` as in `BLUR_ACCOUNTS`.
+    """Return the path of the file with the demo key; `accounts` is the value of `BLUR_ACCOUNTS`.
 
     Each database has its own file, so that a server never overwrites another server's key.
     """
@@ -44,7 +44,7 @@ def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
         account_id = admin.create_account("demo", credits=CREDITS)
         text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=limit)
         key_file.parent.mkdir(parents=True, exist_ok=True)
-        key_file.unlink(missing_ok=True)  # an old file can have another mode
+        key_file.unlink(missing_ok=True)  # an old file can have different permissions
         key_file.touch(mode=0o600)
         key_file.write_text(f"{text}\n")
     _refill(admin, keys.parse(text).account_id)

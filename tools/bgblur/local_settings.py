@@ -1,4 +1,4 @@
-"""The settings of `bgblur`, with other defaults than on Lambda."""
+"""The settings of `bgblur`, whose defaults differ from those on Lambda."""
 
 from __future__ import annotations
 

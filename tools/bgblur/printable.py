@@ -38,7 +38,7 @@ class PrintableErrorsGroup(click.Group):
         with _printable_errors():
             return super().make_context(*args, **kwargs)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - stands for a command's result
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - commands can return any value
         """Parse and run the command."""
         with _printable_errors():
             return super().invoke(ctx)
@@ -59,8 +59,7 @@ def _printable_errors() -> Iterator[None]:
 def _full_disk_as_error() -> Iterator[None]:
     """Raise one error with a clear message if the output cannot be written.
 
-    The rest of the output is discarded, so that Python, when it exits, does not try to write this
-    rest.
+    The rest of the output is discarded, so that Python does not try to write it at exit.
     """
     try:
         yield

@@ -14,8 +14,8 @@ from rich.text import Text
 from bgblur.printable import printable
 
 UNLIMITED_CELLS = 10_000
-"""The width of tables, so large that no line is broken: scripts read lines, and people copy
-keys."""
+"""The maximum width of a table. It is so large that no line is broken, because scripts read lines
+and people copy keys."""
 
 
 def show(record: Mapping[str, Any], *, as_json: bool) -> None:

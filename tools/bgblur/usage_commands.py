@@ -106,7 +106,7 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
 
 
 def _bill_row(month: str, line: BillLine) -> dict[str, Any]:
-    """Return the columns of a line; calls that older versions counted have no key."""
+    """Return the columns of a line; a line for calls that older versions counted has no key."""
     return {
         "month": month,
         "account": line.account.account_id,

@@ -44,7 +44,7 @@ class BlurRequest:
 
 
 class BlurCall:
-    """The attempts of one request; a finished upload is kept for the next attempt."""
+    """The attempts of one request; the id of a finished upload is kept for the next attempt."""
 
     def __init__(
         self, transport: Transport, url: str, request: BlurRequest, *, by_upload: bool
@@ -99,7 +99,7 @@ class BlurCall:
         )
 
     def _fetch_result(self, response: Response) -> Response:
-        """Get the image that a 303 links to."""
+        """Get the image from the link in a 303 response."""
         link = urljoin(response.url, response.headers["Location"])
         image = self._transport.send_without_key("GET", link)
         if not is_image(image):

@@ -26,8 +26,8 @@ class SourceChangedError(BlurClientError):
 class ApiError(BlurClientError):
     """The API responded with an error.
 
-    After a 5xx, or after an attempt without a response, the call is possibly charged. If the call
-    is repeated with the same `idempotency_key`, it is charged at most once in all.
+    After a 5xx, or after an attempt without a response, the call might have been charged. If the
+    call is repeated with the same `idempotency_key`, it is charged at most once in all.
     """
 
     code: str

@@ -47,7 +47,7 @@ class Job:
     charged: float
     """The credits charged for all results so far."""
     seconds_left: float | None
-    """The estimated time until the end, from the rate so far, or None."""
+    """The estimated time until the end, computed from the progress so far, or None."""
     upload: UploadForm | None
     """None if the job is not open."""
     copy_to: str | None
@@ -102,7 +102,7 @@ class ManifestRow:
 
 
 def parse_job(document: Mapping[str, Any], response_url: str) -> Job:
-    """Parse the document of a job; its relative addresses start from `response_url`."""
+    """Parse the document of a job; addresses in it can be relative to `response_url`."""
     counts = document["counts"]
     return Job(
         job_id=document["job_id"],

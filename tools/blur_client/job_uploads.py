@@ -70,9 +70,9 @@ class JobUploads:
         on_upload: OnUpload | None = None,
         on_wait: OnWait | None = None,
     ) -> None:
-        """Upload one photo under a name, such as its path in a folder, with `/`.
+        """Upload one photo under a name, such as `summer/beach.jpg`, its path in a folder.
 
-        An upload can be repeated: each name has one row in the job and is charged at most once.
+        An upload can be repeated: each name counts as one photo, which is charged at most once.
 
         Raises:
             JobClosedError: the job was closed or cancelled in the meantime.

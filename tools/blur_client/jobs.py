@@ -1,6 +1,6 @@
 """Bulk jobs: create a job, upload its photos, watch the job, and fetch the results.
 
-Every call can be repeated: photos with the same name have one row in the job and one charge.
+Every call can be repeated: photos with the same name count as one photo, which is charged once.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ QUEUED_FOR_EACH_THREAD = 2
 def map_bounded(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
 ) -> Iterator[Result]:
-    """Yield the results as they are ready, in any order.
+    """Yield each result when it is ready, in any order.
 
     At most `QUEUED_FOR_EACH_THREAD` items for each thread are read in advance, so `items` can be a
     generator of any length. If the caller stops the iteration, or a call raises an error, no

@@ -1,4 +1,4 @@
-"""Which failed attempts are retried, and after which pause."""
+"""The rules for retries: which failed attempts are retried, and after which pause."""
 
 from __future__ import annotations
 

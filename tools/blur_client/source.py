@@ -34,7 +34,7 @@ class Photo:
     """A source that can be opened again for each attempt."""
 
     def __init__(self, source: Source) -> None:
-        """Keep a path, bytes or a seekable file; read a stream that cannot seek.
+        """Keep a path, bytes or a seekable file; read a stream that is not seekable into memory.
 
         Raises:
             OSError: the file does not exist, is not a regular file, or cannot be read.
@@ -76,7 +76,7 @@ def _open_regular(path: Path) -> Iterator[BinaryIO]:
 
     Opening a pipe would wait for its writer, and a device such as /dev/zero has no end.
     """
-    _require_regular(path.stat())  # check first, because opening a device can have an effect
+    _require_regular(path.stat())  # check first, because opening a device can have side effects
     with open(path, "rb", opener=_open_without_waiting) as file:
         _require_regular(os.fstat(file.fileno()))
         yield file

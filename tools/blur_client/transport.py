@@ -69,7 +69,7 @@ class Transport:
         return self._send(requests.Request(method, url, headers=headers, data=form, auth=NoAuth()))
 
     def download(self, url: str, *, with_key: bool) -> Response:
-        """Return a response without its body. Then read the body with `save`, or call `close`.
+        """Return a response whose body is not read yet; read it with `save`, or call `close`.
 
         Raises:
             ConnectionFailedError: no response was received.

@@ -21,7 +21,7 @@ TICK_S = 0.1
 FATAL_CODES = frozenset(
     {"connection_failed", "forbidden", "insufficient_credits", "invalid_api_key", "not_found"}
 )
-"""Codes of errors that would also occur for all further photos."""
+"""The codes of errors after which the batch stops, because all further photos would fail too."""
 NOT_STARTED = Failure("not_begun", "not started")
 INTERRUPTED = Failure("interrupted", "interrupted")
 

@@ -51,7 +51,8 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--overwrite", is_flag=True, help="Replace existing results instead of skipping them."
 )
-@click.option("--force", "overwrite", is_flag=True, hidden=True)  # the earlier name of --overwrite
+# In old versions, --overwrite was called --force.
+@click.option("--force", "overwrite", is_flag=True, hidden=True)
 @click.option(
     "--api", metavar="URL", envvar="BGBLUR_API", show_envvar=True, help="Send photos to this API."
 )
@@ -76,7 +77,7 @@ def blur(  # noqa: PLR0913 - has one argument for each option
     recursive: bool,
     overwrite: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - stands for the options in `options.OPTIONS`
+    **options: Any,  # noqa: ANN401 - click passes the options in `options.OPTIONS`
 ) -> None:
     """Blur or remove the background of photos: files, folders, or - for standard input.
 
@@ -147,9 +148,9 @@ def _run(
 
 
 def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
-    """Always print failures; print skipped photos and results only on a terminal.
+    """Print failures always, but skipped photos and results only on a terminal.
 
-    If the only photo is skipped, print this too.
+    If the command has only one photo and skips it, print this in any case.
     """
     if outcome.result is NOT_STARTED:
         return

@@ -46,8 +46,8 @@ class Result:
     call: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Failure(Exception):  # noqa: N818 - is also a value in a list of outcomes
-    """One photo cannot be blurred."""
+class Failure(Exception):  # noqa: N818 - this exception is also used as an outcome
+    """The reason why one photo could not be blurred."""
 
     def __init__(self, code: str, message: str, **more: object) -> None:
         """Keep the message, the code and other details, from the API or from the command."""
@@ -57,7 +57,7 @@ class Failure(Exception):  # noqa: N818 - is also a value in a list of outcomes
         self.more = {name: value for name, value in more.items() if value is not None}
 
 
-class Interrupted(Exception):  # noqa: N818 - is not an error
+class Interrupted(Exception):  # noqa: N818 - Ctrl-C is not an error
     """The user has pressed Ctrl-C."""
 
 
@@ -110,7 +110,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
 
 
 def api_engine(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Engine:
-    """Return an engine that uses the API at `url`, until `stop` is set.
+    """Return an engine that uses the API at `url`; setting `stop` ends a wait for a retry.
 
     Raises:
         click.UsageError: the address or the key is not valid.

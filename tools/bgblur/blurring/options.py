@@ -21,7 +21,8 @@ class BlurOption:
     field: str
     """The option's name in the API's form, and in `blur_client`."""
     local: str | Callable[[str], Mapping[str, Any] | None]
-    """The field of `BlurOptions`, or a function from the value to fields of `BlurOptions`."""
+    """A field of `BlurOptions`, or a function that converts the value to fields of
+    `BlurOptions`."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
@@ -62,11 +63,11 @@ def roi_field(text: str) -> Mapping[str, Roi]:
 
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
-"""The extension of a new file in each format."""
+"""For each format, the extension of a new file."""
 FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
-"""The format of a result, by the extension of the output."""
+"""For each extension of the output, the format of the result."""
 PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".heif": "jpeg"}
-"""The format of a result, by the extension of the photo; all other photos become PNG."""
+"""For each extension of a photo, the format of the result; all other photos become PNG."""
 
 OPTIONS = (
     BlurOption(
@@ -137,9 +138,9 @@ def blur_options(
     required: bool = True,
     helps: Mapping[str, str] | None = None,
 ) -> Callable[..., None]:
-    """Add all options of the table to a command; `helps` has other help texts by field.
+    """Add all options of the table to a command; `helps` replaces the help texts of some fields.
 
-    Without `required`, the command checks the required options itself.
+    If `required` is false, no option is required, and the command itself checks its options.
     """
     for option in reversed(OPTIONS):
         # For click, an explicit None is a value, so a required option would not count as missing.

@@ -15,7 +15,7 @@ from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
 STDIO = "-"
 """The argument for standard input or standard output."""
 SUFFIXES = {"background": "-blurred", "cutout": "-cutout"}
-"""The suffix by mode, added to the photo's name if the result is in the same folder."""
+"""For each mode, the suffix to add to the photo's name if the result is in the same folder."""
 PHOTO_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif"),
@@ -50,7 +50,7 @@ class Naming:
 
     mode: str | None = None
     format: str | None = None
-    """The format of all results; None for each photo's own format."""
+    """The format of all results; None means that each result has the format of its photo."""
     suffix: str | None = None
     """The text added to the photo's name. None adds the mode's suffix to results in the photo's
     folder."""
@@ -182,7 +182,7 @@ def _is_file(paths: Sequence[str], output: str) -> bool:
 
 
 def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Naming) -> list[Task]:
-    """Name each result after its photo; if two names are equal, keep the photos' extensions."""
+    """Name each result after its photo; equal names get the photo's extension, as `a.heic.jpg`."""
 
     def task(photo: _FoundPhoto, stem: str) -> Task:
         name = naming.name(photo.path, stem, same_folder=folder is None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_PHOTO_BYTES = 400_000_000
-"""50 megapixels with 8 bytes for each pixel (16-bit RGBA, uncompressed)."""
+"""Enough for an uncompressed photo of 50 megapixels with 8 bytes per pixel (16-bit RGBA)."""
 
 
 def read_photo(path: Path) -> bytes:
@@ -23,7 +23,7 @@ def read_photo(path: Path) -> bytes:
         OSError: the file is not a regular file, is too large, or cannot be read.
 
     """
-    require_regular(path.stat())  # check first, because opening a device can have an effect
+    require_regular(path.stat())  # check first, because opening a device can have side effects
     with open(path, "rb", opener=_open_without_waiting) as file:
         require_regular(os.fstat(file.fileno()))
         return read_bounded(file)

@@ -63,9 +63,10 @@ class AppendedLines:
                 self._file.flush()
 
     def share(self, clean_up: Callable[[], None]) -> None:
-        """Call `clean_up` if no other process shares the file; then share it while it is open.
+        """Call `clean_up` if no other process has a lock on the file; then keep a shared lock.
 
-        On a system without file locks, `clean_up` is never called.
+        The lock ends when the file is closed. On a system without file locks, `clean_up` is never
+        called.
         """
         try:
             import fcntl  # noqa: PLC0415 - Windows does not have this module
@@ -73,7 +74,7 @@ class AppendedLines:
             return
         if self._file is None:
             return
-        with suppress(OSError):  # another process shares the file, or the file system has no locks
+        with suppress(OSError):  # another process has a lock, or the file system has no locks
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             clean_up()
         with suppress(OSError):

@@ -73,7 +73,7 @@ def submit(  # noqa: PLR0913 - has one argument for each option
     recursive: bool,
     wait: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - stands for the options in `blurring.options.OPTIONS`
+    **options: Any,  # noqa: ANN401 - click passes the options in `blurring.options.OPTIONS`
 ) -> None:
     """Upload the photos of a folder, with the same options as `bgblur blur`.
 

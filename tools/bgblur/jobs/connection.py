@@ -1,4 +1,4 @@
-"""The API's address and key as options of commands, and one line of text for each error."""
+"""Options for the API's address and key, and a message of one line for each error of the API."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
     @functools.wraps(command)
-    def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - stands for a command's options
+    def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - click passes the command's options
         command(*arguments, server=Server.checked(api, key), **options)
 
     return address(api_key_option(connected))
@@ -63,7 +63,7 @@ class Server:
 
     @classmethod
     def checked(cls, url: str | None, key: str | None) -> Server:
-        """Return the server.
+        """Return a `Server`, if both values are set.
 
         Raises:
             click.UsageError: the address or the key is missing.

@@ -27,7 +27,7 @@ class Fetched:
 
     source: str
     file: str
-    """The file's path relative to the folder, with `/`."""
+    """The file's path relative to the folder, with `/` as the separator."""
     bytes: int
     sha256: str
 

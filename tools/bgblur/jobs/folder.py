@@ -19,8 +19,8 @@ class Folder:
     def photos(self) -> Iterator[tuple[str, Path]]:
         """Yield the source and the path of each photo, sorted within each folder.
 
-        The source is the path relative to the folder, with `/`. Results of earlier runs, hidden
-        files and files with other extensions are left out.
+        The source is the path relative to the folder, with `/` as the separator. Results of earlier
+        runs, hidden files and files with other extensions are left out.
 
         Raises:
             OSError: a folder cannot be read.

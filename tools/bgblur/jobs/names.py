@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from bgblur.blurring.options import EXTENSIONS, FORMAT_OF
 
 MAX_PART_BYTES = 240
-"""The longest name of a file or folder; file systems allow 255, so an extension still fits."""
+"""The maximum length of the name of a file or folder. File systems allow 255 bytes, so an extension
+still fits."""
 _RESERVED = frozenset('\\:*?"<>|') if os.name == "nt" else frozenset()
 
 
@@ -35,7 +36,7 @@ class ResultNames:
             self._take(name)
 
     def name(self, source: str) -> str:
-        """Return the path of the source's result, relative to the folder, with `/`.
+        """Return the path of the source's result, relative to the folder, separated by `/`.
 
         The path is always inside the folder: a source that could lead out of the folder is replaced
         by its digest.

@@ -24,7 +24,7 @@ class JobDisplay:
     """Permanent lines on standard error, with one bar below them. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
-        """Draw on `console`, by default standard error, but only if the console is a terminal."""
+        """Draw on `console` if it is a terminal; the default console is standard error."""
         console = console or Console(stderr=True)
         bar = BarColumn(bar_width=min(BAR_CELLS, console.width // MAX_BAR_SHARE))
         self._progress = LiveBars(console, name_column(), bar, rest_column("details"))

@@ -26,7 +26,7 @@ def document(job: Job) -> dict[str, Any]:
 
 
 def record(job: Job) -> dict[str, Any]:
-    """Return the values to print about a job, by their labels."""
+    """Return the labels and values to print about a job."""
     left = None if job.seconds_left is None else duration(job.seconds_left)
     return {
         "job": job.job_id,

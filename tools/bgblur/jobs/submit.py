@@ -121,7 +121,7 @@ def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
 
 
 def follow(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:
-    """Show the progress until the job has ended, or `stop` is set; return the job as last read."""
+    """Show the progress until the job has ended or `stop` is set; return the job's last state."""
     while True:
         display.show_job(job)
         if job.has_ended or stop.wait(POLL_S):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CANCELLED_TIMEOUT_S = 2
 """The time for error responses to requests that are cancelled at the end of a graceful stop."""
 FORCED_CHECK_S = 0.1
-"""The time between two checks whether the server has to stop immediately."""
+"""The time between two checks for a second Ctrl-C, which stops the server immediately."""
 
 
 class AnnouncingServer(uvicorn.Server):
@@ -58,9 +58,9 @@ class AnnouncingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; cancelled requests still get an error response and are logged.
 
-        Photos of jobs that are being processed get the time of the graceful stop. Photos that take
-        longer are released, and processed after the next start. uvicorn ends the process when this
-        method returns.
+        Photos of jobs that are being processed can use the whole time of the graceful stop to
+        finish. Photos that take longer are released, and processed after the next start. uvicorn
+        ends the process when this method returns.
         """
         await asyncio.gather(super().shutdown(sockets), self._stop_drain())
         if cancelled := list(self.server_state.tasks):

@@ -48,8 +48,8 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The status for an invalid key on our own paths, and the status on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, as a multiple of the largest possible body; a usual photo has a tenth of
-the largest size."""
+"""The memory for bodies, as a multiple of the largest possible body; most photos have about a tenth
+of this size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The maximum memory for one account, and for one address, as a multiple of the free memory.
@@ -62,7 +62,7 @@ BODIES_PER_ACCOUNT = 64
 class ServerApp:
     """Reads requests, passes them on, and sends and logs one response for each request."""
 
-    def __init__(  # noqa: PLR0913 - is called once, with named arguments
+    def __init__(  # noqa: PLR0913 - the only caller names the arguments
         self,
         pool: PhotoPool,
         inline: Inline,
@@ -142,7 +142,7 @@ class ServerApp:
         return reply
 
     async def _answer_status(self, exchange: Exchange) -> Reply:
-        """Handle `/health`, without any check, or `/ready`."""
+        """Respond to `/health` without any check, or to `/ready` after its checks."""
         status = "ok"
         if exchange.path == READY_PATH:
             await self._readiness.require()

@@ -26,7 +26,7 @@ class BodyBudget:
 
     @contextmanager
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
-        """Lend memory until the block ends.
+        """Yield a lease, and free its memory when the block ends.
 
         `factors` has a factor for each sender of the body, such as its account and its address. A
         sender can hold the free memory times its factor.
@@ -104,8 +104,9 @@ class BodyLimit:
 class ResultBudget:
     """Memory for responses that clients have not read yet.
 
-    A response exists already, so it cannot be rejected. When the total is too large, the client
-    with the most memory loses the connection of its oldest response.
+    A response exists already, so it cannot be rejected. When the total is too large, the server
+    looks for the client whose responses use the most memory, and closes the connection of this
+    client's oldest response.
     """
 
     def __init__(self, total_bytes: int) -> None:

@@ -34,7 +34,7 @@ class Closable(Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the client has its response, or has not read for some seconds."""
+        """Whether the response was written, or the client has not read for some seconds."""
         ...
 
     def evict(self) -> None:
@@ -84,7 +84,7 @@ class ConnectionTable:
     def _evict(self, candidates: set[Closable], count: int) -> bool:
         """Close up to `count` connections; return whether one was closed.
 
-        After the first connection, close only connections without a key.
+        The first closed connection can have a key; all further ones must not have a key.
         """
         closable = [
             each

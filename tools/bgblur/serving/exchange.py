@@ -47,7 +47,7 @@ class Exchange:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
-    """The account that the response's memory counts for; without an account, the address."""
+    """The client for which the response's memory is counted: the account, otherwise the address."""
     key: ApiKey | None = None
     """The key, after it was found in the store."""
     is_logged: bool = False

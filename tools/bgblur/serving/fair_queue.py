@@ -5,9 +5,9 @@ slots takes a slot from the account with the most slots, so two accounts can eac
 slots.
 
 Workers are shared too: the next request is from the account with the fewest running requests. If
-several accounts have equally few, the queue chooses the account that has used the least time since
-it was last idle. This is start-time fair queueing with the used time instead of an estimate (Goyal,
-Vin and Cheng, 1997). Requests of one account keep their order.
+several accounts have equally few running requests, the queue chooses the account that has used the
+least time since it was last idle. This is start-time fair queueing; it counts the time that was
+used, not an estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
@@ -136,7 +136,7 @@ class FairQueue(Generic[Item]):
         return removed
 
     def _share(self, account: str) -> _Share[Item]:
-        """Return the account's share; a new share starts with the least used time of all."""
+        """Return the account's share; a new share gets the smallest `used_s` of all shares."""
         if account not in self._shares:
             self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
@@ -144,7 +144,7 @@ class FairQueue(Generic[Item]):
         return self._shares[account]
 
     def _most_workers(self) -> int:
-        """Return how many workers one account can have among the active accounts."""
+        """Return how many workers each active account can use."""
         self._forget_left()
         active = len(self._shares) + len(self._left_s)
         return math.ceil(self._workers / max(1, active))
@@ -157,7 +157,7 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the largest share with waiting items, if it has 2 slots more than `account`."""
+        """Return the largest share with waiting items, if `account` has at least 2 fewer slots."""
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0

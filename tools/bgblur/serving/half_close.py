@@ -9,15 +9,15 @@ from contextlib import suppress
 import h11
 
 LINGER_S = 30
-"""The time limit for the rest of a request."""
+"""The time limit for dropping the rest of a request after its response."""
 LINGER_IDLE_S = 3
-"""The longest pause in the rest of a request."""
+"""The longest time without data while the rest of a request is dropped."""
 MAX_DROPPED_BYTES = 100_000_000
 
 PROBE_S = 0.5
 """The longest pause between two probes."""
 FIRST_PROBE_S = 0.05
-"""The first pause; the pause doubles after each probe, up to `PROBE_S`."""
+"""The pause after the first probe; each further pause is twice as long, up to `PROBE_S`."""
 
 
 class LingeringClose:

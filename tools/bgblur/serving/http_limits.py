@@ -15,8 +15,8 @@ MAX_HEADERS = 128
 
 FREE_CHUNKS = 1_000
 MIN_CHUNK_BYTES = 256
-"""The minimum average size of chunks after the first `FREE_CHUNKS`. A chunk costs about 20 µs, so
-chunks of one byte would keep the event loop busy."""
+"""The minimum average size of chunks after the first `FREE_CHUNKS`. Parsing a chunk takes about 20
+µs, so chunks of one byte would keep the event loop busy."""
 
 _ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*(.*)", re.IGNORECASE)
 

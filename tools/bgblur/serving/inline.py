@@ -1,6 +1,6 @@
-"""Handle requests without photos: the page, the description, account calls and presigned uploads.
+"""Handle requests without photos: the page, openapi.json, account calls and presigned uploads.
 
-The page and the description need no store, so a handler in the front process serves them. Account
+The page and openapi.json need no store, so a handler in the front process serves them. Account
 calls wait for the store, which can be slow or locked. Account calls have a pool with one worker
 that does not load the model, and a queue of limited length. (powertools' resolver handles one event
 at a time in each process, so threads are not enough.)

@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 RELEASE_TRIES = 60
 """The number of attempts to write the end of a lease, if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
-"""Called with each final row that a worker writes, and the milliseconds of each step."""
+"""Called with the final row of each object that a worker has processed, and the milliseconds of
+each step."""
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
-"""The interval of look-ups for objects that another program has added or resumed."""
+"""The time between two look-ups for objects that another program has added or resumed."""
 RETRY_PAUSES_S = (1, 10, 1)
 """The pause after each failed attempt; the last pause is also for all later attempts. An object
-with `MAX_ATTEMPTS` is claimed again only to write its failed row."""
+that has had `MAX_ATTEMPTS` attempts is claimed again only to mark it as failed."""
 
 
 class JobDrain:
-    """Background work of the photo pool: the waiting objects of all jobs."""
+    """Gives the waiting objects of all jobs to idle workers, as background work."""
 
     def __init__(
         self,
@@ -62,7 +63,8 @@ class JobDrain:
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
         self.waiting = 0
-        """The number of objects that had no final row at the last look-up."""
+        """The number of unfinished objects at the last look-up; objects of paused jobs are not
+        counted."""
         self.observe: ObserveObject = lambda _row, _steps_ms: None
 
     @property
@@ -171,7 +173,7 @@ class JobDrain:
             LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Release the object after `after_s`. With `counts`, count the attempt; a pause follows."""
+        """Release the object after `after_s`; if `counts`, count the attempt and set a pause."""
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)

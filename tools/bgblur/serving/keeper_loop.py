@@ -1,4 +1,4 @@
-"""Run the keeper of jobs in a thread of the front process, until the server stops."""
+"""Run the keeper, which resumes, ends and announces jobs, in a thread until the server stops."""
 
 from __future__ import annotations
 

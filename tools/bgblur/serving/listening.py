@@ -16,7 +16,7 @@ MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - these addresses are only compared
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Documentation addresses (RFC 5737, RFC 3849); nothing is sent to them."""
+"""Addresses reserved for documentation (RFC 5737, RFC 3849); nothing is sent to them."""
 
 
 class ListenError(Exception):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""Upper bounds of the histograms' buckets: from an error response to the longest photo."""
+"""Upper bounds of the histograms' buckets, for times from the fastest error to the slowest
+photo."""
 
 Address: TypeAlias = tuple[str, int]
 """Host and port."""
@@ -112,7 +113,7 @@ class ServerMetrics:
         )
 
     def observe(self, record: ResponseRecord, seconds: float) -> None:
-        """Count one response, `seconds` after the request's head arrived."""
+        """Count one response, which was ready `seconds` after the request's head arrived."""
         self._responses.labels(record.path, str(record.status), record.code or "").inc()
         self._response_seconds.labels(record.path).observe(seconds)
         for step, step_ms in record.steps_ms.items():
@@ -123,7 +124,7 @@ class ServerMetrics:
         self._bytes.labels("out").inc(record.bytes_out)
 
     def observe_object(self, row: JobObject, steps_ms: Mapping[str, float]) -> None:
-        """Count the final row of a photo of a job."""
+        """Count a photo of a job that is done, failed or cancelled; `row` is its final record."""
         self._job_photos_ended.labels(row.state, row.code or "").inc()
         for step, step_ms in steps_ms.items():
             self._step_seconds.labels(step).observe(step_ms / 1000)

@@ -38,7 +38,7 @@ RESULTS_SHARE = 2
 
 @dataclass(frozen=True, slots=True)
 class ObjectTurn:
-    """The message that gives a turn to a worker."""
+    """The message that lets a worker process one object of a job."""
 
     lease_s: float
     """The time in which no other worker can claim the object."""
@@ -47,7 +47,7 @@ class ObjectTurn:
 
 
 class Claims(Protocol):
-    """The waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
+    """The store of the waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
 
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
         """Return the next object; no other worker gets it before the lease ends."""
@@ -56,11 +56,11 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """The outcome of a turn, which the worker sends after the claimed object."""
+    """The outcome of a worker's turn; the worker first sends the claimed object, and then this."""
 
     outcome: Outcome
     row: JobObject | None = None
-    """The final row, if this turn has written it."""
+    """The object's final row in the store, if this turn has written it."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -70,7 +70,7 @@ class ObjectWorker:
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
     ) -> None:
-        """Keep the queue and the runner. A `TurnResult` contains the object that the runner ended.
+        """Keep the queue and the runner. A `TurnResult` has the row and the times from the runner.
 
         No object starts while `has_space()` is false, because results would not fit on the disk.
         """

@@ -104,7 +104,7 @@ class JobQueue(Protocol):
         """End the lease of a failed attempt, and set the time of the next attempt."""
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """End the lease of an attempt that does not count."""
+        """End the lease of an attempt, and do not count this attempt."""
         ...
 
 

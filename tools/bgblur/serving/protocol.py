@@ -35,7 +35,7 @@ class Protocol(H11Protocol):
         *,
         table: ConnectionTable,
         observe: Observe = ignore,
-        **uvicorn: Any,  # noqa: ANN401 - stands for uvicorn's arguments
+        **uvicorn: Any,  # noqa: ANN401 - uvicorn passes its own arguments
     ) -> None:
         """Create the state of a new connection."""
         super().__init__(**uvicorn)
@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the client has its response, or has not read for `STALLED_S`."""
+        """Whether the response was written, or the client has not read for `STALLED_S`."""
         if self._lingering.is_active or self._has_response:
             return True
         return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S

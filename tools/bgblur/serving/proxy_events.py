@@ -105,7 +105,7 @@ class InvocationContext:
 def to_event(request: Request) -> dict[str, Any]:
     """Build the event of a request.
 
-    The body is always base64, as with the binary media type `*/*` (template.yaml).
+    The body is always base64, as on AWS, where template.yaml declares all media types as binary.
     """
     headers = _grouped(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers
@@ -153,7 +153,8 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has it
+    # A response to HEAD already has this header.
+    if not any(name == b"content-length" for name, _ in pairs):
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
 

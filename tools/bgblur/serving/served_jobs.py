@@ -1,6 +1,6 @@
 """The bulk jobs of one machine, with photos in a folder and rows in the accounts' SQLite file.
 
-With another store or storage, this server receives no photos of jobs and processes none.
+With any other store or storage, this server neither receives nor processes photos of jobs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ServedJobs:
     leave_bytes: int
 
     def uploads(self) -> JobUploads:
-        """Return the receiver of photos, which wakes the drain for each new photo."""
+        """Return the receiver of photos; after each photo, it makes the drain look for work."""
         return JobUploads(
             folder=self.folder,
             queue=self.store,

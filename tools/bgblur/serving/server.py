@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 ACCEPTED_AT_ONCE = 64
-"""The number of connections that are accepted in one turn of the event loop."""
+"""The number of connections that are accepted in one iteration of the event loop."""
 
 FILES = 4096
 """The number of open files that the process needs for connections."""
@@ -186,7 +186,7 @@ def photo_pool(
     """Return the pool that blurs photos, including photos of jobs; its workers share the CPUs.
 
     A worker is killed when it exceeds the hold's lifetime. At that time, the hold has expired, so
-    its credit is back.
+    the account already has its credits back.
     """
     threads = settings.inference_threads or max(1, usable_cpus() // capacity.workers)
     each = replace(settings, inference_threads=threads)
@@ -212,7 +212,7 @@ def account_pool(settings: Settings) -> WorkerPool:
 
 
 def configuration(
-    application: Any,  # noqa: ANN401 - stands for any ASGI application
+    application: Any,  # noqa: ANN401 - this can be any ASGI application
     settings: Settings,
     observe: Observe = ignore,
 ) -> uvicorn.Config:

@@ -40,7 +40,7 @@ FindTarget = Callable[[Fields], Target]
 async def receive_form(
     content_type: str, chunks: AsyncIterator[bytes], find_target: FindTarget
 ) -> None:
-    """Store the file in a form. Threads do the work on the disk.
+    """Store the file of a form on the disk. All writes run in threads.
 
     Raises:
         ApiError: the form is invalid; the rest of the form is not read, and no file is stored.

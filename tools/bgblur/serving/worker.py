@@ -1,4 +1,4 @@
-"""The server's side of one worker process: the process, a pipe, and a waiting thread.
+"""The server's side of a worker process: the process, a pipe, and a thread that waits for replies.
 
 A worker is used until its first failure. Then the worker is killed, and the pool starts another
 worker.

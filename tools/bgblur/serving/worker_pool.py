@@ -38,7 +38,7 @@ WEIGHT = 0.2
 class WorkerPool:
     """Workers for the requests in a queue, and for background work when no request waits."""
 
-    def __init__(  # noqa: PLR0913 - is called once, with named arguments
+    def __init__(  # noqa: PLR0913 - all callers name the arguments
         self,
         new_worker: Callable[[], Worker],
         *,
@@ -59,7 +59,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """The pause before the next attempt, for each worker that does not start, by its number."""
+        """For each worker that does not start, by its number: the pause before the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
