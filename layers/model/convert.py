@@ -3,9 +3,9 @@
 The script writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
 `face-detection.onnx` next to `face_detection_full_range.tflite`. A missing source file is skipped.
 A converted network has the weights of its source, and its results differ by at most 1e-4 from the
-source's results, on average by about 1e-6. The same source file always gives the same converted file, byte for byte. Of
-the network for faces, only the map of scores is converted: the service does not use the positions
-of eyes, nose and mouth.
+source's results, on average by about 1e-6. The same source file always gives the same converted
+file, byte for byte. Of the network for faces, only the map of scores is converted: the service does
+not use the positions of eyes, nose and mouth.
 """
 
 from __future__ import annotations
