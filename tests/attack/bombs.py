@@ -72,7 +72,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def nested_tiff() -> bytes:
-    """Return a TIFF with a directory that is also its own next, EXIF and child directory."""
+    """Return a TIFF whose only directory refers to itself as next, EXIF and child directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -95,7 +95,10 @@ def tile_tiff() -> bytes:
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """Return a large TIFF with a plane of 16-bit samples per channel; all strips share bytes."""
+    """Return a large TIFF with 16-bit samples and a plane per channel.
+
+    The offsets of all strips are equal, so the file is small.
+    """
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(

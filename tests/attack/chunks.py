@@ -87,7 +87,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def zipped(name: bytes, content: bytes) -> bytes:
-    """Return a ZIP archive of one uncompressed file; it stays valid if it follows other data."""
+    """Return a ZIP archive of one uncompressed file; the archive can be appended to other data."""
     crc = zlib.crc32(content)
     common = struct.pack("<HHHHIIIHH", 20, 0, 0, 0, crc, len(content), len(content), len(name), 0)
     local = b"PK\3\4" + common + name + content

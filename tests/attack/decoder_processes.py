@@ -69,7 +69,7 @@ class Results:
         return [result for result in self.all if not result.is_handled]
 
     def summary(self) -> str:
-        """Summarize the outcomes and the peaks of time and memory, for the row of the trial."""
+        """Summarize the outcomes and the peaks of time and memory, for docs/reliability.md."""
         ends = Counter(one.outcome[:1] for one in self.all)
         return (
             f"{ends['2']:,} accepted, {ends['4']:,} rejected with a documented 4xx, "
@@ -90,7 +90,8 @@ class DecoderProcess:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._folder = TemporaryDirectory()  # a killed process cannot remove it
+        # A killed process cannot remove its folder, so this process creates and removes it.
+        self._folder = TemporaryDirectory()
         given = (theirs, Path(self._folder.name), self._model_dir)
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()

@@ -92,7 +92,7 @@ FILES: dict[str, bytes] = {
     "one column": rgb(300, 1),
     "one row": rgb(1, 300),
     "long": rgb(3, 9000),
-    "longer than a jpeg": rgb(2, 65_600),
+    "too long for a jpeg": rgb(2, 65_600),
     "square": rgb(64, 64),
     "jpeg": rgb(700, 900, "JPEG"),
     "odd jpeg": rgb(61, 1033, "JPEG"),

@@ -52,7 +52,7 @@ def test_files_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
 
 
 @pytest.mark.timeout(3600)
-def test_rare_kinds_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
+def test_rare_kinds_of_photos_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
     model_dir: Path,
 ) -> None:
     mutants = size(200, full=4_000)

@@ -64,8 +64,8 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
     return {
         name: window,
         f"{name}, in hexadecimal": window.hex().encode(),
-        f"{name}, as Python shows it": shown.encode(),
-        f"{name}, as JSON shows that": json.dumps(shown)[1:-1].encode(),
+        f"{name}, in Python's notation": shown.encode(),
+        f"{name}, in Python's notation, as JSON": json.dumps(shown)[1:-1].encode(),
         **_base64(name, window),
     }
 

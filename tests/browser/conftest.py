@@ -52,7 +52,7 @@ def other_origin() -> Iterator[str]:
 
 
 def chromium_path() -> str | None:
-    """Return the path of Debian's headless Chromium, or of any Chromium; None without both."""
+    """Return the path of Debian's headless Chromium or of Chromium; None if both are missing."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 

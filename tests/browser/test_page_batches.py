@@ -85,7 +85,7 @@ def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
     assert visit.balance() == before - 2
 
 
-def test_a_batch_without_credits_stops_after_its_first_call(visit: Visit) -> None:
+def test_a_batch_stops_after_its_first_call_if_no_credits_are_left(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     error = {"code": "insufficient_credits", "message": "No credits.", "request_id": "req_1"}

@@ -50,7 +50,9 @@ def test_a_folder_without_photos_shows_an_error(visit: Visit, tmp_path: Path) ->
     assert visit.page.is_hidden("#job")
 
 
-def test_a_server_without_jobs_offers_no_folders(chromium: Browser, without_jobs: Api) -> None:
+def test_no_folder_can_be_chosen_if_the_server_has_no_jobs(
+    chromium: Browser, without_jobs: Api
+) -> None:
     context = chromium.new_context()
     visit = Visit.begun(context, without_jobs)
     assert visit.page.is_hidden("#choose-folder")

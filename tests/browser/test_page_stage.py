@@ -1,4 +1,4 @@
-"""The stage of the page: frame, zoom, the line between before and after, and motion."""
+"""The photo on the page: frame, zoom, the line between before and after, and motion."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def test_two_fingers_zoom_the_result(chromium: Browser, served: Api) -> None:
     context.close()
 
 
-def test_a_right_click_on_either_side_of_the_line_reaches_the_result(visit: Visit) -> None:
+def test_a_right_click_on_either_side_of_the_line_hits_the_image_of_the_result(
+    visit: Visit,
+) -> None:
     visit.begin()
     visit.blur()
     visit.rest()

@@ -1,4 +1,4 @@
-"""A page's fetch() that the API redirects to the bucket, in Chromium."""
+"""In Chromium, a page calls fetch(), and the API redirects the request to the bucket."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Visit:
         return data.reshape(height, width, 4)
 
     def shown(self) -> NDArray[np.int16]:
-        """Return a screenshot of the stage, (H, W, 3)."""
+        """Return a screenshot of the photo on the page, (H, W, 3)."""
         with Image.open(io.BytesIO(self.page.locator("#frame").screenshot())) as picture:
             return np.asarray(picture.convert("RGB")).astype(np.int16)
 

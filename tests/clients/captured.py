@@ -136,7 +136,7 @@ PHP = {"User-Agent": "Mtownsend/RemoveBg (github.com/mtownsend5512/remove-bg)"}
 def brilam(
     url: str, key: str, photo: File, *, crop: str | None = None, **options: str
 ) -> requests.PreparedRequest:
-    """Build the request of brilam/remove-bg after version 0.04, as in the client's repository.
+    """Build the request of brilam/remove-bg, as its repository has it after version 0.04.
 
     `removebg/removebg.py` sends every option, with these defaults. `requests` omits an
     option that is None.
@@ -218,7 +218,7 @@ def _request(url: str, headers: Mapping[str, str], body: bytes) -> requests.Prep
     return requests.Request("POST", url + ROUTE, dict(headers), data=body).prepare()
 
 
-def _php_text(value: str | bool) -> str:  # noqa: FBT001 - PHP sends these values
+def _php_text(value: str | bool) -> str:  # noqa: FBT001 - a PHP value can be a boolean
     """Return a value as PHP converts it to text."""
     return ("1" if value else "") if isinstance(value, bool) else value
 

@@ -1,4 +1,4 @@
-"""remove.bg's clients that are not on npm or PyPI: our responses to their requests."""
+"""Our responses to the requests of remove.bg's clients that are not on npm or PyPI."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Responses have the status, headers and fields of remove.bg's own responses.
 
-The facts are from the recordings in remove-bg/ruby, `spec/fixtures/vcr_cassettes`, of May and
-June 2020: the status, the content type, the names of the headers, and the JSON.
+The expected status, content type, names of headers and JSON are from the recordings in
+remove-bg/ruby, `spec/fixtures/vcr_cassettes`, which were made in May and June 2020.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For each event in `events/`, the response has the status and code in the event's name."""
+"""Each event in `events/` gets the status and error code that the event's file name contains."""
 
 from __future__ import annotations
 

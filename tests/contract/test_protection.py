@@ -32,7 +32,8 @@ def require_protected(response: ApiResponse) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"].startswith("req_")
     assert not HEADERS_THAT_NAME_SOFTWARE & set(response.headers)
-    assert "set-cookie" not in response.headers  # so no other site can act for a visitor
+    # Without cookies, another site cannot send requests in the name of a visitor.
+    assert "set-cookie" not in response.headers
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)

@@ -158,7 +158,7 @@ def test_form_is_checked_after_the_key_the_rate_limit_and_the_credits(
     assert status != 400 or response.headers["x-credits-remaining"] == str(FUNDS)
 
 
-def test_calls_without_credits_count_in_the_rate_limit(call: Call) -> None:
+def test_calls_without_credits_count_towards_the_rate_limit(call: Call) -> None:
     responses = [call(make.blur(make.EMPTY)) for _ in range(3)]
     assert [response.status for response in responses] == [402] * 3
     left = [response.headers["ratelimit"].split(";")[1] for response in responses]

@@ -21,8 +21,8 @@ LISTS: dict[str, tuple[str, str, str, str]] = {
     "topic": ("sns", "list_topics", "Topics", "TopicArn"),
     "queue": ("sqs", "list_queues", "QueueUrls", ""),
 }
-"""For each kind of resource: the AWS service, its list operation, the response's field for the
-list, and the field for a resource's name."""
+"""For each kind of resource: the AWS service, its operation that lists the resources, the field of
+the response with the list, and the field with a resource's name."""
 OF_SAM = "aws-sam-cli-managed-default"
 """The stack that sam creates once for each AWS account: a bucket for templates."""
 

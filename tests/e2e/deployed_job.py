@@ -1,4 +1,4 @@
-"""A bulk job of the deployed stack, as a client and an operator see the job."""
+"""A bulk job on the deployed stack, with the actions of its client and of an operator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT_S = 60
 
 
 class Job:
-    """The job of an album, as a client and an operator see the job."""
+    """A job for the photos of an album, with the actions of its client and of an operator."""
 
     def __init__(self, deployment: Deployment, key: str, album: Album) -> None:
         self._deployment, self._key, self._album = deployment, key, album

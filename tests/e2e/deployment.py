@@ -68,7 +68,7 @@ class Deployment:
         export, issue = self.outputs["FirstKey1"], self.outputs["FirstKey2"]
         printed = self.operate(export, re.sub(r"--credits \d+", f"--credits {credits_}", issue))
         words: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(words, key=len)  # the other word is the key's prefix
+        return max(words, key=len)  # the shorter word is the key's prefix
 
     def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Call a function; return its response."""
@@ -187,7 +187,7 @@ def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
-    """Run a proxy that adds the API's host name, which is in no DNS; yield the proxy's URL."""
+    """Run a proxy that sets the API's host name, which is not in the DNS; yield the proxy's URL."""
     port, name = free_port(), f"{api}.execute-api.{emulator.host}"
     server = (
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"

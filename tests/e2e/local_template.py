@@ -23,7 +23,7 @@ NOT_DEPLOYED = {
 }
 ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 WORKERS = 2
-"""Concurrent workers of bulk jobs."""
+"""The number of workers of bulk jobs that run at the same time."""
 FUNCTION = "AWS::Serverless::Function"
 
 

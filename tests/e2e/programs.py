@@ -42,7 +42,7 @@ def started(
     until: Callable[[], bool],
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run a program in `folder` until the context ends; `until` returns whether it is ready.
+    """Run a program in `folder` until the context ends; first wait until `until` is true.
 
     Raises:
         RuntimeError: the program is not ready in time; the message has the end of the log.

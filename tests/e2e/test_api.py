@@ -108,7 +108,7 @@ def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> 
         (make.LIMITED, 429, "rate_limit_exceeded"),
     ],
 )
-def test_a_missing_unknown_empty_or_limited_key_gets_its_status_and_error_code(
+def test_each_kind_of_rejected_key_gets_its_status_and_error_code(
     url: str, key: str | None, status: int, code: str
 ) -> None:
     answer = post(url, key)

@@ -110,7 +110,7 @@ def test_a_photo_in_the_request_is_blurred(deployment: Deployment, key: str) -> 
     assert answer.content == blurred_upload(deployment, key).content
 
 
-def test_a_job_of_200_photos_has_one_row_for_each_photo_and_a_correct_bill(
+def test_a_job_of_200_photos_has_one_manifest_line_for_each_photo_and_a_correct_bill(
     deployment: Deployment, key: str, album: Album, results: Path
 ) -> None:
     job = Job(deployment, key, album)

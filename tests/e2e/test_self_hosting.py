@@ -1,4 +1,4 @@
-"""Runs the commands of docs/self-hosting.md: compose.yaml's container, and proxies in front."""
+"""Tests docs/self-hosting.md: the container of compose.yaml, and the proxies in front of it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Project:
         """Issue a key with the documented command."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(keys, key=len)  # the other word is the key's prefix
+        return max(keys, key=len)  # the shorter word is the key's prefix
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Searches the output of all e2e tests for keys and photos of the run; runs as the last file.
+"""Searches the output of all e2e tests for keys and photos of the run; this file runs last.
 
 This file first makes calls of every kind, including one with an internal error. So there is output
 to search even if only this file runs.
@@ -75,7 +75,7 @@ def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> s
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A request id and a log file of the calls, for the checks."""
+    """The request id and the log file that the checks of the calls need."""
 
     failed_id: str
     """The request id of the call with an internal error."""

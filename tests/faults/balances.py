@@ -27,7 +27,7 @@ DAY_US = 24 * 3600 * SECOND_US
 
 
 class Calls(NamedTuple):
-    """The amounts of an account as numbers of calls at the server's price."""
+    """The amounts of an account, each divided by the price of a call on the server."""
 
     balance: int
     held: int

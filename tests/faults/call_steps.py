@@ -34,12 +34,12 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""The client's outcome, by the store's method; the fault starts right before this method."""
+"""Methods of the store, each with the client's outcome if a fault starts right before it."""
 
 
 @dataclass
 class Clock:
-    """A clock that only a trial moves."""
+    """A clock whose time changes only when a trial moves it."""
 
     at_us: Instant
 
@@ -51,7 +51,7 @@ class Clock:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Summarize the results of all steps, for the row of the trial."""
+    """Summarize the results of all steps, for docs/reliability.md."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
         f"a fault before the blurring: 503; later: the result or the error, within "
@@ -78,7 +78,7 @@ class FaultyStore:
 
 @dataclass
 class Caller:
-    """A client with a separate handler; the client sends a call and repeats the call."""
+    """A client with its own handler; it sends a call, and later the same call again."""
 
     handler: Callable[[dict[str, Any], InvocationContext], Any]
     balances: Balances

@@ -1,8 +1,8 @@
 """Disks that are full or read-only, and locked files, for SQLite and the uploads.
 
-A limit on file sizes acts like a full disk, but needs no root: writes fail, with EFBIG instead of
-ENOSPC. Python ignores the signal that comes with EFBIG. With a limit of 0, nothing can be written,
-as on a read-only disk.
+A limit on file sizes has the same effect as a full disk, and tests can set it without root: writes
+fail, with EFBIG instead of ENOSPC. Python ignores the signal that comes with EFBIG. With a limit of
+0, nothing can be written, as on a read-only disk.
 """
 
 from __future__ import annotations

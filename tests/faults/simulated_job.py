@@ -45,7 +45,7 @@ TIMEOUT_S = size(600, full=7_200)
 
 
 def photo() -> bytes:
-    """Return a photo on which the stub finds a subject."""
+    """Return a photo in which the stub of the model finds a subject."""
     file = io.BytesIO()
     Image.new("RGB", (16, 12), (10, 20, 30)).save(file, "PNG")
     return file.getvalue()

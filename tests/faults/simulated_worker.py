@@ -37,13 +37,13 @@ POISON = "poison"
 
 
 class Faulty:
-    """A store or files with methods that fail or kill the process, depending on the photo."""
+    """Wraps a store, or the files of jobs; methods fail or kill the process for some photos."""
 
     fault = ""
     """The fault of the current photo, shared by all instances; empty if the photo has none."""
 
     def __init__(self, inner: object) -> None:
-        """Wrap a store or files."""
+        """Wrap a store, or the files of jobs."""
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method

@@ -1,4 +1,4 @@
-"""Account calls while the accounts' file is locked, or after the account process has failed."""
+"""Account calls while the accounts' file is locked, or after the worker for them has failed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_while_the_store_is_locked_account_calls_get_503_in_time_and_pages_are_n
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_failed_account_process_is_replaced_and_does_not_delay_the_page(
+def test_a_failed_worker_for_account_calls_is_replaced_and_does_not_delay_the_page(
     tmp_path: Path, env: dict[str, str], balances: Balances, number: signal.Signals
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:

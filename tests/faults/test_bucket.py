@@ -107,7 +107,7 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 def results() -> Iterator[list[Outcome]]:
     created: list[Outcome] = []
     yield created
-    if len(created) < len(SAMPLE):  # only a trial with all faults gets a row
+    if len(created) < len(SAMPLE):  # record only a trial with all faults
         return
     pictures = sum(seen.kind == PICTURE for seen in created)
     longest_s = max(seen.seconds for seen in created)

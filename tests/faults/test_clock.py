@@ -1,4 +1,4 @@
-"""Clocks that jump, backwards and forwards: time is an argument of the stores."""
+"""Clocks that jump backwards and forwards; the tests pass the time to the stores."""
 
 from __future__ import annotations
 

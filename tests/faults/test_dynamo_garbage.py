@@ -57,7 +57,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # only a trial with all faults gets a row
+    if len(created) < len(SAMPLE):  # record only a trial with all faults
         return
     record(
         Part.FAULTS,

@@ -1,8 +1,8 @@
 """`bgblur jobs`, the server and workers are killed with -9 while a folder is processed.
 
-The same commands are started again. Afterwards each photo has one result, one row and one charge,
-and the manifest, the balance, the audit and the usage agree. The same trial runs on one machine and
-on the emulated AWS services.
+The same commands are started again. Afterwards each photo has one result, one line in the manifest
+and one charge, and the manifest, the balance, the audit and the usage agree. The same trial runs on
+one machine and on the emulated AWS services.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bulk jobs with a full disk, or with locked, damaged or unreadable files: charges are exact."""
+"""Bulk jobs are charged exactly with a full disk, or with locked, damaged or unreadable files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PHOTO = make.jpeg()
 LARGEST_BYTES = 1_000_000
-"""Space for the accounts and for a third of the large photo."""
+"""The largest file: enough for the accounts, but only for a third of the large photo."""
 UNAVAILABLE = "temporarily_unavailable"
 HOLD_S = "60"
 WAIT_S = 60

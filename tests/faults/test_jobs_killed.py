@@ -1,7 +1,7 @@
 """The server or a worker is killed, or the server is stopped, during a bulk job.
 
-Afterwards every photo has one row and at most one charge. The job's manifest, the audit of the
-accounts and the usage of the key agree.
+Afterwards every photo has one final row and at most one charge. The job's manifest, the audit of
+the accounts and the usage of the key agree.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def wait_for_attempt(folder: Path, attempt: int) -> None:
 
 
 def leases(folder: Path) -> list[tuple[str, int]]:
-    """Return source and attempts of each waiting row that has a lease or a counted attempt."""
+    """Return source and attempts of each waiting photo that has a lease or a counted attempt."""
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         return db.execute(
             "SELECT source, attempts FROM job_objects"

@@ -34,7 +34,7 @@ HOLD_TTL_S = 60
 """A worker that takes longer than this for a photo is killed."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
-"""Space for the accounts and for a third of the upload."""
+"""The free space: enough for the accounts, but only for a third of the upload."""
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]
 

@@ -100,7 +100,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(model_dir: Path) -> dict[str, str]:
-    """Return the environment of a reader without settings, in a separate checkout."""
+    """Return the environment of a reader who has set no `BLUR_` variables, in a new checkout."""
     ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
     return {
         **ours,

@@ -82,5 +82,5 @@ def photo_head(key: str, *lines: str) -> bytes:
 
 
 def unknown_key() -> str:
-    """Return a key with a valid checksum that is not in the store."""
+    """Return a key that has a valid checksum, but is not in the store."""
     return make.UNKNOWN

@@ -66,7 +66,7 @@ def test_a_job_of_another_account_and_unknown_job_ids_are_not_found(
     assert show(call, {"job_id": job_id})["state"] == "open"
 
 
-def test_reading_a_job_counts_in_the_rate_limit_and_reading_a_result_does_not(
+def test_reading_a_job_counts_towards_the_rate_limit_and_reading_a_result_does_not(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call)
@@ -100,7 +100,7 @@ def test_log_has_the_route_without_the_id_of_the_job(call: Call, log: io.StringI
     assert job["job_id"] not in log.getvalue()
 
 
-def test_creation_of_a_job_without_storage_gets_404(
+def test_creation_of_a_job_on_a_server_without_storage_gets_404(
     settings: Settings, store: SqliteAccountStore
 ) -> None:
     del store

@@ -139,6 +139,6 @@ def test_body_of_more_than_10_kb_gets_413(call: Call) -> None:
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 
 
-def test_creation_above_the_rate_limit_gets_429(call: Call) -> None:
+def test_creation_of_a_job_above_the_rate_limit_gets_429(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", key=make.LIMITED, document={"radius": "3"})
     assert (response.status, response.error["code"]) == (429, "rate_limit_exceeded")

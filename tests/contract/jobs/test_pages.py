@@ -1,4 +1,4 @@
-"""The pages of a job's failures and manifest."""
+"""A job's failures and its manifest, which clients read page by page."""
 
 from __future__ import annotations
 
