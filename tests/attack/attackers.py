@@ -113,7 +113,7 @@ class Connection:
 
 
 Placed = Callable[[], None]
-"""A function that a client calls when the client's attack is running."""
+"""The callback that a client calls as soon as its attack is running."""
 Client = Callable[[Attack, int, Placed], Awaitable[None]]
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
-KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
+KINDS = (*SAME_ACCOUNT, "of an unknown account", "malformed")
 ADVANTAGE = 0.06
 """The share of correct decisions can exceed 0.5 by this much, plus random variation."""
 FOUR_SIGMA = 4.0
@@ -80,7 +80,7 @@ def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
         "unknown": lambda: mint(KeyKind.LIVE, account_id, secrets.token_bytes),
         "revoked": lambda: revoked,
         "expired": lambda: expired,
-        "of no account": lambda: mint(
+        "of an unknown account": lambda: mint(
             KeyKind.LIVE, keys.new_account_id(secrets.token_bytes), secrets.token_bytes
         ),
         "malformed": lambda: revoked[:-1] + ("a" if revoked[-1] != "a" else "b"),
@@ -145,8 +145,8 @@ def test_the_response_time_does_not_reveal_why_a_key_is_rejected(
     at_most = 0.5 + ADVANTAGE + FOUR_SIGMA * by_chance(each)
     assert all(1 - at_most < share < at_most for share in guesses.values()), guesses
     medians = {kind: statistics.median(of) for kind, of in times.items()}
-    apart = abs(medians["of no account"] - medians["unknown"])
-    assert apart < min(spread(times["of no account"]), spread(times["unknown"])), medians
+    apart = abs(medians["of an unknown account"] - medians["unknown"])
+    assert apart < min(spread(times["of an unknown account"]), spread(times["unknown"])), medians
     best = max(max(share, 1 - share) for share in guesses.values())
     record(
         Part.SECURITY,

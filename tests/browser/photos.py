@@ -35,7 +35,7 @@ def answered(route: Route, **answer: Any) -> None:  # noqa: ANN401 - stands for 
     route.fulfill(**answer)
 
 
-def limited(code: str = "rate_limit_exceeded", seconds: int = 2, status: int = 429) -> Any:  # noqa: ANN401 - returns a handler
+def limited(code: str = "rate_limit_exceeded", seconds: int = 2, status: int = 429) -> Any:  # noqa: ANN401 - stands for playwright's handler
     error = {"code": code, "message": "Too many.", "request_id": "req_1", "retry_after": seconds}
     headers = {"X-Credits-Charged": "0", "Retry-After": str(seconds)}
     return partial(answered, status=status, headers=headers, json={"error": error})

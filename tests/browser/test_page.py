@@ -69,7 +69,8 @@ def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Vis
     visit.page.keyboard.press("End")
     before = visit.shown()
     quarter = before.shape[1] // 4
-    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # not the tags and the handle
+    # These two regions contain neither the tags nor the handle of the slider.
+    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]
     mirrored = np.s_[60 : before.shape[0] // 4, -quarter : -quarter // 2]
     assert np.abs(before - before_only)[corner].mean() < 1
     assert np.abs(before - after)[corner].mean() > 5

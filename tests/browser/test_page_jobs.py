@@ -28,7 +28,7 @@ COUNT_LISTENERS = """() => {
   const sum = (total, [{ aborted }, count]) => total + (aborted ? 0 : count);
   window.listeners = () => [...counts].reduce(sum, 0);
 }"""
-"""Counts the listeners of abort signals that are not aborted yet."""
+"""A script that counts the listeners on every `AbortSignal` that has not been aborted."""
 
 
 def saved(download: Download) -> Path:

@@ -61,7 +61,7 @@ def kill_browser(profile: Path) -> None:
     ]
     assert members
     for pid in members:
-        with suppress(ProcessLookupError):  # it ended with its parent
+        with suppress(ProcessLookupError):  # the process has ended with its parent
             os.kill(pid, signal.SIGKILL)
     require_gone(members)
 

@@ -1,4 +1,4 @@
-"""How the page gets a key: links leave no key in the history; errors are next to the field."""
+"""Keys on the page: links leave no key in the history, and errors are next to the key's field."""
 
 from __future__ import annotations
 

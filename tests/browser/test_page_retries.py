@@ -74,7 +74,7 @@ def test_each_failed_photo_of_a_list_is_counted_once(visit: Visit) -> None:
     assert visit.failure() == "1 photo failed. The list shows why."
 
 
-def test_the_list_and_the_stage_show_why_a_photo_has_no_result(visit: Visit) -> None:
+def test_the_list_and_the_placeholder_show_why_a_photo_has_no_result(visit: Visit) -> None:
     send_four(visit)
     rows = visit.page.locator("#queue-items .state").all_inner_texts()
     assert rows[1].startswith("No subject was found in this photo. Choose a photo")

@@ -49,7 +49,7 @@ def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_size(
         assert place["y"] >= frame["y"] + frame["height"], "the tag covers the picture"
 
 
-def test_a_click_on_the_stage_chooses_a_photo(visit: Visit) -> None:
+def test_a_click_on_the_button_or_on_the_frame_opens_the_file_chooser(visit: Visit) -> None:
     for place in ("#choose", "#frame"):
         with visit.page.expect_file_chooser() as chooser:
             visit.page.click(place, position={"x": 30, "y": 20})

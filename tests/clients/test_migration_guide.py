@@ -31,7 +31,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path: Path, api: Api, photo: File, python_clients: Path, npm_client: Path) -> Reader:
-    """Return a reader with the published clients, in a folder with a photo."""
+    """Return a `Reader` that uses the published clients, in a folder with a photo."""
     programs = furnish(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(photo.data)
     for module in python_clients.glob("*.py"):

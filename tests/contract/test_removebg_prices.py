@@ -108,7 +108,7 @@ def test_with_idempotency_keys_only_a_call_with_the_same_key_is_a_copy(call: Cal
     assert error_of(keyed("not valid"))["code"] == "invalid_idempotency_key"
 
 
-def test_a_photo_with_subject_person_on_our_route_can_have_its_own_price(
+def test_a_call_with_subject_person_on_the_blur_route_can_have_its_own_price(
     settings: Settings, store: SqliteAccountStore, clock: Clock, call: Call
 ) -> None:
     logger = Logger(service="people", stream=io.StringIO())

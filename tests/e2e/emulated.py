@@ -18,7 +18,7 @@ from tests.ports import free_port
 
 @contextlib.contextmanager
 def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator[str]:
-    """Run the function's image with Lambda's emulator, which kills calls as Lambda does.
+    """Run the function's image with Lambda's emulator, which ends calls at their timeout.
 
     `name` is the container's name, and `options` are further options of `docker run`. Yield the URL
     for events, after the function has answered a first event.

@@ -20,7 +20,7 @@ from blur.errors import ApiError
 
 PICTURE = "picture"
 BROKEN = "broken"
-"""The connection closed before or after the server received the request."""
+"""The client got no complete response, because the connection was closed."""
 
 INSIDE = re.compile(
     r"traceback|sqlite|boto|dynamo|errno|bucket|127\.0\.0\.1|localhost|\.(py|db)\b|error\b|0x",

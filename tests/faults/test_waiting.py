@@ -1,4 +1,4 @@
-"""Requests that wait in the queue: time limit, disconnected clients, shares and charges."""
+"""Requests in the queue: the longest wait, the shares of accounts, and disconnected clients."""
 
 from __future__ import annotations
 

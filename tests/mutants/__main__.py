@@ -22,7 +22,7 @@ PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
-    """Test the mutants of the named portions, such as `api` or `api:blur_request.py`, or all."""
+    """Test the mutants of the named portions, such as `api` or `api:blur_request.py`, or of all."""
     name, *more = names or list(PORTIONS)
     if more:  # each portion runs in a new process, which imports the code that it changes
         command = [sys.executable, "-m", "tests.mutants"]

@@ -47,7 +47,7 @@ class _Visitor(MutationVisitor):  # type: ignore[misc]  # mutmut is installed se
 
 
 def mutants_of(path: Path, name: str) -> Iterator[Mutant]:
-    """Yield the mutants of a file's functions and constants; `name` is the `file` of each."""
+    """Yield the mutants of a file's functions and constants; `name` becomes their `file`."""
     text = path.read_text(encoding="utf-8")
     wrapper = MetadataWrapper(cst.parse_module(text))
     visitor = _Visitor(OPERATORS, IgnoredCode(set(), set(), set()))

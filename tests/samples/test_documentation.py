@@ -118,14 +118,14 @@ def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
 
 @pytest.fixture
 def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
-    """Return a reader with the URL and an API key of a running server."""
+    """Return a `Reader` that uses the URL and an API key of a running server."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
     path = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
     return Reader(folder, {**env, "PATH": path, "KEY": key, "URL": server.url}, words)
 
 
-def test_every_documented_block_is_run_or_only_shows_output() -> None:
+def test_every_code_block_of_the_documents_is_run_or_only_shows_output() -> None:
     assert {block.language for block in BLOCKS} == {"sh", "python", *OUTPUT}
     for document in documents.documents():
         fences = re.findall(r"^\s*(?:```|~~~)", documents.read(document), re.MULTILINE)
