@@ -28,7 +28,7 @@ def session() -> Session:
 
 
 def limited(*, read_s: float, attempts: int) -> Config:
-    """Return the configuration of a client that gives up a request after `attempts` attempts.
+    """Return the configuration of a client that sends a request at most `attempts` times.
 
     Each attempt waits up to `CONNECT_S` for a connection and up to `read_s` for a response. By
     default, each of five attempts would wait up to a minute for the connection, and another minute

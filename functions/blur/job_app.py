@@ -1,4 +1,4 @@
-"""Builds the parts of bulk jobs: the routes' use cases, the workers' runner, and the keeper."""
+"""Builds the parts of bulk jobs: the service for routes, the runner for workers, and the keeper."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECRET_BYTES = 32
 def open_jobs(
     settings: Settings, files: JobFiles | None, clock: Callable[[], Instant] = now
 ) -> JobService | None:
-    """Return the use cases of jobs, or None if this service does not process photos of jobs."""
+    """Return the service for routes, or None if no photos of jobs are processed here."""
     if files is None or not has_workers(settings):
         return None
     return JobService(
@@ -69,7 +69,7 @@ def build_runner(
     engine: Engine,
     clock: Callable[[], Instant] = now,
 ) -> ObjectRunner:
-    """Return the runner of a worker; it can share the `engine` of the worker's handler.
+    """Return the runner of a worker; the runner can share the `engine` of the worker's handler.
 
     The runner logs one line for each object that it ends.
 

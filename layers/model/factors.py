@@ -3,8 +3,8 @@
 A 3 x 3 convolution to n channels becomes a 3 x 3 convolution to r < n channels and a 1 x 1
 convolution from r to n (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for
 classification and detection", PAMI 2016). The input of each factored convolution is an upsampled
-map of half the size, concatenated with another map. In the factored form, the half map
-is convolved before it is upsampled. This is a quarter of the work, and needs no concatenation.
+map of half the size, concatenated with another map. In the factored form, the smaller map is
+convolved before it is upsampled. This is a quarter of the work, and needs no concatenation.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FIELDS = ("half", "full", "expand", "bias")
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The replacement of one convolution of a half map a and a full map b.
+    """The replacement of a convolution of two maps: a has half the size of b, and is upsampled.
 
     It computes expand @ (up(half * a) + full * b) + bias.
     """
 
     half: NDArray[np.float32]
-    """The kernel for the half map, (r, c, 3, 3)."""
+    """The kernel for a, the map of half the size: (r, c, 3, 3)."""
     full: NDArray[np.float32]
-    """The kernel for the full map, (r, c, 3, 3)."""
+    """The kernel for b, the map of full size: (r, c, 3, 3)."""
     expand: NDArray[np.float32]
     """The weights of the 1 x 1 convolution, (n, r)."""
     bias: NDArray[np.float32]
@@ -58,7 +58,7 @@ def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
 
 
 def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
-    """Return the names of the half map and the full map that a convolution reads.
+    """Return the names of the two maps that a convolution reads: of half size, and of full size.
 
     `name` is the output of the convolution.
     """

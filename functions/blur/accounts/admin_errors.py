@@ -1,4 +1,4 @@
-"""The errors in operators' requests. The messages are for operators, never for clients."""
+"""The errors that reject operators' requests. Their messages are never sent to clients."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -
     """Check the ledgers of all accounts, and the bills of all accounts for these months.
 
     Yield the results for each bill, then for each account. So the caller has the differences found
-    so far even if a later account cannot be read. The accounts are listed from the bills, so
+    so far even if a later account cannot be read. The ids of the accounts come from the bills, so
     `months` needs at least one month.
     """
     ids: set[str] = set()

@@ -75,7 +75,7 @@ def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEven
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return the latest expiry of the holds that any machine can release now.
+    """Return the time up to which a hold must have expired, so that it can be released now.
 
     A machine with a slow clock can settle its hold until the hold expires by that clock. So the
     result is `CLOCK_SKEW_US` before now.
@@ -86,7 +86,7 @@ def released_until_us(now_us: Instant) -> Instant:
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
     """Return the charge that a settle reports for a hold in this state.
 
-    `state` is None if the store has forgotten the hold. After the expiry the charge is 0, even if
-    the hold was settled in time, because stores forget ended holds.
+    `state` is None if the store has deleted the hold. After the expiry the charge is 0, even if
+    the hold was settled in time, because stores delete ended holds.
     """
     return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

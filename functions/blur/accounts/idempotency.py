@@ -155,9 +155,9 @@ def commit(
 ) -> AccountStatus:
     """Charge a call that ends with an image; `pixels` is the size of its photo.
 
-    The image is delivered even if the store cannot be reached. In that case either the charge has
-    arrived, or the hold expires and the credit is refunded. If it is not known which of the two
-    happens, `credits_charged` is None.
+    The image is delivered even if the store cannot be reached. In that case either the store has
+    made the charge, or the hold expires and the credit is refunded. If it is not known which of the
+    two happens, `credits_charged` is None.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

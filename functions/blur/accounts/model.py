@@ -27,7 +27,7 @@ class KeyKind(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """The reason for which an operator added or removed credits."""
+    """Why an operator added or removed credits."""
 
     GRANT = "grant"
     TOP_UP = "top_up"

@@ -103,7 +103,7 @@ class CallStore(Protocol):
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
         """Return whether the key is valid, without counting a request.
 
-        The result is a hint: `authorize`, `reserve` and `get_account` decide.
+        The key can end later, so `authorize`, `reserve` and `get_account` check it again.
         """
         ...
 
@@ -120,7 +120,7 @@ class CallStore(Protocol):
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Return the record with this scope, or None if it is missing or does not count."""
+        """Return the record with this scope, or None if it is missing or no longer counts."""
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:

@@ -82,7 +82,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
     """Return the bucket after it has counted `requests` additional requests.
 
-    TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
+    TAT moves to at most `max_ahead_us` after now, so that one call does not block its key for long.
     """
     now_us, max_ahead = bucket_time(bucket, now_us), max_ahead_us(limit)
     shift_us = min(requests * interval_us(limit), max_ahead, now_us + max_ahead - bucket.tat_us)
@@ -92,7 +92,7 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return the maximum of TAT minus now: the time of two bursts."""
+    """Return the maximum of TAT minus now: the time in which two bursts become available."""
     return 2 * limit.burst * interval_us(limit)
 
 
@@ -123,7 +123,7 @@ class LimiterClock:
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
-        """Start with the process's clock; `ticks` returns seconds that never go back."""
+        """Start without a difference; `ticks` returns seconds of a clock that never goes back."""
         self._ticks = ticks
         self._ahead_us = 0
 

@@ -51,7 +51,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
 
 
 class Activity(NamedTuple):
-    """An account's calls between two readings."""
+    """An account's calls between two readings of its usage."""
 
     account: AccountUsage
     """The later reading."""

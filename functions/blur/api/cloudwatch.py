@@ -27,7 +27,7 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
 
     def observe(record: ResponseRecord) -> None:
         # Metrics are printed. If standard output is a file on a full disk, the response is still
-        # sent, because the call can already be charged. The logger handles this error itself.
+        # sent, because the call can already be charged. The logger itself ignores such an error.
         with suppress(OSError):
             try:
                 _add(metrics, record)

@@ -1,4 +1,4 @@
-"""The routes of bulk jobs. The routes are free; a job's photo is charged when it is done."""
+"""The routes of bulk jobs. Their requests are free; a job's photo is charged when it is done."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class JobRoutes:
     """The handlers of the routes of bulk jobs."""
 
     def __init__(self, service: ImageService, jobs: JobService) -> None:
-        """Keep the use cases: `service` authenticates requests, and `jobs` handles them."""
+        """Keep the two services: `service` authenticates requests, and `jobs` handles them."""
         self._service = service
         self._jobs = jobs
 

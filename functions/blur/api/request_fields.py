@@ -1,4 +1,4 @@
-"""The fields of small requests without a photo, as JSON or as a form, and URLs of this API."""
+"""Reads the fields of requests without a photo, from JSON or a form; makes URLs of this API."""
 
 from __future__ import annotations
 

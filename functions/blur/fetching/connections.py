@@ -88,9 +88,9 @@ class Connections:
 class TimedExchange:
     """The requests for one URL and its redirects, in a separate thread and with one time limit.
 
-    The work needs a thread, because a look-up cannot be interrupted, and a server can send one byte
-    per second. At the time limit the caller stops waiting and shuts the socket down, which ends the
-    thread.
+    The work needs a thread, because a look-up cannot be interrupted, and because a server that
+    sends one byte per second never causes a time-out of the socket. At the time limit the caller
+    stops waiting and shuts the socket down, which ends the thread.
     """
 
     def __init__(self, connections: Connections, timeout_s: float) -> None:

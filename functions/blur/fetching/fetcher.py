@@ -28,7 +28,7 @@ TIMEOUT_S = 10.0
 MAX_REDIRECTS = 3
 CHUNK_BYTES = 65_536
 HEAD_BYTES = 512
-"""The number of a file's first bytes that are enough to detect its format."""
+"""This many bytes, from the start of a file, are enough to detect the file's format."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
 """The library adds `Accept-Encoding: identity`, so that servers do not compress the file, and no
 decompression bomb is unpacked. If a server compresses the file anyway, the file is rejected,

@@ -40,7 +40,7 @@ class Matting(NamedTuple):
     """A way to find the subject."""
 
     predict: Callable[[RgbU8, AlphaU8 | None], SubjectMaps]
-    """Return the maps, (side, side), 0..1, for a photo and its alpha."""
+    """Return the maps of the subject, (side, side), 0..1, for a photo and its alpha."""
     side_px: int
     """The largest input size of the networks."""
 
@@ -80,7 +80,7 @@ class Decomposition:
     """The matte of the whole photo, in any size; with a region of interest, it is (H, W)."""
     layers: LayerColours
     maps: SubjectMaps
-    """The networks' maps of the photo, or of the region of interest with a margin."""
+    """The maps that the networks predict: of the photo, or of the region with a margin."""
     seen: RgbU8
     """The pixels from which the maps were computed: a working copy of the photo or of the
     region."""
@@ -109,7 +109,8 @@ def decompose(
     """Find the subject of a photo, (H, W, 3) with alpha (H, W) or None, and estimate its layers.
 
     With a `box`, the subject is searched for inside it, and the matte is 0 outside. The matte and
-    the layers are computed in working copies. `on_step` is called with "matte" and "refine".
+    the layers are computed in working copies. `on_step` gets the name of each step, "matte" and
+    "refine", when the step starts.
 
     Raises:
         NoSubjectError: the network finds no subject, or no person.

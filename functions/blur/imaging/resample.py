@@ -10,7 +10,7 @@ import numpy as np
 from blur.imaging.arrays import to_u8
 
 MAX_FAST_FACTOR = 4
-"""The largest side of cells that OpenCV averages at the speed of memory; larger cells are slow."""
+"""OpenCV averages cells quickly if their side has at most this many pixels."""
 MAX_U8_FACTOR = 4
 """Upscaling by more than this factor first uses floats, because bytes lose 0.06 levels at each
 doubling. Only the last two doublings use bytes: they create most of the pixels, and would take

@@ -28,7 +28,7 @@ class Length(NamedTuple):
     is_percent: bool
 
     def in_px(self, side_px: int) -> float:
-        """Return the length in pixels; percent are of a side of `side_px` pixels."""
+        """Return the length in pixels; 100 percent is a side of `side_px` pixels."""
         return self.value * side_px / 100 if self.is_percent else self.value
 
 

@@ -37,14 +37,14 @@ class Announcer:
 
     jobs: JobStore
     announce: Callable[[Job], None]
-    """Announce a job that has ended to the operator's systems."""
+    """Announce to the operator's systems that a job has ended."""
     notify: Callable[[Job], bool]
     """Send the notification of a job that has ended; return whether the client accepted it."""
     clock: Callable[[], Instant]
     on_error: Callable[[Exception], None]
 
     def run(self, ended: Iterable[Job]) -> None:
-        """Announce the jobs without a notification, and the jobs whose next attempt is due."""
+        """Announce jobs that have no `notify` URL, and send the notifications that are due."""
         notified = []
         for job in ended:
             if job.notification is None:
@@ -98,7 +98,7 @@ class Announcer:
         return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # the clock was set back
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
-        """Take the step, and report any error; the next run repeats the step."""
+        """Call `step`, and report any error; the next run repeats the step."""
         try:
             step(*arguments)
         except Exception as error:  # noqa: BLE001 - an error of one job must not stop all other jobs
@@ -106,7 +106,7 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, a few for each account; the job that is due longest comes first."""
+    """Yield up to `MOST` jobs, a few for each account; the earliest due time comes first."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:

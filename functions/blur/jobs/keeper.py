@@ -23,8 +23,8 @@ DAY_S = 86_400
 """Objects of a job without progress are delivered again each day, even if the queue is never empty
 because of other jobs: a second delivery is harmless."""
 OPEN_DAYS = 7
-"""After this number of days, an open job is closed, because the storage then deletes its first
-photos."""
+"""After this number of days, an open job is closed, because the storage then deletes the job's
+first photos."""
 EMPTY_DAYS = 1
 """After this number of days, an open job without photos is closed: clients forget such jobs."""
 MOST_CANCELLED = 5_000
@@ -53,7 +53,7 @@ class JobKeeper:
     fail."""
     enqueue: Enqueue
     announce: Callable[[Job], None]
-    """Announce a job that has ended to the operator's systems."""
+    """Announce to the operator's systems that a job has ended."""
     notify: Callable[[Job], bool]
     """Send the notification of a job that has ended; return whether the client accepted it."""
     clock: Callable[[], Instant]
@@ -177,7 +177,7 @@ class JobKeeper:
         return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
-        """Let a paused job go on if the account can pay for a photo.
+        """Resume a paused job if the account can pay for at least one photo.
 
         If the account cannot pay for all objects, only some are delivered. All other photos would
         be parked again, and after each photo that fails and is refunded, they would be delivered
@@ -216,11 +216,11 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether a multiple of `every_s` since the last progress falls into this period."""
+        """Return True once for each multiple of `every_s` after the progress, in the next run."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 
 
 def with_spare(payable: int | None) -> int | None:
-    """Return the number of waiting objects that are delivered together; None for all."""
+    """Return how many waiting objects are delivered at most; None if there is no limit."""
     return None if payable is None else payable + SPARE

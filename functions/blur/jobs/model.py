@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.credits import Credits
 
 MAX_SOURCE_BYTES = 512
-"""The longest name of a source, in UTF-8."""
+"""The maximum length of an object's source, in bytes of UTF-8."""
 KEPT_S = 30 * 24 * 3600
 """How long jobs and their rows are kept. This is longer than a queue keeps a message (14 days), so
 that no message arrives after its row is deleted."""
@@ -99,7 +99,7 @@ class Job:
     created_us: Instant
     state: JobState = JobState.OPEN
     is_paused: bool = False
-    """Whether the balance was below the price of a photo; the job goes on after a top-up."""
+    """Whether the balance was below the price of a photo; a top-up resumes the job."""
     closed_us: Instant | None = None
     cancelled_us: Instant | None = None
     ended_us: Instant | None = None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ENDED = "job.ended"
 """The type of the event."""
-SECRET_PREFIX = "whsec_"  # noqa: S105 - only the prefix of secrets
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret, not a secret
 ACCEPTED = range(200, 300)
 
 

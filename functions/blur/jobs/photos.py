@@ -17,7 +17,7 @@ class Photos(NamedTuple):
     """The photos of a job, by their sources."""
 
     number: int
-    """All photos: those that have a row, are in the storage, or both."""
+    """How many photos have a row, are in the storage, or both."""
     waiting: list[str]
     """The photos with a waiting row."""
     unknown: list[str]

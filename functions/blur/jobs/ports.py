@@ -64,11 +64,11 @@ class JobStore(Protocol):
         ...
 
     def set_paused(self, job_id: str, *, is_paused: bool) -> None:
-        """Pause the job or let it go on, unless it has ended."""
+        """Pause or resume the job, unless it has ended."""
         ...
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
-        """Authenticate and take the hold of an object; the rate limit counts no request.
+        """Authenticate, and take the hold of an object; the rate limit counts no request.
 
         While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
         extends the first hold to the later expiry.
@@ -91,7 +91,7 @@ class JobStore(Protocol):
         ...
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Set an object that could not start to `WAITING`, for example because credits are missing.
+        """Give an object that could not start, for example for lack of credits, a `WAITING` row.
 
         In SQLite, this also ends the object's lease, and the attempt does not count. Returns False,
         without a change, if the object has a final row already, or if the job has `ended_us` or

@@ -51,10 +51,10 @@ class Outcome(StrEnum):
     """The result of an attempt, which decides the queue's next step."""
 
     ENDED = "ended"
-    """Remove the object: it has a final row, or its job has ended or expired."""
+    """Remove the object from the queue: it has a final row, or its job has ended or expired."""
     PARKED = "parked"
-    """Remove the object; its row is `waiting`, and the keeper delivers it again when the paused job
-    goes on."""
+    """Remove the object from the queue; its row is `waiting`, and the keeper delivers the object
+    again when the paused job is resumed."""
     RETRY = "retry"
     """Deliver the object again later; this attempt counts."""
     WAIT = "wait"
@@ -86,7 +86,7 @@ class ObjectRunner:
     max_bytes: int
     """The size of the largest photo, in bytes."""
     hold_ttl_s: int
-    """The seconds until a hold expires; a worker has less time for a photo."""
+    """The seconds until a hold expires; a worker must finish a photo in less time."""
     deadline_margin_s: int
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
@@ -126,7 +126,7 @@ class ObjectRunner:
             return self._end(job, replace(row, state=ObjectState.CANCELLED), None)
         if job.is_paused:
             return self._park(row)
-        if attempt > MAX_ATTEMPTS:  # the hold of the last attempt expires
+        if attempt > MAX_ATTEMPTS:  # the last attempt's hold is not refunded here: it expires
             return self._end(job, replace(row, code=InternalError.code, message=LOST), None)
         return self._start(job, row, attempt, left_ms)
 
@@ -212,7 +212,7 @@ class ObjectRunner:
     def _park(self, row: JobObject) -> Outcome:
         """Let the object wait.
 
-        The object is retried if the job went on before the row was written.
+        The object is retried if the job was resumed before the row was written.
         """
         if not self.jobs.park_object(row.job_id, row.source, now_us=self.clock()):
             return Outcome.ENDED

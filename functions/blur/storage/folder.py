@@ -1,6 +1,6 @@
 """The embedded storage: uploads in a folder, received by the server that presigns them.
 
-    <folder>/secret*                        sign the upload tokens
+    <folder>/secret*                        the secrets, which sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
 
 Several processes can share the folder. The secrets are in the folder, so a form is still valid
@@ -107,8 +107,8 @@ class FolderStore:
     def sweep(self, *, now_us: int) -> None:
         """Remove expired uploads, and move uploads of earlier versions into hourly folders.
 
-        This takes a system call for each file that is removed or moved, so do not call it in a
-        request.
+        This method makes a system call for each file that it removes or moves, so do not call the
+        method in a request.
 
         Raises:
             UnavailableError: the folder cannot be read or written.
@@ -125,12 +125,12 @@ class FolderStore:
             remove_each(expired)
 
     def _move_by_hour(self, path: Path, now_us: int) -> None:
-        """Move an upload of an earlier version into its hourly folder, or remove it if expired."""
+        """Move an upload of an earlier version into its hourly folder; remove an expired upload."""
         with suppress(FileNotFoundError):
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # an earlier version can still write a part
+            elif not path.name.startswith(_PART):  # an earlier version can still be writing it
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)
@@ -144,7 +144,7 @@ class FolderStore:
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names are needed
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
-        yield uploads / file_name  # the path of an earlier version, before the first sweep
+        yield uploads / file_name  # where an earlier version stored it; `sweep` moves it
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:

@@ -22,7 +22,7 @@ def replacing(
     After an error, the temporary file is removed, and the file at `path` does not change.
     With `durable`, the file is not lost if the power fails after the end of the context.
     """
-    descriptor, part = tempfile.mkstemp(dir=part_in, prefix=prefix)  # mode 0600
+    descriptor, part = tempfile.mkstemp(dir=part_in, prefix=prefix)  # the file has mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -32,7 +32,7 @@ def _create_secret(folder: Path) -> bytes:
     """Create and return the first secret; if several processes do this, all get the same secret."""
     path = folder / KEY_FILE
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=folder)  # mode 0600
+    descriptor, part = tempfile.mkstemp(dir=folder)  # the file has mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))

@@ -170,7 +170,7 @@ class JobFolder:
     def sweep(self, *, now_us: int) -> None:
         """Remove the folders of old jobs, and files that were not written completely.
 
-        This takes a system call for each removed file, so do not call it in a request.
+        `sweep` makes a system call for each removed file, so do not call it in a request.
 
         Raises:
             UnavailableError: the folder cannot be read or written.

@@ -67,7 +67,7 @@ class DynamoAccountStore:
         return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """See `CallStore.reserve`. It is one write, or more if the bucket's state is unknown."""
+        """See `CallStore.reserve`; one write is enough if the bucket's state is known."""
         table = self._table()
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
         item = admission.apply_rate_limit(table, check, hold)

@@ -1,10 +1,10 @@
 """Admission: one conditional write checks the key, counts the request and takes a hold.
 
-A bucket is idle or busy (see `rate`), and an update cannot choose between the two states. So each
-write is for one state. The first write is for the state that this process read last. If the first
-write is rejected, the old item in the rejection shows the reason, and whether a write for the other
-state would succeed. If other calls arrive between the two writes, the second write can be rejected,
-too, so the number of attempts is limited.
+A key's bucket, which counts the requests for its rate limit, is idle or busy (see `rate`), and an
+update cannot choose between the two states. So each write is for one state. The first write is for
+the state that this process read last. If the first write is rejected, the old item in the rejection
+shows the reason, and whether a write for the other state would succeed. If other calls arrive
+between the two writes, the second write can be rejected, too, so the number of attempts is limited.
 """
 
 from __future__ import annotations

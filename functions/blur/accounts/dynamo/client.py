@@ -38,7 +38,7 @@ CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
 """A method of the store starts its last request at most this many seconds after the method's start.
-With both time-outs, the method takes less than 2 s."""
+With the time-outs `CONNECT_S` and `READ_S` of that request, the method takes less than 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
@@ -102,7 +102,7 @@ class Sender:
     latest_start: float
     """The latest time at which a request can start, on the monotonic clock."""
     conflict_s: float = 0
-    """How much later a request can start after a conflict with another write."""
+    """The seconds that are added to `latest_start` after a conflict with another write."""
 
     @classmethod
     def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:

@@ -2,7 +2,7 @@
 
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
 a second or late copy of the write fails. When a call ends its hold, a tombstone is added to the set
-`ended<slot>` of the current five seconds. The tombstone rejects a late copy of the reserve. A set
+`ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the reserve. A set
 is deleted when no late copy can arrive any more. The client sends copies of a request for at most
 two seconds (`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold
 that nothing settles, so the hold expires. The hold of a job's object has no tombstone, because the
@@ -74,7 +74,7 @@ def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
 
 
 def state_of(item: Item, hold_id: str) -> HoldState | None:
-    """Return the hold's state, or None if the hold is unknown or forgotten."""
+    """Return the hold's state, or None if the item has neither the hold nor its tombstone."""
     if hold_id in item["holds"]:
         return HoldState.HELD
     tombstones = frozenset().union(*(item[name] for name in item if name.startswith(ENDED)))

@@ -157,7 +157,7 @@ def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
 
 
 def key_item(key: KeyRecord) -> Item:
-    """Return the map for a new key, with which no request was sent yet."""
+    """Return the attributes of a new key, whose buckets have not counted any request yet."""
     revoked = {"r": True} if key.revoked else {}
     return {
         "k": key.kind,

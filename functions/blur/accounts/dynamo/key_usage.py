@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LETTERS = ("c", "q", "p", "f")
 """Calls, quarters of a credit, pixels, failures: in the order of `KeyCounts`."""
 DIGEST_LENGTH = 12
-"""12 hexadecimal digits are 48 bits, which differ between the keys of one account."""
+"""12 hexadecimal digits are 48 bits, which is enough to distinguish the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
 """The counters of a month are moved this long after the month ends, when all its calls have
 ended."""

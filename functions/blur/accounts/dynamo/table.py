@@ -110,7 +110,7 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item as the last write left it, or None if the item is missing."""
+        """Return one item, including all earlier writes, or None if the item is missing."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)
@@ -153,7 +153,7 @@ class DynamoTable:
         return self._pages("scan", "FilterExpression", condition, {})
 
     def _conditional(self, target: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
-        # The old item costs nothing and shows which part of a condition failed.
+        # The old item in the response costs nothing, and shows which part of a condition failed.
         return {
             "TableName": self._name,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -1,6 +1,6 @@
 """A call's weight in its key's rate limit, added by the write that ends the call.
 
-`rate.add_weight` bounds the bucket with a minimum, which an update cannot compute. So up to three
+`rate.add_weight` limits the bucket with `min`, which an update cannot compute. So up to three
 updates are tried, in this order: the first adds the whole weight, if the result is within the
 bound; the second moves the bucket to the bound; the third does not change the bucket. If the call
 has a hold, each of these updates also ends the hold.

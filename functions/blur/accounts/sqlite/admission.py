@@ -103,7 +103,7 @@ def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> No
 
 
 def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime) -> None:
-    """Count one request in the key's rate limit.
+    """Count one request towards the key's rate limit.
 
     Raises:
         RateLimitError: the key has no requests left.

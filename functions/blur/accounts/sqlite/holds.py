@@ -53,7 +53,7 @@ def has_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> boo
 
 
 def find(db: sqlite3.Connection, account_id: str, hold_id: str) -> tuple[Hold, HoldState] | None:
-    """Return the hold and its state, or None if the hold is unknown or forgotten."""
+    """Return the hold and its state, or None if the table does not have the hold (any more)."""
     row = db.execute(
         "SELECT * FROM holds WHERE account_id = ? AND hold_id = ?", (account_id, hold_id)
     ).fetchone()
@@ -96,7 +96,7 @@ def extend(db: sqlite3.Connection, hold: Hold) -> None:
 def end(
     db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant, counts: KeyCounts
 ) -> HoldState | None:
-    """Apply the event and return the state after it, or None if the hold is forgotten.
+    """Apply the event and return the state after it, or None if the hold is already deleted.
 
     If the event has an effect, `counts` is added to the key's usage.
     """

@@ -37,7 +37,7 @@ def claim(
 def find(
     db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Return the record with this scope, or None if it is missing or does not count."""
+    """Return the record with this scope, or None if it is missing or no longer counts."""
     row = db.execute(
         "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()

@@ -166,8 +166,8 @@ ADDED_TABLES = {
 def migrate(connection: sqlite3.Connection) -> None:
     """Create the tables in a new file, or apply the missing migrations to an older file.
 
-    Several processes can open a new file at the same time, so the version is read again under the
-    lock.
+    Several processes can open a new file at the same time, so the version is read again after the
+    lock is taken.
     """
     has_all = not any(_missing(connection)) and not any(_missing_tables(connection))
     if _version(connection) == len(MIGRATIONS) and has_all:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of this server on remove.bg's routes."""
+    """The limits that this server sets for requests to remove.bg's routes."""
 
     max_body_bytes: int
     max_image_bytes: int | None = None
-    """The largest result in a response, as an image or in JSON; None sets no limit."""
+    """The largest result in a response, as an image or in JSON; None if there is no limit."""
     fetch: Fetch | None = None
     """Returns the file at a URL; None if this server does not fetch URLs."""
 

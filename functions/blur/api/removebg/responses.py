@@ -52,7 +52,7 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image that fits into a response, as an image and as JSON.
+    """Return the size of the largest image that fits into a response, whether in JSON or not.
 
     Both kinds of response contain the image as base64.
     """

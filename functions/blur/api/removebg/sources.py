@@ -44,7 +44,7 @@ _WHITE_SPACE = b" \t\r\n\f\v"
 
 
 class _Errors(NamedTuple):
-    """The errors for one URL parameter."""
+    """The error for each way in which a parameter with a URL can fail."""
 
     invalid: type[ApiError]
     failed: type[ApiError]

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MIN_WEIGHT = np.float32(1e-9)
 """A total weight under the kernel that is not larger than this counts as 0."""
 BLOCK_CELLS = 256
-"""The number of columns in a block: few, so that most blocks need only one layer."""
+"""The number of columns in a block. Blocks are small, so that most of them lie completely inside or
+completely outside the layer; `_convolve_block` computes these blocks quickly."""
 
 
 class BlurredLayer(NamedTuple):
@@ -37,7 +38,7 @@ class BlurredLayer(NamedTuple):
 def normalised_convolution(
     colours: RgbU8, weights: AlphaU8, lens: Lens, fallback: RgbF32
 ) -> BlurredLayer:
-    """Convolve cells, (H, W, 3), with weights, (H, W), on the grid of the lens.
+    """Blur the colours of cells, (H, W, 3), by their weights, (H, W), on the grid of the lens.
 
     Cells without weight under the kernel get the colours of `fallback`, which can have any size.
     """

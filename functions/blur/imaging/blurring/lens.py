@@ -32,7 +32,7 @@ Kernel: TypeAlias = "Callable[..., Lens]"
 TRUNCATE = 4.0
 """The number of standard deviations at which the Gaussian is cut off; 6e-5 of it lies outside."""
 MIN_SIGMA = 0.1
-"""The standard deviation up to which a Gaussian, sampled at whole pixels, changes nothing."""
+"""A Gaussian with at most this standard deviation, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
 """The minimum standard deviation in cells: with a smaller one, the grid would be visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
@@ -52,7 +52,7 @@ class Lens:
     convolve: Callable[[FloatArray], FloatArray]
     """Convolve (h, w, C) with the kernel, which sums to 1; edges are mirrored."""
     to_linear: FloatArray
-    """The value to convolve for each value of a sample, (256,)."""
+    """A table, (256,), with the value that is convolved for each value of a sample."""
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
@@ -85,7 +85,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Return a faster `bokeh`: it takes half the time, and one sample in 300 differs by a level."""
+    """Return a faster `bokeh`: it takes half the time, and one sample in 300 differs by 1."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:
@@ -104,7 +104,7 @@ LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
 def disc_kernel(radius: float) -> FloatArray:
     """Return the share of the disc that lies in each cell.
 
-    The sum is 1, and the sides are odd numbers of cells.
+    The shares add up to 1, and each side of the array has an odd number of cells.
     """
     reach = max(0, ceil(radius - 0.5))
     side = 2 * reach + 1

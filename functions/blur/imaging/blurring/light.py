@@ -46,7 +46,7 @@ def _expanded_light() -> FloatArray:
 
 
 TO_LINEAR: FloatArray = _expanded_light()
-"""H by a sample's value, (256,)."""
+"""H for each value of a sample, (256,)."""
 
 _FROM_LINEAR: NDArray[np.uint8] = np.rint(
     255 * linear_to_srgb((np.arange(TABLE_SIZE + 1) / TABLE_SIZE) ** 2)
@@ -55,7 +55,7 @@ _FROM_LINEAR: NDArray[np.uint8] = np.rint(
 
 def from_linear(light: RgbF32) -> RgbU8:
     """Return the samples, 0..255, for H, (..., 3), by L = (1 + d) * H / (1 + H)."""
-    light = np.maximum(light, 0)  # a Fourier transform can return values slightly below 0
+    light = np.maximum(light, 0)  # a convolution by a Fourier transform can be below 0
     root = np.sqrt((1 + DELTA) * light / (1 + light))
     samples: RgbU8 = _FROM_LINEAR[np.minimum(TABLE_SIZE * root + 0.5, TABLE_SIZE).astype(np.intp)]
     return samples
@@ -66,7 +66,7 @@ _U16 = DELTA * ((1 << 16) - 2)
 bits, so that rounding does not exceed the maximum."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
-"""H by a sample's value, (256,), in 16 bits."""
+"""H for each value of a sample, (256,), in 16 bits."""
 
 
 def _from_linear_u16() -> NDArray[np.uint8]:
@@ -85,5 +85,5 @@ def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
 
 
 def from_linear_fast(light: RgbF32) -> RgbU8:
-    """Return `from_linear`'s result, computed with 16 bits: a dark sample can differ by a level."""
+    """Return `from_linear`'s result, computed with 16 bits: a dark sample can differ by 1."""
     return from_linear_u16((light * np.float32(_U16) + np.float32(0.5)).astype(np.uint16))

@@ -64,7 +64,7 @@ def put_colours(image: RgbU8, pixels: SparsePixels, colours: RgbU8) -> None:
 def sample_grids(grids: Sequence[RgbF32], pixels: SparsePixels) -> list[RgbF32]:
     """Return the bilinear samples of each grid at the pixels, (n, 3).
 
-    The grids are coarser copies of the pixels' image, and all have one size.
+    The grids are coarser copies of the image that has the pixels, and all have the same size.
     """
     if not pixels.x.size:
         return [np.empty((0, 3), np.float32) for _ in grids]

@@ -24,7 +24,7 @@ _NUMBER_MASK = 0x7FFF
 
 
 class Box(NamedTuple):
-    """A box, as offsets in the file."""
+    """The type of a box, and the offsets of the box and its body in the file."""
 
     kind: bytes
     start: int

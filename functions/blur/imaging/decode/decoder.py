@@ -1,6 +1,6 @@
 """Decode a file to a photo: upright, in RGB, with its colour profile and no other metadata.
 
-The limit on pixels is checked with the header, before decoding.
+The size in the header is compared with the limit on pixels before the image is decoded.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ HLG: Transfer = "hlg"
 
 WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
-"""The display for which HLG is rendered (BT.2100, table 5)."""
+"""The peak and the gamma of the display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
 """The search for the peak ignores this fraction of the pixels: the brightest ones."""
 PEAK_ROWS = 1000
@@ -40,7 +40,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _HLG_PEAK = HLG_PEAK_NITS / WHITE_NITS
 _TABLE_SIZE = 1 << 16
-"""The number of entries in each table of a function of light."""
+"""The number of entries in each lookup table for a function of light."""
 
 
 def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:

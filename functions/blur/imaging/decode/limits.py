@@ -2,8 +2,8 @@
 
 `check_pixel_count` limits the pixels. This is not enough. A TIFF of one pixel can have millions of
 strips, or a tile of gigabytes. A JPEG can have thousands of scans, or a million segments of EXIF
-data, which the decoder concatenates one by one. Decoding such a file can take minutes, or all of
-the memory.
+data, which the decoder concatenates one by one. Decoding such a file can take minutes, or need all
+of the memory.
 
 Limits for reading one format are in that format's module: `boxes.MAX_BOXES` for HEIC and AVIF,
 `tiff_directory` and `tiff_blocks` for TIFF.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SEGMENTS = 1_000
-"""The maximum number of segments before a JPEG's first scan: a profile has up to 255."""
+"""The maximum number of segments before a JPEG's first scan. A colour profile has up to 255."""
 MAX_SCANS = 100
 """The maximum number of scans of a JPEG. libtiff has this limit for a JPEG inside a TIFF; cameras
 write 1 to 10 scans."""
@@ -36,9 +36,10 @@ MAX_CHUNKS = 50_000
 """The maximum number of chunks of a PNG, and of blocks before a GIF's first frame. A file of 50 MB
 with chunks of 8 KiB has 6,100."""
 MAX_STRIPS = 100_000
-"""The maximum number of strips or tiles of a TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
+"""The maximum number of strips or tiles of a TIFF. An image of 50 megapixels has 12,000 tiles of
+64 x 64 pixels."""
 MAX_TILE_PX = 1 << 24
-"""The maximum number of pixels of a tile with more than twice the image's pixels. Most tiles have
+"""A tile with more pixels than this can have at most twice the image's pixels. Most tiles have
 65,536 pixels."""
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9

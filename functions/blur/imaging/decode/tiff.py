@@ -39,7 +39,8 @@ _UNSUPPORTED_COMPRESSIONS = {
     52546: "JPEG XL",
 }
 _RAW_PHOTOMETRICS = (32803, 34892)
-"""Colour filter array and LinearRaw (DNG 1.7, chapter 2)."""
+"""The photometric interpretations of raw images: colour filter array and LinearRaw (DNG 1.7,
+chapter 2)."""
 _RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)
 """The compressions of raw files by Sony, Samsung, Nikon, Kodak and Pentax."""
 _PHASE_ONE_MAKES = (b"Phase One", b"Leaf")

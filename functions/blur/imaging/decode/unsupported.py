@@ -52,8 +52,8 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
 """A signature, its position, and the name of the format."""
 _HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
-"""The number of first bytes that are searched for the `svg` element: an XML declaration and
-comments can precede the element."""
+"""The `svg` element is searched for in this many bytes at the start of the file: an XML declaration
+and comments can precede the element."""
 
 
 def detect_unsupported(data: bytes) -> str | None:

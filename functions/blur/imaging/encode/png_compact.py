@@ -59,7 +59,7 @@ GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
 shorter matches take more bits than literals in such images. This saves 3 or 4 %, in the same time
 as level 6. For images without grain, the files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
-"""For images with more pixels, `GRAIN_DEFLATER` takes too long, except with `smallest`."""
+"""For images with more pixels, `GRAIN_DEFLATER` takes long, so only `smallest` allows it."""
 GRAIN_SAVES = 0.02
 """An image has grain if `GRAIN_DEFLATER` saves more than this share for a sample of its rows."""
 BANDS = 8

@@ -2,7 +2,7 @@
 
 W3C PNG, third edition, https://www.w3.org/TR/png-3/. Each filter runs on many rows at a time.
 
-The usual encoders give each row the filter with the smallest sum of absolute differences. This rule
+Most encoders give each row the filter with the smallest sum of absolute differences. This rule
 ignores that equal differences of red, green and blue compress well. `choose_filter` compresses some
 rows of each group with every filter, and selects the filter with the smallest result.
 """

@@ -17,7 +17,7 @@ UNIX = 3
 """The code for file attributes of Unix (4.4.2). Python's default depends on the operating
 system."""
 READABLE = 0o644 << 16
-"""The permissions of an entry."""
+"""The permissions of each file in the archive: all users can read it."""
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""Compute the matte: predict a map, stretch the map as rembg does, refine it and resize it."""
+"""Compute the matte: predict a map of the subject, stretch it as rembg does, refine and resize it.
+
+A map has a value for each cell of a square grid over the photo: 1 is subject, 0 is background.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Predictor(Protocol):
 
 
 class SubjectMaps(NamedTuple):
-    """The networks' maps of a photo, (side, side) each, 0..1."""
+    """The maps that the networks predict for a photo, (side, side) each, 0..1."""
 
     subject: AlphaF32
     people: AlphaF32 | None

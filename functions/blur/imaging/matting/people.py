@@ -46,8 +46,8 @@ PORTRAIT_BORDER = 0.5
 """The smallest share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
 """The smallest mean of the people's map on a portrait. At each pixel, the lower value of two maps
-counts: the map of the photo, and the map of the mirrored photo. On a camel in front of a pyramid,
-the mean is 0.41."""
+counts: the map of the photo, and the map of the mirrored photo. For a photo of a camel in front of
+a pyramid, which must not count as a portrait, the mean is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:

@@ -94,8 +94,8 @@ def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
 def average_fits(alpha: AlphaF32, windows: Windows) -> tuple[FloatArray, FloatArray, Mask]:
     """Average the linear functions of the windows at each pixel.
 
-    Return slopes (3, h, w) for each level of 0..255, offsets (h, w), and the pixels of the soft
-    edge (h, w). A pixel outside all windows has slope 0 and its own alpha as offset.
+    Return slopes (3, h, w) for colours 0..255, offsets (h, w), and the pixels of the soft edge
+    (h, w). A pixel outside all windows has slope 0 and its own alpha as offset.
     """
     flat = alpha.ravel()
     fits = windows.slopes(flat)

@@ -65,7 +65,7 @@ def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF
 
     All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
     middle. With a map of `people`, (h, w), a region is first divided at the persons' outline, and
-    both maps count in its mean.
+    the mean of each part is computed from both maps.
     """
     wide = find_wide_undecided(alpha)
     if not wide.any():

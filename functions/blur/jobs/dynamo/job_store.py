@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONFLICT_S = 5.0
 """A write that conflicts with other writes to the same account or job is retried for this many
-seconds more than usual. The photo is already computed, so the worker has time."""
+seconds longer than usual. The result is already computed, so the worker has time."""
 
 
 class DynamoJobStore:

@@ -107,7 +107,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the writes that end the hold (none without a hold), and return the charge."""
+    """Return the writes that end the hold, or no writes if there is no hold; and the charge."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND

@@ -48,7 +48,7 @@ def create(db: sqlite3.Connection, job: Job) -> None:
 
 
 def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> None:
-    """Delete up to `rows` rows of an expired job, and the job after its last row.
+    """Delete up to `rows` rows of an expired job, and the job itself when it has no rows left.
 
     Deleting a million rows together would block the file for seconds. So each new job and each new
     row deletes only some expired rows.
@@ -107,7 +107,7 @@ def cancel(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
 
 
 def set_paused(db: sqlite3.Connection, job_id: str, *, is_paused: bool) -> None:
-    """Pause an open or closed job, or let it go on."""
+    """Pause or resume an open or closed job."""
     db.execute(
         "UPDATE jobs SET paused = ? WHERE job_id = ? AND state IN (?, ?)",
         (is_paused, job_id, JobState.OPEN, JobState.CLOSED),
@@ -115,12 +115,12 @@ def set_paused(db: sqlite3.Connection, job_id: str, *, is_paused: bool) -> None:
 
 
 def count_known(db: sqlite3.Connection, job_id: str) -> None:
-    """Count a new row."""
+    """Add 1 to the number of the job's rows."""
     db.execute("UPDATE jobs SET known = known + 1 WHERE job_id = ?", (job_id,))
 
 
 def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None:
-    """Count a row that became final, and its charge."""
+    """Add a row that became final, and its charge, to the job's counts."""
     counter = _COUNTERS[row.state]
     db.execute(
         f"""
