@@ -27,10 +27,10 @@ class Network:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
-        """The number of a tensor with half floats, by the number of its copy with 32-bit floats."""
+        """For each tensor that is a copy with 32-bit floats: the original with half floats."""
         self.maps: dict[int, int] = {}
-        """The number of the tensor with a map, (1, height, width, channels), by the number of the
-        tensor that lists the map's pixels."""
+        """For each tensor that lists the pixels of a map: the tensor with the map itself,
+        (1, height, width, channels)."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes that replace an operator.

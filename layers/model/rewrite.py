@@ -29,7 +29,7 @@ def rewrite(graph: onnx.GraphProto) -> None:
 
 
 def fix_scales(graph: onnx.GraphProto) -> None:
-    """Give every resize a whole number as its factor, instead of a computed size.
+    """Give every Resize node a whole number as its factor, instead of a computed size.
 
     With a factor, ONNX Runtime keeps the tensor in the blocked layout of its convolutions. With a
     size, it reorders the tensor before and after the resize. The mode `half_pixel` differs from

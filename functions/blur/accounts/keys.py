@@ -76,7 +76,7 @@ def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
 
 
 def parse(text: str) -> ApiKey:
-    """Parse a key's text in time linear in its length, without a store.
+    """Parse a key's text; this needs no store, and its time grows linearly with the text's length.
 
     Raises:
         InvalidApiKeyError: the text is not a key, or its check differs.

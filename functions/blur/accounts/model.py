@@ -189,7 +189,7 @@ class IdempotencyRecord:
     """When the record expires: 24 h after the first call, or earlier with a derived key."""
 
     def counts(self, now_us: Instant) -> bool:
-        """Return whether the record still blocks other calls, by the clock of any machine."""
+        """Return whether the record still blocks other calls; this allows for clock skew."""
         past_us = now_us - CLOCK_SKEW_US
         return past_us < self.forget_us and (self.done or past_us < self.lease_until_us)
 

@@ -53,7 +53,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The request does not conform; the bucket does not change."""
+    """The request does not conform, so it is rejected; the bucket does not change."""
 
     retry_after_s: int
 

@@ -73,7 +73,7 @@ class Connections:
         return addresses[:MAX_ADDRESSES]
 
     def prepare(self, target: Target, address: str, *, timeout_s: float) -> HTTPConnection:
-        """Return a connection to this address of the target, not opened yet."""
+        """Return a connection, which is not opened yet, to this address of the target."""
         if target.scheme == "http":
             return HTTPConnection(address, target.port, timeout=timeout_s)
         return HTTPSConnection(

@@ -106,7 +106,7 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, a few for each account; the earliest due time comes first."""
+    """Yield up to `MOST` jobs, a few for each account, in the order in which they were due."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:

@@ -86,7 +86,7 @@ class JobStore(Protocol):
         With `ObjectState.DONE` the hold is settled, otherwise it is refunded. If the hold has
         expired, nothing is charged, and the row has `charged` 0. The store sets `charged` and
         `at_us` of the row. Returns False if the object has a final row already, or if the job has
-        `ended_us` or does not exist; then the only change is the refund of the hold.
+        ended (`ended_us`) or does not exist; then the hold is refunded, and nothing else changes.
         """
         ...
 
@@ -94,8 +94,8 @@ class JobStore(Protocol):
         """Give an object that could not start, for example for lack of credits, a `WAITING` row.
 
         In SQLite, this also ends the object's lease, and the attempt does not count. Returns False,
-        without a change, if the object has a final row already, or if the job has `ended_us` or
-        does not exist.
+        without a change, if the object has a final row already, or if the job has ended
+        (`ended_us`) or does not exist.
         """
         ...
 
@@ -115,12 +115,12 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield all jobs that have not ended or have not been announced, or at least 2,000 of them.
+        """Yield jobs that have not ended or have not been announced: all, or at least 2,000.
 
-        A job with `ended_us` is yielded until a call of `record_attempt` with
-        `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
-        keeper is killed. The jobs are chosen and ordered at random, so that a keeper without time
-        for all jobs reaches each of them in a later run.
+        A job that has ended is yielded until `record_attempt` is called with
+        `next_attempt_us=None`, even if the job has no notification. So its end is announced again
+        if the keeper is killed. The jobs are chosen and ordered at random, so that a keeper without
+        time for all jobs reaches each of them in a later run.
         """
         ...
 

@@ -21,7 +21,7 @@ CREDITS = "credits"
 """The attribute for the amount of a ledger entry. With a month at the end, such as
 `credits2026-01`, it is the attribute for the usage in that month."""
 HOLDS, PRICE = "holds", "c"
-"""The map of holds, and the attribute for the amount of each hold."""
+"""The attribute with the map of holds; and the attribute, in each hold, with its amount."""
 
 
 def stored(amount: Credits) -> Decimal:

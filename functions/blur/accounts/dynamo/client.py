@@ -66,8 +66,9 @@ CONFLICT_REASON = "TransactionConflict"
 """The reason that DynamoDB gives if another write to the same item cancels a transaction."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
-"""Added to every request. A response without `ConsumedCapacity` is then not DynamoDB's. Without
-this check, `{}` would be a complete response to a write, and botocore reads any text as `{}`."""
+"""This option is added to every request, so that every response of DynamoDB has `ConsumedCapacity`;
+other responses are rejected. Without this check, `{}` would be a complete response to a write, and
+botocore reads any text as `{}`."""
 
 
 def open_client() -> DynamoDBClient:

@@ -110,7 +110,7 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item, including all earlier writes, or None if the item is missing."""
+        """Return one item, with the effects of all earlier writes; None if the item is missing."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)

@@ -118,7 +118,8 @@ def disc_kernel(radius: float) -> FloatArray:
 def _cell_size(sigma_px: float, min_sigma_cells: float) -> int:
     """Return the side of a cell in pixels.
 
-    It is the largest power of two for which `sigma_px` is at least `min_sigma_cells` cells, or 1.
+    The side is the largest power of two for which `sigma_px` is at least `min_sigma_cells` cells,
+    or 1 if there is none.
     """
     return 1 << max(0, int(sigma_px / min_sigma_cells).bit_length() - 1)
 

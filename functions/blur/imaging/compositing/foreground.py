@@ -103,9 +103,9 @@ class UnmixedPixels(NamedTuple):
 
     pixels: SparsePixels
     alpha: AlphaF32
-    """(n, 3): the alpha of a pixel is repeated for each channel."""
+    """The alpha of each pixel, repeated for each channel, (n, 3)."""
     layers: LayerColours
-    """(n, 3) each."""
+    """The colours of the pixels in each layer, (n, 3) each."""
 
 
 def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> UnmixedPixels:

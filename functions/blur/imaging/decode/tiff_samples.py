@@ -98,7 +98,7 @@ class SamplesSource(Source):
         return find_scale(max(minimum, -_MAX_FLOAT), min(maximum, _MAX_FLOAT), is_float=True)
 
     def _full_scale(self) -> int:
-        """Return the level of white. Programs that write 32 bits often use only 8 or 16 bits."""
+        """Return the level of white. Samples of 32 bits often have values of only 8 or 16 bits."""
         full_scale = (1 << self._layout.bits) - 1
         if self._layout.format == FLOAT or self._layout.bits != LONG_BITS:
             return full_scale

@@ -30,11 +30,11 @@ STRIP_BYTES = 1 << 20
 """The approximate size of a strip. Some strips take much longer than others, so small strips divide
 the work better between threads."""
 MEMORY_LEVEL = 9
-"""The level at which zlib-ng has the largest blocks."""
+"""The value of zlib-ng's option `memLevel` with which its blocks are largest."""
 
 
 class Deflater(NamedTuple):
-    """A compressor: the arguments for zlib-ng."""
+    """The arguments with which zlib-ng compresses data."""
 
     level: int
     strategy: int = zlib_ng.Z_DEFAULT_STRATEGY

@@ -32,8 +32,8 @@ PRIOR_WEIGHT = 0.03
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9
-"""Alpha up to `FLOOR` becomes 0, and from `CEILING` on it becomes 1: a faint veil is more often an
-error than hair."""
+"""Alpha up to `FLOOR` becomes 0, and from `CEILING` on it becomes 1, because alpha near 0 or 1 is
+more often an error than hair."""
 
 
 @dataclass(frozen=True, slots=True)
