@@ -12,7 +12,7 @@ MAX_CREDITS = whole(10**12)
 """The largest amount of one ledger entry."""
 MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
-"""The highest rate: one request per microsecond, which is the unit of time of GCRA here."""
+"""The highest rate: one request per microsecond. The rate limit computes in microseconds."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""

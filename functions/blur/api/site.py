@@ -27,7 +27,7 @@ HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
-"""The file that clients which do not accept HTML, such as curl, get at `/`."""
+"""The file at `/` for clients that do not accept HTML, such as curl."""
 PREVIEW = "preview.jpg"
 """The file with the image of a link preview (`og:image`)."""
 ASSETS = {

@@ -121,7 +121,7 @@ def rescale(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint
 
 
 def fit_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return the (height, width) with this aspect whose longer side is at most `side`."""
+    """Return `shape`, (height, width), scaled down until its longer side is at most `side`."""
     scale = min(1.0, side / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 

@@ -216,7 +216,7 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return True once for each multiple of `every_s` after the progress, in the next run."""
+        """Return whether another `every_s` without progress has passed since the last run."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 

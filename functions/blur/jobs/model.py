@@ -92,7 +92,7 @@ class Job:
     job_id: str
     account_id: str
     key_digest: str
-    """The SHA-256 of the key that created the job; calls for its photos use this key."""
+    """The SHA-256 of the key that created the job; this key also pays for the job's photos."""
     key_kind: KeyKind
     parameters: Mapping[str, str]
     """The form fields of `POST /v2/rembg/blur/` without the photo, as they were sent."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Kernel: TypeAlias = "Callable[..., Lens]"
 
 TRUNCATE = 4.0
-"""The number of standard deviations at which the Gaussian is cut off; 6e-5 of it lies outside."""
+"""The number of standard deviations at which the Gaussian is cut off, which drops 6e-5 of it."""
 MIN_SIGMA = 0.1
 """A Gaussian with at most this standard deviation, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0

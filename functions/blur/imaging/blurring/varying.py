@@ -112,8 +112,9 @@ def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
 
     The weight minimises the mean square error for the spectrum of natural images, 1 / f**2 (D.
     Field, JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the
-    finer and the target Gaussian. The weight is the integral of (T - B)(A - B) / x, divided by the
-    integral of (A - B)**2 / x; both are logarithms (Frullani).
+    finer and the target Gaussian, and A, B and T their frequency responses. The weight is the
+    integral of (T - B)(A - B) / x, divided by the integral of (A - B)**2 / x. Both integrals are
+    logarithms (Frullani's theorem).
     """
     t, b, a = (sigma**2 + PIXEL_VARIANCE for sigma in (sigmas_px, finer_px, wider_px))
     weights = np.log((t + b) * (a + b) / (2 * b * (t + a))) / np.log((a + b) ** 2 / (4 * a * b))

@@ -1,6 +1,6 @@
 """Sparse pixels: a selection of an image's pixels as flat arrays.
 
-With a selection, work for soft edges runs only on the pixels of soft edges.
+Functions for soft edges use such a selection, so that they process only the pixels of soft edges.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ def _memory_limit(more_bytes: int) -> Iterator[None]:
     """Limit the growth of the process's data segment to `more_bytes`, on Linux (getrlimit(2)).
 
     The limit applies to the whole process, so it is set in the main thread only. The main thread
-    processes one request at a time. `bgblur blur` uses other threads, for the user's own files.
+    processes one request at a time. `bgblur blur` decodes the user's own files in other threads,
+    without a limit.
     """
     if threading.current_thread() is not threading.main_thread() or not _STATM.exists():
         yield

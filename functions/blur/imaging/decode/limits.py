@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SEGMENTS = 1_000
-"""The maximum number of segments before a JPEG's first scan. A colour profile has up to 255."""
+"""The maximum number of segments before a JPEG's first scan. A colour profile fills up to 255."""
 MAX_SCANS = 100
 """The maximum number of scans of a JPEG. libtiff has this limit for a JPEG inside a TIFF; cameras
 write 1 to 10 scans."""

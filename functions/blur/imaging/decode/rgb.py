@@ -85,7 +85,7 @@ def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
 def _scale_strips(
     samples: NDArray[np.generic], scale: Callable[[NDArray[np.generic]], NDArray[np.generic]]
 ) -> AlphaU8:
-    """Scale some rows at a time, to limit the memory for a large image with wide samples."""
+    """Scale a few rows at a time, to limit the memory for a large image with wide samples."""
     grey = np.empty(samples.shape, np.uint8)
 
     def scale_rows(rows: slice) -> None:

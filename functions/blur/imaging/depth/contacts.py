@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_AREA = 0.05
-"""The minimum size of a subject, as a share of the largest component. Smaller components are not
-subjects; they can be litter or a ball."""
+"""The minimum size of a subject, as a share of the largest component. Smaller components, such as
+a ball, are not subjects."""
 MAX_GAP = 0.15
 """The maximum gap between two components of one subject, as a share of their joint height."""
 MIN_FRAGMENT = 0.01
 """The minimum size of a part of a subject, as a share of the largest component."""
 MAX_FOOT_RISE = 0.2
-"""A contact is at most this share of the subject's height above the subject's lowest contact."""
+"""The maximum height of a contact above the subject's lowest contact, as a share of the subject's
+height."""
 MIN_PROMINENCE = 0.03
-"""A contact protrudes at least this share of the subject's height below the outline around it."""
+"""A contact protrudes at least this far below the outline around it, as a share of the subject's
+height."""
 MAX_CUT = 1 / 3
 """If more than this share of a subject's width touches the lower border, the border cuts it off."""
 

@@ -1,9 +1,8 @@
 """Resolve wide half-transparent regions, which are errors: hair and blurred edges are narrow.
 
-An uncertain network leaves whole persons or objects half transparent, like ghosts. If a region of
-undecided pixels is wider than an edge, the whole region becomes opaque or transparent. A faint
-region that is far from all opaque pixels, such as an arm that the network almost misses, is
-removed.
+An uncertain network leaves whole persons or objects half transparent. If a region of undecided
+pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region that is
+far from all opaque pixels, such as an arm that the network almost misses, is removed.
 """
 
 from __future__ import annotations

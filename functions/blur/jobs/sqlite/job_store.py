@@ -147,9 +147,9 @@ class SqliteJobStore:
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
         """Lease the next waiting object to a worker, and count the attempt.
 
-        The next object belongs to the account whose last claim is longest ago, and to the oldest
-        job of this account. Objects of paused and ended jobs are not claimed. Returns None if no
-        object can start now.
+        The next object belongs to the account that has waited longest since its last claim, and to
+        the oldest job of this account. Objects of paused and ended jobs are not claimed. Returns
+        None if no object can start now.
         """
         with self._file.transaction() as db:
             return object_rows.claim(db, now_us, Instant(now_us + round(lease_s * SECOND_US)))

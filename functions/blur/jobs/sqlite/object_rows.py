@@ -97,8 +97,9 @@ _RUNNING = """
 def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObject | None:
     """Lease the next waiting object, and count the attempt.
 
-    The account whose last claim is longest ago is next, so that an account with many photos does
-    not delay other accounts. Of this account, the oldest job with an object to start is next.
+    The account that has waited longest since its last claim is next, so that an account with many
+    photos does not delay other accounts. Of this account, the oldest job with an object to start is
+    next.
     """
     latest_us = until_us + CLOCK_SKEW_US
     job = db.execute(
