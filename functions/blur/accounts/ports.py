@@ -91,7 +91,7 @@ class CallStore(Protocol):
         ...
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """Authenticate, count the request in a separate rate limit, and return the account.
+        """Authenticate, count the request towards a separate rate limit, and return the account.
 
         Raises:
             InvalidApiKeyError: the key is unknown, revoked or expired.
