@@ -83,7 +83,7 @@ def test_an_optional_network_is_listed_if_the_folder_of_models_has_it(
     assert sbom.optional_models(name, tmp_path) == []
 
 
-def test_a_model_without_a_light_model_is_listed_alone() -> None:
+def test_a_model_that_has_no_light_version_is_listed_without_a_second_model() -> None:
     [model] = sbom.models("silueta", FOLDER)
     assert (model["name"], model["licenses"]) == ("silueta", [{"license": {"id": "Apache-2.0"}}])
 

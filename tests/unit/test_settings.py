@@ -41,7 +41,7 @@ def test_an_empty_price_for_people_is_read_as_no_separate_price() -> None:
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
 
 
-def test_a_person_costs_the_price_of_an_image_or_its_separate_price() -> None:
+def test_the_price_for_people_is_its_own_setting_or_else_the_price_of_an_image() -> None:
     assert Settings.from_environ({"BLUR_PRICE": "3"}).person_price() == whole(3)
     prices = {"BLUR_PRICE": "3", "BLUR_PRICE_PERSON": "0"}
     assert Settings.from_environ(prices).person_price() == 0

@@ -1,4 +1,4 @@
-"""The search of logs finds keys and photos in every encoding."""
+"""The search for keys and photos in logs finds them in every encoding."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "a dictionary that was printed": lambda data: str({"body": data}).encode(),
     "a line of JSON": lambda data: json.dumps({"locals": repr(data)}).encode(),
     "base64": base64.b64encode,
-    "base64 behind one byte": lambda data: base64.b64encode(b"-" + data),
-    "base64 behind two bytes": lambda data: base64.b64encode(b"--" + data),
+    "base64 after one other byte": lambda data: base64.b64encode(b"-" + data),
+    "base64 after two other bytes": lambda data: base64.b64encode(b"--" + data),
 }
 TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != "hexadecimal"}
 """A key is text, and no program writes text in hexadecimal."""

@@ -31,7 +31,7 @@ def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
 
 
 def arrivals_of(gaps_us: list[int]) -> list[Instant]:
-    """Return the arrival times of requests with these gaps, up to ten minutes after `START`."""
+    """Return arrival times with these gaps between them, up to ten minutes after `START`."""
     arrivals, now_us = [], int(START)
     for gap_us in gaps_us:
         now_us += gap_us

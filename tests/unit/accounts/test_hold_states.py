@@ -48,7 +48,7 @@ def test_the_table_has_a_transition_for_each_event_and_only_from_the_state_held(
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
-def test_in_each_state_exactly_one_amount_of_the_account_includes_the_price() -> None:
+def test_the_state_of_a_hold_decides_if_its_price_is_held_used_or_part_of_the_balance() -> None:
     assert PRICE_LOCATION == {
         HoldState.HELD: Amount.HELD,
         HoldState.SETTLED: Amount.USED,
@@ -56,7 +56,7 @@ def test_in_each_state_exactly_one_amount_of_the_account_includes_the_price() ->
     }
 
 
-def test_a_settle_at_the_time_of_the_expiry_counts_as_an_expiry() -> None:
+def test_settling_a_hold_at_its_expiry_time_counts_as_an_expiry() -> None:
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, JUST_BEFORE_US) is HoldEvent.SETTLE
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, EXPIRES_US) is HoldEvent.EXPIRE
 

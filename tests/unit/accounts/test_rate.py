@@ -100,7 +100,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_allow_us_is_burst_minus_one_intervals_before_the_theoretical_arrival_time(
+def test_with_a_burst_of_n_allow_us_is_n_minus_1_intervals_before_tat_us(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -122,7 +122,7 @@ def test_an_idle_key_can_send_its_burst_and_then_one_request_per_interval() -> N
     assert [(at - START) / SECOND_US for at in granted] == [0, 0, 0, 1, 2]
 
 
-def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
+def test_the_status_contains_the_limit_whether_the_key_is_idle_or_busy() -> None:
     limit = RateLimit(per_minute=60, burst=10)
     busy = rate.count_request(IDLE, limit, START)
     assert isinstance(busy, Bucket)
@@ -131,7 +131,7 @@ def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
-def test_no_weight_blocks_a_key_for_longer_than_the_time_of_two_bursts(
+def test_added_weights_block_a_key_for_at_most_the_time_of_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
     bucket, now_us = IDLE, START

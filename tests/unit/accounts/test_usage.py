@@ -28,7 +28,7 @@ def test_a_bill_has_a_line_for_each_key() -> None:
     ]
 
 
-def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
+def test_calls_counted_by_older_versions_get_a_line_of_the_bill_without_a_key() -> None:
     *_, rest = bill_lines(account(LIVE, total=Usage(5, Credits(12))))
     assert (rest.prefix, rest.kind) == (None, None)
     assert rest.counts == KeyCounts(2, Credits(3), 0, 0)
@@ -37,7 +37,7 @@ def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
 @pytest.mark.parametrize(
     "total", [Usage(3, Credits(8)), Usage(2, Credits(9)), Usage(3, Credits(10))]
 )
-def test_an_error_is_raised_if_calls_without_a_key_cannot_explain_the_usage_of_the_account(
+def test_a_total_that_contradicts_the_usage_of_the_keys_is_an_error(
     total: Usage,
 ) -> None:
     with pytest.raises(UsageDiffersError, match="differs"):

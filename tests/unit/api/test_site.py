@@ -123,7 +123,9 @@ def test_only_the_root_has_plain_text_for_clients_that_do_not_accept_html(
     assert (response.body, response.content_type) == (expected, f"{kind}; charset=utf-8")
 
 
-def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: Site) -> None:
+def test_a_page_url_with_a_missing_or_an_additional_slash_is_redirected_permanently(
+    site: Site,
+) -> None:
     response = site.routes()["/"]["GET"](request("/prod"))
     assert (response.status_code, response.content_type, response.body) == (308, None, "")
     assert response.headers == {

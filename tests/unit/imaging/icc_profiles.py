@@ -12,7 +12,7 @@ D50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def in_space(profile: bytes, space: bytes) -> bytes:
-    """Return the profile with `space` in its header, although its tags are for another space."""
+    """Return the profile with `space` as its colour space, although its tags are for another."""
     return profile[:16] + space + profile[20:]
 
 
@@ -25,7 +25,7 @@ def grey_profile(gamma: float) -> bytes:
 def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
     """Return a CMYK profile in which the cyan ink is cyan or red, and the black ink is black.
 
-    The profile is an 8-bit table of Lab (ICC.1:2001-04, 6.5.8) with a node for each CMYK corner.
+    It is an 8-bit table (ICC.1:2001-04, 6.5.8) with a Lab colour for each mixture of full inks.
     """
     red, cyan, white, black = (138, 209, 198), (156, 78, 92), (255, 128, 128), (0, 128, 128)
     ink = red if cyan_prints_red else cyan

@@ -10,7 +10,7 @@ from blur.imaging.resample import downscale, fit_within, resize, upscale, upscal
 
 
 @pytest.mark.parametrize("step", [1, 2, 4, 8])
-def test_cells_are_the_means_of_their_pixels(step: int) -> None:
+def test_downscaling_gives_the_mean_of_the_pixels_in_each_cell(step: int) -> None:
     image = noise(24, 40)
     cells = image.reshape(24 // step, step, 40 // step, step, 3).mean(axis=(1, 3))
     assert np.abs(downscale(image, step) - cells).max() <= 1
@@ -35,7 +35,7 @@ def test_a_ramp_keeps_its_position_when_downscaled_and_upscaled(step: int) -> No
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
-def test_upscaling_spreads_a_cell_by_the_variance_that_kernels_subtract(step: int) -> None:
+def test_upscaling_spreads_a_cell_with_the_documented_variance(step: int) -> None:
     cells = np.zeros((1, 65), np.float32)
     cells[0, 32] = 1
     spread = upscale_by(cells, step, (step, 65 * step))[0]
@@ -55,7 +55,7 @@ def test_upscaled_bytes_have_the_same_mean_as_upscaled_floats(step: int) -> None
 
 
 @given(height=st.integers(1, 100_000), width=st.integers(1, 100_000), side=st.integers(1, 500))
-def test_fitting_within_a_side_limits_the_longer_side_and_never_enlarges(
+def test_fitting_a_shape_limits_its_longer_side_and_never_enlarges_it(
     height: int, width: int, side: int
 ) -> None:
     tall, wide = fit_within((height, width), side)

@@ -21,7 +21,7 @@ FREE = RateLimitStatus(RateLimit(60, 10), 10, 0)
 
 @dataclass
 class FakeJobStore:
-    """A store with jobs, rows and one balance."""
+    """A store with jobs, rows (the records of their photos), and the balance of one account."""
 
     balance: Credits = field(default_factory=lambda: whole(10))
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class FakeJobStore:
         self.before("set_paused")
         self.jobs[job_id] = replace(self.jobs[job_id], is_paused=is_paused)
 
-    def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:  # noqa: ARG002 - the port has this argument
+    def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:  # noqa: ARG002 - `JobStore` has this argument
         self.before("reserve_object")
         if not self.is_key_valid:
             raise InvalidApiKeyError
@@ -85,7 +85,7 @@ class FakeJobStore:
             self._count(job, now_us)
         return counts
 
-    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:  # noqa: ARG002 - the port has this argument
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:  # noqa: ARG002 - `JobStore` has this argument
         self.before("park_object")
         known = self.rows[job_id].get(object_id(source))
         if self.jobs[job_id].ended_us is not None or (known and known.state.has_ended):

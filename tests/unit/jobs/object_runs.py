@@ -1,4 +1,4 @@
-"""Process a photo of a job once, read the row of the photo, and let a step fail."""
+"""Process a photo of a job once, read its row (its stored record), and let a step fail."""
 
 from __future__ import annotations
 

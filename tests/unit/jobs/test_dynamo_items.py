@@ -1,4 +1,4 @@
-"""Jobs and rows are read as they were stored; the keys and the lifetime of items are fixed."""
+"""Jobs, and rows (the records of photos), are read as stored; keys and lifetimes are fixed."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_a_photo_in_an_s3_event_is_processed_and_its_message_is_deleted(
 
 
 @pytest.mark.usefixtures("job")
-def test_only_the_message_of_an_object_that_has_not_ended_is_delivered_again(
+def test_only_the_message_of_a_photo_that_has_not_ended_is_delivered_again(
     worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(files, "broken.png", b"not an image")
@@ -170,7 +170,7 @@ def test_an_unknown_message_does_not_affect_the_other_messages_of_its_batch(
 
 
 @pytest.mark.usefixtures("job")
-def test_an_object_fails_if_it_is_delivered_more_often_than_the_limit_of_attempts(
+def test_a_photo_fails_if_it_is_delivered_more_often_than_the_limit_of_attempts(
     worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, own(SOURCE, attempt=MAX_ATTEMPTS + 1)) == []

@@ -52,7 +52,7 @@ def test_a_job_that_is_not_running_or_has_no_ended_photo_has_no_remaining_time(j
 
 @pytest.mark.parametrize(("received", "seconds"), [(5, 5), (4, 0), (3, 0)])
 def test_the_remaining_time_is_never_negative(received: int, seconds: int) -> None:
-    """With a bucket, an object sometimes ends before it is counted as received."""
+    """If photos are in a bucket, a photo can end before it is counted as received."""
     job = replace(JOB, counts=replace(JOB.counts, received=received))
     assert job.seconds_left(Instant(30_000_000)) == seconds
 

@@ -1,4 +1,4 @@
-"""One object of a job: its hold, its result, its final row, and the state of the job."""
+"""One photo of a job: its hold, its result, its final row (record), and the state of the job."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_second_delivery_of_a_photo_changes_nothing(
     assert (store.balance, len(log.ended)) == (whole(8), 1)
 
 
-def test_the_id_of_a_hold_depends_on_job_and_source_and_the_hold_lasts_60_seconds(
+def test_a_hold_lasts_60_seconds_and_its_id_depends_on_the_job_and_the_source(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     fail("read_source", UnavailableError("no storage"), files)
@@ -119,7 +119,7 @@ def test_a_photo_of_a_paused_job_is_parked_and_is_done_after_the_job_goes_on(
     assert row_of(store).state is ObjectState.DONE
 
 
-def test_a_photo_that_is_parked_while_its_job_goes_on_is_retried(
+def test_a_photo_is_retried_if_its_job_resumes_while_the_photo_is_being_parked(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LinkingFolder(JobFolder):
-    """A folder whose results have links, like a bucket."""
+    """A folder whose results have links, like the results in a bucket."""
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link:
         return Link(f"https://bucket.example/{job_id}/{object_id}", now_us + 1)

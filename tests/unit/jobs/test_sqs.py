@@ -107,7 +107,7 @@ def test_every_source_is_sent_in_messages_that_can_be_read(sources: list[str]) -
     assert all(each["QueueUrl"] == URL for each in service.requests)
 
 
-def test_a_deferred_object_keeps_its_number_of_attempts() -> None:
+def test_a_photo_that_is_deferred_keeps_its_number_of_attempts() -> None:
     service = Service(accepting)
     name = ObjectName("job_1", "a.jpg", attempts=2)
     ObjectQueue(URL, service).defer(name, delay_s=300)

@@ -70,7 +70,9 @@ def test_a_file_with_a_wrong_md5_hash_is_rejected(
     assert list(into.iterdir()) == []
 
 
-def test_a_fetch_of_the_light_model_fetches_the_original_model(tmp_path: Path, into: Path) -> None:
+def test_fetching_a_light_model_fetches_the_model_that_it_is_built_from(
+    tmp_path: Path, into: Path
+) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path), model="tiny-light") == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS

@@ -1,4 +1,4 @@
-"""The light model, built from the file of the pinned model."""
+"""The light model, a faster u2netp that is built from the pinned file of u2netp."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pinned(model_dir: Path) -> bytes:
     return (model_dir / SOURCE).read_bytes()
 
 
-def test_the_factors_belong_to_the_pinned_model() -> None:
+def test_the_stored_factors_were_computed_for_the_pinned_model() -> None:
     sha256, factors = read_factors(FACTORS)
     assert sha256 == read_pins(PINS)["u2netp"].sha256
     assert factors

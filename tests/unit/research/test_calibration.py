@@ -1,4 +1,4 @@
-"""The calibration of the light model: samples, views and the regression."""
+"""The calibration of the light model: samples of features, variants of photos, a regression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graph import add
 from rewrite import upsampling
 
 
-def test_the_centres_of_windows_of_a_half_size_map_equal_the_upsampled_map() -> None:
+def test_the_centres_of_windows_in_half_size_features_equal_the_upsampled_features() -> None:
     generator = np.random.default_rng(0)
     half = generator.normal(size=(2, 6, 6)).astype(np.float32)
     node = upsampling("half", "roi", "scales", "full")
@@ -41,7 +41,7 @@ def test_windows_at_the_edge_are_padded_with_zeros() -> None:
     assert middle.tolist() == [1] * 9
 
 
-def test_the_fit_recovers_a_map_of_low_rank() -> None:
+def test_the_fit_recovers_a_linear_map_of_low_rank() -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(3000, 30)).astype(np.float32)
     reduce, expand, bias = (

@@ -122,7 +122,7 @@ def test_an_internal_error_is_not_charged(
 
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
-def test_a_call_with_only_the_margin_left_stops_without_a_charge(
+def test_a_call_whose_remaining_time_is_only_the_margin_stops_without_a_charge(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:

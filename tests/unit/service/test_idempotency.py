@@ -71,7 +71,7 @@ def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
         BlurRequest(b"photo", options).fingerprint()
         for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
     ]
-    # The first version computed this fingerprint; records of the last 24 hours contain it.
+    # The first version computed this; idempotency records, kept for 24 hours, contain it.
     first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
     assert fingerprints[:2] == [first, first]
     assert fingerprints[2] != first

@@ -1,4 +1,4 @@
-"""Each request counts towards the rate limit, and uncharged requests also by their CPU time."""
+"""Requests count towards the rate limit; uncharged ones count more if they used much CPU time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
-def test_an_uncharged_call_counts_in_the_rate_limit_by_its_cpu_time(
+def test_an_uncharged_call_counts_as_more_requests_the_more_cpu_time_it_uses(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
     def heavy() -> ImageService:
@@ -56,7 +56,7 @@ def test_an_uncharged_call_counts_in_the_rate_limit_by_its_cpu_time(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_the_weight_of_a_call_depends_on_its_cpu_time_and_has_the_limit_of_the_key(
+def test_a_refund_has_a_weight_for_the_cpu_time_and_the_rate_limit_of_the_key(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []

@@ -64,7 +64,7 @@ def test_a_token_is_accepted_only_by_a_store_with_the_folder_that_signed_it(tmp_
         FolderStore(tmp_path / "other").verify_token(token, now_us=NOW_US)
 
 
-def test_a_sweep_removes_an_upload_a_day_after_the_hour_of_its_form(tmp_path: Path) -> None:
+def test_an_upload_is_removed_at_most_25_hours_after_its_form_was_signed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     put(store, b"old")
     store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
@@ -157,10 +157,10 @@ def test_signing_a_form_and_reading_an_upload_do_not_list_the_stored_files(
     for number in range(10_000):
         (hour / f"{number:064x}").touch()
     assert counted_calls(monkeypatch, work) == few
-    assert few["names"] == 5  # the folder of the hour, and twice `secret` and `uploads`
+    assert few["names"] == 5  # the names `secret` and `uploads` are read twice, `hour.name` once
 
 
-def test_a_token_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
+def test_only_one_upload_at_a_time_can_use_a_token(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = token_of(store)
     with store.writing(token) as file:

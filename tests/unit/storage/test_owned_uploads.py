@@ -34,7 +34,7 @@ def bits_of(name: str) -> int:
     return 8 * len(base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)))
 
 
-def test_an_upload_id_is_256_random_bits_and_not_in_the_form(
+def test_an_upload_id_is_256_random_bits_and_is_not_part_of_the_upload_form(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     store = FolderStore(tmp_path_factory.mktemp("media"))

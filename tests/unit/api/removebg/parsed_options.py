@@ -1,4 +1,4 @@
-"""Parse remove.bg's parameters into options, and make lengths for comparison."""
+"""Parse remove.bg's parameters into options, and create lengths to compare the options with."""
 
 from __future__ import annotations
 

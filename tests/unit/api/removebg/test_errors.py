@@ -36,12 +36,12 @@ def classes(error: type[ApiError]) -> set[type[ApiError]]:
     return {each for each in {error, *below} if each.__module__.startswith("blur.")}
 
 
-def test_every_error_class_has_a_row_and_every_row_has_an_error_class() -> None:
+def test_the_table_has_exactly_one_row_for_each_error_class() -> None:
     assert set(ROWS) == classes(ApiError)
 
 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
-def test_a_row_has_a_title_a_code_and_an_error_status_and_only_an_invalid_key_has_403(
+def test_each_row_is_complete_and_only_the_row_of_an_invalid_key_has_status_403(
     kind: type[ApiError],
 ) -> None:
     row = ROWS[kind]

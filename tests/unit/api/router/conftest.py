@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Lambda:
-    """Lambda's context object."""
+    """A context object like the one that Lambda passes to a handler, with fixed values."""
 
     aws_request_id = "invocation-1"
 

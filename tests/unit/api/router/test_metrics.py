@@ -73,7 +73,7 @@ def test_an_error_is_counted_by_its_code(
 
 
 @pytest.mark.parametrize("developing", ["true", "false"])
-def test_events_are_not_printed_whether_powertools_dev_is_true_or_false(
+def test_the_event_of_a_request_is_not_printed_for_any_value_of_powertools_dev(
     handlers: RecordingRoutes,
     developing: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -84,7 +84,7 @@ def test_events_are_not_printed_whether_powertools_dev_is_true_or_false(
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # powertools prints a warning about the switch
+        warnings.simplefilter("ignore")  # Powertools warns if POWERTOOLS_DEV is set
         router = Router(
             {"/route": {"GET": handlers.open}}, clock=lambda: NOW, logger=logger, observe=observe
         )

@@ -97,7 +97,9 @@ def test_the_extension_of_the_output_selects_the_format(extension: str) -> None:
 
 
 @pytest.mark.parametrize("output", [None, "folder", "-"])
-def test_without_a_format_option_and_an_extension_no_format_is_chosen(output: str | None) -> None:
+def test_no_format_is_chosen_if_neither_an_option_nor_an_extension_names_one(
+    output: str | None,
+) -> None:
     assert chosen_format(None, output) is None
 
 

@@ -87,7 +87,7 @@ def test_the_output_folder_is_not_searched() -> None:
     assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
-def test_a_photo_that_several_arguments_name_is_blurred_once() -> None:
+def test_a_photo_that_is_named_by_several_arguments_is_blurred_once() -> None:
     assert list(planned("album/a.jpg", "./album/a.jpg", "album")) == [
         "album/a.jpg",
         "album/b.JPEG",

@@ -28,7 +28,7 @@ class Terminal:
         )
 
     def lines(self) -> list[str]:
-        """Return the lines of the newest drawing without cursor codes, and forget all drawings."""
+        """Return the lines that were drawn last, without cursor codes, and empty the stream."""
         text = self._stream.getvalue()
         self._stream.seek(0)
         self._stream.truncate()

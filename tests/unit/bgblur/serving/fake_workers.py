@@ -38,13 +38,13 @@ class Fleet:
         self.kill_failures: list[Exception] = []
         self.disconnected: list[bytes] = []
         self.objects: list[JobObject] = []
-        """Objects that workers can claim."""
+        """The photos of jobs that workers can claim."""
         self.outcomes: list[Outcome | Exception] = []
-        """The outcomes of the next objects; all objects after these end without an error."""
+        """The outcomes of the next photos; all later photos end without an error."""
         self.processed: list[str] = []
-        """The sources of the objects that were claimed."""
+        """The sources (names) of the photos that were claimed."""
         self.may_end = asyncio.Event()
-        """A test sets this event to let claimed objects end."""
+        """A test sets this event to let claimed photos end."""
 
     def new_worker(self) -> Worker:
         self.workers.append(FakeWorker(self))

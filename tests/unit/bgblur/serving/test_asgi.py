@@ -150,7 +150,7 @@ def test_a_body_that_arrives_slowly_but_steadily_is_accepted(
     assert client.content == b"30 bytes"
 
 
-def test_a_body_gets_503_if_its_account_sends_too_many_bodies_at_once(
+def test_a_request_gets_503_if_its_account_sends_too_many_bodies_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
@@ -163,7 +163,7 @@ def test_a_key_that_a_worker_rejects_is_forgotten() -> None:
     assert len(harness.keys.forgotten) == 1
 
 
-def test_the_pool_is_asked_for_a_slot_for_the_account_of_a_photo() -> None:
+def test_the_pool_is_asked_for_a_slot_for_the_account_that_sends_a_photo() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     assert harness.pool.asked_for == [keys.parse(make.FUNDED).account_id]

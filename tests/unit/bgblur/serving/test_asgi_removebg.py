@@ -140,7 +140,7 @@ def test_a_removal_body_can_be_30_times_as_large_as_the_limit_of_our_routes() ->
     assert client.content == b"%d bytes" % length
 
 
-def test_a_body_gets_503_if_its_account_sends_too_many_bodies_at_once(
+def test_a_request_gets_503_if_its_account_sends_too_many_bodies_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)

@@ -13,7 +13,7 @@ TOTAL = 600
 
 
 def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
-    """Take bodies of 10 bytes until one is rejected; return the number of accepted bytes."""
+    """Take memory for bodies of 10 bytes until one is rejected; return the bytes taken."""
     taken = 0
     while True:
         lease = stack.enter_context(budget.lease(factors))

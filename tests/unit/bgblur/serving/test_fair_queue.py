@@ -22,7 +22,7 @@ class Clock:
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
-    """Add items while there is a slot; return the removed items."""
+    """Add items while there is a slot; return the items that lost their slots to them."""
     removed = []
     for number in range(start, start + count):
         if queue.has_slot(account):

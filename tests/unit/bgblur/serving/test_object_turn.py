@@ -81,7 +81,7 @@ def test_a_worker_sends_the_claimed_object_and_then_its_result() -> None:
     assert queue.leases == [TURN.lease_s]
 
 
-def test_the_result_of_an_object_that_has_not_ended_has_no_row() -> None:
+def test_the_result_of_a_turn_has_a_row_only_if_the_object_has_ended() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 

@@ -18,7 +18,7 @@ WAIT_S = 30
 
 
 class Folder(FolderStore):
-    """A folder that fails at its first two sweeps."""
+    """A folder whose first two sweeps fail."""
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))

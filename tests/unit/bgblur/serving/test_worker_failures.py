@@ -57,7 +57,7 @@ def test_a_worker_is_restarted_until_it_starts(
         fleet.may_answer.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7
-        assert len(caplog.records) == 6  # one for the lost request, five for the failed starts
+        assert len(caplog.records) == 6  # one record of a lost request, five of failed starts
 
     run(test)
 
@@ -84,7 +84,7 @@ def test_pauses_between_restarts_of_a_worker_grow(monkeypatch: pytest.MonkeyPatc
     assert [pause_s for pause_s in pauses if pause_s] == [1, 2, 30, 30, 30]
 
 
-def test_requests_are_rejected_immediately_while_no_worker_starts() -> None:
+def test_requests_are_rejected_immediately_while_no_worker_can_start() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=2, queue=2))
         fleet.start_failures = [OSError()] * 100

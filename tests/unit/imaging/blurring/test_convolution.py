@@ -81,7 +81,7 @@ def test_weighted_colours_match_the_exact_formula(radius: float) -> None:
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 10, 20, 35, 50])
-def test_a_step_is_blurred_with_the_requested_standard_deviation(radius: float) -> None:
+def test_a_sharp_edge_is_blurred_with_the_requested_standard_deviation(radius: float) -> None:
     step = np.hstack((flat(40, 320, (0, 0, 0)), flat(40, 320, (250, 250, 250))))
     blurred = weighted_blur(step, opaque(step), radius)[0]
     slope = np.diff(blurred[20, :, 0].astype(float))
@@ -100,7 +100,7 @@ def test_the_border_of_a_bright_image_does_not_darken(radius: float) -> None:
 
 
 @pytest.mark.parametrize("radius", [1, 5, 50])
-def test_colours_without_weight_have_no_influence(radius: float) -> None:
+def test_colours_with_a_weight_of_0_have_no_influence(radius: float) -> None:
     weights, lens = FULL - disc(200, 200, 60), gaussian(radius)
     is_empty = weights[..., np.newaxis] == 0
     one, two = (
@@ -112,7 +112,7 @@ def test_colours_without_weight_have_no_influence(radius: float) -> None:
     np.testing.assert_array_equal(one.colours, two.colours)
 
 
-def test_cells_without_weight_get_the_fallback_colours() -> None:
+def test_areas_in_which_all_weights_are_0_get_the_fallback_colour() -> None:
     weights = FULL - disc(400, 400, 180)
     blurred, _ = weighted_blur(flat(400, 400, (0, 90, 0)), weights, 3)
     np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
@@ -133,7 +133,7 @@ def test_the_returned_weights_are_close_to_the_exactly_blurred_weights() -> None
     assert np.abs(blurred - exact).max() < 2
 
 
-def test_a_large_image_in_strips_has_no_seams() -> None:
+def test_a_large_image_that_is_blurred_in_strips_has_no_seams() -> None:
     ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
     image = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
     blurred = weighted_blur(image, opaque(image), 2)[0]

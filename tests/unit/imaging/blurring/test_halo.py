@@ -1,4 +1,4 @@
-"""The halo in photos composited from known layers, compared with the exact result."""
+"""The halo around a subject whose colours, background and matte are known exactly."""
 
 from __future__ import annotations
 

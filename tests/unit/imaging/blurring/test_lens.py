@@ -25,7 +25,7 @@ def test_a_disc_kernel_sums_to_one_and_is_round_and_has_the_requested_radius(rad
     offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
     if radius >= 1:
         variance = (taps.sum(axis=0) * offsets**2).sum()
-        # The width of a cell adds a variance of 1/12.
+        # A disc has the variance radius**2 / 4. Each cell is 1 wide, which adds 1/12.
         assert variance == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.09)
 
 

@@ -92,7 +92,7 @@ def test_a_smooth_gradient_shows_no_bands(radius: float, kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_blur_grows_steadily_from_row_to_row(kernel: str) -> None:
-    """The detail in noise decreases smoothly, without a seam between two levels."""
+    """The detail in noise decreases smoothly, without a seam between two strengths of the blur."""
     height = 1600
     shares = np.linspace(0, 1, height, dtype=np.float32)
     scene = Scene.decompose(noise(height, 600), nothing(height, 600))
@@ -125,7 +125,7 @@ def test_transparent_pixels_of_the_photo_do_not_become_visible() -> None:
 
 
 def test_with_bokeh_highlights_stay_brighter_than_with_a_gaussian() -> None:
-    """Bokeh mixes levels in linear light, and a Gaussian mixes samples, which darkens a lamp."""
+    """Bokeh averages linear light; a Gaussian averages sRGB samples, which darkens a lamp."""
     photo = flat(300, 300, (20, 20, 20))
     photo[::30, ::30] = 255
     scene = Scene.decompose(photo, nothing(300, 300))

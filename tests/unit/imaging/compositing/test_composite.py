@@ -42,7 +42,7 @@ def test_partial_alpha_gives_the_rounded_weighted_mean() -> None:
 
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])
-def test_an_alpha_times_an_opaque_or_missing_alpha_does_not_change(
+def test_multiplying_an_alpha_by_an_opaque_or_missing_alpha_changes_nothing(
     other: np.ndarray | None,
 ) -> None:
     levels = np.arange(256, dtype=np.uint8)[:, np.newaxis]
@@ -102,10 +102,10 @@ def test_the_faint_pixels_of_a_cutout_change_by_less_than_one_level(shape: tuple
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_close_to_the_subject_a_cutout_has_colours_of_the_foreground_layer_nearby(
+def test_transparent_pixels_close_to_the_subject_have_foreground_colours_of_nearby_pixels(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby means `FINE_PX` pixels in blocks with a visible pixel, else `REACH_PX` pixels."""
+    """Nearby means up to `FINE_PX` pixels in blocks with a visible pixel, else up to `REACH_PX`."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)

@@ -35,7 +35,7 @@ MASKS = {
     "32 bits, red in the lowest byte": (32, (0xFF, 0xFF00, 0xFF0000)),
     "32 bits, 10 per channel": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
     "16 bits, 4 per channel": (16, (0xF00, 0xF0, 0xF)),
-    "16 bits, 5 6 5 from blue": (16, (0x1F, 0x7E0, 0xF800)),
+    "16 bits, red in the lowest 5 bits": (16, (0x1F, 0x7E0, 0xF800)),
 }
 
 

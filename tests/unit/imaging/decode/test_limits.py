@@ -155,7 +155,7 @@ def test_a_tiles_size_is_read_in_every_integer_type(kind: int) -> None:
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 
 
-def test_if_a_tag_has_two_entries_the_entry_that_exceeds_the_limit_decides() -> None:
+def test_a_tiff_is_rejected_if_one_of_two_entries_for_a_tag_exceeds_the_limit() -> None:
     contradictory = [*tiled(1, 44_000), *tiled(44_000, 256)]
     for entries in (contradictory, contradictory[::-1]):
         with pytest.raises(InvalidImageError, match="tiles"):

@@ -7,7 +7,7 @@ from tests.unit.imaging.pictures import difference, noise
 from blur.imaging.decode.profile_conversion import convert_profile
 
 
-def test_pixels_do_not_change_between_two_srgb_or_missing_profiles() -> None:
+def test_a_conversion_between_srgb_and_a_missing_profile_changes_no_pixel() -> None:
     pixels = noise(20, 30)
     for source, target in ((None, None), (SRGB, SRGB), (None, SRGB), (SRGB, None)):
         assert convert_profile(pixels, source, target) is pixels

@@ -58,7 +58,7 @@ def test_bigtiff_in_big_endian_is_read() -> None:
 
 
 def sub_page(photometric: int) -> bytes:
-    """Return a TIFF with a small copy as first page, and 16-bit samples in its sub-page."""
+    """Return a TIFF whose first page is a small copy; the sub-page has the 16-bit samples."""
     small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
     nested = page(to_16bit(noise(20, 30)[..., :1]), photometric)
     start = len(small) + struct.unpack_from("<L", nested, 4)[0]
@@ -71,7 +71,7 @@ RAW = {
     "linear raw in a sub-page": lambda: sub_page(34892),
     "CR2": lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(100),
     "Nikon's compression": lambda: page(noise(8, 8), 1, (259, "H", (34713,))),
-    "a single thumbnail of a camera": lambda: page(
+    "only the thumbnail of a camera's photo": lambda: page(
         noise(8, 8), 2, (254, "L", (1,)), (271, "B", tuple(b"Camera"))
     ),
     "IIQ, recognised by the maker's data": lambda: (

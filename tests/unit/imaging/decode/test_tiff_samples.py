@@ -212,7 +212,7 @@ def test_the_tiles_of_a_tiff_with_separate_colour_planes_are_joined(compression:
     np.testing.assert_array_equal(read(data).pixels, np.rot90(astronaut(40, 50), -1))
 
 
-def test_a_damaged_file_of_unpacked_samples_is_decoded_or_rejected() -> None:
+def test_a_damaged_file_whose_samples_our_code_unpacks_is_decoded_or_rejected() -> None:
     whole = page(to_16bit(astronaut(20, 30)), 2, planar=True, compression=8, rows_per_strip=5)
     start = struct.unpack_from("<L", whole, 4)[0]
     for offset in range(8, start, 97):

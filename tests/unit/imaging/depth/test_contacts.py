@@ -20,24 +20,24 @@ def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 2
 
 
 def table(*legs: int) -> Mask:
-    """Return the mask of a table top with one leg down to each of the rows `legs`."""
+    """Return the mask of a table; each number in `legs` is the row at which one leg ends."""
     boxes = [(80, 100, 20, 180)]
     boxes += [(100, row, 20 + 30 * leg, 28 + 30 * leg) for leg, row in enumerate(legs)]
     return mask_of(*boxes)
 
 
-def test_each_leg_of_a_table_is_a_contact() -> None:
+def test_each_leg_of_a_table_has_a_contact_with_the_ground() -> None:
     (subject,) = find_subjects(table(160, 150, 158))
     assert sorted(subject.contacts()) == [150, 158, 160]
 
 
-def test_a_hand_is_not_a_contact() -> None:
+def test_a_hand_is_not_a_contact_with_the_ground() -> None:
     person = mask_of((20, 180, 90, 110), (40, 110, 110, 120))
     (subject,) = find_subjects(person)
     assert subject.contacts() == [180]
 
 
-def test_a_base_with_small_gaps_is_one_contact() -> None:
+def test_a_base_with_small_gaps_is_one_contact_with_the_ground() -> None:
     mask = mask_of((50, 150, 50, 150))
     mask[149, 60:150:7] = False
     (subject,) = find_subjects(mask)
@@ -63,7 +63,7 @@ def test_a_region_far_above_a_subject_is_a_separate_subject() -> None:
 
 
 @pytest.mark.parametrize(("width", "cut"), [(40, [True]), (10, [False])])
-def test_a_subject_is_cut_if_the_border_touches_most_of_its_width(
+def test_a_subject_is_cut_off_if_the_lower_border_touches_most_of_its_width(
     width: int, cut: list[bool]
 ) -> None:
     body, foot = (50, 180, 80, 120), (180, 200, 80, 80 + width)

@@ -122,7 +122,7 @@ def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None
     row = (np.arange(1000) + 0.5) / 1000
     distance = camera_height / np.maximum(row - horizon, 1e-9)  # for a focal length of 1
     contact = horizon + camera_height / focus_distance
-    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # this is 1 at infinity
+    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # scaled to 1 at infinity
     shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 

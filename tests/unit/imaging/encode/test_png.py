@@ -187,7 +187,7 @@ def test_a_compact_cutout_is_at_least_5_percent_smaller_than_the_usual_png() -> 
 def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     name: str,
 ) -> None:
-    """Pillow needs several times as much time for its file."""
+    """Pillow needs several times as much time to write its file."""
     photo = sample_photo(name)
     image, file = np.dstack((photo, disc(photo.shape[0], photo.shape[1], 150))), BytesIO()
     image[image[..., 3] == 0] = 0
@@ -217,7 +217,7 @@ def test_the_colours_around_a_subject_take_almost_no_bytes(name: str) -> None:
 @pytest.mark.parametrize("pixels", [limit for limit, _ in DEFLATERS[:-1]])
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_compact_image_of_any_number_of_pixels_is_read_back(pixels: int, more: int) -> None:
-    """A narrow image has strips with many rows, and a wide image has strips with one group each."""
+    """The strips of a narrow image have many rows; those of a wide image have one group of rows."""
     width = pixels // 1024
     image = np.zeros((1024 + more, width, 4), np.uint8)
     image[300:420, :80] = np.dstack((noise(120, 80), noise(120, 80)[..., 0]))
@@ -225,7 +225,7 @@ def test_a_compact_image_of_any_number_of_pixels_is_read_back(pixels: int, more:
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), image)
 
 
-def test_compact_strips_have_whole_groups_of_rows() -> None:
+def test_each_strip_of_a_compact_png_consists_of_whole_groups_of_rows() -> None:
     image = noise(3 * GROUP_ROWS + 1, COMPACT_STRIP_BYTES // 60)
     png = write_png(image, compact=True)
     assert sum(chunk.kind == b"IDAT" for chunk in chunks(png)) == 4 + 1

@@ -38,13 +38,13 @@ def predict_like_the_standard(a: int, b: int, c: int) -> int:
 
 
 @pytest.mark.parametrize("corner", [0, 1, 2, 77, 127, 128, 200, 254, 255])
-def test_paeth_predicts_like_the_standard(corner: int) -> None:
+def test_the_paeth_filter_predicts_like_the_png_standard(corner: int) -> None:
     expected = [[predict_like_the_standard(a, b, corner) for b in range(256)] for a in range(256)]
     predicted = -FILTERS[PAETH](every_triple(corner))
     np.testing.assert_array_equal(predicted, np.array(expected, np.uint8))
 
 
-def test_average_rounds_the_mean_down() -> None:
+def test_the_average_filter_rounds_the_mean_down() -> None:
     pairs = every_triple(0)
     expected = (pairs.left.astype(int) + pairs.above) // 2
     np.testing.assert_array_equal(-FILTERS[AVERAGE](pairs), expected.astype(np.uint8))
@@ -60,7 +60,7 @@ def test_a_decoder_reads_filtered_rows_back(type_: int, rows: slice, channels: i
 
 
 def unfilter(type_: int, filtered: NDArray[np.uint8], image: ImageU8, top: int) -> ImageU8:
-    """Decode rows byte by byte (9.2); the row above `top` is a row of `image`."""
+    """Decode rows byte by byte (W3C PNG, 9.2); the row above `top` is a row of `image`."""
     _, width, channels = image.shape
     decoded = np.zeros((len(filtered), width, channels), int)
     for y, x, c in np.ndindex(*decoded.shape):

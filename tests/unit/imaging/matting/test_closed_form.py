@@ -65,7 +65,7 @@ def test_the_laplacian_of_a_photo_equals_the_laplacian_of_pymatting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    from pymatting.laplacian.cf_laplacian import cf_laplacian  # noqa: PLC0415 - it must follow setenv
+    from pymatting.laplacian.cf_laplacian import cf_laplacian  # noqa: PLC0415 - the import must follow setenv
 
     photo = astronaut(40, 50)
     theirs = cf_laplacian(photo / 255, EPSILON, 1)

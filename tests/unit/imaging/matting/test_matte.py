@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FixedPredictor:
-    """A predictor that returns a fixed map and records the photo that it gets."""
+    """A predictor that returns a fixed saliency map and records the photo that it gets."""
 
     def __init__(self, raw: NDArray[np.float32]) -> None:
         self.raw = raw
@@ -43,7 +43,7 @@ def test_the_matte_has_the_size_of_the_photo_and_almost_the_whole_range_of_alpha
 
 
 @pytest.mark.parametrize("maximum", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
-def test_a_map_with_a_low_maximum_has_no_subject(maximum: float) -> None:
+def test_a_saliency_map_with_a_low_maximum_has_no_subject(maximum: float) -> None:
     with pytest.raises(NoSubjectError):
         find_matte(FixedPredictor(half_and_half(maximum)), noise(90, 120))
 
@@ -72,10 +72,10 @@ def test_colours_of_transparent_pixels_do_not_change_the_composite_over_grey() -
     np.testing.assert_array_equal(one, other)
 
 
-def test_the_stretched_map_ranges_from_0_to_255() -> None:
+def test_a_stretched_saliency_map_ranges_from_0_to_255() -> None:
     stretched = stretch(np.linspace(0.2, 0.9, 64, dtype=np.float32).reshape(8, 8))
     assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_stretching_a_uniform_map_gives_255_everywhere() -> None:
+def test_stretching_a_uniform_saliency_map_gives_255_everywhere() -> None:
     assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()

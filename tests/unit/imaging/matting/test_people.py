@@ -17,7 +17,7 @@ SIDE_PX = 320
 
 
 class Sequence:
-    """A predictor that returns one map after another, and records the photos that it gets."""
+    """A network that returns each of the given maps in turn, and records its photos."""
 
     def __init__(self, *maps: AlphaF32) -> None:
         self.maps = list(maps)
@@ -57,7 +57,7 @@ def test_a_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> N
     [box(60, 300, 50, 270), box(60, 320, 50, 200), box(0, 0, 0, 0), PORTRAIT * np.float32(0.8)],
     ids=["above the border", "small at the border", "nobody", "uncertain"],
 )
-def test_a_map_of_people_without_a_certain_portrait_does_not_change_the_saliency_map(
+def test_without_a_certain_portrait_the_network_for_people_does_not_change_the_saliency_map(
     people: AlphaF32,
 ) -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, people, never), FACE_ONLY)
@@ -79,13 +79,13 @@ def test_half_transparent_persons_become_opaque_and_half_transparent_things_tran
     assert (thing[110:290, 30:130] == 1).all()
 
 
-def test_small_regions_of_the_map_of_people_are_removed() -> None:
+def test_small_regions_in_the_output_of_the_network_for_people_are_removed() -> None:
     people = np.maximum(box(100, 300, 100, 200), box(10, 20, 10, 20))
     assert len(find_people(people)) == 1
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_if_the_map_has_undecided_regions_the_network_also_runs_on_the_mirrored_photo() -> None:
+def test_a_network_with_undecided_regions_in_its_output_runs_again_on_the_mirrored_photo() -> None:
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)
@@ -95,7 +95,7 @@ def test_if_the_map_has_undecided_regions_the_network_also_runs_on_the_mirrored_
     np.testing.assert_array_equal(subject, np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300)))
 
 
-def test_a_network_without_undecided_regions_runs_only_once() -> None:
+def test_a_network_without_undecided_regions_in_its_output_runs_only_once() -> None:
     model, people = Sequence(PORTRAIT), Sequence(FACE_ONLY)
     predict_subject(model, noise(90, 120), people=people)
     assert (len(model.photos), len(people.photos)) == (1, 1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Map:
-    """A predictor that returns the same map for every photo."""
+    """A predictor that returns the same saliency map for every photo."""
 
     def __init__(self, raw: AlphaF32) -> None:
         self.raw = raw
@@ -53,7 +53,7 @@ def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
-def test_the_map_of_people_decides_if_a_half_transparent_person_becomes_opaque() -> None:
+def test_the_network_for_people_decides_if_a_half_transparent_person_becomes_opaque() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
     assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
@@ -103,7 +103,7 @@ def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
 
 @pytest.mark.parametrize("gap_px", [0, 20])
 def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
-    assert 2 * EDGE * 320 > 10  # the arm is too narrow to be a wide region
+    assert 2 * EDGE * 320 > 10  # the arm is too narrow to count as wide
     faint = remove_faint(with_arm(0.2, gap_px=gap_px))
     assert faint[:100].max() == 0
     np.testing.assert_array_equal(faint[120:, 100:200], 1)

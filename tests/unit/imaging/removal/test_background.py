@@ -164,10 +164,10 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 
 
 @given(st.integers(0, 255), st.integers(0, 255))
-def test_over_any_colour_a_result_looks_like_the_subject_over_its_translucent_background(
+def test_a_result_with_a_translucent_background_looks_right_over_any_colour(
     front: int, back: int
 ) -> None:
-    """Over any colour, the result looks like the subject over the background over the colour."""
+    """It looks like the colour with the background drawn over it, and the subject over both."""
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))
     colours, alpha = put_behind(subject, background)

@@ -34,7 +34,7 @@ options = st.builds(
 
 @st.composite
 def subjects(draw: st.DrawFn) -> tuple[tuple[int, int], Box]:
-    """Draw the size of a photo, and a box inside of the photo."""
+    """Generate the size of a photo, and a box inside of the photo."""
     shape = draw(sides), draw(sides)
     starts = [draw(st.integers(0, side - 1)) for side in shape]
     rows, columns = (
@@ -119,7 +119,7 @@ def test_the_subject_is_always_inside_the_frame(
 
 
 @given(subjects(), options)
-def test_without_a_scale_and_a_limit_the_subject_keeps_its_size(
+def test_the_subject_keeps_its_size_if_there_is_neither_a_scale_nor_a_limit(
     photo: tuple[tuple[int, int], Box], drawn: RemovalOptions
 ) -> None:
     shape, subject = photo
@@ -143,7 +143,7 @@ def test_a_scaled_subject_fills_its_share_of_one_side_of_the_frame(
 
 
 @given(subjects(), options)
-def test_a_preview_shows_the_same_part_as_the_full_size(
+def test_a_preview_shows_the_same_part_as_the_result_in_full_size(
     photo: tuple[tuple[int, int], Box], drawn: RemovalOptions
 ) -> None:
     framing = frame_subject(drawn, *photo)

@@ -147,7 +147,7 @@ def test_with_format_auto_a_png_above_the_limit_becomes_a_format_that_the_client
         (65_501, ("image/webp", "application/zip"), None),
     ],
 )
-def test_with_format_auto_a_png_never_becomes_a_format_with_a_too_short_maximum_side(
+def test_with_format_auto_a_png_never_becomes_a_format_whose_maximum_side_is_too_short(
     side_px: int, accepted: tuple[str, ...], content_type: str | None
 ) -> None:
     long = Picture(noise(4, side_px) // 4 + 90, np.full((4, side_px), 99, np.uint8))

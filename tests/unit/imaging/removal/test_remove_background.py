@@ -40,7 +40,7 @@ def test_an_invalid_background_is_rejected_before_the_networks_run(
     assert steps == ["decode"]
 
 
-def test_a_background_is_not_read_for_a_matte() -> None:
+def test_a_background_is_not_read_if_only_the_matte_is_requested() -> None:
     result = removed(photo_file(), channels="alpha", background=b"text")
     assert result.size == (400, 300)
 
@@ -110,7 +110,7 @@ def test_a_transparent_background_image_makes_a_png() -> None:
 def test_the_subject_has_no_halo_of_its_old_background(level: int) -> None:
     """The photo is a grey disc in front of green. Over black or white, no pixel looks green.
 
-    A plain composite has pixels with 64 levels more green than red.
+    In a plain composite, the green of some pixels would be 64 levels above their red.
     """
     matte = disc(320, 320, 90, 6)[..., np.newaxis] / 255
     photo = matte * 90 + (1 - matte) * np.array((0, 255, 0))

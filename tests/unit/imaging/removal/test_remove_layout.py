@@ -29,7 +29,7 @@ def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
     assert np.array_equal(pixels_of(crop)[opaque], shown[opaque])
     edge = (shown[..., 3] > 0) & ~opaque
     alpha = shown[edge][:, 3:] / 255
-    # Faint pixels have the colours of blocks, which start at the corner of each image.
+    # A faint pixel gets the colour of its block, and the crop is divided into other blocks.
     assert (difference(pixels_of(crop)[edge], shown[edge]) * alpha).mean() < 0.5
 
 

@@ -26,7 +26,7 @@ SIDE, CELLS = 320, 48
 
 
 class Faces:
-    """A network that finds a face in one cell of its map, and records the photos that it gets."""
+    """A network that finds a face in one cell of its output, and records its photos."""
 
     side_px = 192
 
@@ -57,9 +57,11 @@ def test_a_confirmed_subject_with_a_face_is_a_person(score: float, expected: str
 
 
 @pytest.mark.parametrize(
-    "people", [None, box(80, 198, 80, 240), box(0, 0, 0, 0)], ids=["absent", "three quarters", "no"]
+    "people",
+    [None, box(80, 198, 80, 240), box(0, 0, 0, 0)],
+    ids=["no network", "under 75 %", "nobody"],
 )
-def test_no_face_is_searched_for_on_a_subject_that_is_not_confirmed(
+def test_no_face_is_searched_for_if_the_subject_is_not_confirmed(
     people: AlphaF32 | None,
 ) -> None:
     faces = Faces(1)
@@ -71,7 +73,7 @@ def test_without_the_network_for_faces_each_subject_is_other() -> None:
     assert find_subject_type(CONFIRMED, astronaut(), None) == "other"
 
 
-def test_only_the_opaque_part_of_the_subject_counts_in_the_confirmed_share() -> None:
+def test_the_confirmed_share_depends_only_on_the_opaque_part_of_the_subject() -> None:
     faint = np.maximum(SUBJECT, box(0, 320, 0, 320) * np.float32(0.4))
     assert confirmed_share(SubjectMaps(faint, SUBJECT)) == pytest.approx(1)
     assert confirmed_share(SubjectMaps(SUBJECT, box(80, 160, 80, 240))) == pytest.approx(0.5)

@@ -23,7 +23,7 @@ URL = "https://example.com/ended"
 
 @dataclass
 class Surroundings:
-    """The queue, the account, and the recipients of a job's announcement."""
+    """The queue, the account and the recipient of notifications, which the keeper calls."""
 
     payable: int | None = None
     accepts: bool = True

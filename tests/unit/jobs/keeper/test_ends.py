@@ -108,7 +108,7 @@ def test_a_run_does_not_list_the_photos_of_a_job_while_known_photos_have_not_end
     assert calls == ["list_active"] * 5
 
 
-def test_a_photo_that_was_deleted_after_it_ended_still_counts(
+def test_a_photo_that_was_deleted_after_its_processing_ended_still_counts(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     put(files, "b", photo())

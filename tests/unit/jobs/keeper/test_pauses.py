@@ -63,7 +63,7 @@ def test_a_resume_delivers_only_the_photos_that_the_balance_covers_and_some_spar
         end(store, source, clock, ObjectState.FAILED)
     later(clock, RETRY_S)
     replace(keeper, is_idle=lambda: False).run()
-    assert len(around.delivered) == 1  # the other photos can be in the queue
+    assert len(around.delivered) == 1  # the queue can still have the other photos
     keeper.run()
     assert len(around.delivered) == 2
     assert not set(around.delivered[1][1]) & set(first)

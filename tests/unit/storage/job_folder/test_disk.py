@@ -1,4 +1,4 @@
-"""Files are on the disk before they get names, leave space on the disk, and expire."""
+"""Files are written to disk before they get their names, leave free space there, and expire."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_job_has_a_limited_number_of_uploads_at_the_same_time(folder: JobFolde
     assert len(list(folder.list_sources(JOB))) == UPLOADS_AT_ONCE
 
 
-def test_photos_leave_space_on_the_disk_for_the_accounts(folder: JobFolder) -> None:
+def test_uploads_leave_space_on_the_disk_for_the_database_of_accounts(folder: JobFolder) -> None:
     with (
         pytest.raises(UnavailableError) as caught,
         folder.writing_source(JOB, "a", leave_bytes=1 << 62),

@@ -77,7 +77,7 @@ def test_a_failed_upload_keeps_the_earlier_photo_and_leaves_no_incomplete_file(
     assert not list((tmp_path / "media" / "job-parts").iterdir())
 
 
-def test_a_missing_or_too_large_photo_is_an_error_of_the_contract(folder: JobFolder) -> None:
+def test_a_missing_or_too_large_photo_raises_a_documented_error(folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_source(JOB, "a", max_bytes=10)
     assert list(folder.list_sources(JOB)) == []
@@ -104,7 +104,7 @@ def test_a_result_is_not_found_before_it_is_written_and_can_be_replaced(folder: 
         assert folder.read_result(JOB, object_id("a")) == data
 
 
-def test_the_form_of_a_job_has_the_prefix_of_the_job_and_expires(folder: JobFolder) -> None:
+def test_the_upload_form_of_a_job_has_the_prefix_of_the_job_and_expires(folder: JobFolder) -> None:
     form = folder.presign_sources(JOB, max_bytes=7, now_us=NOW_US)
     assert form.prefix == f"jobs/{JOB}/"
     assert form.expires_us == NOW_US + LINK_TTL_S * 1_000_000

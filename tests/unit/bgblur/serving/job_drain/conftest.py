@@ -42,7 +42,7 @@ def objects(count: int, *, attempts: int = 1) -> list[JobObject]:
 
 @dataclass
 class Queue:
-    """The store of the objects that the fleet's workers claim."""
+    """A fake of the store with the photos that the fleet's workers claim."""
 
     fleet: Fleet
     failures: list[Exception] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Queue:
 
 @dataclass
 class Server:
-    """A started pool, the drain that gives objects to the pool, and the queue of objects."""
+    """A started pool, the drain that gives photos to the pool, and the queue of photos."""
 
     pool: WorkerPool
     drain: JobDrain

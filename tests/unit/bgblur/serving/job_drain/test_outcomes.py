@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 
-def test_an_object_whose_worker_fails_is_released_and_the_worker_replaced() -> None:
+def test_a_photo_whose_worker_fails_is_released_and_the_worker_is_replaced() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(2)
         fleet.outcomes = [EOFError()]
@@ -35,7 +35,7 @@ def test_an_object_whose_worker_fails_is_released_and_the_worker_replaced() -> N
     run(test)
 
 
-def test_an_object_to_be_retried_is_released_with_a_pause() -> None:
+def test_a_photo_that_must_be_retried_is_released_with_a_pause() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1, attempts=2)
         fleet.outcomes = [Outcome.RETRY]
@@ -47,7 +47,7 @@ def test_an_object_to_be_retried_is_released_with_a_pause() -> None:
     run(test)
 
 
-def test_ended_and_parked_objects_are_not_released() -> None:
+def test_photos_that_ended_or_were_parked_are_not_released() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(3)
         fleet.outcomes = [Outcome.ENDED, Outcome.PARKED]
@@ -60,7 +60,7 @@ def test_ended_and_parked_objects_are_not_released() -> None:
     run(test)
 
 
-def test_each_final_row_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
+def test_each_ended_photo_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(4)
         fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
@@ -99,7 +99,7 @@ def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     run(test)
 
 
-def test_an_object_with_the_outcome_wait_is_parked_and_not_released() -> None:
+def test_a_photo_with_the_outcome_wait_is_parked_and_not_released() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.WAIT]

@@ -54,13 +54,13 @@ def test_no_more_workers_than_the_limit_process_objects() -> None:
     run(test)
 
 
-def test_objects_use_no_slot_of_the_queue() -> None:
+def test_photos_of_jobs_use_no_slot_of_the_queue() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=1, queue=2) as server:
             await until(lambda: fleet.processed == ["0"])
             assert server.pool.state().busy == 0
-            calls = [send(server.pool, b"%d" % n) for n in range(3)]  # one worker, two slots
+            calls = [send(server.pool, b"%d" % n) for n in range(3)]  # one worker + two slots
             await asyncio.sleep(0)
             with pytest.raises(OverloadedError):
                 server.pool.require_slot("a")
