@@ -39,12 +39,12 @@ def test_a_result_that_is_stored_again_replaces_the_earlier_result(tmp_path: Pat
     assert results.stored(Trial, tmp_path) == [trial("a", amount="2")]
 
 
-def test_a_merge_replaces_known_rows_in_place_and_appends_new_rows() -> None:
+def test_a_merge_replaces_known_results_in_place_and_appends_new_results() -> None:
     known, new = [trial("a"), trial("b")], [trial("a", amount="9"), trial("c")]
     assert results.merged(known, new) == [trial("a", amount="9"), trial("b"), trial("c")]
 
 
-def test_a_trial_is_shown_in_the_table_of_its_part() -> None:
+def test_a_trial_is_shown_in_the_table_of_its_part_of_the_document() -> None:
     page = results.render_trials([trial("a", part="Load and soak"), trial("b")])
     section = page.partition("## Faults\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| [^t-].*", section, re.MULTILINE) == ["| b | 3 | well | `x.py` |"]

@@ -87,7 +87,7 @@ def test_the_state_the_times_and_the_counts_of_an_ended_job_are_read() -> None:
 @pytest.mark.parametrize(
     "row", [ROW, JobObject(job_id="job_a", source="b.jpg", state=ObjectState.WAITING)]
 )
-def test_a_row_is_read_as_it_was_stored(row: JobObject) -> None:
+def test_the_row_of_a_photo_is_read_as_it_was_stored(row: JobObject) -> None:
     item = items.row_item(row, NOW)
     assert item["credits"] == credits_number(row.charged)  # the table stores credits, not quarters
     assert items.row_of({**item, "credits": row.charged}) == row

@@ -77,7 +77,7 @@ def test_a_job_that_waits_for_credits_is_shown_as_paused_until_it_has_ended(
     assert job.shown_state == shown
 
 
-def test_an_object_has_ended_in_every_state_except_waiting() -> None:
+def test_a_photo_has_ended_in_every_state_except_waiting() -> None:
     assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
 
 
@@ -85,7 +85,7 @@ def test_a_source_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
     assert (MAX_SOURCE_BYTES, KEPT_S) == (512, 2_592_000)
 
 
-def test_the_ids_of_objects_and_holds_are_the_same_in_every_version() -> None:
+def test_the_ids_of_photos_and_holds_are_the_same_in_every_version() -> None:
     """Ids are in the paths of results, in rows and in the storage."""
     assert object_id("a/ä.jpg") == "ba281f3dc1c39c4c1e3e53a9ea1f442e"
     assert hold_id("job_1", "a/ä.jpg") == "931e3e56e9c8813a1915"

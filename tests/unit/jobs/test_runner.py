@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("job")
 
 
-def test_the_result_of_a_photo_is_stored_and_charged_and_the_photo_gets_a_final_row(
+def test_the_result_of_a_photo_is_stored_and_charged_and_the_row_of_the_photo_is_final(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     assert run(runner) is Outcome.ENDED

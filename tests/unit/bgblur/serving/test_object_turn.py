@@ -72,7 +72,7 @@ def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[objec
     return received, logged
 
 
-def test_a_worker_sends_the_claimed_object_and_then_its_result() -> None:
+def test_a_worker_sends_the_object_that_it_claimed_and_then_the_result() -> None:
     queue = Queue()
     assert messages(queue) == (
         [CLAIMED, TurnResult(Outcome.ENDED, ROW, {"matte": 9.0})],
@@ -85,7 +85,7 @@ def test_the_result_of_a_turn_has_a_row_only_if_the_object_has_ended() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
-def test_a_worker_that_finds_no_object_sends_only_none() -> None:
+def test_a_worker_that_finds_no_waiting_object_sends_only_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 

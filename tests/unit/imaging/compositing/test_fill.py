@@ -8,7 +8,9 @@ from blur.imaging.compositing.fill import fill, fill_transparent
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (33, 1), (31, 47)])
-def test_a_single_pixel_with_weight_colours_the_whole_image(shape: tuple[int, int]) -> None:
+def test_if_only_one_pixel_has_a_weight_the_whole_image_gets_its_colour(
+    shape: tuple[int, int],
+) -> None:
     colours, weights = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
     colours[shape[0] // 2, shape[1] // 2] = (10, 20, 30)
     weights[shape[0] // 2, shape[1] // 2] = 1
@@ -30,7 +32,7 @@ def test_a_pixel_in_a_gap_gets_a_colour_that_is_closer_to_the_colour_of_the_near
     assert filled[:, -13].min() > 140
 
 
-def test_a_uniform_image_without_any_weight_does_not_change() -> None:
+def test_a_uniform_image_in_which_all_weights_are_0_does_not_change() -> None:
     colours = np.full((5, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, np.zeros((5, 7), np.float32)), colours, atol=1e-3)
 

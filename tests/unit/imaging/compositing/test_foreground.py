@@ -17,7 +17,7 @@ from blur.imaging.compositing.foreground import (
 )
 
 
-def test_the_colours_of_two_uniform_layers_are_recovered() -> None:
+def test_a_uniform_foreground_and_a_uniform_background_are_recovered_from_their_composite() -> None:
     matte = disc(200, 200, 60, softness=20)
     foreground, background = flat(200, 200, (220, 40, 30)), flat(200, 200, (20, 90, 200))
     photo = composite(foreground, background, matte)
@@ -27,7 +27,7 @@ def test_the_colours_of_two_uniform_layers_are_recovered() -> None:
         assert difference(decontaminate(photo, matte, layers, layer), expected)[band].mean() < 4
 
 
-def test_the_composite_of_the_layers_is_close_to_the_photo() -> None:
+def test_the_composite_of_the_estimated_layers_is_close_to_the_photo() -> None:
     photo, matte = astronaut(), disc(512, 512, 150, softness=12)
     layers = estimate_layers(photo, matte)
     foreground, background = (decontaminate(photo, matte, layers, layer) for layer in Layer)

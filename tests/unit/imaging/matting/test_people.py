@@ -119,7 +119,7 @@ def test_with_subject_person_a_photo_without_a_person_is_rejected(value: float) 
         predict_person(Sequence(np.full((256, 256), value, np.float32)), noise(90, 120))
 
 
-def test_maps_of_different_sizes_are_combined_at_the_size_of_the_saliency_map() -> None:
+def test_the_outputs_of_two_networks_are_combined_at_the_size_of_the_saliency_map() -> None:
     large = np.zeros((1024, 1024), np.float32)
     large[190:640, 160:860] = 1
     small = np.zeros((256, 256), np.float32)

@@ -29,7 +29,7 @@ def test_the_matte_of_a_tiny_or_very_long_photo_is_as_long_as_the_fine_grid(
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_a_map_of_only_0_or_only_255_is_unchanged(level: int) -> None:
+def test_a_saliency_map_with_only_0_or_only_255_is_unchanged(level: int) -> None:
     assert (refine(np.full((320, 320), level, np.uint8), noise(200, 300)) == level).all()
 
 
@@ -46,7 +46,7 @@ def test_certain_pixels_stay_exactly_0_or_255(photo: np.ndarray) -> None:
     assert certain.mean() > 0.5
 
 
-def test_on_a_uniform_photo_the_matte_is_close_to_the_rescaled_prior() -> None:
+def test_the_matte_of_a_uniform_photo_is_close_to_the_rescaled_saliency_map() -> None:
     matte = disc(320, 320, 90, softness=16)
     refined = refine(matte, flat(640, 640, (80, 90, 100))).astype(int)
     prior = np.asarray(Image.fromarray(matte).resize((640, 640), Image.Resampling.BICUBIC))
@@ -54,7 +54,7 @@ def test_on_a_uniform_photo_the_matte_is_close_to_the_rescaled_prior() -> None:
     assert (np.abs(refined - rescaled) < 40).mean() > 0.98
 
 
-def test_the_alpha_of_a_mix_of_two_colours_is_at_least_twice_as_exact_as_the_prior() -> None:
+def test_a_mix_of_two_colours_gets_a_matte_at_least_twice_as_exact_as_the_saliency_map() -> None:
     truth = disc(640, 640, 200, softness=24) / 255
     near, far = np.array([220, 60, 40]), np.array([20, 90, 200])
     photo = np.rint(truth[..., np.newaxis] * near + (1 - truth[..., np.newaxis]) * far)

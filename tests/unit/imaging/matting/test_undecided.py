@@ -121,7 +121,7 @@ def test_soft_edges_are_not_removed_as_faint() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0, 0.2, 0.5, 1])
-def test_a_uniform_map_does_not_change(alpha: float) -> None:
+def test_a_uniform_saliency_map_does_not_change(alpha: float) -> None:
     uniform = np.full((64, 48), alpha, np.float32)
     np.testing.assert_array_equal(remove_faint(uniform), uniform)
 

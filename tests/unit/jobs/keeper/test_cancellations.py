@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_a_cancelled_job_ends_after_its_running_photos(
+def test_a_cancelled_job_ends_when_its_started_photos_have_ended(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     for source in "ab":

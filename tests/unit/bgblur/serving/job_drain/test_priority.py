@@ -12,7 +12,7 @@ from bgblur.serving import fair_queue, job_drain, worker_pool
 from blur.errors import OverloadedError
 
 
-def test_idle_workers_process_every_waiting_object() -> None:
+def test_idle_workers_process_every_waiting_photo_of_a_job() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(5)
         fleet.may_end.set()
@@ -24,7 +24,7 @@ def test_idle_workers_process_every_waiting_object() -> None:
     run(test)
 
 
-def test_an_object_that_is_added_later_is_processed_before_the_next_poll(
+def test_a_photo_that_is_added_later_is_processed_before_the_next_poll(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(job_drain, "POLL_S", 3600)
@@ -41,7 +41,7 @@ def test_an_object_that_is_added_later_is_processed_before_the_next_poll(
     run(test)
 
 
-def test_no_more_workers_than_the_limit_process_objects() -> None:
+def test_no_more_workers_than_the_limit_process_photos_of_jobs() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=4, limit=3) as server:
@@ -72,7 +72,7 @@ def test_photos_of_jobs_use_no_slot_of_the_queue() -> None:
     run(test)
 
 
-def test_waiting_requests_start_before_the_next_object() -> None:
+def test_waiting_requests_start_before_the_next_photo_of_a_job() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=1) as server:

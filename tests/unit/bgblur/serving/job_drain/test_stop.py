@@ -25,7 +25,7 @@ def test_a_stop_waits_only_for_one_attempt_to_release_a_photo() -> None:
     run(test)
 
 
-def test_a_stop_waits_for_running_objects_and_starts_no_other_objects() -> None:
+def test_a_stop_waits_for_started_photos_and_starts_no_other_photos() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet) as server:
@@ -43,7 +43,7 @@ def test_a_stop_waits_for_running_objects_and_starts_no_other_objects() -> None:
     run(test)
 
 
-def test_a_stop_parks_objects_that_do_not_end_in_time_and_releases_none_of_them() -> None:
+def test_a_stop_parks_photos_that_do_not_end_in_time_and_releases_none_of_them() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=3, limit=2) as server:
