@@ -77,7 +77,7 @@ def test_a_pickled_or_copied_error_equals_the_original(
     sent = example(error)
     sent.add_account_status(STATUS)
     sent.add_note("a note")
-    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - the test pickled it
+    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - the test itself pickled it
         assert type(received) is error
         assert (str(received), received.args) == (str(sent), sent.args)
         assert vars(received) == vars(sent)

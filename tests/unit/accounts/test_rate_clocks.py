@@ -36,7 +36,7 @@ def test_a_clock_that_is_set_back_accepts_no_additional_request(
 
 
 class Machine:
-    """A machine with its own clock; a test gives the current bucket to each request."""
+    """A machine with its own clock; each request gets the bucket, which both machines share."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us

@@ -51,7 +51,7 @@ def test_a_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> Non
     ],
 )
 @pytest.mark.parametrize("step", ["read_source", "write_result"])
-def test_a_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - most are fixtures
+def test_a_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - most parameters are fixtures
     runner: ObjectRunner,
     store: FakeJobStore,
     files: FailingFolder,

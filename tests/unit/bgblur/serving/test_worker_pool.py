@@ -36,7 +36,7 @@ def test_a_request_without_a_slot_is_rejected_with_the_time_to_wait() -> None:
             await pool.answer(request(), account="a")
         assert (
             caught.value.retry_after_s == 2
-        )  # two requests are before this one; the first estimate is one second for each
+        )  # two requests are ahead; at first, each request is expected to take one second
         with pytest.raises(OverloadedError):
             pool.require_slot("a")
         fleet.may_answer.set()

@@ -88,7 +88,7 @@ def test_a_sharp_edge_is_blurred_with_the_requested_standard_deviation(radius: f
     positions = np.arange(slope.size)
     centre = (slope * positions).sum() / slope.sum()
     spread = np.sqrt((slope * (positions - centre) ** 2).sum() / slope.sum())
-    assert centre == pytest.approx(319, abs=0.5)  # samples are rounded
+    assert centre == pytest.approx(319, abs=0.5)  # 8-bit samples are rounded
     assert spread == pytest.approx(radius, rel=0.04, abs=0.05)
 
 
