@@ -47,7 +47,7 @@ def rembgs_mask(name: str) -> AlphaU8:
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
-def test_matte_before_refinement_differs_from_rembgs_mask_by_few_levels_on_average(
+def test_matte_before_refinement_differs_from_rembgs_mask_by_few_grey_levels_on_average(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
     theirs = rembgs_mask(name)
@@ -58,7 +58,7 @@ def test_matte_before_refinement_differs_from_rembgs_mask_by_few_levels_on_avera
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_model_except_the_light_model_is_a_model_of_rembg(rembg_home: Path) -> None:
+def test_every_model_except_u2netp_light_is_also_a_model_of_rembg(rembg_home: Path) -> None:
     from rembg.sessions import sessions_names  # noqa: PLC0415 - the environment must be set before this import
 
     assert rembg_home.is_dir()

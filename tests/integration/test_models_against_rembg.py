@@ -1,7 +1,7 @@
 """Comparisons of each model with rembg's session of the same name.
 
 Small networks with the same input and output sizes replace the models. These networks are not
-linear, so a wrong mean, deviation or activation changes the mask.
+linear, so a wrong mean, standard deviation or activation changes the mask.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ REMBGS = [name for name in MODELS if name != ONLY_HERE]
 WEIGHTS = np.array([[1.5, -0.8, 0.7], [-2, 1, 0.3]], np.float32).reshape(2, 3, 1, 1)
 BIASES = np.array([-0.6, 0.4], np.float32)
 LEVELS = 1
-"""The allowed difference of a pixel: two sigmoids can differ in the last bit before truncation."""
+"""The allowed difference of a pixel: two implementations of the sigmoid can differ in the last bit,
+and values are truncated to whole numbers."""
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
@@ -68,7 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
-    """Return our matte, stretched and upscaled with Lanczos."""
+    """Return our model's output, stretched to 0 to 255 and resized to the photo with Lanczos."""
     raw = open_model(spec, home, threads=1).predict(photo)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS))

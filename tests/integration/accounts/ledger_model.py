@@ -25,5 +25,5 @@ class Call:
     hold expired."""
 
     def is_remembered(self, now_us: Instant) -> bool:
-        """Return whether every store still has the call's state."""
+        """Return whether every store still remembers the state of the call."""
         return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US

@@ -1,4 +1,4 @@
-"""Fixtures: a store with a separate table, and the permissions that its requests have needed."""
+"""Fixtures: a store with a separate table, and the permissions that its requests need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def table(dynamodb: DynamoDBLocal) -> str:
 
 @pytest.fixture
 def sent() -> set[str]:
-    """The permissions that the requests of `store` have needed."""
+    """The permissions that the requests of `store` have needed so far."""
     return set()
 
 
@@ -36,7 +36,7 @@ def sent() -> set[str]:
 def store(table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
     client = open_client()
 
-    def note(model: Any, params: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - an object of boto
+    def note(model: Any, params: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - boto has no types
         needed = operations(model.name, json.loads(params["body"]))
         sent.update(f"dynamodb:{each}" for each in needed)
 
@@ -47,7 +47,7 @@ def store(table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
 
 
 def operations(name: str, request: Mapping[str, Any]) -> set[str]:
-    """Return the operations of a request that need a permission."""
+    """Return the names of the operations for which the request needs permissions."""
     if "TransactItems" not in request:
         return {name}
     return {PARTS[kind] for part in request["TransactItems"] for kind in part}

@@ -1,4 +1,4 @@
-"""Calls to `/v1.0/removebg` for tests of copies: a service, and photos that are only texts."""
+"""Calls to `/v1.0/removebg` for tests of copies: a service, and texts instead of photos."""
 
 from __future__ import annotations
 
@@ -182,11 +182,11 @@ class Running:
 
 @dataclass
 class Watched:
-    """A store that records the called methods."""
+    """A store that records which of its methods are called."""
 
     store: AccountStore
     called: list[str] = field(default_factory=list)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         self.called.append(name)
         return getattr(self.store, name)

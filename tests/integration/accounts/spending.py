@@ -32,7 +32,7 @@ PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class Traffic:
-    """The prices of the calls, chosen at random, and the share of writes that are repeated."""
+    """The possible prices of a call, and the share of writes that are repeated."""
 
     prices: tuple[int, ...] = (1,)
     duplicates: float = 0
@@ -116,7 +116,7 @@ def spend(store: AccountStore, customer: Customer, seed: int, traffic: Traffic) 
 def spend_in_threads(
     location: str, customer: Customer, threads: int, seed: int, traffic: Traffic
 ) -> int:
-    """Open another connection to the store and spend in many threads; return the charged amount."""
+    """Spend from many threads through a new connection to the store; return the charged amount."""
     store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:

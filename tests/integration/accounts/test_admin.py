@@ -134,7 +134,7 @@ def test_revoked_or_expired_key_cannot_be_rotated(admin: AccountAdmin, why: str)
     assert len(later.store.read_account(account_id, now_us=START).keys) == 1
 
 
-def test_a_key_is_found_by_its_prefix_and_by_its_text(admin: AccountAdmin) -> None:
+def test_a_key_is_found_by_its_prefix_and_by_the_whole_key(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     text, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     admin.issue_key(account_id, KeyKind.TEST, limit=LIMIT)
@@ -172,7 +172,7 @@ def test_looking_for_a_prefix_that_two_keys_share_is_an_error(admin: AccountAdmi
         "bb-live-0aZ9bY8cX7dW-abcd",
     ],
 )
-def test_account_id_of_a_malformed_prefix_is_an_error(name: str) -> None:
+def test_getting_the_account_id_from_a_malformed_prefix_is_an_error(name: str) -> None:
     with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 

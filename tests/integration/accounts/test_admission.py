@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
-def test_call_above_the_balance_is_rejected_and_counts_in_the_rate_limit(
+def test_call_above_the_balance_is_rejected_but_counts_towards_the_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
@@ -79,7 +79,7 @@ def test_request_after_the_time_in_retry_after_is_accepted(
     assert store.reserve(customer.hold(now_us=after(2.2)), now_us=after(2.2)).credits_left == 7
 
 
-def test_authorized_request_counts_in_the_rate_limit_and_costs_nothing(
+def test_authorized_request_counts_towards_the_rate_limit_and_costs_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -174,7 +174,7 @@ def test_get_account_has_a_separate_rate_limit(
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
-def test_get_account_counts_only_in_the_rate_limit_of_its_key(
+def test_get_account_counts_only_towards_the_rate_limit_of_its_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)

@@ -52,7 +52,7 @@ def store(dynamodb_table: str, bill: Bill) -> Iterator[DynamoAccountStore]:
 
 @pytest.fixture
 def customer(store: DynamoAccountStore, bill: Bill) -> Customer:
-    """Return an account with two keys, as during a rotation."""
+    """Return an account with two keys, as during the rotation of a key."""
     customer = open_account(store, 1_000_000, limit=DEFAULT_LIMIT)
     store.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
     bill.clear()
@@ -65,14 +65,14 @@ def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None
     store.settle(hold, now_us=now_us)
 
 
-def test_a_call_with_an_idle_key_takes_two_writes_of_one_unit(
+def test_a_call_with_an_unused_key_takes_two_writes_of_one_unit_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_with_a_busy_key_also_takes_two_writes(
+def test_a_call_directly_after_another_call_also_takes_two_writes(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
@@ -81,7 +81,7 @@ def test_a_call_with_a_busy_key_also_takes_two_writes(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_with_a_key_that_another_process_made_busy_takes_one_additional_rejected_write(
+def test_a_call_directly_after_a_call_of_another_process_takes_one_additional_rejected_write(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -91,7 +91,7 @@ def test_a_call_with_a_key_that_another_process_made_busy_takes_one_additional_r
     assert bill.operations == ["UpdateItem"] * 3
 
 
-def test_a_call_with_an_idempotency_key_takes_four_writes_of_one_unit(
+def test_a_call_with_an_idempotency_key_takes_four_writes_of_one_unit_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = take_hold(store, customer, now_us=START)
@@ -124,7 +124,7 @@ def test_a_call_without_credits_takes_two_writes_and_a_call_over_its_rate_limit_
         assert bill.operations == ["UpdateItem"] * writes
 
 
-def test_an_account_with_two_keys_and_a_year_of_usage_fits_into_one_unit(
+def test_a_write_to_an_account_with_two_keys_and_a_year_of_usage_costs_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     for month in range(12):
@@ -135,7 +135,7 @@ def test_an_account_with_two_keys_and_a_year_of_usage_fits_into_one_unit(
     assert size(stored(dynamodb_table, customer)) < KILOBYTE
 
 
-def test_the_first_call_of_a_month_moves_the_usage_of_the_keys_in_one_transaction(
+def test_the_first_call_of_a_month_moves_the_past_usage_of_the_keys_in_one_transaction(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
@@ -156,7 +156,7 @@ def test_a_key_at_its_full_rate_costs_less_than_three_units_per_call(
     assert bill.units / calls_a_minute < 3
 
 
-def test_a_call_drops_40_old_tombstones_and_leaves_only_its_own(
+def test_a_call_deletes_40_old_tombstones_and_adds_its_own_tombstone(
     store: DynamoAccountStore, customer: Customer, dynamodb_table: str
 ) -> None:
     for number in range(40):

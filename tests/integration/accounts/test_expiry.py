@@ -35,7 +35,7 @@ def test_reading_an_account_releases_an_expired_hold(
 
 
 @pytest.mark.parametrize("first", ["read_account", "authorize"])
-def test_an_expired_hold_is_released_only_once_5_seconds_after_its_expiry(
+def test_an_expired_hold_is_released_5_seconds_after_its_expiry_and_never_again(
     store: AccountStore, make_account: MakeAccount, first: str
 ) -> None:
     customer = make_account(credits=10)

@@ -37,7 +37,7 @@ class Retrying:
     def __init__(self, store: AccountStore) -> None:
         self._store = store
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         method = getattr(self._store, name)
         return lambda *args, **kwargs: with_retries(partial(method, *args, **kwargs))
 
@@ -90,7 +90,7 @@ def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
 
-def test_errors_for_a_running_call_and_for_another_photo_have_their_reasons(
+def test_idempotency_key_of_a_running_call_or_of_another_photo_is_rejected_with_the_reason(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -171,7 +171,7 @@ class LateRecord:
         self._store = store
         self._is_late = False
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         if name == "find_record" and not self._is_late:
             self._is_late = True
             return lambda *_, **__: None

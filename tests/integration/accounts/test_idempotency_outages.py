@@ -26,7 +26,7 @@ def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_immediat
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
 
-def test_if_the_store_fails_between_hold_and_record_the_call_is_rejected_and_the_hold_expires(
+def test_a_call_whose_record_and_refund_cannot_be_written_is_rejected_and_its_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)

@@ -1,4 +1,4 @@
-"""The usage of each key by month, on both stores. Together, the keys have the account's usage."""
+"""The usage of each key by month, on both stores. The sum over the keys is the account's usage."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of tested orders for each store. All orders of a store take only some seconds."""
+"""The number of random sequences for each store; together they take only a few seconds."""
 
 
 class Ledger(TwoClocks):
-    """One account, its calls, and the place where each credit should be."""
+    """One account and its calls, with the amounts that the account should have."""
 
     calls = Bundle("calls")
     lines = Bundle("lines")
@@ -62,7 +62,7 @@ class Ledger(TwoClocks):
         self.credits_in = credits_in
 
     def amount(self, amount: Amount) -> int:
-        """Return the sum of the prices that are part of this amount."""
+        """Return the sum of the prices that the account should count in this amount."""
         return sum(call.hold.price for call in self.known if PRICE_LOCATION[call.state] is amount)
 
     @property
@@ -124,7 +124,7 @@ class Ledger(TwoClocks):
     def wait_until_the_last_second_of_a_hold(self) -> None:
         """Wait until a hold is valid by the clock of one server and expired by the other clock."""
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
-        # With several expiry times, a hold could be valid on only one server after a later tick.
+        # With several expiry times, a later tick could make another hold valid by only one clock.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))

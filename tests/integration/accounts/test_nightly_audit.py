@@ -160,7 +160,7 @@ def test_a_table_of_several_megabytes_is_read_to_its_end(
     assert [len(list(month)) for month in months] == [6, 6]
 
 
-def test_usage_of_a_key_that_is_missing_in_the_account_is_listed_without_a_prefix(
+def test_usage_of_a_key_that_its_account_no_longer_has_is_listed_without_a_prefix(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)

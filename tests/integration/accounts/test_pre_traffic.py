@@ -210,7 +210,7 @@ def test_all_requests_end_before_the_timeout_of_the_hook(resources: dict[str, An
     pauses_s = 5  # the pauses between the attempts
     invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
     reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s
-    # Four calls of `DynamoAccountStore` make the account and make and end the key: 2 s for each.
+    # Four calls of `DynamoAccountStore`, 2 s each, create the account, add its key and revoke it.
     store_s = 4 * 2
     longest_s = invoked_s + reported_s + store_s
     assert longest_s < resources["PreTrafficFunction"]["Timeout"]

@@ -39,7 +39,8 @@ def test_of_600_requests_in_600_seconds_the_204_that_the_rate_limit_allows_are_a
     customer = make_account(credits=0, limit=RateLimit(per_minute=20, burst=5))
     arrivals = [after(seconds) for seconds in range(600)]
     granted = sum(refusal(store, customer, now_us) is None for now_us in arrivals)
-    # The last request is sent at 599 s: 20 * 599 / 60 + 5 = 204.7.
+    # 20 requests per minute until the last request at 599 s, and the burst of 5:
+    # 20 * 599 / 60 + 5 = 204.7.
     assert granted == 204
 
 
@@ -103,7 +104,7 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
         now_us = after(seconds + (skew_s if server is other else 0))
         granted[server] += refusal(server, customer, now_us) is None
     other.close()
-    # At most 60 requests in 600 s, a burst at the start, and a burst when the other server, with
-    # a faster clock, gets its first request.
+    # At most 60 requests in 600 s, a burst of 2 at the start, and a burst of 2 when the server
+    # with the faster clock gets its first request. The last 1 is a margin.
     assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
     assert min(granted.values()) >= sum(granted.values()) / 4

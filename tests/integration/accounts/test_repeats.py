@@ -45,7 +45,7 @@ def test_a_copy_is_not_charged_and_gets_the_result_again(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_the_steps_of_a_removal_have_their_documented_order(
+def test_the_timed_steps_of_a_removal_are_in_the_documented_order(
     service: ImageService, make_account: MakeAccount
 ) -> None:
     result = run(service, make_account(credits=10), Photo())

@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def require_exact(path: Path) -> None:
-    """Migrate the file if necessary, and check all amounts of the file in quarters."""
+    """Migrate the file if necessary, and check all its amounts, in quarters of a credit."""
     with closing(SqliteAccountStore(path)) as store:
         read = store.read_with_ledger(ACCOUNT_ID, now_us=after(2))
         empty = store.read_account("customer0002", now_us=after(2))

@@ -70,7 +70,7 @@ def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int
 
 
 def rows_of(path: Path, table: str) -> int:
-    """Return the number of rows in the file, read without the store."""
+    """Return the number of rows of a table, counted with a separate connection to the file."""
     other = sqlite3.connect(path)
     (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - only our tests pass `table`
     other.close()

@@ -119,7 +119,9 @@ def test_an_entry_with_an_invalid_field_is_rejected_and_not_added(
     assert store.read_account(account_id, now_us=START).granted == 10
 
 
-def test_an_invalid_account_id_name_or_key_lifetime_is_rejected(store: AccountStore) -> None:
+def test_invalid_account_ids_account_names_and_key_lifetimes_are_rejected(
+    store: AccountStore,
+) -> None:
     for account_id, name in (("", "shop"), (65 * "a", "shop"), ("a" * 12, 101 * "n")):
         with pytest.raises(InvalidArgumentError):
             store.create_account(account_id, name, now_us=START)

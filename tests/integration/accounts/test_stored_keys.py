@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("account", ["known", "unknown"])
-def test_revoking_expiring_or_limiting_an_unknown_key_is_an_error(
+def test_revoking_an_unknown_key_or_changing_its_expiry_or_rate_limit_is_an_error(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
     account_id = make_account().account_id if account == "known" else NOBODY
@@ -109,7 +109,7 @@ def test_a_key_that_is_added_again_is_stored_once(
     assert [known.digest for known in keys].count(key.digest) == 1
 
 
-def test_a_key_is_read_as_it_was_added(store: AccountStore) -> None:
+def test_a_stored_key_is_returned_unchanged(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "A customer", now_us=START)
     keys = (

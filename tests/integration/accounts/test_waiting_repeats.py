@@ -208,7 +208,7 @@ def test_a_copy_that_cannot_reach_the_store_while_it_waits_costs_nothing(
     class Failing:
         calls: Any = field(default_factory=count)
 
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
             return getattr(store, name)
 
         def find_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on

@@ -1,4 +1,4 @@
-"""A call's weight in its key's rate limit, on every store."""
+"""The weight with which a call counts towards the rate limit of its key, on every store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refund(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountSta
 
 
 def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> int:
-    """Send one request, and return the number of requests that remain."""
+    """Send one request; return how many more requests the rate limit allows now."""
     return store.authorize(
         customer.account_id, customer.digest, now_us=after(seconds)
     ).rate.remaining
@@ -89,7 +89,7 @@ def test_add_weight_adds_the_weight_of_a_call_without_a_hold(
     assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, 5, 5)
 
 
-def test_sum_of_large_weights_is_limited_to_two_bursts(
+def test_sum_of_large_weights_is_limited_to_twice_the_burst(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20, limit=LIMIT)

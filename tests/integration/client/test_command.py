@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 
-def parse_json(done: Done) -> Any:  # noqa: ANN401 - any JSON
+def parse_json(done: Done) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(done.stdout)
 
 
@@ -123,7 +123,7 @@ def test_a_repeated_batch_skips_existing_results(run: Run, api: Api, tmp_path: P
     assert b", 2 skipped" in done.stderr
 
 
-def test_without_overwrite_no_result_is_replaced_or_charged(
+def test_without_the_option_overwrite_no_result_is_replaced_or_charged(
     run: Run, api: Api, photo: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "photo-blurred.jpg"
@@ -145,7 +145,7 @@ def test_photo_is_not_replaced_by_its_result_even_with_overwrite(run: Run, tmp_p
     assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
 
-def test_large_photos_are_uploaded_and_results_behind_links_are_fetched_without_an_option(
+def test_large_photos_are_uploaded_and_linked_results_are_fetched_by_default(
     run: Run, api_settings: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
     arguments = (large_photo.name, "-o", "-", "--format", "png")

@@ -1,4 +1,4 @@
-"""The operator's commands in a shell, on a real database."""
+"""The operator's commands in a shell, with a real database."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def bgblur(tmp_path: Path) -> Command:
     return run
 
 
-def read(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - any JSON
+def read(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - any JSON value
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

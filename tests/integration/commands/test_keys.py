@@ -51,7 +51,7 @@ def test_a_rotated_key_has_the_old_keys_expiry(bgblur: Command) -> None:
     assert new["expires"] == old["expires"] is not None
 
 
-def test_a_key_is_found_only_by_its_prefix_or_its_text(bgblur: Command) -> None:
+def test_a_key_is_found_only_by_its_prefix_or_by_the_whole_key(bgblur: Command) -> None:
     issued = read(bgblur("keys", "issue", "--json"))
     for name in (issued["prefix"] + "Z", issued["prefix"][:-1], issued["key"][:-1] + "?"):
         assert bgblur("keys", "revoke", name, "--yes").returncode == 1

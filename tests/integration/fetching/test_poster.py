@@ -20,7 +20,7 @@ def poster(host: ImageHost, names: Names | None = None, *, timeout_s: float = 60
     return Poster(connections(host, names), timeout_s=timeout_s)
 
 
-def test_request_has_the_body_the_given_headers_and_no_credentials() -> None:
+def test_request_has_the_given_body_and_headers_but_no_credentials() -> None:
     with image_host(sends(response(status="204 No Content", length=False))) as host:
         status = poster(host)(host.url("/ended?x=1"), BODY, {"webhook-id": "1"})
     assert status == 204

@@ -80,7 +80,7 @@ def drain(path: Path, owner: JobOwner, seed: int) -> int:
 
 
 def _send(write: Callable[[], object], random: Random, sent: list[Callable[[], object]]) -> object:
-    """Deliver a write, sometimes twice or with an earlier write; return the first result."""
+    """Deliver a write; sometimes repeat it, or an earlier write. Return the first result."""
     result = with_retries(write)
     sent.append(write)
     if random.random() < COPIES:

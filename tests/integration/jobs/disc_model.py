@@ -1,4 +1,4 @@
-"""A network that quickly finds a disc in every photo, for trials with many photos."""
+"""A network whose output is the same disc for every photo, so that many photos take little time."""
 
 from __future__ import annotations
 

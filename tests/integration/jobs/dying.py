@@ -48,9 +48,9 @@ class Death:
 
 
 class DyingClient:
-    """A client of DynamoDB; each request is a step of `death`."""
+    """A client of DynamoDB; `death` can end the process at each request."""
 
-    def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - an object of boto
+    def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._death = client, death
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
@@ -61,7 +61,7 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite; each statement is a step of `death`, and fails after the kill."""
+    """A connection to SQLite; `death` can end the process at each statement; later ones fail."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death

@@ -37,7 +37,7 @@ class JobClient:
         return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
 
     def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
-        """Send the form of a job with these fields, even if the server's port has changed."""
+        """Upload a photo with a job's form and these fields, even after a change of the port."""
         form = {**job["upload"]["fields"], **fields}
         address = urljoin(self.url, urlsplit(job["upload"]["url"]).path)
         return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)

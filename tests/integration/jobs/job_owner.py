@@ -101,14 +101,14 @@ def process(
     *,
     now_us: Instant = START,
 ) -> bool:
-    """Reserve and end an object, as a worker does."""
+    """Reserve the price of an object and write its final row, as a worker does."""
     hold = owner.hold(source, now_us=now_us)
     jobs.reserve_object(hold, now_us=now_us)
     return jobs.end_object(owner.row(source, state), hold, now_us=now_us)
 
 
 def active(jobs: JobStore, owner: JobOwner) -> list[Job]:
-    """Return the owner's job if it is active."""
+    """Return the owner's job in a list, or an empty list if the job is not active."""
     return [job for job in jobs.list_active() if job.job_id == owner.job_id]
 
 

@@ -1,7 +1,8 @@
 """ministack, an emulator of S3, SQS, Lambda and CloudFormation, on a port of this machine.
 
 Without Docker, its Lambda runs functions as processes of this machine. PYTHONPATH gives these
-functions the packages of the tests and the code of this checkout. `tests/e2e` runs images instead.
+functions the packages of the tests and the code of this checkout. `tests/e2e` runs container
+images instead.
 """
 
 from __future__ import annotations

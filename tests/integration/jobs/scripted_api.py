@@ -63,7 +63,7 @@ def done(source: str, result: str) -> dict[str, object]:
     }
 
 
-def job(url: str = "", **changes: Any) -> dict[str, object]:  # noqa: ANN401 - any JSON
+def job(url: str = "", **changes: Any) -> dict[str, object]:  # noqa: ANN401 - any JSON value
     """Return the document of a job: an open job if `url` is given, otherwise a finished job."""
     document = {
         "job_id": JOB_ID,

@@ -1,4 +1,4 @@
-"""An API that tests kill and start again at the same address, and a check of its bill."""
+"""An API that tests kill and start again at the same address, and a check of its charges."""
 
 from __future__ import annotations
 

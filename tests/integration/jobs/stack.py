@@ -1,6 +1,6 @@
 """The part of template.yaml that processes bulk jobs, deployed in ministack.
 
-The functions run as processes of this machine instead of images, with the template's roles. The
+The functions run as processes of this machine instead of containers, with the template's roles. The
 bucket has no policy, because the template's policy denies every request without TLS.
 """
 

@@ -38,7 +38,7 @@ class Recorder:
     actions: set[str] = field(default_factory=set)
     queried: set[str] = field(default_factory=set)
 
-    def note(self, params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - an object of boto
+    def note(self, params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - boto has no types
         """Record a request before it is sent."""
         if model.name == "TransactWriteItems":
             parts = (kind for part in params["TransactItems"] for kind in part)

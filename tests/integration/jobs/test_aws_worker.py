@@ -1,7 +1,7 @@
 """Photos go from the bucket through the queue to the worker; the accounts are in DynamoDB Local.
 
-The stack of the template is deployed, with processes instead of images. ministack enforces the
-policies of the functions' roles for the bucket, the queue and the event bus.
+The stack of the template is deployed; its functions run as processes instead of containers.
+ministack enforces the policies of the functions' roles for the bucket, the queue and the event bus.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def test_message_of_an_unknown_format_is_in_the_dead_letter_queue_after_its_last
     sqs.purge_queue(QueueUrl=stack.dead_letters_url)
 
 
-def test_messages_of_unknown_jobs_and_test_events_leave_the_queue(engine: Engine) -> None:
+def test_messages_of_unknown_jobs_and_test_events_are_removed_from_the_queue(
+    engine: Engine,
+) -> None:
     test_event: dict[str, Any] = {"Service": "Amazon S3", "Event": "s3:TestEvent"}
     engine.send(json.dumps(test_event), json.dumps({"job_id": "job_none", "source": "a.jpg"}))
     s3 = engine.stack.emulator.client("s3")

@@ -40,7 +40,7 @@ STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED)
 class ContendedClient:
     """A client that rejects half of all writes, as if other writers changed the same items."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - an object of boto
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - boto has no types
         self.conflicts = 0
         self._client, self._random = client, Random(5)
 
@@ -61,7 +61,7 @@ class ContendedClient:
 class InterruptedClient:
     """A client that calls `act`, a write of another writer, before the client's first update."""
 
-    def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - an object of boto
+    def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._acts = client, [act]
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client

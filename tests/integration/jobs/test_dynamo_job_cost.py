@@ -41,7 +41,7 @@ class TransactionBill(Bill):
         super().ask(params, **more)
         self.units += 2 * len(params.get("TransactItems", []))
 
-    def note(self, model: Any, parsed: dict[str, Any], **more: object) -> None:  # noqa: ANN401 - an object of boto
+    def note(self, model: Any, parsed: dict[str, Any], **more: object) -> None:  # noqa: ANN401 - boto has no types
         is_transaction = model.name == "TransactWriteItems"
         super().note(model, {} if is_transaction else parsed, **more)
 
@@ -98,7 +98,7 @@ def test_a_failed_object_costs_nine_write_units(
     assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 9)
 
 
-def test_end_of_an_object_without_a_hold_does_not_write_the_account(
+def test_ending_an_object_without_a_hold_does_not_write_the_item_of_the_account(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     jobs.end_object(owner.row(SOURCE, ObjectState.CANCELLED), None, now_us=after(1))
@@ -114,7 +114,7 @@ def test_finding_the_row_of_an_ended_object_costs_one_read(
     assert (bill.operations, bill.units) == (["GetItem"], 1)
 
 
-def test_object_that_is_rejected_for_missing_credits_costs_one_request(
+def test_rejecting_an_object_of_an_account_without_credits_costs_one_request(
     accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill
 ) -> None:
     owner = JobOwner(open_account(accounts, 0), "job")
@@ -190,7 +190,7 @@ def test_page_of_rows_reads_at_most_two_rows_more_than_it_returns(
         assert (bill.operations, bill.units <= units) == (["Query"], True)
 
 
-def test_rows_of_a_rare_state_are_found_with_one_request(
+def test_one_waiting_row_among_40_final_rows_is_found_with_one_request(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)
@@ -218,7 +218,7 @@ def end_many(jobs: DynamoJobStore, owner: JobOwner, number: int) -> None:
 
 
 def stored(table_name: str, key: Item) -> dict[str, Any]:
-    """Return an item of the table, read by a new client."""
+    """Return an item of the table, read with a new client so that no bill counts the read."""
     client: Any = open_client()
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=marshal_item(key))["Item"]
     client.close()

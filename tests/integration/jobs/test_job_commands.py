@@ -61,7 +61,7 @@ def run(tmp_path: Path, environ: dict[str, str], key: str) -> Run:
     return jobs
 
 
-def operate(api: Api, *arguments: str) -> Any:  # noqa: ANN401 - any JSON
+def operate(api: Api, *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
     """Run a command of the operator, and return its JSON."""
     command = [*BGBLUR, *arguments, "--json"]
     ended = subprocess.run(command, env=api.env, capture_output=True, check=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 
-def test_a_closed_job_ends_when_all_files_have_rows(
+def test_a_closed_job_ends_when_all_its_photos_have_final_rows(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     assert process(jobs, owner, "1.jpg")
@@ -78,7 +78,7 @@ def test_a_job_with_a_notification_is_active_until_it_is_announced(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # no attempt before the end
+    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # not counted before the job ends
     jobs.close_job(owner.job_id, now_us=after(1))
     (job,) = active(jobs, owner)
     assert job.notification is not None

@@ -1,4 +1,4 @@
-"""Compare the stores of jobs with a model, for any order of deliveries, ends, repeats and deaths.
+"""Compare the stores of jobs with a model, for any order of deliveries, repeats and killed workers.
 
 Two servers, each with a store, work on one job, and their clocks differ by at most `CLOCK_SKEW_US`.
 An object can be delivered to both servers any number of times. An attempt that never ends stands
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
-"""The number of tested orders for each store. All orders of a store take only some seconds."""
+"""The number of random sequences for each store; together they take only a few seconds."""
 sources = st.sampled_from(SOURCES)
 final_states = st.sampled_from([state for state in ObjectState if state.has_ended])
 
@@ -44,7 +44,7 @@ class Server:
 
 
 class Bulk(TwoClocks):
-    """One account with one job, the job's objects, and the place where each credit should be."""
+    """One account with one job and its objects, and the balance and holds that should result."""
 
     attempts = Bundle("attempts")
     opened: tuple[Server, Server]
@@ -211,7 +211,7 @@ class Bulk(TwoClocks):
 
 
 @pytest.mark.timeout(600)
-def test_no_order_of_deliveries_and_deaths_charges_an_object_twice_or_loses_a_row(
+def test_no_order_of_deliveries_and_killed_workers_charges_an_object_twice_or_loses_a_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     other = Server(open_account_store(location), open_job_store(location))

@@ -44,7 +44,7 @@ spawn = multiprocessing.get_context("spawn")
 
 
 def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> None:
-    """Require that the audit, the rows of the job and the bill of the key agree."""
+    """Require that the audit finds no difference, and that the key's usage is that of the rows."""
     account = require_exact(store, jobs, owner, now_us)
     assert account.held == 0
     assert audit_account(store, account.account_id, now_us=now_us).differences == ()

@@ -204,7 +204,7 @@ def large_photo() -> bytes:
 def test_photos_of_jobs_use_no_slot_of_the_queue_and_start_after_waiting_calls(
     server: Server, balances: Balances
 ) -> None:
-    """With one worker, calls for all slots get responses while photos of a job wait."""
+    """The server has one worker. Calls fill its queue while photos of a job wait; no call fails."""
     slots, photo = QUEUE + 1, large_photo()
     with ThreadPoolExecutor(slots) as threads:
         client = JobClient(server.url, balances.key)

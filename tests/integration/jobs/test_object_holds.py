@@ -26,7 +26,7 @@ def test_the_hold_of_an_object_of_an_unknown_job_is_refunded(
     assert require_exact(store, jobs, owner, START).balance == 100
 
 
-def test_objects_do_not_count_in_the_rate_limit(store: AccountStore, jobs: JobStore) -> None:
+def test_objects_do_not_count_towards_the_rate_limit(store: AccountStore, jobs: JobStore) -> None:
     owner = open_job(store, jobs, limit=RateLimit(per_minute=1, burst=1))
     for number in range(10):
         assert process(jobs, owner, f"{number}.jpg")

@@ -86,7 +86,7 @@ def test_an_object_that_failed_before_its_hold_has_a_row(
 def test_an_object_whose_hold_has_expired_can_be_done_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """The hold of one object was released before the end; the other hold was not."""
+    """One expired hold was released before its object ended; the other expired hold was not."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)

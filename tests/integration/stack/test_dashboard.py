@@ -67,7 +67,7 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Return the metrics of the functions: for responses, all error codes, audits and jobs."""
+    """Return the metrics that the functions emit for responses, error codes, audits and jobs."""
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
     handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
@@ -129,7 +129,7 @@ def test_alarm_for_internal_errors_rolls_a_new_version_back(resources: dict[str,
     assert "InternalErrorsAlarm" in preference["Alarms"]
 
 
-def test_concurrency_alarm_uses_the_reserved_concurrency_or_else_the_quota(
+def test_concurrency_alarm_uses_the_quota_if_no_concurrency_is_reserved(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     (share, *others) = alarms["ConcurrencyAlarm"]["Metrics"]

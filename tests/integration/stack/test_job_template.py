@@ -31,7 +31,7 @@ def queue(resources: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def photos(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the event source of the worker."""
+    """Return the properties of the event source through which the worker gets photos."""
     (source,) = resources["JobWorkerFunction"]["Events"].values()
     assert source["Type"] == "SQS"
     properties: dict[str, Any] = source["Properties"]
@@ -95,7 +95,8 @@ def test_bulk_jobs_use_a_limited_number_of_environments(
     assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # these are Lambda's limits
     assert photos["ScalingConfig"] == {"MaximumConcurrency": "BulkConcurrency"}
     function = template["Resources"]["JobWorkerFunction"]["Properties"]
-    # With a lower number, Lambda would reject messages, and each rejection counts as a delivery.
+    # If the event source could start more executions than are reserved, Lambda would reject
+    # messages, and each rejected message counts as delivered.
     assert function["ReservedConcurrentExecutions"] == [
         "ReservesBulk",
         "BulkConcurrency",

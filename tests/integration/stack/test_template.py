@@ -117,7 +117,7 @@ def test_by_default_a_hold_lasts_longer_than_the_longest_call(template: dict[str
     assert parameters["DeadlineMarginS"]["Default"] < parameters["TimeoutS"]["Default"]
 
 
-def test_no_statement_of_the_five_roles_has_a_wildcard_action_or_every_resource(
+def test_no_statement_of_the_five_roles_has_a_wildcard_as_action_or_resource(
     resources: dict[str, Any],
 ) -> None:
     for role in ("BlurRole", "AuditRole", "PreTrafficRole", "JobWorkerRole", "JobKeeperRole"):
@@ -151,7 +151,7 @@ def test_the_log_format_of_the_function_is_json(resources: dict[str, Any]) -> No
     assert resources["BlurFunction"]["LoggingConfig"]["LogFormat"] == "JSON"
 
 
-def test_the_statement_media_allows_reading_and_writing_only_results_and_uploads(
+def test_the_policy_for_media_allows_only_reading_and_writing_results_and_uploads(
     resources: dict[str, Any],
 ) -> None:
     (media,) = (each for each in statements(resources) if each["Sid"] == "Media")
@@ -174,7 +174,7 @@ def test_pages_of_any_origin_can_get_results_from_the_bucket_and_post_forms(
 @pytest.mark.parametrize(
     "name", ["AuditFunction", "PreTrafficFunction", "JobWorkerFunction", "JobKeeperFunction"]
 )
-def test_audit_check_worker_and_keeper_run_their_own_handlers_in_the_image_of_the_api(
+def test_all_other_functions_run_their_own_handlers_in_the_container_image_of_the_api(
     name: str, template: dict[str, Any]
 ) -> None:
     function = template["Resources"][name]
@@ -196,4 +196,4 @@ def test_a_new_version_gets_traffic_only_after_its_check(resources: dict[str, An
     keys = {"dynamodb:LeadingKeys": [schema.partition(ACCOUNT_ID)]}
     assert account["Condition"] == {"ForAllValues:StringEquals": keys}
     longest_s = resources["PreTrafficFunction"]["Timeout"]
-    assert longest_s > 2 * 28  # a cold start and the longest call
+    assert longest_s > 2 * 28  # 28 s for a cold start, and 28 s for the longest call

@@ -32,7 +32,7 @@ LOGGED = {
 LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
 
 
-def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any YAML
+def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any YAML value
     """Yield every name with its value, at any depth."""
     if isinstance(of, dict):
         yield from of.items()

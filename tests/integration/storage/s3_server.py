@@ -63,7 +63,7 @@ class Gate:
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path and headers (lower case) of all requests."""
 
-    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:  # noqa: ANN401 - a callable of WSGI
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:  # noqa: ANN401 - a WSGI callable
         headers = {
             k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"
         }
@@ -108,7 +108,7 @@ def cors_headers(
     return []
 
 
-def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: ANN401 - a callable of WSGI
+def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: ANN401 - a WSGI callable
     header = headers.get("access-control-request-headers", "").lower()
     request_headers = [name.strip() for name in header.split(",") if name.strip()]
     method = headers.get("access-control-request-method", "")
@@ -153,7 +153,7 @@ def _refused_form(environ: Environ) -> str | None:
     return None if all(_holds(each, fields, size) for each in conditions) else "AccessDenied"
 
 
-def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - any JSON
+def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - any JSON value
     if isinstance(condition, list):
         kind, first, second = condition
         if kind == "starts-with":
@@ -163,7 +163,7 @@ def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noq
     return bool(name == "bucket" or fields.get(name) == value)
 
 
-def _field_of(condition: Any) -> str:  # noqa: ANN401 - any JSON
+def _field_of(condition: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the name of the field in a condition."""
     name = condition[1] if isinstance(condition, list) else next(iter(condition))
     return str(name).removeprefix("$")

@@ -81,7 +81,7 @@ def test_an_upload_form_expires_after_the_same_time_as_a_link(files: JobBucket) 
     assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
 
 
-def test_a_form_accepts_only_the_keys_of_one_job(files: JobBucket) -> None:
+def test_a_form_accepts_only_object_keys_of_its_job(files: JobBucket) -> None:
     form = presign(files, "mine")
     for key in ("job-sources/other/a.jpg", "uploads/a", "job-results/mine/a", "job-sources/min"):
         assert send(form, key, b"1") == 403
@@ -106,7 +106,7 @@ def test_policy_of_a_form_allows_all_keys_with_the_prefix_of_the_job(files: JobB
     assert "key" not in form.fields
 
 
-def test_job_does_not_list_photos_of_a_job_with_a_longer_id(files: JobBucket) -> None:
+def test_photos_of_job12_are_not_listed_as_photos_of_job1(files: JobBucket) -> None:
     for job_id in ("job1", "job12"):
         form = presign(files, job_id)
         assert send(form, f"{form.prefix}{job_id}.jpg", b"1") == 204
@@ -137,7 +137,7 @@ def test_keys_that_end_with_a_slash_are_not_listed_as_photos(
 @pytest.mark.parametrize(
     "key", ["uploads/a", "job-sources/a.jpg", "job-sources//a.jpg", "job-sources/a/b/", ""]
 )
-def test_split_source_key_returns_none_for_a_key_that_is_not_of_a_photo(key: str) -> None:
+def test_split_source_key_returns_none_for_a_key_that_does_not_belong_to_a_photo(key: str) -> None:
     assert split_source_key(key) is None
 
 
@@ -154,7 +154,9 @@ def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
         files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_copy_target_of_a_job_is_the_prefix_of_its_form(files: JobBucket) -> None:
+def test_copy_target_of_a_job_is_the_s3_url_of_the_prefix_in_its_upload_form(
+    files: JobBucket,
+) -> None:
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"
 
 

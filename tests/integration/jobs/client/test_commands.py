@@ -1,4 +1,4 @@
-"""The output of `bgblur jobs` about a job, a long wait and a wrong command."""
+"""The output of `bgblur jobs`: details of a job, the reasons for long waits, and errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_command_prints_the_secret_of_the_notification(
         assert json.loads(ended.stdout)["notify_secret"] == secret
 
 
-def test_the_reason_of_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) -> None:
+def test_the_reason_for_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"photo")
     message = "The storage for uploads is almost full."
     full = {"error": {"code": "temporarily_unavailable", "message": message, "request_id": "r"}}
@@ -44,7 +44,9 @@ def test_the_reason_of_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) 
     assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
 
 
-def test_for_a_job_without_progress_the_reason_is_shown(api: ScriptedApi, tmp_path: Path) -> None:
+def test_status_and_cancel_show_why_a_job_has_not_ended_yet(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
     api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)))
     api.on("DELETE", ROUTE, json_reply(job(state="cancelled", ended_at=None)))
     assert "goes on after a top-up" in run(api, tmp_path, "status", JOB_ID).stdout
@@ -55,7 +57,7 @@ def test_for_a_job_without_progress_the_reason_is_shown(api: ScriptedApi, tmp_pa
     assert "top-up" not in waited.stdout
 
 
-def test_the_address_for_copies_is_shown_only_if_the_job_has_this_address(
+def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_one(
     api: ScriptedApi, tmp_path: Path
 ) -> None:
     target = "s3://bucket/job-sources/job_1/"

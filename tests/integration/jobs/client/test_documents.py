@@ -1,4 +1,4 @@
-"""The client reads documents of jobs, and rejects incomplete documents."""
+"""The client reads the API's JSON documents, and rejects incomplete documents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_manifest_line_that_is_not_a_row_is_an_error(
 
 
 @pytest.mark.parametrize("document", [job(counts={}), job(counts=None), job(upload={"url": 5})])
-def test_an_incomplete_job_is_an_error(
+def test_an_incomplete_document_of_a_job_is_an_error(
     document: dict[str, object], api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", ROUTE, json_reply(document))
@@ -38,7 +38,7 @@ def test_an_incomplete_job_is_an_error(
 
 
 @pytest.mark.parametrize("failures", [[{}], [None], 5])
-def test_an_incomplete_failure_is_an_error(
+def test_an_incomplete_failure_in_the_document_of_a_job_is_an_error(
     failures: object, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", ROUTE, json_reply(job(failures=failures)))
@@ -47,7 +47,7 @@ def test_an_incomplete_failure_is_an_error(
 
 
 @pytest.mark.parametrize("rest", [{}, {"balance": 1, "held": 0, "usage": [], "rate_limit": 5}])
-def test_an_incomplete_account_is_an_error(
+def test_an_incomplete_document_of_an_account_is_an_error(
     rest: dict[str, object], api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", "/v2/account", json_reply({"account_id": "acct_1", **rest}))

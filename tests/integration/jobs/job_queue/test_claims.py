@@ -104,7 +104,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
 def test_a_lease_from_before_the_clock_was_set_back_ends_immediately(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    """The server with the lease was killed, so the lease would last until the old time."""
+    """Otherwise a killed server's lease would last until the clock shows the old time again."""
     queue.add_object(owner.job_id, "a", now_us=START)
     day_s = 86_400
     assert claim(queue, after(day_s))
@@ -119,7 +119,10 @@ def test_a_lease_from_before_the_clock_was_set_back_ends_immediately(
 def test_a_worker_with_an_earlier_time_does_not_claim_an_object_that_is_already_claimed(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    """Workers wait for the file in any order, and each claim counts as an attempt."""
+    """Workers get the file's lock in any order, so a later claim can have an earlier time.
+
+    If it claimed the same object, this would count as another attempt.
+    """
     for source in "abc":
         queue.add_object(owner.job_id, source, now_us=START)
     claimed = [claim(queue, after(10 - number / 2)) for number in range(4)]
