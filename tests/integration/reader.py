@@ -35,7 +35,7 @@ class Reader:
     """Runs commands unchanged, except for words that each user has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
-        """Store the values that replace words, such as the server's address."""
+        """Store words of the documents, and the values that replace them, such as an address."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:

@@ -169,7 +169,7 @@ def test_call_is_rejected_if_the_balance_is_a_quarter_of_a_credit_below_the_pric
 @pytest.mark.parametrize(
     "attribute", list(product(("balance", "used", "credits2027-01"), ("0.3", "0.125", "1e-30")))
 )
-def test_account_with_an_amount_that_is_not_a_multiple_of_a_quarter_is_unavailable(
+def test_an_account_with_an_amount_that_is_not_a_multiple_of_a_quarter_cannot_be_used(
     store: DynamoAccountStore,
     client: DynamoDBClient,
     dynamodb_table: str,

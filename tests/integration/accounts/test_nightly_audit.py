@@ -31,7 +31,7 @@ MONTH_S = 31 * 24 * 3600
 
 
 def change(table: str, account_id: str, **attributes: int) -> None:
-    """Change an account's item directly in the table, as no part of the service does."""
+    """Change an account's item directly in the table; the service never does this."""
     client = open_client()
     for name, value in attributes.items():
         client.update_item(

@@ -75,7 +75,7 @@ def test_a_cancelled_or_failed_object_is_not_charged(
     assert counts_of_key(store, owner) == KeyCounts(0, ZERO, 0, failures)
 
 
-def test_an_object_that_failed_before_its_hold_has_a_row(
+def test_an_object_that_fails_before_it_has_a_hold_gets_a_row(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     assert jobs.end_object(owner.row("1.jpg", ObjectState.FAILED), None, now_us=START)

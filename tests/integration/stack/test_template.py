@@ -39,7 +39,7 @@ LEFT_TO_THEIR_DEFAULTS = {
 }
 
 
-def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
+def test_every_setting_that_the_function_does_not_set_has_a_reason_to_keep_its_default(
     resources: dict[str, Any],
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
@@ -55,7 +55,7 @@ def test_the_smallest_hold_ttl_is_at_least_the_longest_timeout_plus_the_clock_sk
     assert template["Parameters"]["HoldTtlS"]["MinValue"] >= longest_s + CLOCK_SKEW_S
 
 
-def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
+def test_parameters_that_set_an_environment_variable_have_the_same_defaults_as_the_code(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]

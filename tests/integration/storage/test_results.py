@@ -75,7 +75,7 @@ def test_the_signature_of_a_link_opens_no_other_result(by_link: Api) -> None:
     assert requests.get(links[0].partition("?")[0], timeout=30).status_code == 403
 
 
-def test_a_result_that_cannot_be_stored_is_unavailable_and_free(
+def test_if_a_result_cannot_be_stored_the_call_gets_503_and_is_not_charged(
     tmp_path: Path, model_dir: Path, s3: S3Server
 ) -> None:
     tiny = {"BLUR_MEDIA": "s3:no-such-bucket", "BLUR_MAX_RESPONSE_BYTES": "2000"}
