@@ -82,8 +82,8 @@ def test_ttl_attribute_of_an_idempotency_record_is_not_before_its_expiry(
     assert store.find_record("a" * 12, "scope", now_us=late_us) is None
 
 
-# Powertools imports botocore's root package for its user agent. This package is small, and the
-# import opens no client.
+# Powertools imports botocore's root package for its user agent. This import is allowed, because the
+# package is small and the import creates no client.
 @pytest.mark.parametrize(
     ("package", "unwanted"),
     [

@@ -144,7 +144,7 @@ def test_concurrent_calls_in_february_are_counted_exactly_and_not_in_january(
     assert counts_of(store, customer, FEBRUARY, end_us) == KeyCounts(24, Credits(24), 24, 0)
 
 
-def test_commands_usage_and_top_print_the_calls_of_an_account(
+def test_the_commands_usage_and_top_print_the_calls_of_an_account(
     store: AccountStore,
     location: str,
     make_account: MakeAccount,

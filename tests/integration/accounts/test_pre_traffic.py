@@ -59,7 +59,7 @@ def version(table: str, model_dir: Path) -> Router:
 def test_a_version_that_blurs_passes_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
-    for _ in range(3):  # three checks, but an account can have only two valid keys
+    for _ in range(3):  # an account can have only two valid keys, so each check must end its key
         check(store, lambda event: version(event, InvocationContext()), PHOTO)
     (statement,) = (
         each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"

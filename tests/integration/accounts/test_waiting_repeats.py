@@ -118,7 +118,7 @@ def test_call_is_charged_if_its_copy_claimed_the_record_first_and_failed(
 
     @dataclass
     class Overtaken(Watched):
-        """A store that starts the copy when the first call has its hold but not its record."""
+        """A store that starts the copy when the first call has a hold but no record yet."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             if "claim" not in self.called:

@@ -10,8 +10,8 @@ from tests.integration.accounts.customer import START
 from blur.accounts.model import SECOND_US, Instant
 from blur.skew import CLOCK_SKEW_US
 
-# After one tick, a hold of one minute is still valid. After two ticks, the hold expired 20 s ago:
-# longer than the difference between the clocks plus `CLOCK_SKEW_US`.
+# After one tick, a hold of one minute is still valid. After two ticks, it expired 20 s ago, more
+# than the difference between the clocks plus `CLOCK_SKEW_US`.
 TICK_US = 40 * SECOND_US
 servers = st.integers(0, 1)
 skews = st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US])

@@ -95,7 +95,7 @@ def test_last_upload_progress_is_the_size_of_the_request(api: Api, photo: Path) 
         ({"source": b"this is not an image"}, InvalidImageError, 400),
     ],
 )
-def test_each_error_of_the_api_is_raised_as_the_class_for_its_code(
+def test_each_error_code_of_the_api_raises_its_own_exception_class(
     wrong: dict[str, Any], kind: type[ApiError], status: int, api: Api
 ) -> None:
     call: dict[str, Any] = {"source": PHOTO, "radius": 9, **wrong}

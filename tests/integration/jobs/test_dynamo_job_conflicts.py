@@ -67,7 +67,7 @@ class InterruptedClient:
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
         return getattr(self._client, operation)
 
-    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - the types are as in boto
+    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - boto has no types
         while self._acts:
             self._acts.pop()()
         return self._client.update_item(**request)

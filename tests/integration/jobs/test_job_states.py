@@ -27,7 +27,7 @@ def test_a_job_is_stored_once_and_can_be_found(store: AccountStore, jobs: JobSto
 
 
 def test_active_jobs_are_listed_in_random_order(jobs: JobStore, owner: JobOwner) -> None:
-    """If a keeper has no time for all jobs, it reaches each job in one of its next runs."""
+    """In a fixed order, a keeper without time for all jobs would never reach the last jobs."""
     added = [replace(jobs.find_job(owner.job_id), job_id=new_id("job")) for _ in range(5)]
     for job in added:
         jobs.create_job(job)
