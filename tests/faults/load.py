@@ -73,7 +73,7 @@ def summarize_outages(clients: Load, balances: Balances, *, hold_ttl_s: float) -
     longest_s = max(seen.seconds for _, seen in clients.seen)
     return (
         f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, no credit "
-        f"lost; the longest wait {longest_s:.1f} s; works again immediately"
+        f"lost; the longest wait {longest_s:.1f} s; after each fault, calls succeed again"
     )
 
 

@@ -73,7 +73,7 @@ def test_unfinished_bodies_of_one_key_leave_space_for_another_key(
         trials.Part.LOAD,
         "Unfinished bodies of the largest size from one key",
         f"{BODIES_AT_ONCE + 1} bodies of {LARGEST // 1_000_000} MB",
-        f"at least {BODIES_AT_ONCE // 2} of them get 503; a photo of another key is blurred",
+        f"at least {BODIES_AT_ONCE // 2} of them get 503; a photo sent with another key is blurred",
         by=HERE,
     )
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
+from requests_toolbelt import MultipartEncoder
 from tests import trials
+from tests.attack.attacks import noise
 from tests.attack.raw_http import everything, head, replies
 from tests.attack.shares.shared_server import Served, photo_head, serve
+from tests.faults.until import until
 
 from bgblur.serving import timers
 from bgblur.serving.body import RATE_WINDOW_S
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HERE = "tests/attack/shares/test_slow_clients.py"
+SMALL_BUFFER_BYTES = 4096
+TCP_ESTABLISHED = 1
 
 
 def test_a_body_at_one_byte_per_second_is_rejected(served: Served) -> None:
@@ -47,10 +54,10 @@ def test_a_body_at_one_byte_per_second_is_rejected(served: Served) -> None:
 
 
 def test_a_client_that_does_not_read_is_disconnected(served: Served) -> None:
-    with served.connect(buffer=4096) as client:
+    with served.connect(buffer=SMALL_BUFFER_BYTES) as client:
         ask_and_never_read(client)
         served.health_s()
-        assert wait_for_reset(client, timers.WRITE_S + 20)
+        until(lambda: is_reset(client))
     trials.record(
         trials.Part.BAD_INPUT,
         "Pipelined requests from a client that never reads the responses",
@@ -70,15 +77,43 @@ def ask_and_never_read(client: socket.socket) -> None:
         return
 
 
-def wait_for_reset(client: socket.socket, limit_s: float) -> bool:
-    """Wait without reading; return whether the server aborts the connection in time."""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        if state != 1:  # TCP_ESTABLISHED
-            return True
-        time.sleep(0.2)
-    return False
+def is_reset(client: socket.socket) -> bool:
+    """Return whether the client's system knows that the connection has ended."""
+    state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state != TCP_ESTABLISHED
+
+
+def test_the_connection_of_a_client_that_does_not_read_its_result_is_reset(served: Served) -> None:
+    with served.connect(buffer=SMALL_BUFFER_BYTES) as client:
+        send_photo(client, served.key)
+        until(lambda: is_reset(client))
+
+
+def test_if_unread_results_need_too_much_memory_the_oldest_connection_is_reset(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    limits = {"BLUR_MAX_BODY_BYTES": "1000000"}
+    with serve(tmp_path, model_dir, **limits) as served, ExitStack() as stack:
+        clients = []
+        for number in range(1, 5):  # the memory, 16 bodies, has space for two results
+            client = stack.enter_context(served.connect(buffer=SMALL_BUFFER_BYTES))
+            send_photo(client, served.key)
+            until(partial(has_results, served, number))
+            clients.append(client)
+        until(lambda: is_reset(clients[0]))
+        assert not is_reset(clients[-1])
+
+
+def send_photo(client: socket.socket, key: str) -> None:
+    """Send a photo of 300 kB, whose result is a PNG of 6 MB."""
+    photo = ("a.jpg", noise(2000, 1500), "image/jpeg")
+    form = MultipartEncoder({"image": photo, "radius": "1"}, boundary="b")
+    client.sendall(photo_head(key, f"Content-Length: {form.len}") + form.read())
+
+
+def has_results(served: Served, number: int) -> bool:
+    """Return whether the server has sent at least this number of results."""
+    return [line.get("status") for line in served.log()].count(200) >= number
 
 
 def test_a_stopping_server_does_not_wait_for_a_client_that_does_not_read(
@@ -86,7 +121,7 @@ def test_a_stopping_server_does_not_wait_for_a_client_that_does_not_read(
 ) -> None:
     with (
         serve(tmp_path, model_dir, BLUR_STOP_S="20") as served,
-        served.connect(buffer=4096) as client,
+        served.connect(buffer=SMALL_BUFFER_BYTES) as client,
     ):
         ask_and_never_read(client)
         served.server.process.terminate()

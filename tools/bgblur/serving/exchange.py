@@ -123,8 +123,7 @@ class ResponseSender:
         )
         headers = reply.headers if keeps_open else [*reply.headers, CLOSE]
         content = b"" if exchange.method == "HEAD" else reply.body
-        owner, abort = exchange.owner, exchange.connection.abort
-        with self._results.hold(owner, len(content), abort):
+        with self._results.hold(exchange.owner, len(content), exchange.connection.abort):
             start = {"type": "http.response.start", "status": reply.status, "headers": headers}
             await send(start)
             for at in range(0, len(content), SLICE_BYTES):
@@ -135,7 +134,6 @@ class ResponseSender:
                 await body.discard(SMALL_BYTES, SMALL_BODY_S)
             if not body.is_complete:
                 await exchange.connection.linger()
-                abort()
             await send({"type": "http.response.body"})
 
 

@@ -1,8 +1,11 @@
-"""Connections that only the server or only the client has closed."""
+"""The ends of connections: closed by one side only, or reset by the server."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,6 +21,21 @@ PROBE_S = 0.5
 """The longest pause between two probes."""
 FIRST_PROBE_S = 0.05
 """The pause after the first probe; each further pause is twice as long, up to `PROBE_S`."""
+
+DISCARD = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
+"""The value of `SO_LINGER` that turns a close into a reset: on, 0 seconds (POSIX, `setsockopt`)."""
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Reset the connection: the system discards all bytes that it has not sent.
+
+    After a close, the system would keep these bytes for minutes if the client does not read, and
+    the client would not notice that the connection has ended.
+    """
+    connection = transport.get_extra_info("socket")
+    with suppress(OSError):  # the client has already closed the connection
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD)
+    transport.abort()
 
 
 class LingeringClose:

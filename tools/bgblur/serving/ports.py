@@ -136,7 +136,7 @@ class Connection(Protocol):
         """Allow the server to close this connection to make space; the response is sent."""
 
     def abort(self) -> None:
-        """Close immediately."""
+        """Reset the connection; the client does not get the rest of the response."""
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response."""
+        """Drop the rest of the request until the client has read the response; then close."""

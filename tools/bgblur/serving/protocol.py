@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bgblur.serving.access_log import log_response
 from bgblur.serving.exchange import error_reply, unread_record
-from bgblur.serving.half_close import LINGER_IDLE_S, DisconnectProbe, LingeringClose
+from bgblur.serving.half_close import LINGER_IDLE_S, DisconnectProbe, LingeringClose, reset
 from bgblur.serving.http_limits import BoundedConnection
 from bgblur.serving.listening import tune_accepted
 from bgblur.serving.ports import Observe, guarded, ignore
@@ -181,20 +181,20 @@ class Protocol(H11Protocol):
         self._has_response = True
 
     def abort(self) -> None:
-        """Close immediately and discard unsent bytes."""
+        """Reset the connection; the client does not get the rest of the response."""
         if self.transport is not None:
-            self.transport.abort()
+            reset(self.transport)
 
     def evict(self) -> None:
         """Close this connection to make space for a new one."""
-        is_idle = not self._write_timer.is_running and not self._lingering.is_active
-        if is_idle and not self.is_answering:
-            self.transport.close()
-        else:  # unlike `close`, `abort` does not wait for the client
+        is_answering = self.is_answering and not self._lingering.is_active
+        if is_answering or self._write_timer.is_running:
             self.abort()
+        else:
+            self.transport.close()
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response."""
+        """Drop the rest of the request until the client has read the response; then close."""
         await self.flow.drain()
         if self.lost.is_set():
             return
@@ -202,6 +202,7 @@ class Protocol(H11Protocol):
         with suppress(OSError):  # the client has closed the connection
             self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
         await self._lingering.wait(lambda: STOP_S if self._is_stopping else LINGER_IDLE_S)
+        self.transport.close()
 
     def _start_write_timer(self) -> None:
         self._write_timer.start(STOPPING_WRITE_S if self._is_stopping else WRITE_S)
@@ -243,8 +244,4 @@ class Protocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self._start_lingering()
-        self._linger_task = self.loop.create_task(self._linger_and_close())
-
-    async def _linger_and_close(self) -> None:
-        await self.linger()
-        self.transport.close()
+        self._linger_task = self.loop.create_task(self.linger())
