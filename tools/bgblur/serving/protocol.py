@@ -187,11 +187,11 @@ class Protocol(H11Protocol):
 
     def evict(self) -> None:
         """Close this connection to make space for a new one."""
-        is_answering = self.is_answering and not self._lingering.is_active
-        if is_answering or self._write_timer.is_running:
-            self.abort()
-        else:
+        is_idle = not self._write_timer.is_running and not self._lingering.is_active
+        if is_idle and not self.is_answering:
             self.transport.close()
+        else:  # do not wait for the client; an attacker that is reset would connect again at once
+            self.transport.abort()
 
     async def linger(self) -> None:
         """Drop the rest of the request until the client has read the response; then close."""
