@@ -75,7 +75,7 @@ class Worker:
     def __init__(
         self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
     ) -> None:
-        """Keep the runner, and make it also count metrics."""
+        """Keep the runner; let it also count each ended or failed object in the metrics."""
         self._queue = queue
         self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error

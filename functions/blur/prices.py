@@ -1,4 +1,4 @@
-"""The prices of blurs, removed backgrounds, previews, and photos with `subject=person`."""
+"""The prices of blurred photos, removed backgrounds, previews, and `subject=person`."""
 
 from __future__ import annotations
 

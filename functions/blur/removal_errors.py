@@ -1,4 +1,4 @@
-"""The errors that only remove.bg's routes have.
+"""The errors that only the routes of remove.bg's API return.
 
 `api.removebg.errors` maps all errors to responses in remove.bg's format.
 """
@@ -11,7 +11,7 @@ from blur.errors import ApiError
 
 
 class RemovalError(ApiError):
-    """An error that only remove.bg's routes return."""
+    """An error that only the routes of remove.bg's API return."""
 
 
 class MissingSourceError(RemovalError):

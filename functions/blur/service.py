@@ -41,8 +41,8 @@ REMOVAL_STEPS = ("read", "reserve", *removal.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 25
-"""How long a copy waits for the first call. Only one of remove.bg's clients repeats calls: after 20
-seconds without a response, but not after a 429."""
+"""How long a copy of a call waits until the first call has ended. Only one of remove.bg's clients
+repeats calls: after 20 seconds without a response, but not after a 429."""
 POLL_S = 0.25
 
 
@@ -146,7 +146,7 @@ class ImageService:
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
-        """Authenticate and count a free request, and add the account's status to its errors.
+        """Authenticate and count a free request; errors in the context get the account's status.
 
         Raises:
             InvalidApiKeyError, RateLimitError: raised before any error in the request itself.

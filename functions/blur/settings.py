@@ -244,7 +244,7 @@ def _parse_switch(text: str) -> bool:
     return SWITCH[text]
 
 
-def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - a call reads as an assertion
+def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - the condition is first, as in an assert
     if not holds:
         message = f"{variable_of(name)} must be {what}"
         raise ValueError(message)

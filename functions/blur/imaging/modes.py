@@ -88,7 +88,7 @@ class Mode(NamedTuple):
     """Whether a PNG of the result is compressed with the slower method. This saves many bytes in a
     cutout, because large parts of a cutout are constant."""
     uses_ground: bool
-    """Whether `render` uses the ground, which only a result with a background has."""
+    """Whether `render` uses its argument `Ground`: only a result that shows the background does."""
 
 
 MODES: dict[str, Mode] = {

@@ -1,4 +1,4 @@
-"""The options of a blur, their values, and the steps of the pipeline."""
+"""The blur options, their values, and the steps of the pipeline."""
 
 from __future__ import annotations
 

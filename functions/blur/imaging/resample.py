@@ -89,7 +89,7 @@ def upscale_window(
 def crop_grid(
     grid: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the part of a coarse grid that covers a window of an image of `shape`.
+    """Return the part of `grid` that covers `window`; the grid covers an image of this `shape`.
 
     The part is resampled bilinearly; its cells are about as large as the grid's cells.
     """

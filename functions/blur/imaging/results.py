@@ -36,7 +36,7 @@ class Foreground(NamedTuple):
 
 
 class RemovedBackground(NamedTuple):
-    """The result and the values of remove.bg's headers. Sizes are (width, height)."""
+    """The result, and the values of its headers in remove.bg's API. Sizes are (width, height)."""
 
     image: EncodedImage
     """A picture or, with the format `zip`, an archive of two pictures."""

@@ -84,5 +84,5 @@ def _helpers(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="strips")
 
 
-if hasattr(os, "register_at_fork"):  # a fork copies no threads
+if hasattr(os, "register_at_fork"):  # a forked process does not have its parent's threads
     os.register_at_fork(after_in_child=_helpers.cache_clear)

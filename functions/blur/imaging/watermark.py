@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 TEXT = "TEST"
 DETAIL_PX = 250_000
-"""The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
+"""A result has only the detail of an image with this many pixels: 0.25 megapixels, as in most free
+previews."""
 TINT = 16.0
 """The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
 channel falls by at least half of `TINT`, so that the tint is visible on black and on white."""

@@ -63,7 +63,7 @@ class Announcer:
         self.jobs.record_attempt(job.job_id, next_attempt_us=None)
 
     def _is_announced(self, job: Job) -> bool:
-        """Announce a job to the operator before its first notification.
+        """Announce a job's end to the operator before the first notification to the client.
 
         Return False if this fails; the notification then waits for the next run.
         """
@@ -95,7 +95,7 @@ class Announcer:
         if target.next_attempt_us is None:
             return False
         wait_us = target.next_attempt_us - self.clock()
-        return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # the clock was set back
+        return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # longer if the clock was set back
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
         """Call `step`, and report any error; the next run repeats the step."""

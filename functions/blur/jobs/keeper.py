@@ -60,13 +60,13 @@ class JobKeeper:
     period_s: int
     """The interval between two runs."""
     retry_s: int
-    """After this time without an ended object, objects of a job are delivered again. This time is
+    """If no object of a job ends for this time, the job's objects are delivered again. This time is
     longer than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can have for an object."""
     run_s: int
-    """After this time, a run starts no step of another job. The stores list jobs in random order,
-    so that the next runs reach the jobs that were left."""
+    """A run that has taken this time does not go on to another job. The stores list jobs in random
+    order, so that later runs reach the jobs that are left."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. If so, the queue has lost the waiting objects of a job
     without progress."""
@@ -160,7 +160,8 @@ class JobKeeper:
     def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
         """Cancel the photos of a cancelled job, once its running objects have ended.
 
-        Return whether the job has ended. If the allowance is too small, the next run continues.
+        Return whether the job has ended. If `allowance` does not suffice for all photos, the next
+        run continues.
         """
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
         if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
@@ -199,7 +200,7 @@ class JobKeeper:
     def _deliver_again(
         self, job: Job, waiting: list[str], unknown: list[str], progress_us: Instant
     ) -> None:
-        """Deliver the objects of a job without progress, if the queue has lost them.
+        """Deliver the objects of a job that makes no progress, if the queue has lost them.
 
         If there are more waiting objects than the account can pay for, the last resume has
         delivered only some of them, so this step delivers more.
@@ -216,7 +217,7 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether another `every_s` without progress has passed since the last run."""
+        """Return whether the time without progress has passed a multiple of `every_s` just now."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 

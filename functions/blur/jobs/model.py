@@ -1,4 +1,4 @@
-"""The values of bulk jobs: a job, its objects, and how each object ends.
+"""The data types of bulk jobs: a job, its objects, and how each object ends.
 
 An object is one photo of a job. When an object ends, it gets exactly one final row, which names the
 object's source and decides the charge. So a message that is delivered five times results in one row
@@ -35,7 +35,7 @@ class JobState(StrEnum):
     CLOSED = "closed"
     """The job accepts no more photos."""
     DONE = "done"
-    """Every photo has ended."""
+    """Every object has its final row."""
     CANCELLED = "cancelled"
     """The client cancelled the job; photos that had not started are not processed."""
 
@@ -106,7 +106,7 @@ class Job:
     """When `end_job` ended the job. For a cancelled job, this is some time after the cancellation,
     because objects that had started are still processed and charged."""
     first_us: Instant | None = None
-    """The start of the object that ended first."""
+    """When a worker started the object that ended first."""
     last_us: Instant | None = None
     """When the latest object ended."""
     counts: JobCounts = JobCounts()
@@ -114,7 +114,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the job starts no more photos."""
+        """Whether the job is done or cancelled; no more of its photos are started."""
         return self.state in (JobState.DONE, JobState.CANCELLED)
 
     @property
@@ -133,7 +133,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobObject:
-    """The row of one object."""
+    """The row of one object in the store."""
 
     job_id: str
     source: str

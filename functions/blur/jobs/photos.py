@@ -14,18 +14,18 @@ PAGE = 1_000
 
 
 class Photos(NamedTuple):
-    """The photos of a job, by their sources."""
+    """The photos of a job; each photo is named by its source."""
 
     number: int
-    """How many photos have a row, are in the storage, or both."""
+    """The number of photos that have a row in the store, are in the storage, or both."""
     waiting: list[str]
-    """The photos with a waiting row."""
+    """The photos whose row is `waiting`."""
     unknown: list[str]
-    """The photos in the storage without a row."""
+    """The photos in the storage that have no row."""
 
 
 def compare(jobs: JobStore, files: JobFiles, job_id: str) -> Photos:
-    """Compare the photos in the storage with the rows."""
+    """Compare the photos in the storage with the job's rows in the store."""
     known: set[str] = set()
     waiting = []
     for row in _rows(jobs, job_id, tuple(ObjectState)):

@@ -4,8 +4,8 @@
 both. `blur.storage.job_folder` and `blur.storage.job_bucket` implement `JobFiles`.
 
 Every method is atomic. Except for `record_attempt`, a repeated call has no further effect, so
-callers, SDKs and queues can repeat calls. Time is always an argument. Every method raises
-`UnavailableError` if the store cannot be reached within about two seconds.
+callers, SDKs and queues can repeat calls. The current time is always an argument. Every method
+raises `UnavailableError` if the store cannot be reached within about two seconds.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class JobStore(Protocol):
         ...
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
-        """Authenticate, and take the hold of an object; the rate limit counts no request.
+        """Authenticate the key, and reserve an object's price; the rate limit does not count this.
 
         While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
         extends the first hold to the later expiry.
@@ -115,7 +115,7 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield jobs that have not ended or have not been announced: all, or at least 2,000.
+        """Yield jobs that have not ended or are not announced yet: all of them, or at least 2,000.
 
         A job that has ended is yielded until `record_attempt` is called with
         `next_attempt_us=None`, even if the job has no notification. So its end is announced again

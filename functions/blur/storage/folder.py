@@ -125,12 +125,12 @@ class FolderStore:
             remove_each(expired)
 
     def _move_by_hour(self, path: Path, now_us: int) -> None:
-        """Move an upload of an earlier version into its hourly folder; remove an expired upload."""
+        """Move an older server's upload into its hourly folder; remove an expired upload."""
         with suppress(FileNotFoundError):
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # an earlier version can still be writing it
+            elif not path.name.startswith(_PART):  # an older server can still be writing it
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)
@@ -144,7 +144,7 @@ class FolderStore:
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names are needed
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
-        yield uploads / file_name  # where an earlier version stored it; `sweep` moves it
+        yield uploads / file_name  # the path on an older server; `sweep` moves the file
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:

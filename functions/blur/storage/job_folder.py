@@ -92,7 +92,7 @@ class JobFolder:
         return match[1], token
 
     def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages use the argument
-        """Return None: photos arrive only by the form."""
+        """Return None, because photos can be sent only with the form."""
         return None
 
     @contextmanager
@@ -145,7 +145,7 @@ class JobFolder:
         object_id: str,
         data: bytes,
         *,
-        content_type: str,  # noqa: ARG002 - the object's row has the type
+        content_type: str,  # noqa: ARG002 - the object's row in the store has the media type
         file_name: str,  # noqa: ARG002 - other storages use the argument
     ) -> None:
         """Write the result to the disk; see `JobFiles.write_result`."""

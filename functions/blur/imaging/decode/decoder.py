@@ -35,9 +35,9 @@ class Photo:
     icc_profile: bytes | None
     """The RGB profile of `pixels`; None means sRGB."""
     reduction: int
-    """The power of two by which `pixels` are smaller than the image in the file."""
+    """A power of two: the width of the image in the file, divided by the width of `pixels`."""
     full_shape: tuple[int, int]
-    """Height and width of the image in the file, upright."""
+    """Height and width of the image in the file, after it is turned upright."""
 
 
 def decode(

@@ -1,4 +1,4 @@
-"""Read EXIF data: integers of the first directory, and DCF's mark for Adobe RGB (Exif 3.0).
+"""Read EXIF data: integers of the first directory, and the mark for Adobe RGB (DCF, Exif 3.0).
 
 Only the entries of the directories on the way to a value are read, so a broken or truncated value
 elsewhere has no effect.

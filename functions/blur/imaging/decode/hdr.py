@@ -111,7 +111,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the image's highest code, without the brightest pixels (see `OUTLIERS`)."""
+    """Return the image's highest sample; the brightest pixels do not count (see `OUTLIERS`)."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]

@@ -57,7 +57,7 @@ _INTENT = slice(64, 68)
 _INTENTS = 4
 """The number of intents: perceptual, relative, saturation and absolute are 0 to 3 (7.2.15)."""
 _ALIGNED_FROM_MAJOR = 4
-"""From this version on, the length of a profile is divisible by 4 (7.2.2)."""
+"""If a profile's major version is at least this, the profile's length is divisible by 4 (7.2.2)."""
 
 
 def xyz_matrix(primaries: Primaries) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SEGMENTS = 1_000
-"""The maximum number of segments before a JPEG's first scan. A colour profile fills up to 255."""
+"""The maximum number of segments before a JPEG's first scan. A colour profile can fill up to 255 of
+them."""
 MAX_SCANS = 100
 """The maximum number of scans of a JPEG. libtiff has this limit for a JPEG inside a TIFF; cameras
 write 1 to 10 scans."""
@@ -153,7 +154,7 @@ def check_png(data: bytes) -> None:
 
 
 def check_gif(data: bytes) -> None:
-    """Reject a GIF with more than `MAX_CHUNKS` blocks before its first frame (GIF89a, 15 and 23).
+    """Reject a GIF with over `MAX_CHUNKS` blocks before its first frame (GIF89a, sections 15, 23).
 
     Raises:
         InvalidImageError: the file has too many blocks.

@@ -104,7 +104,7 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def find_scale(minimum: float, maximum: float, *, is_float: bool) -> tuple[float, float]:
-    """Return the level of black, and the range from black to white; see `scale_grey`.
+    """Return the sample value of black, and the range from black to white; see `scale_grey`.
 
     `minimum` is the smallest sample, and `maximum` the largest.
     """

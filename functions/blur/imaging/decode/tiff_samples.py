@@ -85,7 +85,7 @@ class SamplesSource(Source):
         return pixels, alpha, profile
 
     def _float_scale(self) -> tuple[float, float]:
-        """Return the level of black, and the range from black to white, of floating-point colours.
+        """Return the sample value of black, and the range from black to white, for floating point.
 
         No tag defines the range, so it depends on the samples.
         """
@@ -98,7 +98,7 @@ class SamplesSource(Source):
         return find_scale(max(minimum, -_MAX_FLOAT), min(maximum, _MAX_FLOAT), is_float=True)
 
     def _full_scale(self) -> int:
-        """Return the level of white. Samples of 32 bits often have values of only 8 or 16 bits."""
+        """Return the sample value of white. Samples of 32 bits often use only 8 or 16 bits."""
         full_scale = (1 << self._layout.bits) - 1
         if self._layout.format == FLOAT or self._layout.bits != LONG_BITS:
             return full_scale

@@ -76,15 +76,15 @@ def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) ->
     """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
     The file has the same pixels as a JPEG from `encode` and fewer bytes, but encoding takes more
-    time. An image that is almost only noise gets the usual codes.
+    time. An image that is almost only noise gets the usual Huffman codes.
     """
     write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
     try:
         data = write(optimize=True)
     except OSError:
-        # For the best codes, libjpeg needs a buffer for the whole file. Pillow's buffer has one
-        # byte for each pixel (two at quality 95 and above), and at least 64 KiB. This is too small
-        # for noise.
+        # For the best Huffman codes, libjpeg needs a buffer for the whole file. Pillow's buffer has
+        # one byte for each pixel (two at quality 95 and above), and at least 64 KiB. This is too
+        # small for noise.
         data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 

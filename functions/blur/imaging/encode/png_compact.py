@@ -89,7 +89,7 @@ class CompactStrips:
 
 
 def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
-    """Return the deflater for grain, or the usual deflater for the image's number of pixels."""
+    """Return the deflater for images with grain, or the usual one for this number of pixels."""
     height, pixels = image.shape[0], image.shape[0] * image.shape[1]
     usual = next(deflater for max_pixels, deflater in DEFLATERS if pixels <= max_pixels)
     usual = SMALLEST_DEFLATER if smallest else usual

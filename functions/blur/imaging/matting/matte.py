@@ -1,4 +1,5 @@
-"""Compute the matte: predict a map of the subject, stretch it as rembg does, refine and resize it.
+"""Compute the matte: predict the subject's map, stretch its values as rembg does, refine and
+resize.
 
 A map has a value for each cell of a square grid over the photo: 1 is subject, 0 is background.
 """
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 MIN_CONFIDENCE = 0.8
 """If the maximum of the raw map is lower than this, the photo has no subject.
 
-The maximum of u2netp's map is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform
+The maximum of u2netp's map is at least 0.991 on 100 photos from ECSSD, and at most 0.64 on uniform
 images, gradients, noise, stripes and checkerboards.
 """
 MAX_UNDECIDED = 0.045
 """If wide undecided regions cover more than this share of the map, the network also runs on the
-mirrored photo. The network runs twice for 11 of 100 photos of ECSSD and 11 of 145 photos of
+mirrored photo. The network runs twice for 11 of 100 photos from ECSSD and 11 of 145 photos of
 people."""
 MID_GREY = 128
 
@@ -164,7 +165,7 @@ def stretch(raw: NDArray[np.float32]) -> AlphaU8:
 
 
 def stretch_f32(raw: NDArray[np.float32]) -> AlphaF32:
-    """Scale a map linearly: its minimum becomes 0, its maximum 1. A uniform map becomes 1."""
+    """Scale a map linearly: its minimum becomes 0, its maximum 1. A uniform map becomes all 1."""
     minimum, maximum = raw.min(), raw.max()
     if minimum == maximum:
         return np.ones_like(raw)

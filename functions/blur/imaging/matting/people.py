@@ -3,8 +3,8 @@
 The saliency map is more precise and includes all kinds of subjects, but it misses persons in a
 group, and dark or white clothes in a portrait. The network for people finds whole persons, but also
 animals and statues: its map decides only where the saliency map is undecided, or if the picture is
-a portrait. The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of AM-2k:
-docs/imaging.md.
+a portrait. The limits were chosen on 145 photos of people, and on 100 photos from ECSSD and 4 from
+AM-2k: docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ HALF = 0.5
 MIN_AREA = 0.002
 """The smallest share of the picture that a person covers; smaller regions are not persons."""
 MIN_PERSON = 0.8
-"""If the map's mean is lower than this on each of its regions, the photo shows no person. In each
-of 145 photos of people, the mean is at least 0.85 on one region; in 27 of 100 photos of ECSSD, the
-mean is lower than `MIN_PERSON` on each region."""
+"""If each region of the map of people has a lower mean than this, the photo shows no person. In
+each of 145 photos of people, one region has a mean of at least 0.85. In 27 of 100 photos from
+ECSSD, each region has a mean below `MIN_PERSON`."""
 MIN_SALIENT = 0.3
 """A person counts as a subject if at least this share of the person is salient; all other persons
 are in the background."""
@@ -45,9 +45,9 @@ and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
 """The smallest share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""The smallest mean of the people's map on a portrait. At each pixel, the lower value of two maps
-counts: the map of the photo, and the map of the mirrored photo. For a photo of a camel in front of
-a pyramid, which must not count as a portrait, the mean is 0.41."""
+"""The smallest mean that the map of people has on a portrait. At each pixel, the lower value of two
+maps counts: the map of the photo, and the map of the mirrored photo. For a photo of a camel in
+front of a pyramid, which must not count as a portrait, the mean is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
@@ -58,21 +58,21 @@ def find_people(people: AlphaF32) -> list[Mask]:
 
 
 def has_person(people: AlphaF32) -> bool:
-    """Return whether the map's mean is at least `MIN_PERSON` on one of its regions."""
+    """Return whether the map of people has a region whose mean is at least `MIN_PERSON`."""
     return any(people[each].mean() >= MIN_PERSON for each in find_people(people))
 
 
 def keep_people(people: AlphaF32) -> AlphaF32:
-    """Return the map without the regions that are too small for a person."""
+    """Return the map of people without the regions that are too small for a person."""
     kept = np.any([*find_people(people), people <= HALF], axis=0)
     return np.where(kept, people, np.float32(0))
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the saliency map, completed by the people's map, and without undecided regions.
+    """Return the saliency map, completed by the map of people, and without undecided regions.
 
-    All maps are (h, w), 0..1. `mirrored` returns the people's map of the mirrored photo, mirrored
-    back; it is called only for portraits.
+    All maps are (h, w), 0..1. `mirrored` predicts the map of people for the mirrored photo, and
+    mirrors the map back; it is called only for portraits.
     """
     has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
     if not has_portrait and not find_wide_undecided(saliency).any():

@@ -38,9 +38,9 @@ CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     """Return the refined matte of a photo; the matte's longer side is `FINE_SIDE_PX`.
 
-    `matte` is the network's map stretched to 0..255, of any size. `photo` is (H, W, 3), and can
-    be a downscaled copy. Where the map is certain, the result is 0 or 255. No region of the result
-    that is wider than an edge is half transparent.
+    `matte` is the network's map, whose values are stretched to 0..255, in any size. `photo` is (H,
+    W, 3), and can be a downscaled copy. Where the map is certain, the result is 0 or 255. No region
+    of the result that is wider than an edge is half transparent.
     """
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)

@@ -126,7 +126,7 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
 def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     """Return the photo, (1, 3, side, side), with colours scaled to 0..1 and then standardised.
 
-    Standardised means: minus `spec.mean`, and divided by `spec.std`.
+    The colours are standardised by subtracting `spec.mean` and dividing by `spec.std`.
     """
     height, width = photo.shape[:2]
     shape = (spec.side_px, spec.side_px)

@@ -96,7 +96,7 @@ def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture
 
 
 def cover(image: Photo, shape: Shape) -> Picture:
-    """Return the largest centred part of an image that has `shape`'s proportions, at that size."""
+    """Cut out the largest centred part with `shape`'s proportions, and resize it to `shape`."""
     height, width = image.pixels.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     rows = max(1, min(height, round(shape[0] * scale)))

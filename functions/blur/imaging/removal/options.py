@@ -47,7 +47,7 @@ Rgba: TypeAlias = tuple[int, int, int, int]
 """Red, green, blue and alpha of a straight colour in sRGB, each 0..255."""
 Position: TypeAlias = tuple[float, float] | Literal["original"]
 """The subject's position in the frame. Two numbers, 0..1, are shares of the free width and height;
-0 is the left or upper border. `original` is the position in the photo."""
+0 is the left or upper border. `original` keeps the subject's position in the photo."""
 CENTER = (0.5, 0.5)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEGAPIXEL = 1_000_000
 PNG_TYPE = OUTPUT_FORMATS["png"].content_type
 MAX_PNG_MEGAPIXELS = 10
-"""The largest PNG. remove.bg has the same limit."""
+"""The largest number of megapixels of a PNG result; remove.bg has the same limit."""
 
 Encoding: TypeAlias = Callable[[], EncodedImage]
 

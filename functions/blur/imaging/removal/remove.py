@@ -174,7 +174,7 @@ def _read_background(
     if keeps_frame(options):
         side_px = max(limit.fit(photo.full_shape))
     else:
-        side_px = 2 * (max(photo.pixels.shape[:2]) + MAX_MARGIN_PX)  # with the largest margins
+        side_px = 2 * (max(photo.pixels.shape[:2]) + MAX_MARGIN_PX)  # photo and largest margins
     return read_background(options, side_px, max_pixels)
 
 

@@ -2,8 +2,8 @@
 
 The network for people also confirms animals, flowers and statues, with the same certainty as
 persons. The network for faces also finds faces in patterns. But if both networks confirm a person,
-the result is rarely wrong. The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of
-AM-2k: docs/imaging.md.
+the result is rarely wrong. The limits were chosen on 145 photos of people, and on 100 photos from
+ECSSD and 4 from AM-2k: docs/imaging.md.
 """
 
 from __future__ import annotations

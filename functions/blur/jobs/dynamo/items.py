@@ -18,8 +18,8 @@ The items have the attributes of `Job`, `JobObject` and `Notification`, and the 
 | `ttl` | the time after which DynamoDB can delete the item |
 
 A final row is written when its object ends, in the transaction that ends the hold and counts the
-object and its charge in the job. An object can have a `waiting` row before that. Because of the
-copies, the status of a job can list failures without reading all rows.
+object and its charge in the job. An object can have a `waiting` row before that. The rows of failed
+objects are copied, so the status of a job can list failures without reading all rows.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def job_of(item: Item) -> Job:
 
 
 def row_item(row: JobObject, now_us: Instant, prefix: str = ROW) -> Item:
-    """Return the item of an object's row or of the row's copy, without attributes that are None."""
+    """Return the DynamoDB item of a row or of its copy; attributes that are None are left out."""
     attributes: dict[str, Any] = {
         "source": row.source,
         "state": row.state,

@@ -36,7 +36,7 @@ def create(table: DynamoTable, job: Job) -> None:
         entries = [Put(entry, Expressions()) for entry in active_items(job)]
         table.transact(Put(job_item(job), absent), *entries)
     except ConditionFailedError:
-        return  # a repeated call
+        return  # the job exists: this is a repeated call
 
 
 def find(table: DynamoTable, job_id: str) -> Job:

@@ -105,7 +105,7 @@ class DynamoJobStore:
         self._client.close()
 
     def _table(self) -> DynamoTable:
-        """Return the table with a new deadline, for one method."""
+        """Return the table with a new deadline; each method of the store opens its own table."""
         return DynamoTable(self._table_name, self._start, self._limiter, {})
 
     def _start(self) -> Send:

@@ -168,7 +168,7 @@ class SqliteJobStore:
             return object_rows.count_waiting(db)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database file."""
         self._file.close()
 
 

@@ -68,7 +68,8 @@ def page(
 ) -> ObjectPage:
     """Return a page of the rows with these states, sorted by object id.
 
-    The states are constants of the statement, so that SQLite can use the index of failed rows.
+    The SQL statement contains the states as constants, so that SQLite can use the index of failed
+    rows.
     """
     names = [f"'{ObjectState(state)}'" for state in states]
     has_state = f"state = {names[0]}" if len(names) == 1 else f"state IN ({', '.join(names)})"
@@ -88,7 +89,7 @@ _CAN_START = """
 """
 """A lease that ends after `:latest` does not count: no lease ends later than a lease that begins
 now, unless the clock was set back. `:latest` allows a small difference, because a worker that waits
-for the file has read the clock earlier than the worker that uses the file."""
+for the database file has read the clock earlier than the worker that uses the file."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """
@@ -98,8 +99,8 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
     """Lease the next waiting object, and count the attempt.
 
     The account that has waited longest since its last claim is next, so that an account with many
-    photos does not delay other accounts. Of this account, the oldest job with an object to start is
-    next.
+    photos does not delay other accounts. The object comes from the account's oldest job that has an
+    object to start.
     """
     latest_us = until_us + CLOCK_SKEW_US
     job = db.execute(
