@@ -37,7 +37,7 @@ SECRET_BYTES = 32
 def open_jobs(
     settings: Settings, files: JobFiles | None, clock: Callable[[], Instant] = now
 ) -> JobService | None:
-    """Return the service for routes, or None if no photos of jobs are processed here."""
+    """Return the service that the routes for jobs use; None if this server processes no jobs."""
     if files is None or not has_workers(settings):
         return None
     return JobService(

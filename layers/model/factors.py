@@ -29,7 +29,7 @@ FIELDS = ("half", "full", "expand", "bias")
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The replacement of a convolution of two maps: a has half the size of b, and is upsampled.
+    """Replaces a convolution of two maps, a and b: a has half the size of b, and is upsampled.
 
     It computes expand @ (up(half * a) + full * b) + bias.
     """

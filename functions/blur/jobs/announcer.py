@@ -95,7 +95,8 @@ class Announcer:
         if target.next_attempt_us is None:
             return False
         wait_us = target.next_attempt_us - self.clock()
-        return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # longer if the clock was set back
+        # If the clock was set back, the wait can be longer than the longest interval.
+        return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
         """Call `step`, and report any error; the next run repeats the step."""

@@ -181,9 +181,9 @@ class JobKeeper:
         """Resume a paused job if the account can pay for at least one photo.
 
         If the account cannot pay for all objects, only some are delivered. All other photos would
-        be parked again, and after each photo that fails and is refunded, they would be delivered
-        and parked once more. If the objects cannot be delivered, the job is paused again, so that
-        the next run repeats this step.
+        be parked again. Whenever a photo failed and was refunded, they would be delivered and
+        parked once more. If the objects cannot be delivered, the job is paused again, so that the
+        next run repeats this step.
         """
         payable = self.payable(job)
         if payable == 0:

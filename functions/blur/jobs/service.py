@@ -138,7 +138,7 @@ class JobService:
             raise ResultNotFoundError
         now_us = self.clock()
         if link := self.files.link_result(job.job_id, object_id, now_us=now_us):
-            if now_us >= (row.at_us or 0) + KEPT_US:  # the link can be to a deleted file
+            if now_us >= (row.at_us or 0) + KEPT_US:  # the link can lead to a deleted file
                 raise ResultNotFoundError
             return StoredResult(row.content_type, link)
         try:

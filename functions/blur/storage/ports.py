@@ -65,7 +65,7 @@ class UploadStore(Protocol):
     def presign_upload(
         self, name: str, *, content_type: str, max_bytes: int, now_us: int
     ) -> PresignedForm:
-        """Return a form that uploads a file of this type, with 1 to `max_bytes`, under this name.
+        """Return a form that uploads a file of 1 to `max_bytes` bytes, with this type and name.
 
         The form can be sent until it expires. Each file replaces the file that was sent before it.
         """

@@ -34,8 +34,8 @@ one scan took 550 ms (AMD EPYC), so 20 empty scans double the time."""
 ORDINARY_SCANS = 20
 """The number of scans that are allowed at any size: libjpeg writes 10, mozjpeg up to 13."""
 MAX_CHUNKS = 50_000
-"""The maximum number of chunks of a PNG, and of blocks before a GIF's first frame. A file of 50 MB
-with chunks of 8 KiB has 6,100."""
+"""The maximum number of chunks of a PNG, and of blocks before a GIF's first frame. A PNG of 50 MB
+has 6,100 chunks of 8 KiB."""
 MAX_STRIPS = 100_000
 """The maximum number of strips or tiles of a TIFF. An image of 50 megapixels has 12,000 tiles of
 64 x 64 pixels."""

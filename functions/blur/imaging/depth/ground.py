@@ -98,7 +98,7 @@ def _sample(alpha: AlphaU8) -> AlphaU8:
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
-    """Return whether place and size allow a subject to stand on the largest subject's ground."""
+    """Return whether place and size allow a subject to stand on the same ground as the largest."""
     distance = (subject.bottom - horizon) / (largest.bottom - horizon)
     if distance < MIN_DISTANCE:
         return False

@@ -1,5 +1,4 @@
-"""Compute the matte: predict the subject's map, stretch its values as rembg does, refine and
-resize.
+"""Compute the matte: predict a map, stretch its values as rembg does, refine it and resize it.
 
 A map has a value for each cell of a square grid over the photo: 1 is subject, 0 is background.
 """

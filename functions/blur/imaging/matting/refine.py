@@ -31,7 +31,7 @@ FINE_SIDE_PX = 640
 GRID_FACTOR = 2
 """The coarse grid is smaller than the fine grid by this factor."""
 CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
-"""Levels of the network's map, 0..255 (5 and 95 %). A pixel is certainly background up to
+"""Values of the network's map, 0..255: 5 and 95 %. A pixel is certainly background up to
 `CERTAIN_BACKGROUND`, and certainly subject from `CERTAIN_SUBJECT` on."""
 
 

@@ -50,8 +50,8 @@ def create(db: sqlite3.Connection, job: Job) -> None:
 def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> None:
     """Delete up to `rows` rows of an expired job, and the job itself when it has no rows left.
 
-    Deleting a million rows together would block the file for seconds. So each new job and each new
-    row deletes only some expired rows.
+    Deleting a million rows together would block the database file for seconds. So each new job and
+    each new row deletes only some expired rows.
     """
     expired = db.execute(
         "SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1", (now_us - KEPT_S * SECOND_US,)
