@@ -56,7 +56,7 @@ def has_workers(settings: Settings) -> bool:
     """Return whether this service processes photos of jobs.
 
     The embedded server processes the photos in its folder, with the queue in its SQLite file. On
-    AWS, the bucket sends a message for each photo to workers, which use the table.
+    AWS, the bucket sends a message for each photo to workers, which use the DynamoDB table.
     """
     kinds = settings.accounts.partition(":")[0], settings.media.partition(":")[0]
     return kinds in {("sqlite", "folder"), ("dynamodb", "s3")}

@@ -20,11 +20,11 @@ def open_account_store(location: str) -> AccountStore:
     """
     scheme, name = split_location(location)
     if scheme == "sqlite":
-        from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - the docstring gives the reason
+        from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - only the module in use is imported
 
         return SqliteAccountStore(Path(name))
-    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - the docstring gives the reason
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - the docstring gives the reason
+    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - only the module in use is imported
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - only the module in use is imported
 
     return DynamoAccountStore(name, open_client())
 

@@ -22,10 +22,10 @@ def open_job_store(location: str) -> JobStore:
     """
     scheme, name = split_location(location)
     if scheme == "sqlite":
-        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - the docstring gives the reason
+        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - only the module in use is imported
 
         return SqliteJobStore(Path(name))
-    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - the docstring gives the reason
-    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - the docstring gives the reason
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - only the module in use is imported
+    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - only the module in use is imported
 
     return DynamoJobStore(name, open_client())

@@ -38,7 +38,7 @@ and cost nothing. The number is small, because each photo that the account canno
 again, which costs a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
-"""Deliver the sources of a job to the workers again."""
+"""Deliver the objects of a job with these sources to the workers again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class JobKeeper:
     order, so that later runs reach the jobs that are left."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. If so, the queue has lost the waiting objects of a job
-    without progress."""
+    that makes no progress."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:

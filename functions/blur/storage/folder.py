@@ -105,7 +105,7 @@ class FolderStore:
         return data
 
     def sweep(self, *, now_us: int) -> None:
-        """Remove expired uploads, and move uploads of earlier versions into hourly folders.
+        """Remove expired uploads, and move the uploads of an older server into hourly folders.
 
         This method makes a system call for each file that it removes or moves, so do not call the
         method in a request.

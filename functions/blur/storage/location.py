@@ -34,13 +34,13 @@ def open_storage(location: str) -> Storage:
     if not location:
         return Storage()
     if name and scheme == "folder":
-        from blur.storage.folder import FolderStore  # noqa: PLC0415 - the docstring gives the reason
-        from blur.storage.job_folder import JobFolder  # noqa: PLC0415 - the docstring gives the reason
+        from blur.storage.folder import FolderStore  # noqa: PLC0415 - only the module in use is imported
+        from blur.storage.job_folder import JobFolder  # noqa: PLC0415 - only the module in use is imported
 
         return Storage(uploads=FolderStore(Path(name)), jobs=JobFolder(Path(name)))
     if name and scheme == "s3":
-        from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - the docstring gives the reason
-        from blur.storage.job_bucket import JobBucket  # noqa: PLC0415 - the docstring gives the reason
+        from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - only the module in use is imported
+        from blur.storage.job_bucket import JobBucket  # noqa: PLC0415 - only the module in use is imported
 
         client = open_client()
         bucket = BucketStore(name, client)

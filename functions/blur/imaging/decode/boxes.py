@@ -87,7 +87,7 @@ def read_items(data: bytes) -> Items:
 
 
 def read_meta_items(data: bytes, meta: Box) -> Items:
-    """Return the items of a `meta` box that can be read."""
+    """Return the items of a `meta` box; the boxes in it that cannot be read are skipped."""
     items = Items()
     for box in boxes(data, meta.body + 4, meta.end):
         reader = _READERS.get(box.kind)

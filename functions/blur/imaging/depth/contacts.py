@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the lower border cuts the subject off, which hides its contact."""
+        """Whether the lower border cuts off the subject and hides where it touches the ground."""
         width = self.columns.stop - self.columns.start
         border = np.count_nonzero(self.mask[-2:].any(axis=0))
         return bool(border > MAX_CUT * width)

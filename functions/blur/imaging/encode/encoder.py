@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
 
 WHITE = 255
-"""The level of the background in formats without transparency."""
+"""Red, green and blue of the background in formats without transparency."""
 RGBA_CHANNELS = 4
 
 
@@ -30,7 +30,7 @@ class Writer(Protocol):
     def __call__(
         self, image: ImageU8, icc_profile: bytes | None, quality: int, /, *, compact: bool
     ) -> bytes:
-        """Encode (H, W, 3) or (H, W, 4) with a profile and a quality, 1 to 100.
+        """Encode an image, (H, W, 3) or (H, W, 4), with a profile and a quality, 1 to 100.
 
         With `compact`, the encoder takes more time for a smaller file, if the format allows this.
         """
@@ -73,7 +73,7 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
-    """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
+    """Encode an image, (H, W, 3), as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
     The file has the same pixels as a JPEG from `encode` and fewer bytes, but encoding takes more
     time. An image that is almost only noise gets the usual Huffman codes.

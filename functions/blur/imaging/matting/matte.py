@@ -142,7 +142,7 @@ def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
 
 
 def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:
-    """Return the raw map of the mirrored photo, mirrored back."""
+    """Return the raw map of the mirrored photo; the map is mirrored back."""
     return model.predict(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
 
 

@@ -51,7 +51,7 @@ front of a pyramid, which must not count as a portrait, the mean is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
-    """Return the connected regions of the map, each (h, w), that are large enough for a person."""
+    """Return the regions of the map of people, each (h, w), that are large enough for a person."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((people > HALF).astype(np.uint8))
     large = stats[:, cv2.CC_STAT_AREA] >= MIN_AREA * people.size
     return [labels == label for label in np.flatnonzero(large) if label > 0]

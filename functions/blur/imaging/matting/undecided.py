@@ -60,7 +60,7 @@ def find_wide_undecided(alpha: AlphaF32) -> Mask:
 
 
 def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
-    """Return the map with only 0 and 1 in wide undecided regions.
+    """Return the map, in which wide undecided regions have only the values 0 and 1.
 
     All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
     middle. With a map of `people`, (h, w), a region is first divided at the persons' outline, and

@@ -74,7 +74,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the width and height of a picture that a PNG can have."""
+    """Return whether a format allows the width and height of a picture that was made for a PNG."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 

@@ -14,8 +14,8 @@ from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
 
 ACTIVE_AT_ONCE = 2_000
-"""The maximum number of jobs that a keeper reads together. A client can create more jobs than this
-in a day."""
+"""The maximum number of jobs that a keeper reads together. There is a limit because a client can
+create more jobs than this in a day."""
 _COUNTERS = {
     ObjectState.DONE: "done",
     ObjectState.FAILED: "failed",

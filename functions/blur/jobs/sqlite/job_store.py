@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 DELETED_BY_JOB, DELETED_BY_ROW = 1_000, 2
-"""The numbers of rows of expired jobs that are deleted with each new job and with each new row."""
+"""How many rows of expired jobs are deleted when a job is added, and when a row is added."""
 
 
 class SqliteJobStore:
@@ -34,7 +34,7 @@ class SqliteJobStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Keep the path."""
+        """Keep the path of the database file."""
         self._file = AccountsFile(path)
 
     def create_job(self, job: Job) -> None:
