@@ -77,7 +77,7 @@ def _cut_out(
 
 
 class Mode(NamedTuple):
-    """A value of the `mode` field."""
+    """The function and the properties of one value of the `mode` field."""
 
     render: Callable[[Scene, float, str, Ground | None], tuple[RgbU8, AlphaU8 | None]]
     """Return colour and alpha for a scene, a radius in pixels, a kernel's name, and the ground

@@ -12,9 +12,9 @@ from blur.imaging.arrays import to_u8
 MAX_FAST_FACTOR = 4
 """OpenCV averages cells quickly if their side has at most this many pixels."""
 MAX_U8_FACTOR = 4
-"""Upscaling by more than this factor first uses floats, because bytes lose 0.06 levels at each
-doubling. Only the last two doublings use bytes: they create most of the pixels, and would take
-twice as long in floats."""
+"""Upscaling by more than this factor first uses floats, because rounding to bytes loses 0.06 of 255
+at each doubling. Only the last two doublings use bytes: they create most of the pixels, and would
+take twice as long in floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

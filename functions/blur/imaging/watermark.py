@@ -31,10 +31,10 @@ DETAIL_PX = 250_000
 """A result has only the detail of an image with this many pixels: 0.25 megapixels, as in most free
 previews."""
 TINT = 16.0
-"""The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
+"""The largest change of a channel, 0..255, by the tint. At any hue, one channel rises and another
 channel falls by at least half of `TINT`, so that the tint is visible on black and on white."""
 HUE_PERIOD = 128.0
-"""The number of levels of brightness over which the hue completes a cycle."""
+"""The change of brightness, 0..255, over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24
 """The standard deviation of the Gaussian that computes the mean around a pixel, as a fraction of
 the shorter side."""

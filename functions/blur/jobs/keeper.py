@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
 
 DAY_S = 86_400
-"""Objects of a job without progress are delivered again each day, even if the queue is never empty
-because of other jobs: a second delivery is harmless."""
+"""The objects of a job that makes no progress are delivered again each day, even if other jobs fill
+the queue all the time: a second delivery is harmless."""
 OPEN_DAYS = 7
 """After this number of days, an open job is closed, because the storage then deletes the job's
 first photos."""
@@ -63,7 +63,7 @@ class JobKeeper:
     """If no object of a job ends for this time, the job's objects are delivered again. This time is
     longer than the queue needs to deliver an object again."""
     worker_s: int
-    """The longest time that a worker can have for an object."""
+    """The longest time that a worker can work on an object."""
     run_s: int
     """A run that has taken this time does not go on to another job. The stores list jobs in random
     order, so that later runs reach the jobs that are left."""

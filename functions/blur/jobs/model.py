@@ -147,7 +147,7 @@ class JobObject:
     """The media type of the result, if there is one."""
     duration_ms: int = 0
     pixels: int = 0
-    """The pixels of the photo, for the usage of the key."""
+    """The number of pixels of the photo, which is added to the usage of the key."""
     at_us: Instant | None = None
     """When the object ended; the store sets it."""
     attempts: int = 0
@@ -166,7 +166,7 @@ def object_id(source: str) -> str:
 
 
 def hold_id(job_id: str, source: str) -> str:
-    """Return the id of the object's hold; an object has at most one hold at a time.
+    """Return the id of the hold for an object's price; an object has at most one hold at a time.
 
     The id has 80 bits: it is short, because an account's item in DynamoDB contains the ids of all
     running objects, and the probability that two of 50,000 objects have the same id is below 1 in

@@ -164,8 +164,7 @@ class JpegSource(Source):
 
 
 def _lacks_end(data: bytes, header: list[Segment]) -> bool:
-    """Return whether the end marker is missing. Compressed data cannot contain the marker's
-    bytes."""
+    """Return whether the end marker is missing. Compressed data cannot contain this marker."""
     if data.rfind(_EOI) > data.rfind(_SOS):  # a fast check for ordinary photos
         return False
     return data.find(_EOI, header[-1].start if header else 0) < 0

@@ -96,7 +96,7 @@ def _scale_strips(
 
 
 def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the level of black, and the range from black to white."""
+    """Return the sample value of black, and the range from black to white."""
     ranges = [(part.min(), part.max()) for part in map(_finite, _parts(samples))]
     minimum = float(min(low for low, _ in ranges))
     maximum = float(max(high for _, high in ranges))

@@ -44,7 +44,7 @@ class Subject:
 
     @property
     def area(self) -> int:
-        """The number of pixels."""
+        """The number of the subject's pixels."""
         return int(np.count_nonzero(self.mask))
 
     @property
@@ -55,7 +55,7 @@ class Subject:
 
     @property
     def top(self) -> int:
-        """The uppermost row."""
+        """The uppermost row of the subject."""
         return int(self.mask.any(axis=1).argmax())
 
     @property
@@ -65,7 +65,7 @@ class Subject:
 
     @property
     def height(self) -> int:
-        """The number of rows."""
+        """The number of rows that the subject covers."""
         return self.bottom - self.top
 
     @property

@@ -66,7 +66,7 @@ class Windows:
         return cls(unknown.size, members, means, centred, _invert(scatter).astype(np.float32))
 
     def slopes(self, alpha: FloatArray) -> FloatArray:
-        """Return the slopes of alpha by colour, (3, n); `alpha` has all `size` pixels."""
+        """Return the slopes of alpha for each channel, (3, n); `alpha` has all `size` pixels."""
         products = np.einsum("cjn,jn->cn", self.centred, alpha.take(self.members))
         slopes: FloatArray = np.einsum("cdn,dn->cn", self.inverses, products)
         return slopes

@@ -69,7 +69,7 @@ def find_unknown(matte: AlphaU8) -> Mask:
 
 
 def dilate(mask: Mask) -> Mask:
-    """Return the mask with the eight neighbours of each of its pixels."""
+    """Return the mask, enlarged by the eight neighbours of each of its pixels."""
     tall = mask.copy()
     tall[1:] |= mask[:-1]
     tall[:-1] |= mask[1:]

@@ -45,8 +45,7 @@ class Model:
         return self.spec.side_px
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the raw map of the subject, (side, side): approximately 0..1, not stretched to
-        0..1.
+        """Return the raw map of the subject, (side, side). Its values are approximately 0..1.
 
         The network for faces returns a map of scores instead, (side / 4, side / 4).
         """

@@ -55,7 +55,7 @@ class Layout(NamedTuple):
 
     @property
     def place(self) -> Box:
-        """The rows and columns of the result that show the part."""
+        """The rows and columns of the result that show this part of the photo."""
         rows = slice(self.top, self.top + self.shape[0])
         return Box(rows, slice(self.left, self.left + self.shape[1]))
 

@@ -93,7 +93,8 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
     """Return the rows or columns of a mask that are nearest to the centres of cells.
 
-    `span` of a photo's side, `side_px` long, is divided into `cells`; the mask's side has `pixels`.
+    The part `span` of a photo's side, which has `side_px` pixels, is divided into `cells` cells.
+    The mask's side has `pixels` pixels.
     """
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)

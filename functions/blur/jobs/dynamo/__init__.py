@@ -1,1 +1,1 @@
-"""Jobs in the DynamoDB table of the accounts, so that a row and its charge are one transaction."""
+"""Jobs in the DynamoDB table of the accounts: one transaction writes a row and its charge."""

@@ -1,4 +1,4 @@
-"""Converts items of jobs and their objects to the values of `model` and back.
+"""Converts the DynamoDB items of jobs and of objects to the types of `model`, and back.
 
 | item | `pk` | `sk` |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""The steps of a job in DynamoDB: each step changes the job with one conditional write."""
+"""The changes of a job in DynamoDB: each change is one conditional write."""
 
 from __future__ import annotations
 

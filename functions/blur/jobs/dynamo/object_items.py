@@ -1,4 +1,4 @@
-"""The rows of objects in DynamoDB: one transaction on account, row and job ends an object.
+"""The rows of objects in DynamoDB: one transaction changes the account, the row and the job.
 
 All writers of a job update the same two items, and DynamoDB cancels a transaction while another
 transaction writes the same item. The client repeats the cancelled transaction after a short random
@@ -107,7 +107,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the writes that end the hold, or no writes if there is no hold; and the charge."""
+    """Return the writes that end the hold, and the charge; without a hold, there are no writes."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -125,7 +125,7 @@ def _account_writes(
 
 
 def _refund(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
-    """Refund a hold, even if it was taken at another price."""
+    """Refund a hold, even if its stored price is not `hold.price`."""
     account = holds.refund(table, hold, now_us, None, failed=False)
     held = _as_held(hold, account)
     if held:

@@ -1,1 +1,1 @@
-"""Jobs in the SQLite file of the accounts, so that a row and its charge are one transaction."""
+"""Jobs in the SQLite file of the accounts: one transaction writes a row and its charge."""

@@ -1,4 +1,4 @@
-"""The rows of jobs in SQLite, inside the caller's transaction.
+"""Read and write the rows of jobs in SQLite, in the transaction of the caller.
 
 A job counts its objects: `known` is the number of the objects' rows, and `listed` the number of
 files that the keeper counted after the job was closed.
