@@ -16,7 +16,7 @@ SERVED = DOCS.parent / "site" / "guides.json"
 
 
 def guides() -> list[dict[str, Any]]:
-    """Read the guides; each has a name, a title, and blocks in the order of the document."""
+    """Return the name, the title, and the paragraphs, lists, tables and code of each guide."""
     return [_guide(name, (DOCS / f"{name}.md").read_text("utf-8")) for name in GUIDES]
 
 

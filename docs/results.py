@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The key that identifies the row among trials."""
+        """The name of the trial, which no other trial has."""
         return self.tried
 
 
@@ -68,7 +68,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """The key that identifies the section among measurements."""
+        """The name of the measurement, which no other measurement has."""
         return self.title
 
 
@@ -98,7 +98,10 @@ def published(kind: type[Result], path: Path) -> list[Result]:
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the published results, or new ones with the same names; then all other new results."""
+    """Return the published results, then the new ones that have other names.
+
+    A new result replaces the published result with the same name.
+    """
     by_name: dict[str, Result] = {}
     for result in chain(known, new):
         by_name[result.name] = result

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 
 const form = new FormData();
 form.append("image", await openAsBlob("photo.jpg"), "photo.jpg");
-form.append("radius", "1%"); // percent of the longer side: the blur looks the same at every size
+form.append("radius", "1%"); // of the longer side, so that the blur looks the same at every size
 
 const response = await fetch("https://api.example.com/v2/rembg/blur/", {
   method: "POST",
