@@ -16,7 +16,7 @@ SERVED = DOCS.parent / "site" / "guides.json"
 
 
 def guides() -> list[dict[str, Any]]:
-    """Return the name, the title, and the paragraphs, lists, tables and code of each guide."""
+    """Return the name, title and blocks of each guide: its headings, texts, lists, tables, code."""
     return [_guide(name, (DOCS / f"{name}.md").read_text("utf-8")) for name in GUIDES]
 
 
