@@ -27,7 +27,7 @@ export class Photo {
     this.file = file;
     this.uploads = new Map(); // the upload id for each API key
     // Calls without a result, by key and options. `id` is the Idempotency-Key; `isUnsure` is true
-    // after a response that did not state that nothing was charged.
+    // if one of these calls may have been charged: no response stated that it was free.
     this.attempts = new Map();
   }
 
@@ -54,7 +54,8 @@ export async function exchangeCode(code) {
 
 /**
  * Blur a photo. `hooks` has `signal` to cancel, and for the progress `onUpload(share)`, `onBlur()`
- * and `onReceive(share, isPaid)`; `share` is null if the share is unknown.
+ * and `onReceive(share, isPaid)`; `share` is the transferred part of the bytes, from 0 to 1, or null
+ * if the total is unknown.
  */
 export async function blur(photo, options, key, hooks) {
   try {
@@ -112,7 +113,7 @@ async function sendForm([field, value], photo, options, key, hooks) {
   }
 }
 
-/** Upload the photo. Return its id, or null if the service has no uploads. */
+/** Upload the photo. Return its id, or null if the service accepts no uploads. */
 async function upload(photo, key, hooks) {
   if (photo.uploads.has(key)) return photo.uploads.get(key);
   const presigned = await presignUpload(photo, key, hooks);

@@ -1,4 +1,4 @@
-// Functions for the page's elements and texts. Texts are set as text, never as markup.
+// Functions for the page's elements and texts. Text is never parsed as HTML.
 
 export const byId = (id) => document.getElementById(id);
 

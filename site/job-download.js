@@ -32,7 +32,7 @@ export async function saveResults(job, name, key, { onProgress, signal }) {
   return expired;
 }
 
-/** Save the manifest: JSON lines. */
+/** Save the manifest as a file of JSON lines. */
 export async function saveManifest(job, name, key) {
   const pages = [];
   for await (const page of manifestPages(job.job_id, key)) pages.push(page);

@@ -15,7 +15,7 @@ export function onJobActions(functions) {
   for (const [name, id] of Object.entries(ACTIONS)) byId(id).addEventListener("click", functions[name]);
 }
 
-/** Show the draft or the job; without a draft and a job, hide the section. */
+/** Show the draft or the job; if there is neither, hide the section. */
 export function showJob(state, isInterrupted) {
   const { draft, saved, job, upload, download } = state;
   const focused = document.activeElement;

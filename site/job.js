@@ -1,4 +1,4 @@
-// A bulk job of the page: from the chosen folder to its results. The job continues after a reload of the page.
+// The bulk job on the page, from the choice of a folder to the download of the results. The job continues after a reload of the page.
 
 import { currentKey, refreshCredits } from "./account.js";
 import { announce } from "./dom.js";
@@ -15,7 +15,7 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
- * the last uploaded photo. `job`: the API's document. `upload`: an AbortController while photos are
+ * the last uploaded photo. `job`: the API's document about the job. `upload`: an AbortController while photos are
  * uploaded. `download`: an AbortController while results are downloaded. `downloaded`: the number of
  * downloaded results. `lost`: photos that could not be uploaded. `hasMore`: whether more than the
  * first page of failures is shown. `problem`: the error of the last request. `uploadProblem`: the
@@ -27,7 +27,7 @@ const state = {
 let onChange = () => {};
 let polling = null;
 
-/** Set up the job. `onUpdate()` is called when the page's button or hint can change. */
+/** Set up the section for the job. `onUpdate()` is called when the page's button or hint can change. */
 export function openJob(onUpdate, onChooseFolder) {
   onChange = onUpdate;
   onJobActions({
@@ -50,7 +50,7 @@ export function openJob(onUpdate, onChooseFolder) {
 
 export const draftedJob = () => state.draft;
 
-/** Offer a folder: as a new job, or as the rest of a job whose upload was interrupted. */
+/** Use a chosen folder: upload the rest of an interrupted job, or show the folder as a draft of a job. */
 export function offerFolder(folder) {
   if (isInterrupted() && folder.name === state.saved.name) return upload(folder.photos, state.job);
   state.draft = folder;
@@ -61,7 +61,7 @@ export function offerFolder(folder) {
 /** Read the state again, for example with another key. */
 export const checkJob = () => poll();
 
-/** Create a job for the draft and upload its photos. Throws an error if the job cannot be created. */
+/** Create a job for the chosen photos (the draft) and upload them. Throws an error if the job cannot be created. */
 export async function startJob(options) {
   const { name, photos } = state.draft;
   const job = await createJob(options, currentKey());

@@ -5,7 +5,7 @@ import { absoluteUrl, byId, show } from "./dom.js";
 import { chosenFolder, droppedFolder, looseFiles } from "./folder.js";
 import { hasJobs } from "./job-calls.js";
 
-const MANY_PHOTOS = 25; // from this number on, photos become a job
+const MANY_PHOTOS = 25; // this many photos or more become a bulk job
 
 /**
  * Call `onPhotos` with photos, `onFolder` with a folder or many photos, and `onFailure` for files

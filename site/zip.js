@@ -16,7 +16,7 @@ export class Zip {
   #directory = [];
   #taken = new Set();
   count = 0;
-  size = 0; // in bytes, without the directory
+  size = 0; // in bytes, without the ZIP's central directory
 
   async add(fileName, blob) {
     const name = new TextEncoder().encode(freeName(fileName, this.#taken));

@@ -60,9 +60,9 @@ def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProt
 
 
 def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
-    """Return the side of each map in the graph, in pixels.
+    """Return the side of each feature map in the graph, in pixels.
 
-    The output of a Resize node is as large as the map with which the output is concatenated.
+    The output of a Resize node is as large as the feature map to which it is concatenated.
     """
     sizes = {graph.input[0].name: SIDE_PX}
     for node in graph.node:

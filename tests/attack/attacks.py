@@ -193,7 +193,7 @@ def many_headers(_: Accounts, server: Server) -> Attack:
 
 @contextmanager
 def attacking(attack: Attack) -> Iterator[None]:
-    """Run the attack's clients during the context."""
+    """Run the attack's clients until the context ends."""
     command = [sys.executable, "-m", "tests.attack.attackers"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

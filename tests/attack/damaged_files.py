@@ -51,7 +51,7 @@ writing."""
 
 @cache
 def sample(kind: str) -> bytes:
-    """Return the photo as a `kind` of `KINDS`, with EXIF and a profile if the format has them."""
+    """Return the photo in the format `KINDS[kind]`, with EXIF and a profile if the format has them."""
     mode, file_format, options = KINDS[kind]
     photo = Image.fromarray(astronaut()).resize((SIDE_PX, SIDE_PX))
     picture = photo.quantize(64) if mode == "P" else photo.convert(mode)

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def is_handled(self) -> bool:
-        """Whether the outcome is a status, within the limits of time and memory."""
+        """Whether there was a response with a status, within the limits of time and memory."""
         answered = self.outcome[:1].isdecimal()
         return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
 
@@ -108,7 +108,7 @@ class DecoderProcess:
             outcome = "no response"
         except EOFError:
             self._process.join()
-            outcome = f"ended with {self._process.exitcode}"
+            outcome = f"process ended with exit code {self._process.exitcode}"
         self.close()
         self._start()
         return Result(name, outcome)

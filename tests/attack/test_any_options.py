@@ -45,7 +45,7 @@ EXAMPLES = size(40, full=400)
 
 
 class CornerPredictor:
-    """A network that finds a rectangle of `columns` columns at the left border."""
+    """A stand-in for the model; its subject is a rectangle of `columns` columns at the left border."""
 
     side_px = 320
 

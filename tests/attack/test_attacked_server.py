@@ -45,7 +45,7 @@ MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
 """The front process uses at most this much memory for bodies, and as much again for results."""
 IN_TRANSIT_BYTES = 60_000_000
-"""The results in transit from two workers, and memory that the allocator keeps."""
+"""Memory for results that two workers are sending, and memory that the allocator keeps."""
 
 
 def unread_blurred(server: Server, photo: bytes, key: str) -> Attack:

@@ -66,7 +66,7 @@ def test_few_empty_scans_are_decoded_quickly_and_too_many_are_rejected_quickly()
         assert decoding_s(bomb) < plain_s / 2
 
 
-def test_a_progressive_photo_of_50_megapixels_is_decoded() -> None:
+def test_a_progressive_jpeg_of_50_megapixels_is_decoded() -> None:
     with Image.open(make.PHOTO) as photo:
         large = photo.convert("RGB").resize((8_000, 6_250))
     data = saved(large, "JPEG", progressive=True)

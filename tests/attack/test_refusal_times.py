@@ -112,7 +112,7 @@ def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def by_chance(each: int) -> float:
-    """Return the standard deviation of the share of correct pairs if the kinds do not differ."""
+    """Return the standard deviation of `right_guesses` if the time does not depend on the kind."""
     return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
 
 

@@ -69,7 +69,7 @@ def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Vis
     visit.page.keyboard.press("End")
     before = visit.shown()
     quarter = before.shape[1] // 4
-    # These two regions contain neither the tags nor the handle of the slider.
+    # These two regions contain neither the two labels on the pictures nor the slider's handle.
     corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]
     mirrored = np.s_[60 : before.shape[0] // 4, -quarter : -quarter // 2]
     assert np.abs(before - before_only)[corner].mean() < 1
@@ -179,7 +179,7 @@ def test_the_page_shows_a_result_that_the_api_delivers_through_a_bucket(
     assert not visit.errors
 
 
-def test_a_key_after_the_hash_is_used_and_removed_from_the_address(
+def test_a_key_in_the_fragment_of_the_address_is_used_and_removed(
     context: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(context, served, f"/#key={served.key}")

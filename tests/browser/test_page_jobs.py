@@ -1,4 +1,4 @@
-"""Folders on the page: a bulk job from the choice of the folder to the ZIP."""
+"""A bulk job on the page, from the choice of a folder to the ZIP of its results."""
 
 from __future__ import annotations
 

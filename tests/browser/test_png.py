@@ -1,4 +1,4 @@
-"""The PNGs of our writer, checked with pngcheck and Chromium."""
+"""The PNG files that the service writes, checked with pngcheck and Chromium."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_the_commands_and_the_program_for_node_save_cutouts(reader: Reader, tmp_
     (tmp_path / "cutout.png").unlink()
     [program] = blocks("js")
     assert reader.runs([node(), "--no-deprecation", "-e", reader.filled_in(program)]).split() == [
-        *("0", "512", "512"),  # a free copy of the first command's call
+        *("0", "512", "512"),  # 0 credits, because the call is a copy of the first command's call
     ]
     assert is_cut_out(opened(tmp_path / "cutout.png"))
 

@@ -71,7 +71,7 @@ def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
             yield from names(part)
 
 
-def test_no_comma_in_openapi_yaml_splits_a_description_into_two_members() -> None:
+def test_no_description_in_openapi_yaml_is_split_at_a_comma() -> None:
     assert [name for name in names(API) if " " in name] == []
 
 

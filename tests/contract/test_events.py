@@ -32,7 +32,7 @@ def response_to(file: Path, call: Call) -> ApiResponse:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_response_has_the_status_in_the_name_of_its_event(file: Path, call: Call) -> None:
+def test_response_has_the_status_that_the_file_name_of_its_event_contains(file: Path, call: Call) -> None:
     response = response_to(file, call)
     assert response.status == int(file.stem[:3]), response.raw
     assert response.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"

@@ -72,9 +72,8 @@ def test_repeated_call_gets_409_until_the_hold_of_the_first_call_expires(
     response = call(keyed("order-2"))
     assert (response.status, response.error["code"]) == (409, "idempotency_in_progress")
     assert response.headers["retry-after"] == str(response.error["retry_after"]) == "2"
-    clock.at_us += (
-        61 + CLOCK_SKEW_S
-    ) * SECOND_US  # the other process was killed, so its hold expires
+    # The process of the first call was killed, so the hold of that call expires.
+    clock.at_us += (61 + CLOCK_SKEW_S) * SECOND_US
     assert call(keyed("order-2")).status == 200
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
 

@@ -67,7 +67,7 @@ def test_photo_by_url_gets_the_same_result_as_the_same_photo_as_a_file(
     assert (by_url.status, by_url.body) == (200, by_file.body)
 
 
-def test_corner_of_the_result_has_the_colour_of_the_background_by_url(
+def test_corner_of_the_result_has_the_colour_of_the_background_image_at_the_url(
     call_fetching: CallFetching,
 ) -> None:
     background = io.BytesIO()

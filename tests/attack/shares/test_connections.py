@@ -66,7 +66,7 @@ def test_an_address_with_two_connections_keeps_them_if_other_addresses_exceed_th
 
 
 @pytest.mark.parametrize("kind", ["rejected early", "small bodies"])
-def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None:
+def test_one_key_cannot_occupy_all_connections(served: Served, kind: str) -> None:
     key = f"ApiKey: {served.key}"
     sent, drip = {
         "rejected early": (

@@ -81,7 +81,7 @@ def test_reading_a_job_counts_towards_the_rate_limit_and_reading_a_result_does_n
 
 
 def requests_left(answer: ApiResponse) -> int:
-    """Return the requests that the key has left, from the header RateLimit."""
+    """Return how many requests the key can still send, from the header RateLimit."""
     match = re.search(r";r=(\d+)", answer.headers["ratelimit"])
     assert match
     return int(match[1])
