@@ -1,8 +1,8 @@
 """Adds the models and the page to the wheel, because they are not in a Python package.
 
 All other settings are in pyproject.toml. A wheel has these files in `bgblur/data`, so that
-`bgblur blur` and `bgblur serve` work without a checkout and without a network. An editable install
-uses the files of the checkout.
+`bgblur blur` and `bgblur serve` work without a checkout and without an internet connection. An
+editable install uses the files of the checkout.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from research.samples import Floats, Positions
 
 RANKS = {"2005": 32, "2260": 32, "2299": 16}
-"""The ranks of the factored convolutions, by the names of their outputs, in the order of execution.
+"""The rank of each factored convolution, by the name of its output; the network runs them in this
+order.
 
 Each of the three convolutions reads two feature maps, one at half size and one at full size, and
 writes 64 channels at full size. Together, the convolutions do half of the network's work.
@@ -99,7 +100,7 @@ def factors_of(fitted: Fit, rank: int) -> Factors:
 
 
 def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
-    """Store the factors as half floats; their precision, 11 bits, is higher than the fit's."""
+    """Store the factors as half floats: 11 bits are more precise than the fit is."""
     arrays = {
         f"{name}_{field}": getattr(each, field).astype(np.float16)
         for name, each in factors.items()

@@ -79,7 +79,7 @@ def half_windows(tensor: Floats, at: Positions) -> Floats:
 def neighbours(
     at: NDArray[np.int64], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return, for each index, the two cells that bilinear doubling mixes, and the second weight."""
+    """Return the two cells that bilinear upsampling by 2 mixes, and the second cell's weight."""
     exact = np.maximum((at + 0.5) / 2 - 0.5, 0)
     first = exact.astype(np.int64)
     return first, np.minimum(first + 1, side - 1), (exact - first).astype(np.float32)

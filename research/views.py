@@ -22,7 +22,7 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "stereo_motorcyc
 VIEWS = 8
 """The number of views of each photograph; the first view is the photograph itself."""
 CROPS = 3
-"""The number of the first view that is also recoloured; all earlier views keep their colours."""
+"""The index of the first view whose colours are changed; all earlier views keep their colours."""
 MIN_CROP = 0.45
 """The smallest side of a crop, as a share of the photograph's side."""
 SPEC = MODELS["u2netp"]
@@ -69,7 +69,7 @@ def crop(photo: RgbU8, generator: np.random.Generator) -> RgbU8:
 
 
 def recolour(view: RgbU8, generator: np.random.Generator) -> RgbU8:
-    """Return a view with the order, the contrast and the brightness of its channels changed."""
+    """Return the view with its channels in random order, with random contrast and brightness."""
     linear = view[:, :, generator.permutation(3)] / 255
     bent = linear ** generator.uniform(0.6, 1.6, 3) * generator.uniform(0.6, 1.1)
     recoloured: RgbU8 = (bent.clip(0, 1) * 255).astype(np.uint8)

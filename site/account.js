@@ -1,4 +1,4 @@
-// The API key: stored in this browser, sent only to the API, and shown by its prefix.
+// The API key: it is stored in this browser and sent only to the API. The page shows only its prefix.
 
 import { account, exchangeCode } from "./calls.js";
 import { byId, show } from "./dom.js";
@@ -40,7 +40,7 @@ export function showKeyError(...lines) {
 
 let knownCredits = null;
 
-/** The balance at the last response, or null before the first response. */
+/** The balance that the last response stated, or null before the first response. */
 export const creditsLeft = () => knownCredits;
 
 export function showCredits(left) {

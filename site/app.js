@@ -17,7 +17,7 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // the maximum number of waits for one photo, if there are several photos
+const MAX_WAITS = 20; // if there are several photos, the page waits and retries at most this often for each
 /** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
@@ -174,7 +174,7 @@ function showFailedCount() {
   showFailure(failed ? { code: "some_failed", message: failedMessage(failed) } : null);
 }
 
-/** Blur one photo. Return whether it has a result; throw errors that concern all photos, or the only photo. */
+/** Blur one photo. Return whether it has a result; throw an error that concerns all photos, or any error if there is only one photo. */
 async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);

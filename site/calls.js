@@ -27,7 +27,7 @@ export class Photo {
     this.file = file;
     this.uploads = new Map(); // the upload id for each API key
     // Calls without a result, by key and options. `id` is the Idempotency-Key; `isUnsure` is true
-    // if one of these calls may have been charged: no response stated that it was free.
+    // if the call was possibly charged, because a response did not state that it was free.
     this.attempts = new Map();
   }
 

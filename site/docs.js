@@ -1,4 +1,4 @@
-// The reference, generated from the API's openapi.json. Texts are set as text, never as markup.
+// The reference, generated from the API's openapi.json. Text is never parsed as HTML.
 
 import { openCode, showCode } from "./code.js";
 import { absoluteUrl, byId, make, show } from "./dom.js";
@@ -65,7 +65,7 @@ function keyOf(call) {
   return description.components.securitySchemes[name];
 }
 
-/** The rows of the parameters in these places: `path` and `query`, or `header`. */
+/** The table rows of the parameters whose `in` is one of `places`: `path` and `query`, or `header`. */
 function parameterRows(call, ...places) {
   return (call.parameters ?? []).filter((each) => places.includes(each.in)).map(
     ({ name, required, description: text, schema }) => [nameCell(name, required), descriptionCell(text, schema)]);
@@ -104,7 +104,7 @@ function requestBody(path, call) {
   ];
 }
 
-/** The text of the request: one part for each field (RFC 7578). */
+/** The text of the example request: one part for each field (RFC 7578). */
 function multipart(path, keyName, schema, fields) {
   const { host, pathname } = new URL(absoluteUrl(path.slice(1)));
   const head = [
@@ -126,7 +126,7 @@ function errorCodes(response) {
   return own?.properties.error?.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error on remove.bg's paths, where errors have a different format. */
+/** The codes of an error on `/v1.0/…`, the paths of remove.bg's API, where errors have a different format. */
 function removebgCodes(response) {
   const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
@@ -159,7 +159,7 @@ function responseSections(call) {
   ];
 }
 
-/** The JSON of one of the route's errors. */
+/** Return an error of the route as an example, in JSON. */
 function errorExample([, response]) {
   const removebg = resolveRef(response.content["application/json"].schema.allOf[0]).example;
   if (removebg.errors) return JSON.stringify(removebg, null, 2);
@@ -189,7 +189,7 @@ function callSection(path, verb, call) {
     ...urlParameters(call), ...requestHeaders(call), ...requestBody(path, call), ...responseSections(call), form);
 }
 
-/** Each code once, with its status, meaning and remedy. */
+/** Return an entry for each error code, with its status, meaning and remedy. */
 function errorEntries() {
   const entries = new Map();
   for (const [name, response] of Object.entries(description.components.responses)) {
@@ -205,7 +205,7 @@ function errorEntries() {
   });
 }
 
-/** The status of a shared response: its status in the first route that uses it. */
+/** The status of a response in `components.responses`: its status in the first route that uses it. */
 function statusOf(name) {
   const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses that no route refers to
   for (const verbs of Object.values(description.paths)) {

@@ -25,10 +25,10 @@ const MESSAGES = {
   link_expired: ["This link was used before or has expired.", "Enter the key instead."],
 };
 
-/** Errors of the photo itself: other settings cause the same error. */
+/** Errors that the photo itself causes: with other settings, the same error occurs. */
 export const PERMANENT_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject"]);
 
-/** Return the problem and the remedy; for errors without a text here, the API's message. */
+/** Return the problem and the remedy; for an error that is not in `MESSAGES`, the API's message. */
 export function explain({ code, message }) {
   const [problem, remedy = message] = MESSAGES[code] ?? [message, ""];
   return [problem, remedy].filter(Boolean);

@@ -18,7 +18,7 @@ export function chosenFolder(files) {
   return asFolder(Array.from(files, (file) => [file.webkitRelativePath || file.name, file]), true);
 }
 
-/** Return `{name, photos}` for files without a folder; equal names get a number. */
+/** Return `{name, photos}` for files without a folder; if a name is already used, it gets a number. */
 export function looseFiles(files) {
   const taken = new Set();
   const named = files.map((file) => [freeName(file.name, taken), file]);
@@ -34,7 +34,7 @@ async function readEntry(entry, files) {
   }
   const reader = entry.createReader();
   for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // at most 100 at a time
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // the browser returns at most 100 entries at a time
     if (!some.length) return;
     for (const each of some) await readEntry(each, files);
   }

@@ -76,7 +76,7 @@ async function withRetries(run, signal) {
   }
 }
 
-/** Wait for a time, or until the signal is aborted. */
+/** Wait for this number of seconds, or until the signal is aborted. */
 export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -91,7 +91,7 @@ export function pause(seconds, signal) {
   });
 }
 
-/** Yield the pages of the manifest as text: JSON lines. */
+/** Yield the pages of the manifest as texts of JSON lines. */
 export async function* manifestPages(id, key, signal) {
   let query = `limit=${PAGE_ROWS}`;
   while (query) {
@@ -102,7 +102,7 @@ export async function* manifestPages(id, key, signal) {
   }
 }
 
-/** Return the result of a row as a blob. The key is sent only to the API. */
+/** Return the result that a row of the manifest names, as a blob. The key is sent only to the API. */
 export async function fetchResult(id, { result }, key, signal) {
   const [, objectId] = result.match(RESULT_PATH) ?? [];
   const request = objectId

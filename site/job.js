@@ -15,11 +15,11 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
- * the last uploaded photo. `job`: the API's document about the job. `upload`: an AbortController while photos are
- * uploaded. `download`: an AbortController while results are downloaded. `downloaded`: the number of
- * downloaded results. `lost`: photos that could not be uploaded. `hasMore`: whether more than the
- * first page of failures is shown. `problem`: the error of the last request. `uploadProblem`: the
- * error that interrupted the upload.
+ * the last uploaded photo. `job`: the API's document about the job. `upload`: an AbortController
+ * while photos are uploaded. `download`: an AbortController while results are downloaded.
+ * `downloaded`: the number of downloaded results. `lost`: photos that could not be uploaded.
+ * `hasMore`: whether more than the first page of failures is shown. `problem`: the error of the last
+ * request. `uploadProblem`: the error that interrupted the upload.
  */
 const state = {
   draft: null, saved: null, job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
@@ -58,7 +58,7 @@ export function offerFolder(folder) {
   update();
 }
 
-/** Read the state again, for example with another key. */
+/** Read the job's state again, for example with another key. */
 export const checkJob = () => poll();
 
 /** Create a job for the chosen photos (the draft) and upload them. Throws an error if the job cannot be created. */

@@ -39,7 +39,7 @@ export function buttonLabel(items, todo, { mode, subject }) {
   return todo.length > 1 ? `${verb} ${todo.length} ${many}` : `${verb} ${one}`;
 }
 
-/** The costs, below the main button. */
+/** The text about costs, which the page shows below the main button. */
 export function costNote(todo, { subject }) {
   if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
   const price = PRICES[subject];

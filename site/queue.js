@@ -17,7 +17,7 @@ export class Item {
     this.state = "waiting"; // or "working", "done", "failed"
     this.text = "";
     this.result = null; // {blob, options, …}
-    this.failure = null; // from the last attempt
+    this.failure = null; // the error of the last attempt
     this.row = null;
     this.url = null;
   }

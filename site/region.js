@@ -10,7 +10,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 
 const frame = byId("frame");
 const box = byId("region");
-let photo = null; // the photo on the stage; its region is the property `region`
+let photo = null; // the displayed photo; its region is the property `region`
 let corner = null; // where the user pressed the pointer
 
 /** Set up the drawing of regions. `onChange()` is called after each change. */
@@ -65,7 +65,7 @@ export function openRegion(onChange) {
   });
 }
 
-/** Show the region of the photo on the stage; `isShown` is false if the browser cannot show the photo. */
+/** Show the region of the displayed photo; `isShown` is false if the browser cannot show the photo. */
 export function showRegion(shown, isShown) {
   if (shown !== photo) setDrawing(false);
   photo = shown ?? null;
@@ -95,7 +95,7 @@ function place() {
   for (const [name, share] of Object.entries(photo.region)) box.style.setProperty(`--${name}`, share);
 }
 
-/** Return the pointer's position in shares of the photo. */
+/** Return the pointer's position: x and y as shares of the photo's width and height. */
 function pointIn({ clientX, clientY }) {
   const { left, top, width, height } = frame.getBoundingClientRect();
   const part = (name) => parseFloat(frame.style.getPropertyValue(name) || "100") / 100;

@@ -19,7 +19,7 @@ export function showDetails(result, size) {
   showTiming(result);
 }
 
-/** Whether the ground is sharp near the subject; null if unknown or not requested. */
+/** The text about `depth=ground`: whether the ground under the subject was found; null if unknown or not requested. */
 function groundFact({ depth, options }) {
   if (options.depth !== "ground" || !depth) return null;
   return depth === "ground" ? "Sharp at the subject" : "Not found: blurred evenly";

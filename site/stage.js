@@ -17,7 +17,7 @@ let size = null; // the natural size of the picture
 let gesture = null;
 let sweep = 0;
 
-/** Set up the stage. `onPress()` is called for a click while there is no result. */
+/** Set up the stage, the area with the photo and its result. `onPress()` is called for a click while there is no result. */
 export function openStage(onPress) {
   const split = byId("split");
   split.addEventListener("input", () => moveSplit(Number(split.value)));
@@ -117,7 +117,7 @@ function setSplit(percent) {
   byId("split").setAttribute("aria-valuetext", `${whole} % before, ${100 - whole} % after`);
 }
 
-/** Move the line once from the right edge to `target`; this uncovers the result. */
+/** Move the line between photo and result once from the right edge to `target`; this uncovers the result. */
 function sweepTo(target) {
   cancelAnimationFrame(sweep);
   const started = performance.now();

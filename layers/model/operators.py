@@ -29,8 +29,8 @@ class Network:
         self.aliases: dict[int, int] = {}
         """For each tensor that is a copy with 32-bit floats: the original with half floats."""
         self.maps: dict[int, int] = {}
-        """For each tensor that lists the pixels of a map: the tensor with the map itself,
-        (1, height, width, channels)."""
+        """For each tensor that lists the pixels of a feature map: the tensor with the feature map
+        itself, (1, height, width, channels)."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes that replace an operator.
@@ -109,7 +109,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return the pixels that TensorFlow's padding "SAME" adds before and after an axis.
+    """Return how many pixels TensorFlow's padding "SAME" adds before and after an axis.
 
     If their total is odd, the larger number is added after the axis.
     """
@@ -145,7 +145,7 @@ def _pad(network: Network, operator: Operator) -> None:
 
 
 def _list_pixels(network: Network, operator: Operator) -> None:
-    """Add no node for the last operator, which turns a map into a list of the map's pixels."""
+    """Add no node for the last operator, which turns a feature map into a list of its pixels."""
     source, name = operator.inputs[0], operator.output
     batch, height, width, channels = network.file.shape(source)
     _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")

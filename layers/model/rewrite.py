@@ -20,7 +20,7 @@ BLOCK = 16
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Keep only the finest output map, and make the resizes and the last convolutions faster."""
+    """Keep only the most detailed output, and make the resizes and the last convolutions faster."""
     fix_scales(graph)
     del graph.output[1:]
     drop_unused(graph)
@@ -78,7 +78,7 @@ def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
 
 
 def last_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """Return the outputs of the two convolutions that compute the two finest maps.
+    """Return the outputs of the two convolutions that compute the two most detailed maps.
 
     Each of these convolutions reads a sum of two tensors of 64 channels and writes one channel.
     """

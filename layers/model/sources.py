@@ -70,7 +70,7 @@ class Model:
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Return the models by name; a light model's name gives the model from which it is made."""
+    """Return the models by name; a light model has the entry of the model from which it is made."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}

@@ -114,7 +114,7 @@ class Server:
         return self.attack(client, connections, *keys, body=body, content_type=content_type)
 
     def removals(self, client: str, connections: int, photo: bytes, *keys: str) -> Attack:
-        """Return an attack that requests the largest results from remove.bg's route."""
+        """Return an attack that requests the largest results from `/v1.0/removebg`."""
         file = ("a.jpg", photo, "image/jpeg")
         fields = {"format": "png", "size": "full", "image_file": file, "bg_image_file": file}
         encoder = MultipartEncoder(fields)

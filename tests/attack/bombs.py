@@ -156,7 +156,7 @@ BOMBS: dict[str, Make] = {
     "png with 5,000 texts of a megabyte": lambda: png(
         (8, 8), png_chunk(b"zTXt", b"x\0\0" + zeros(10**6)) * 5_000
     ),
-    "jpeg of 5,000 scans": scans,
+    "jpeg with 5,000 scans": scans,
     "jpeg of 7,000 x 7,000 in 100 scans": partial(scanned, LARGE, 100),
     "tiff with a jpeg of 7,000 x 7,000 in 100 scans": partial(scanned_tiff, LARGE, 100),
     "jpeg with 400,000 pieces of EXIF data": lambda: crowded(
@@ -179,12 +179,12 @@ BOMBS: dict[str, Make] = {
     "bmp that claims -40,000 rows": partial(bmp, 40_000, -40_000),
     "bmp of the lowest possible height": partial(bmp, SIDE_PX, -(2**31)),
     "tiff whose directories form a loop": nested_tiff,
-    "tiff of a million directories": chain_tiff,
-    "tiff of a million strips": strips_tiff,
-    "tiff of one tile of 2 GB": tile_tiff,
-    "tiff of 60,000 samples per pixel": samples_tiff,
-    "heic of a million boxes": lambda: crowded(plain("HEIF"), 36, b"\0\0\0\x08free", 10**6),
-    "avif of a million boxes": lambda: crowded(plain("AVIF"), 32, b"\0\0\0\x08free", 10**6),
+    "tiff with a million directories": chain_tiff,
+    "tiff with a million strips": strips_tiff,
+    "tiff with one tile of 2 GB": tile_tiff,
+    "tiff with 60,000 samples per pixel": samples_tiff,
+    "heic with a million boxes": lambda: crowded(plain("HEIF"), 36, b"\0\0\0\x08free", 10**6),
+    "avif with a million boxes": lambda: crowded(plain("AVIF"), 32, b"\0\0\0\x08free", 10**6),
     "heic that claims 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),
     "heic that claims 70,000 x 70,000": lambda: sized(plain("HEIF"), SIDE_PX, 70_000),
     "avif that claims 7,000 x 7,000": lambda: sized(plain("AVIF"), SIDE_PX, LARGE),

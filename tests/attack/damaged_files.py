@@ -45,13 +45,13 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "heic": ("RGB", "HEIF", {"quality": 60}),
     "avif": ("RGB", "AVIF", {"quality": 60}),
 }
-"""The kinds by name: the mode of the pixels, Pillow's name of the format, and options for
-writing."""
+"""The kinds of files by name: the mode of the pixels, Pillow's name of the format, and options
+for writing."""
 
 
 @cache
 def sample(kind: str) -> bytes:
-    """Return the photo in the format `KINDS[kind]`, with EXIF and a profile if the format has them."""
+    """Return a photo of a kind in `KINDS`, with EXIF and a profile if the format has them."""
     mode, file_format, options = KINDS[kind]
     photo = Image.fromarray(astronaut()).resize((SIDE_PX, SIDE_PX))
     picture = photo.quantize(64) if mode == "P" else photo.convert(mode)
@@ -73,7 +73,7 @@ def exif(*, nested: bool) -> bytes:
 
 @cache
 def rare(kind: str) -> bytes:
-    """Return the photo as a `kind` of `RARE`."""
+    """Return a photo of a kind in `RARE`."""
     return RARE[kind]()
 
 

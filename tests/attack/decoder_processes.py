@@ -52,7 +52,7 @@ class Result:
 
     @property
     def is_handled(self) -> bool:
-        """Whether there was a response with a status, within the limits of time and memory."""
+        """Whether the file was accepted or rejected with a status, in limited time and memory."""
         answered = self.outcome[:1].isdecimal()
         return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
 

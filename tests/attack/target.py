@@ -71,7 +71,7 @@ def form_event(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def outcome_of(response: ApiResponse) -> str:
-    """Return the response's status and the code of its error, if it is a response of the contract.
+    """Return the status of a documented response and, for an error, its code.
 
     Raises:
         AssertionError: the response is not documented, or is an internal error.
@@ -121,4 +121,4 @@ REMOVEBG_CODES = {
     for row in ROWS.values()
     if row.status < HTTPStatus.INTERNAL_SERVER_ERROR
 }
-"""Status and code of every documented error below 500 on remove.bg's paths."""
+"""Status and code of every documented error below 500 on `/v1.0`, the paths of remove.bg's API."""

@@ -39,13 +39,13 @@ DOCUMENTED = (
     *(InvalidImageError, InvalidBgImageError, NoSubjectError),
     *(RoiExceedsBoundsError, RoiRegionEmptyError, ResultTooLargeError),
 )
-"""The errors for a file, a region or a limit; the options themselves are valid."""
+"""The errors that a call with valid options can get: for a file, a region or a limit."""
 EXAMPLES = size(40, full=400)
 """The number of examples for each file. With 40, all files together need about 1,000 calls."""
 
 
 class CornerPredictor:
-    """A stand-in for the model; its subject is a rectangle of `columns` columns at the left border."""
+    """A stand-in for the model: its subject is a rectangle of `columns` columns at the left."""
 
     side_px = 320
 
@@ -151,7 +151,7 @@ options = st.builds(
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of a call except the file and the options."""
+    """The arguments of `remove_background` except the file and the options."""
 
     columns: int
     watermarked: bool

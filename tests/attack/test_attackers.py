@@ -42,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""A window longer than `WINDOW_S` ends when this many results have arrived."""
+"""A measurement takes longer than `WINDOW_S` if fewer than this many results have arrived."""
 SHARE = 0.5
 """The minimum throughput of the customer during an attack, as a share of the usual throughput."""
 HEALTH_S = 0.5
@@ -68,7 +68,7 @@ CASES = [(make, ATTACKER) for make in FROM_ELSEWHERE] + [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
-    """Run the server of all attacks."""
+    """Run one server for all attacks."""
     with running(tmp_path_factory.mktemp("attacked"), env, "--workers", "2") as started:
         yield started
 

@@ -1,4 +1,4 @@
-"""Malicious files: bombs, false headers, unusual sizes, and files of two formats."""
+"""Malicious files: decompression bombs, false headers, unusual sizes, and files of two formats."""
 
 from __future__ import annotations
 

@@ -110,13 +110,13 @@ def test_every_case_gets_400_invalid_request_or_400_invalid_radius(
     assert outcome_of(answer) in {"400 invalid_request", "400 invalid_radius"}
 
 
-def test_the_page_about_multipart_names_exactly_the_cases_that_only_we_reject() -> None:
+def test_multipart_md_lists_exactly_the_cases_that_only_our_parser_rejects() -> None:
     text = read(PAGE)
     named = {case.name for case in CASES if f"`{case.name}`" in text}
     assert named == REFUSED_BY_US
 
 
-def test_the_number_of_cases_that_differ_from_the_suite_is_the_documented_number() -> None:
+def test_as_many_cases_differ_from_the_suite_as_documented() -> None:
     agreeing = sum(ours(case) == case.digests for case in CASES)
     assert agreeing == len(CASES) - len(REFUSED_BY_US)
     record(

@@ -37,14 +37,16 @@ def test_the_stored_fuzzing_corpus_gets_documented_responses_with_at_least_six_s
 
 @settings(max_examples=size(300, full=10_000), deadline=None)
 @given(data=st.data())
-def test_spliced_requests_get_a_documented_response(data: st.DataObject, target: Target) -> None:
+def test_requests_that_combine_two_stored_requests_get_a_documented_response(
+    data: st.DataObject, target: Target
+) -> None:
     one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
     at, till = (data.draw(st.integers(0, len(text))) for text in (one, other))
     written = one[:at] + data.draw(st.binary(max_size=20)) + other[till:]
     measured(target, event_of(written))
 
 
-if FULL:  # the small trial only replays the corpus
+if FULL:  # this test takes more than ten minutes
 
     @pytest.mark.timeout(FUZZED_S + 300)
     def test_coverage_guided_fuzzing_finds_no_failure(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ NO_HTTP = {
     "an invalid length": head("Content-Length: ten"),
     "a negative length": head("Content-Length: -1"),
     "two lengths": head("Content-Length: 1", "Content-Length: 2"),
-    "an unknown coding": head("Transfer-Encoding: gzip"),
+    "an unknown transfer coding": head("Transfer-Encoding: gzip"),
     "a chunk without a size": head("Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n",
     "a head of 1 MB": head("ApiKey: " + "k" * 1_000_000),
     "100,000 headers": head(*["A: b"] * 100_000),
@@ -82,7 +82,7 @@ ANSWERED: list[bytes] = []
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Running]:
-    """Run the server of all tests; at the end, record the number of correct responses."""
+    """Run one server for all tests; at the end, record the number of correct responses."""
     folder = tmp_path_factory.mktemp("attacked")
     failed = request.session.testsfailed
     ANSWERED.clear()

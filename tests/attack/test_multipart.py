@@ -73,7 +73,7 @@ def odd(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @st.composite
 def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw pieces of forms in random order, and a content type that sometimes matches."""
+    """Draw pieces of forms in random order, and a content type that sometimes fits the form."""
     pieces = [b"--X\r\n", b"\r\n--X", b"\r\n--X--", b"\r\n\r\n", named(b"radius"), b"\r\n"]
     body = draw(st.lists(st.binary(max_size=40) | st.sampled_from(pieces), max_size=30))
     boundary = draw(st.just("X") | st.text())

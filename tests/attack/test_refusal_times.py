@@ -1,9 +1,9 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each rejection is timed at the handler, because the jitter of a network would hide differences. The
-kinds alternate at random, so that other load affects all of them equally. A classifier gets one
-time of each of two kinds, and decides which time belongs to which kind. Random decisions are
-correct for half of all pairs.
+kinds of keys alternate at random, so that other load affects all of them equally. A classifier gets
+two times, one for each of two kinds, and decides which time belongs to which kind. Random decisions
+are correct for half of all pairs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
 
 
 def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
-    """Return for each kind of invalid key a function that returns such a key."""
+    """Return a function for each kind of invalid key; the function returns a key of this kind."""
     then = Instant(now() - 1_000_000)
     admin = AccountAdmin(store, secrets.token_bytes, then)
     account_id = admin.create_account("refused", credits=ONE)
@@ -117,7 +117,7 @@ def by_chance(each: int) -> float:
 
 
 def spread(times: Sequence[float]) -> float:
-    """Return the distance between the quartiles."""
+    """Return the distance between the first and the third quartile."""
     lower, _, upper = statistics.quantiles(times)
     return upper - lower
 

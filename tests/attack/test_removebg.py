@@ -1,4 +1,4 @@
-"""Malicious requests to remove.bg's routes: random parameters in each kind of body."""
+"""Malicious requests to `/v1.0/removebg`: random parameters in each kind of body."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sent(content_type: str, body: bytes) -> dict[str, Any]:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(document=st.dictionaries(NAMES, JSON_VALUES, max_size=6) | JSON_VALUES)
-def test_random_json_gets_a_documented_response(document: Any, target: Target) -> None:  # noqa: ANN401 - stands for any JSON value
+def test_random_json_gets_a_documented_response(document: Any, target: Target) -> None:  # noqa: ANN401 - any JSON value
     attacked(target, sent("application/json", json.dumps(document).encode()))
 
 

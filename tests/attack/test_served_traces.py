@@ -177,6 +177,6 @@ def require_whole(written: list[tuple[str, bytes]], session: Session, broken: st
     assert b"UserWarning" not in everything
     lines = [line for line in everything.splitlines() if broken.encode() in line]
     assert any(b"Traceback" in line and b"IntegrityError" in line for line in lines)
-    assert session.keys[0][:24].encode() in everything  # the prefix identifies keys for people
+    assert session.keys[0][:24].encode() in everything  # people recognise a key by its prefix
     names = {where.rpartition("/")[2] for where, _ in written}
     assert {"accounts.db", "accounts.db-wal", "server.log", "secret"} <= names

@@ -10,12 +10,12 @@ from pathlib import Path
 from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 
 WINDOW = 48
-"""The number of bytes in a sample of a photo; so many bytes are not equal by chance."""
+"""The number of bytes in a sample of a photo. Other data does not contain them by chance."""
 PLACES = 5
 """The number of samples per photo, from the first bytes of the photo to the last bytes."""
 
 BOTH_QUOTES = b"'\""
-"""Python's notation of bytes depends on the quotes in the bytes; a whole photo has both kinds."""
+"""The `repr` of bytes depends on the quotes in the bytes; a whole photo has both kinds."""
 
 Forms = Mapping[str, bytes]
 """The values to search for, by names that do not contain the values."""
@@ -33,7 +33,7 @@ def key_forms(texts: Iterable[str]) -> Forms:
 
 
 def photo_forms(photos: Iterable[bytes]) -> Forms:
-    """Return samples of each photo: raw, in hexadecimal, base64, Python's notation and JSON."""
+    """Return samples of each photo: raw, in hexadecimal, in base64, as `repr` and as JSON."""
     forms: dict[str, bytes] = {}
     for number, photo in enumerate(photos):
         for place in range(PLACES):
@@ -64,8 +64,8 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
     return {
         name: window,
         f"{name}, in hexadecimal": window.hex().encode(),
-        f"{name}, in Python's notation": shown.encode(),
-        f"{name}, in Python's notation, as JSON": json.dumps(shown)[1:-1].encode(),
+        f"{name}, as repr": shown.encode(),
+        f"{name}, as repr in JSON": json.dumps(shown)[1:-1].encode(),
         **_base64(name, window),
     }
 

@@ -67,16 +67,16 @@ def sizes() -> Iterator[tuple[str, bytes]]:
         for side in ((1, 1), (1, longest), (longest, 1)):
             yield f"{file_format} of {side}", saved(Image.new("RGB", side, "white"), file_format)
     yield from {
-        "png of no pixels": png((0, 0)),
-        "png of no rows": png((20, 0)),
-        "gif of no pixels": gif(0, 0),
-        "gif with a frame of no pixels": gif(SIDE_PX, 0),
-        "bmp of no pixels": bmp(0, 0),
-        "jpeg of no pixels": jpeg(0, 0),
-        "jpeg of no rows": jpeg(SIDE_PX, 0),
-        "tiff of no pixels": tiff((0, 0), b""),
-        "heic of no pixels": sized(plain("HEIF"), SIDE_PX, 0),
-        "avif of no pixels": sized(plain("AVIF"), SIDE_PX, 0),
+        "png without pixels": png((0, 0)),
+        "png without rows": png((20, 0)),
+        "gif without pixels": gif(0, 0),
+        "gif with a frame without pixels": gif(SIDE_PX, 0),
+        "bmp without pixels": bmp(0, 0),
+        "jpeg without pixels": jpeg(0, 0),
+        "jpeg without rows": jpeg(SIDE_PX, 0),
+        "tiff without pixels": tiff((0, 0), b""),
+        "heic without pixels": sized(plain("HEIF"), SIDE_PX, 0),
+        "avif without pixels": sized(plain("AVIF"), SIDE_PX, 0),
     }.items()
 
 

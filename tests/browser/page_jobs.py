@@ -31,7 +31,7 @@ def wait_for_end(visit: Visit) -> None:
     visit.page.wait_for_selector("#job[data-state=done]", timeout=ENDED_MS)
 
 
-def job_of(visit: Visit, key: str) -> Any:  # noqa: ANN401 - stands for any JSON value
+def job_of(visit: Visit, key: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return the API's document about the job that the page shows."""
     job_id = visit.page.inner_text("#job-id")
     url = f"{visit.api.server.url}/v2/jobs/{job_id}"

@@ -31,11 +31,11 @@ def files(*names: str, data: bytes | None = None) -> list[FilePayload]:
     return [{"name": name, "mimeType": "image/jpeg", "buffer": buffer} for name in names]
 
 
-def answered(route: Route, **answer: Any) -> None:  # noqa: ANN401 - stands for playwright's arguments
+def answered(route: Route, **answer: Any) -> None:  # noqa: ANN401 - any arguments of Playwright's `fulfill`
     route.fulfill(**answer)
 
 
-def limited(code: str = "rate_limit_exceeded", seconds: int = 2, status: int = 429) -> Any:  # noqa: ANN401 - stands for playwright's handler
+def limited(code: str = "rate_limit_exceeded", seconds: int = 2, status: int = 429) -> Any:  # noqa: ANN401 - Playwright has no name for the type of a handler
     error = {"code": code, "message": "Too many.", "request_id": "req_1", "retry_after": seconds}
     headers = {"X-Credits-Charged": "0", "Retry-After": str(seconds)}
     return partial(answered, status=status, headers=headers, json={"error": error})

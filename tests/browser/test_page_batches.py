@@ -59,7 +59,7 @@ def test_a_failed_photo_does_not_stop_the_others_and_only_results_are_charged(vi
     ]
     assert "Choose a complete" in states.nth(0).inner_text()
     assert visit.page.get_attribute("#stage", "data-invalid") is None, (
-        "the shown photo did not fail"
+        "the displayed photo is marked as invalid, but another photo failed"
     )
     assert visit.balance() == before - 2
     visit.page.click("#queue-items .remove >> visible=true")

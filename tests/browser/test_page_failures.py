@@ -69,7 +69,7 @@ def test_the_main_button_asks_for_a_key_and_then_runs_the_example(
     assert visit.download()[0] == "example-blurred.jpg"
 
 
-def test_a_call_without_a_network_shows_an_error_and_its_retry_is_charged_once(
+def test_a_call_without_a_connection_shows_an_error_and_its_retry_is_charged_once(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.begin()

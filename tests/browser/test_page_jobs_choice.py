@@ -50,7 +50,7 @@ def test_a_folder_without_photos_shows_an_error(visit: Visit, tmp_path: Path) ->
     assert visit.page.is_hidden("#job")
 
 
-def test_no_folder_can_be_chosen_if_the_server_has_no_jobs(
+def test_no_folder_can_be_chosen_if_the_server_has_no_bulk_jobs(
     chromium: Browser, without_jobs: Api
 ) -> None:
     context = chromium.new_context()

@@ -1,4 +1,4 @@
-"""A folder of 200 photos on the page, with kill -9 of the browser, the server and workers.
+"""The page sends a folder of 200 photos; kill -9 ends the browser, the server and workers.
 
 Afterwards the ZIP, the manifest, the balance, the audit and the usage agree. The trial runs on one
 machine and on emulated AWS services. On AWS the photos and the results are at another origin: the
@@ -61,7 +61,7 @@ def kill_browser(profile: Path) -> None:
     ]
     assert members
     for pid in members:
-        with suppress(ProcessLookupError):  # the process has ended with its parent
+        with suppress(ProcessLookupError):  # the process can already have ended with its parent
             os.kill(pid, signal.SIGKILL)
     require_gone(members)
 
@@ -164,7 +164,7 @@ def test_a_folder_is_completed_on_one_machine_after_the_browser_and_the_server_a
 
 
 @pytest.mark.timeout(600)
-def test_a_folder_is_completed_on_aws_after_kills_of_the_browser_a_worker_and_the_server(
+def test_a_folder_is_completed_on_aws_after_the_browser_a_worker_and_the_server_are_killed(
     chromium: Browser, tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)

@@ -1,4 +1,4 @@
-"""Uploads of a folder on the page that are interrupted, fail or are repeated."""
+"""On the page, the upload of a folder is interrupted, fails or is repeated."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_uploaded_photos_can_be_processed_without_the_missing_photos(
     assert re.search(r"of [123] photos? ", visit.page.inner_text("#job-title"))
 
 
-def test_a_failed_upload_is_repeated_and_a_too_large_photo_is_listed(
+def test_a_failed_upload_is_repeated_and_a_photo_that_is_too_large_is_listed(
     visit: Visit, album: Path
 ) -> None:
     error = {"code": "image_too_large", "message": "Too large.", "request_id": "req_1"}

@@ -91,9 +91,7 @@ def demo(tmp_path: Path, model_dir: Path) -> Iterator[Running]:
         yield server
 
 
-def test_the_printed_link_gives_the_page_the_demo_key_only_once(
-    context: BrowserContext, demo: Running
-) -> None:
+def test_the_printed_link_can_be_used_only_once(context: BrowserContext, demo: Running) -> None:
     printed = demo.out.read_text()
     [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
     [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)

@@ -38,7 +38,7 @@ def phone(chromium: Browser, served: Api) -> Iterator[Visit]:
     context.close()
 
 
-def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - stands for playwright's arguments
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - any arguments of Playwright's `fulfill`
     route.fulfill(**answer)
 
 

@@ -114,7 +114,7 @@ def test_an_uncharged_error_after_a_lost_response_is_not_shown_as_free(
     assert len(set(sent)) == 1
 
 
-def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - stands for playwright's arguments
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - any arguments of Playwright's `fulfill`
     route.fulfill(**answer)
 
 

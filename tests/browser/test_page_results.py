@@ -94,7 +94,9 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(vis
     assert "1 credit for each result" in visit.page.inner_text("#hint")
     visit.begin()
     visit.blur()
-    assert visit.page.is_hidden("#go"), "a repeated call would only cost another credit"
+    assert visit.page.is_hidden("#go"), (
+        "the button is shown, but a repeated call would only cost another credit"
+    )
     visit.page.locator("#radius").fill("3")
     assert visit.page.inner_text("#go") == "Blur again (1 credit)"
     assert "earlier settings" in visit.page.inner_text("#tag-after")
@@ -143,7 +145,9 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert "Too many photos" in sized.failure()
     assert sized.in_view("#failure")
     assert sized.page.is_disabled("#retry")
-    assert sized.page.inner_text("#failure").count(" s.") == 1, "the seconds are shown twice"
+    assert sized.page.inner_text("#failure").count(" s.") == 1, (
+        "the seconds are not shown exactly once"
+    )
     assert re.search(r"in [123] s", sized.page.inner_text("#countdown"))
     sized.page.wait_for_selector("#countdown:has-text('now')")
     sized.page.click("#retry")
@@ -151,14 +155,16 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert sized.page.is_hidden("#failure")
 
 
-def test_an_error_disappears_when_a_photo_is_chosen_or_the_network_is_back(
+def test_an_error_disappears_when_a_photo_is_chosen_or_the_connection_is_back(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     visit.failure()
     visit.page.locator("#radius").fill("0.3")
-    assert visit.page.is_visible("#failure"), "the error belongs to the photo, not to the setting"
+    assert visit.page.is_visible("#failure"), (
+        "a changed setting hides an error that the photo causes"
+    )
     visit.give("another.jpg", picture())
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
     context.set_offline(offline=True)
@@ -168,7 +174,7 @@ def test_an_error_disappears_when_a_photo_is_chosen_or_the_network_is_back(
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 
-def test_without_a_network_the_example_shows_that_the_server_cannot_be_reached(
+def test_without_a_connection_the_example_shows_that_the_server_cannot_be_reached(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.use_key(visit.api.key)

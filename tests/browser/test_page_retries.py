@@ -20,7 +20,7 @@ LASTING = ["invalid_image", "no_subject", "image_too_large"]
 BRIEF = ["insufficient_credits", "internal_error", "temporarily_unavailable"]
 
 
-def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - stands for playwright's arguments
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - any arguments of Playwright's `fulfill`
     route.fulfill(**answer)
 
 

@@ -46,7 +46,7 @@ def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_size(
         frame = sized.page.locator("#frame").bounding_box()
         assert place is not None
         assert frame is not None
-        assert place["y"] >= frame["y"] + frame["height"], "the tag covers the picture"
+        assert place["y"] >= frame["y"] + frame["height"], "the label covers the picture"
 
 
 def test_a_click_on_the_button_or_on_the_frame_opens_the_file_chooser(visit: Visit) -> None:
@@ -74,7 +74,7 @@ def test_the_slider_line_moves_once_across_a_new_result(visit: Visit) -> None:
     assert swept[-1] == 50
 
 
-def test_with_reduced_motion_the_line_is_in_the_middle_without_moving(
+def test_with_reduced_motion_the_line_is_in_the_middle_at_once(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")
@@ -170,7 +170,7 @@ def test_dragging_moves_the_line_and_in_a_zoomed_result_moves_the_result_instead
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_two_colours_of_the_checkerboard_differ_clearly(
-    scheme: Any,  # noqa: ANN401 - stands for playwright's literal
+    scheme: Any,  # noqa: ANN401 - Playwright's type is a literal
     chromium: Browser,
     served: Api,
 ) -> None:

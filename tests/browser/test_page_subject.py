@@ -95,7 +95,7 @@ def test_depth_ground_is_the_default_and_the_page_shows_if_no_ground_is_found(vi
     visit.begin()
     assert "depth=ground" in visit.page.inner_text("#sample")
     visit.blur()
-    assert visit.fact("Ground") == "Not found: blurred evenly"  # the photo ends above the feet
+    assert visit.fact("Ground") == "Not found: blurred evenly"  # the photo does not show the feet
     visit.page.check("input[value=flat]", force=True)
     assert "depth" not in visit.page.inner_text("#sample")
     visit.page.check("input[value=cutout]", force=True)

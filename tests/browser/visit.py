@@ -57,7 +57,7 @@ class Visit:
         page.goto(api.server.url + path)
         return visit
 
-    def _heard(self, message: Any) -> None:  # noqa: ANN401 - stands for a console message
+    def _heard(self, message: Any) -> None:  # noqa: ANN401 - Playwright's console message
         if "Content Security Policy" in message.text or "Trusted" in message.text:
             self.errors.append(message.text)
 

@@ -37,7 +37,7 @@ class File:
 
 
 Part = tuple[list[str], bytes]
-"""The headers and the content of a part."""
+"""The headers and the content of one part of a multipart form."""
 
 
 def command_line(url: str, key: str, photo: File, **options: str) -> requests.PreparedRequest:

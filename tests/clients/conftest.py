@@ -20,7 +20,7 @@ from tests.integration.storage.conftest import Api, serve
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://api.remove.bg"
-"""The address in the clients' code."""
+"""The address of the API in the clients' code."""
 NPM = Path(__file__).parent / "npm"
 PORTRAIT = ROOT / "docs" / "images" / "astronaut.jpg"
 
@@ -51,7 +51,7 @@ def portrait(side_px: int = 512) -> File:
 def python_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the published Python clients, and return the folder that contains them.
 
-    `removebg` is published only as source. The build tools of the tests build it.
+    `removebg` is published only as source. The test environment's build tools build it.
     """
     folder = tmp_path_factory.mktemp("python")
     options = ("--no-deps", "--no-build-isolation", "--require-hashes", "--target", str(folder))

@@ -119,7 +119,7 @@ def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) ->
     wall_file = File("wall.png", wall.getvalue())
     response = send(captured.go(api.server.url, api.key, photo, background=wall_file, size="auto"))
     image = picture(response.content)
-    assert image.format == "JPEG", "the result is not transparent, so it is a JPEG"
+    assert image.format == "JPEG", "the result is opaque, but it is not a JPEG"
     corner = np.asarray(image.convert("RGB"))[:40, :40].reshape(-1, 3).mean(axis=0)
     assert np.abs(corner - (10, 200, 30)).max() < 12
 
@@ -224,7 +224,7 @@ def test_the_last_credit_pays_for_a_call_and_its_copy_but_not_for_a_new_photo(
     assert shown_by("Ruby", responses[-1]) == "Insufficient credits"
 
 
-def test_a_request_of_a_disconnected_client_and_its_retry_are_together_charged_once(
+def test_a_request_of_a_disconnected_client_and_its_retry_are_charged_once_in_total(
     api: Api, photo: File
 ) -> None:
     before = credits_of(api)

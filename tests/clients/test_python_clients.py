@@ -162,7 +162,9 @@ def test_removebg_cli_gets_a_zip_with_a_cutout(command: Client, tmp_path: Path) 
     assert is_cut_out(assembled((tmp_path / "photo-nobg.zip").read_bytes()))
 
 
-def test_removebg_cli_gets_a_cropped_jpeg_with_a_background_colour(command: Client, tmp_path: Path) -> None:
+def test_removebg_cli_gets_a_cropped_jpeg_with_a_background_colour(
+    command: Client, tmp_path: Path
+) -> None:
     done = command("photo.jpg", "-f", "jpg", "-b", "white", "-c", "-o", "out/white.jpg")
     assert done.returncode == 0, done.stdout
     image = opened(tmp_path / "out" / "white.jpg")

@@ -44,7 +44,7 @@ NOT_AN_IMAGE = {
 """The body of the recording `from-url-non-existent-image`, with status 400."""
 
 
-def shape(value: Any) -> Any:  # noqa: ANN401 - stands for any JSON value
+def shape(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return the structure of a JSON document: names and types without values."""
     if isinstance(value, dict):
         return {name: shape(content) for name, content in value.items()}
@@ -116,4 +116,4 @@ def test_a_result_has_the_recorded_headers(options: dict[str, str], kind: str, a
     assert headers["X-Credits-Charged"] == "0.25"
     limit, left, reset = (int(headers[f"X-RateLimit-{n}"]) for n in ("Limit", "Remaining", "Reset"))
     assert 0 <= left <= limit
-    assert reset > 1_700_000_000, "a Unix time in seconds"
+    assert reset > 1_700_000_000, "the header is not a Unix time in seconds"

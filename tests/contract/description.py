@@ -13,7 +13,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 OPERATIONS = [(path, method) for path, methods in API["paths"].items() for method in methods]
 
 
-def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON
+def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON value
     while isinstance(node, dict) and "$ref" in node:
         at: Any = API
         for step in node["$ref"].removeprefix("#/").split("/"):

@@ -62,7 +62,7 @@ def test_the_served_openapi_document_is_up_to_date_with_openapi_yaml() -> None:
     assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
 
 
-def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     """Yield the name or the index of each null member in a document, at any depth."""
     for name, part in node.items() if isinstance(node, dict) else enumerate(node):
         if part is None:

@@ -30,7 +30,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the entry of each error code; an empty list if the schema is not for our errors."""
+    """Return the entry of each error code; an empty list if the schema is not our error format."""
     _, own = schema.get("allOf", [None, None])
     error = own["properties"].get("error") if own else None
     codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []

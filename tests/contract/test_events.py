@@ -32,7 +32,9 @@ def response_to(file: Path, call: Call) -> ApiResponse:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_response_has_the_status_that_the_file_name_of_its_event_contains(file: Path, call: Call) -> None:
+def test_response_has_the_status_that_the_file_name_of_its_event_contains(
+    file: Path, call: Call
+) -> None:
     response = response_to(file, call)
     assert response.status == int(file.stem[:3]), response.raw
     assert response.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
@@ -132,7 +134,7 @@ def test_account_document_has_the_balance_the_rate_limit_and_only_a_prefix_of_th
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_stored_events_equal_those_that_make_py_builds_except_for_their_bodies() -> None:
+def test_the_stored_events_equal_the_events_of_make_py_except_for_the_bodies() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:

@@ -1,4 +1,4 @@
-"""Several calls with the same `Idempotency-Key` are together charged once."""
+"""Several calls with the same `Idempotency-Key` are charged only once in total."""
 
 from __future__ import annotations
 

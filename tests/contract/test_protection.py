@@ -53,7 +53,7 @@ def test_an_internal_error_cannot_be_cached(call: Call, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_cannot_be_framed_and_sends_no_referrer(path: str, call: Call) -> None:
+def test_a_page_cannot_be_shown_in_a_frame_and_sends_no_referrer(path: str, call: Call) -> None:
     response = call(get(path))
     require_protected(response)
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""Results of remove.bg's route, with the real model: headers, bodies, formats and backgrounds."""
+"""Results of `/v1.0/removebg`, with the real model: headers, bodies, formats and backgrounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices on remove.bg's route: previews, larger sizes, and copies of a call."""
+"""Prices on `/v1.0/removebg`: previews, larger sizes, and copies of a call."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def test_size_auto_costs_0_25_credits_only_for_a_photo_of_at_most_0_25_megapixel
         assert as_json.headers["x-credits-charged"] == price
 
 
-def test_a_result_of_size_auto_at_the_price_of_a_preview_is_at_most_a_preview(call: Call) -> None:
+def test_a_result_of_size_auto_with_the_price_of_a_preview_is_not_larger_than_a_preview(
+    call: Call,
+) -> None:
     photo = io.BytesIO()
     Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
     margins = {"crop": "true", "crop_margin": "400px"}

@@ -1,4 +1,4 @@
-"""remove.bg's routes: the header with the key, methods, preflights, and the account."""
+"""The routes of remove.bg's API: the header with the key, methods, preflights, and the account."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def ask_and_never_read(client: socket.socket) -> None:
 
 
 def is_reset(client: socket.socket) -> bool:
-    """Return whether the client's system knows that the connection has ended."""
+    """Return whether the client's operating system knows that the connection has ended."""
     state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     return state != TCP_ESTABLISHED
 
@@ -95,7 +95,7 @@ def test_if_unread_results_need_too_much_memory_the_oldest_connection_is_reset(
     limits = {"BLUR_MAX_BODY_BYTES": "1000000"}
     with serve(tmp_path, model_dir, **limits) as served, ExitStack() as stack:
         clients = []
-        for number in range(1, 5):  # the memory, 16 bodies, has space for two results
+        for number in range(1, 5):  # the memory for results, 16 MB, has space for two
             client = stack.enter_context(served.connect(buffer=SMALL_BUFFER_BYTES))
             send_photo(client, served.key)
             until(partial(has_results, served, number))
@@ -152,5 +152,5 @@ def test_a_request_that_does_not_end_before_the_stop_gets_500_and_one_log_line(
     assert lines == [500]
 
 
-def test_a_client_that_reads_4_kb_per_second_reads_each_slice_in_time() -> None:
+def test_a_client_that_reads_4_kb_per_second_is_not_too_slow() -> None:
     assert SLICE_BYTES / timers.WRITE_S < 4_000

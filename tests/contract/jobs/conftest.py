@@ -59,7 +59,7 @@ def send(  # noqa: PLR0913 - each parameter is a part of the request
     return call({**event, "queryStringParameters": query})
 
 
-def create(call: Call, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def create(call: Call, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     response = send(call, "POST", "/v2/jobs", document={"radius": 3, **fields})
     assert response.status == 201, response.body
     document: dict[str, Any] = json.loads(response.body)
