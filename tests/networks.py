@@ -1,4 +1,4 @@
-"""Networks that are opened once in a process and run once for each input.
+"""Neural networks that are opened once in a process and run once for each input.
 
 An inference takes most of the time of a request for a small photo. Tests that are not about the
 network share the real network's results for the same input and number of threads.
@@ -30,7 +30,7 @@ class SharedSession:
     """An inference session that returns stored outputs if an input is repeated."""
 
     def __init__(self, path: str, threads: int) -> None:
-        """Open the network, with `threads` for one inference."""
+        """Open the neural network; each inference uses `threads` threads."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -55,7 +55,7 @@ shared_session = cache(SharedSession)
 
 
 def open_shared(spec: ModelSpec, folder: Path) -> Model:
-    """Open a network of the project as `session.open_model` does, with one thread."""
+    """Open one of the project's neural networks with one thread, as `session.open_model` does."""
     return Model(spec, shared_session(str(folder / spec.file), 1))
 
 

@@ -29,7 +29,7 @@ class Part(Enum):
 
 
 def size(small: Size, *, full: Size) -> Size:
-    """Return the size of a trial in this run."""
+    """Return the size of a trial: `full` in a full run, otherwise `small`."""
     return full if FULL else small
 
 

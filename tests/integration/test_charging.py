@@ -1,4 +1,4 @@
-"""On a real server: charges after a client disconnects, and the weight of uncharged calls."""
+"""On a real server: charges after a disconnect, and rate-limit weights of uncharged calls."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """Return environment variables without the settings of the tests; PATH has no programs."""
+    """Return an environment without the variables of the tests, and without programs in PATH."""
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
@@ -90,7 +90,7 @@ def test_installed_bgblur_prints_its_version(bgblur: Path, empty: Path) -> None:
     assert re.search(rb"\d+\.\d+\.\d+", output)
 
 
-def test_wheel_of_the_api_has_models_a_licence_the_page_and_no_package_of_tests(
+def test_wheel_of_the_api_contains_the_models_a_licence_the_page_and_no_tests(
     wheels: Path,
 ) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")

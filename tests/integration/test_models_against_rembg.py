@@ -1,7 +1,7 @@
 """Comparisons of each model with rembg's session of the same name.
 
-Small networks with the same input and output sizes replace the models. These networks are not
-linear, so a wrong mean, standard deviation or activation changes the mask.
+Small neural networks with the same input and output sizes replace the models. These networks are
+not linear, so a wrong mean, standard deviation or activation changes the mask.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ and values are truncated to whole numbers."""
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
-    """Make a network with two different outputs; only the first output must be used."""
+    """Make a neural network with two different outputs; only the first output must be used."""
     side = spec.side_px
     maps = ("fine", "coarse")
     nodes = [
@@ -61,7 +61,7 @@ def stand_in(spec: ModelSpec) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for U2NET_HOME with a small network for each model of rembg."""
+    """Return a folder for U2NET_HOME with a small neural network for each model of rembg."""
     folder = tmp_path_factory.mktemp("models")
     for name in REMBGS:
         onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)
@@ -69,7 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
-    """Return our model's output, stretched to 0 to 255 and resized to the photo with Lanczos."""
+    """Return our model's output with values scaled to 0..255, resized to the photo with Lanczos."""
     raw = open_model(spec, home, threads=1).predict(photo)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""The real networks for people and for faces, with missing and damaged files."""
+"""The real neural networks for people and for faces, with missing and damaged files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def people(model_dir: Path) -> Model:
 
 @pytest.fixture
 def without_people(model_dir: Path, tmp_path: Path) -> Path:
-    """Return a folder with only the network of the default model."""
+    """Return a folder with only the default model."""
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(model_dir / MODELS["u2netp-light"].file, folder)
@@ -100,14 +100,14 @@ def test_missing_network_for_people_is_logged_at_the_start_and_photos_are_blurre
         assert image.size == (512, 512)
 
 
-def test_start_with_all_networks_logs_no_missing_network(
+def test_start_with_all_neural_networks_logs_no_missing_network(
     model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     build_app(Settings(model_dir=model_dir, accounts=f"sqlite:{tmp_path / 'accounts.db'}"))
     assert "network for" not in caplog.text
 
 
-def test_start_without_the_network_for_faces_logs_only_that_network(
+def test_start_without_the_network_for_faces_logs_only_that_this_network_is_missing(
     without_people: Path, model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copy(model_dir / PEOPLE.file, without_people)

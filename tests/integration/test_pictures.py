@@ -118,7 +118,7 @@ def images_without_a_subject() -> dict[str, RgbU8]:
 
 
 @pytest.mark.parametrize("name", images_without_a_subject())
-def test_an_image_without_an_object_is_rejected(model: Model, name: str) -> None:
+def test_an_image_without_a_subject_is_rejected(model: Model, name: str) -> None:
     with pytest.raises(NoSubjectError):
         blurred(model, images_without_a_subject()[name], 10)
 

@@ -1,4 +1,4 @@
-"""Background removal with the real networks: clean edges, and previews like the full results."""
+"""Background removal with the real models: clean edges, and previews like the full results."""
 
 from __future__ import annotations
 

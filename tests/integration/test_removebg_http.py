@@ -66,7 +66,7 @@ def test_request_with_two_keys_gets_400(server: Running, path: str, method: str)
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
 
 
-def test_request_with_a_too_large_content_length_gets_400_before_the_body_is_sent(
+def test_request_with_a_content_length_that_is_too_large_gets_400_before_the_body_is_sent(
     server: Running, key: str
 ) -> None:
     headers = [f"X-Api-Key: {key}", "Content-Type: application/json", "Content-Length: 99999999"]

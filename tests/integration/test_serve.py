@@ -129,7 +129,9 @@ def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
     assert (status, int(uploaded) < 1_000_000) == ("413", True)
 
 
-def test_client_that_sends_a_too_large_body_can_read_the_413(server: Running, api_key: str) -> None:
+def test_client_that_sends_a_body_that_is_too_large_can_read_the_413(
+    server: Running, api_key: str
+) -> None:
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": api_key},

@@ -76,7 +76,7 @@ def terminal(tmp_path: Path, model_dir: Path) -> Terminal:
 def _read(controller: int) -> bytes:
     try:
         return os.read(controller, 65_536)
-    except OSError:  # the program has closed its side
+    except OSError:  # the program has closed its end of the pseudo-terminal
         return b""
 
 

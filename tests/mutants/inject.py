@@ -35,7 +35,7 @@ def inject(mutant: Mutant, module: ModuleType) -> None:
 
 
 def _function(qualified_name: str, namespace: Mapping[str, Any]) -> FunctionType:
-    """Return the function, even if it is decorated."""
+    """Return the function without its decorators."""
     first, *more = qualified_name.split(".")
     value = namespace[first]
     for name in more:

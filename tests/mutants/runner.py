@@ -37,7 +37,7 @@ class MutantRunner:
 
     mutants: list[Mutant]
     paths: dict[str, Path]
-    """The files, by the file names in the mutants."""
+    """The path of each file, by the file name that the mutants contain."""
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
     is_fork: bool = False
@@ -56,7 +56,7 @@ class MutantRunner:
             pytest.exit("the tests fail without any mutant", returncode=1)
         traces.sort(key=lambda trace: trace.seconds)
         self._require_passing(session, traces)
-        gc.freeze()  # the collector in a fork would otherwise copy all existing objects
+        gc.freeze()  # otherwise the garbage collector of a fork would copy all objects
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):

@@ -69,7 +69,7 @@ def test_a_refund_and_an_expiry_do_not_depend_on_the_time(
     assert event_at(event, EXPIRES_US, now_us) is event
 
 
-def test_a_hold_can_be_released_as_soon_as_it_expired_5_seconds_ago() -> None:
+def test_a_hold_can_be_released_5_seconds_after_its_expiry_and_not_earlier() -> None:
     now_us = Instant(EXPIRES_US + CLOCK_SKEW_US)
     assert released_until_us(now_us) == EXPIRES_US
     assert released_until_us(Instant(now_us - 1)) < EXPIRES_US

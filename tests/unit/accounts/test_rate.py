@@ -66,7 +66,7 @@ def test_a_rejection_has_the_first_whole_second_at_which_a_request_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_exactly_as_many_requests_as_remain_in_the_status_are_accepted_at_once(
+def test_exactly_the_number_of_requests_that_the_status_reports_is_accepted_at_once(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -100,7 +100,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_with_a_burst_of_n_allow_us_is_n_minus_1_intervals_before_tat_us(
+def test_with_a_burst_of_n_the_field_allow_us_is_n_minus_1_intervals_before_the_field_tat_us(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -131,7 +131,7 @@ def test_the_status_contains_the_limit_whether_the_key_is_idle_or_busy() -> None
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
-def test_added_weights_block_a_key_for_at_most_the_time_of_two_bursts(
+def test_weights_of_uncharged_calls_block_a_key_for_at_most_the_time_of_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
     bucket, now_us = IDLE, START

@@ -28,7 +28,7 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 
 
 @given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_a_clock_that_is_set_back_accepts_no_additional_request(
+def test_no_additional_request_is_accepted_after_a_clock_is_set_back(
     limit: RateLimit, back_s: int
 ) -> None:
     arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
@@ -36,7 +36,7 @@ def test_a_clock_that_is_set_back_accepts_no_additional_request(
 
 
 class Machine:
-    """A machine with its own clock; each request gets the bucket, which both machines share."""
+    """A machine with its own clock; two machines share one `Bucket` of the rate limit."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -80,7 +80,7 @@ def test_the_difference_of_two_clocks_allows_additional_requests_only_once(
 
 @given(small_limits, st.sampled_from(SKEWS_US), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
-def test_each_of_two_clocks_accepts_at_least_a_quarter_of_all_accepted_requests(
+def test_each_of_two_machines_accepts_at_least_a_quarter_of_all_accepted_requests(
     limit: RateLimit, skew_us: int, seed: int
 ) -> None:
     chance, interval_us, bucket = Random(seed), rate.interval_us(limit), IDLE

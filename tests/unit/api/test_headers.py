@@ -32,7 +32,7 @@ def test_credits_have_decimals_in_headers_only_if_they_are_not_whole() -> None:
     assert (headers["X-Credits-Charged"], headers["X-Credits-Remaining"]) == ("0", "0.5")
 
 
-def test_an_unknown_charge_has_no_header() -> None:
+def test_there_is_no_header_for_a_charge_that_is_unknown() -> None:
     headers = account_headers(AccountStatus(None, whole(41), RATE))
     assert "X-Credits-Charged" not in headers
     assert headers["X-Credits-Remaining"] == "41"

@@ -14,7 +14,7 @@ def test_slashes_at_the_end_of_a_path_are_ignored(path: str) -> None:
     assert PATHS.find(path) == RouteMatch("/v2/jobs", {})
 
 
-def test_the_route_of_the_root_is_found() -> None:
+def test_the_root_path_has_a_route() -> None:
     assert PATHS.find("/") == RouteMatch("/", {})
 
 

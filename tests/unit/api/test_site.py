@@ -83,7 +83,7 @@ def test_the_image_of_a_link_preview_has_an_absolute_url(
 
 
 @pytest.mark.parametrize("price", ["1", "3", "0.25"])
-def test_the_page_has_the_prices_of_the_settings(price: str, site: Site) -> None:
+def test_the_page_contains_the_prices_that_are_set_in_the_settings(price: str, site: Site) -> None:
     head = '<meta name="price" content="1"><meta name="person-price" content="1">'
     (site.folder / "index.html").write_text(head)
     priced = replace(site, price=parse_credits(price), person_price=parse_credits("0.5"))

@@ -42,7 +42,7 @@ def emitter() -> Iterator[Emitter]:
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
 
     if not isinstance(xray_recorder.emitter, Emitter):
-        xray_recorder.emitter._socket.close()  # noqa: SLF001 - no method of the SDK closes it
+        xray_recorder.emitter._socket.close()  # noqa: SLF001 - the SDK has no method that closes the socket
     emitter = Emitter()
     xray_recorder.configure(emitter=emitter, sampling=False)
     xray_recorder.begin_segment("function")

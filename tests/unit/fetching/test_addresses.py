@@ -14,7 +14,7 @@ INWARD = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
     "this network": ["0.0.0.1", "0.1.2.3", "::"],
     "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd12::1"],
-    "networks of carriers": ["100.64.0.1", "100.127.255.255"],
+    "carrier-grade NAT": ["100.64.0.1", "100.127.255.255"],
     "link-local": ["169.254.0.1", "fe80::1", "fe80::1%1", "fec0::1"],
     "metadata services of clouds": [
         "169.254.169.254",
@@ -60,5 +60,5 @@ def test_an_address_outside_the_public_internet_is_not_allowed(text: str) -> Non
     assert not is_public(ip_address(text))
 
 
-def test_an_address_with_a_zone_is_not_allowed() -> None:
+def test_an_ipv6_address_with_a_zone_id_is_not_allowed() -> None:
     assert not is_public(ip_address("2606:4700:4700::1111%1"))

@@ -84,6 +84,6 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noq
 
 
 def difference(one: RgbU8, other: RgbU8) -> RgbU8:
-    """Return the absolute difference between two images, in levels."""
+    """Return the absolute difference between two images, in levels from 0 to 255."""
     levels: RgbU8 = np.abs(one.astype(np.int16) - other).astype(np.uint8)
     return levels

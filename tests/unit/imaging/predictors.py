@@ -1,4 +1,4 @@
-"""A predictor for tests without a network."""
+"""A predictor for tests, which needs no neural network."""
 
 from __future__ import annotations
 

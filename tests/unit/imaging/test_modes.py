@@ -1,4 +1,4 @@
-"""Blur the background of a photo, or cut out its subject: arrays in, arrays out."""
+"""Blur the background of a photo, or cut out its subject; photos and results are arrays."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_border_of_a_bright_photo_does_not_darken() -> None:
     assert min(result[:3].min(), result[-3:].min(), result[:, :3].min()) >= 200
 
 
-def test_colours_in_transparent_pixels_have_no_influence() -> None:
+def test_colours_of_transparent_pixels_do_not_influence_the_result() -> None:
     matte, alpha = disc(120, 120, 30), np.full((120, 120), 255, np.uint8)
     alpha[:, 90:] = 0
     one, other = noise(120, 120), noise(120, 120)

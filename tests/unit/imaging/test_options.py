@@ -1,4 +1,4 @@
-"""The values that the options allow are the keys of the tables with the functions."""
+"""Each allowed value of an option, and each file format, is a key of a table of functions."""
 
 from __future__ import annotations
 

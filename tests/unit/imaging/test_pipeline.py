@@ -129,7 +129,7 @@ def test_on_step_is_called_with_each_step_in_order() -> None:
     assert tuple(steps) == STEPS
 
 
-def test_a_broken_or_too_large_file_is_rejected() -> None:
+def test_a_file_that_is_broken_or_too_large_is_rejected() -> None:
     with pytest.raises(InvalidImageError):
         encoded_result(b"text")
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
@@ -174,7 +174,7 @@ def lab(image: Image.Image) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(
     ("side_px", "input_shape"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))]
 )
-def test_the_network_gets_a_working_copy_of_at_least_its_input_size(
+def test_the_model_gets_a_working_copy_of_at_least_its_input_size(
     side_px: int, input_shape: tuple[int, ...]
 ) -> None:
     model = DiscPredictor(side_px=side_px)
@@ -183,7 +183,7 @@ def test_the_network_gets_a_working_copy_of_at_least_its_input_size(
     assert model.input_shape == input_shape
 
 
-def test_an_extremely_long_photo_has_a_limited_working_copy() -> None:
+def test_the_working_copy_of_an_extremely_long_photo_has_a_limited_size() -> None:
     class MatteFoundError(Exception):
         """Stops the pipeline, because the next steps take long for such a photo."""
 

@@ -37,7 +37,7 @@ def test_the_ground_is_sharp_where_the_subject_stands_and_blurred_far_away() -> 
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_with_depth_ground_a_cut_off_subject_gets_the_result_and_the_depth_of_flat(
+def test_with_depth_ground_a_photo_of_a_cut_off_subject_is_blurred_as_with_depth_flat(
     kernel: str,
 ) -> None:
     class Portrait(DiscPredictor):
@@ -65,7 +65,7 @@ def test_with_depth_ground_a_cut_off_subject_gets_the_result_and_the_depth_of_fl
     assert cut.image != standing.image
 
 
-def test_a_cutout_with_depth_ground_has_depth_flat() -> None:
+def test_the_depth_of_a_cutout_is_flat_even_if_ground_is_requested() -> None:
     data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
     options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
     assert blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT).depth == "flat"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Everyone(DiscPredictor):
-    """A network for people that finds a person in the upper left quarter of each photo."""
+    """A predictor that finds a person in the upper left quarter of each photo."""
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         self.input_shape = photo.shape
@@ -46,7 +46,7 @@ def test_subject_person_uses_only_the_matte_from_the_network_for_people() -> Non
     assert cutout_alpha(Everyone())[160, 160] == 255
 
 
-def test_subject_person_does_not_run_the_saliency_network() -> None:
+def test_subject_person_does_not_run_the_saliency_model() -> None:
     model = DiscPredictor()
     data = saved(Image.fromarray(noise(320, 320)), "PNG")
     options = BlurOptions(radius_px=3, subject="person")
@@ -54,9 +54,7 @@ def test_subject_person_does_not_run_the_saliency_network() -> None:
     assert model.input_shape == ()
 
 
-def test_an_unknown_subject_and_a_subject_without_its_network_are_rejected_before_decoding() -> (
-    None
-):
+def test_an_unknown_subject_and_person_without_a_network_are_rejected_before_decoding() -> None:
     for subject, people in (("animal", Everyone()), ("person", None)):
         with pytest.raises(InvalidSubjectError, match=r"subject"):
             blur_photo(

@@ -59,7 +59,7 @@ def test_the_margin_around_a_region_stays_within_the_photo() -> None:
 
 
 class RedPredictor:
-    """A network that finds all red pixels."""
+    """A predictor that finds all red pixels."""
 
     side_px = 160
 

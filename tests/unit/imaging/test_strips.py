@@ -92,7 +92,7 @@ def test_the_strips_of_two_threads_run_at_the_same_time() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_strips_inside_strips_in_many_threads_do_not_block() -> None:
+def test_nested_strips_in_many_threads_do_not_block() -> None:
     rows: Counter[int] = Counter()
 
     def outer(_: slice) -> None:

@@ -41,7 +41,7 @@ def test_the_table_has_exactly_one_row_for_each_error_class() -> None:
 
 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
-def test_each_row_is_complete_and_only_the_row_of_an_invalid_key_has_status_403(
+def test_each_row_of_the_table_is_complete_and_only_an_invalid_key_has_status_403(
     kind: type[ApiError],
 ) -> None:
     row = ROWS[kind]
@@ -130,7 +130,7 @@ def test_errors_outside_of_remove_bgs_paths_have_our_format() -> None:
         assert "X-RateLimit-Limit" not in sent.headers
 
 
-def test_a_subclass_without_a_row_uses_the_row_of_its_base_class() -> None:
+def test_an_error_class_without_a_row_in_the_table_uses_the_row_of_its_base_class() -> None:
     class UnknownError(InvalidSizeError):
         """An error that is not in the table."""
 

@@ -44,7 +44,7 @@ def test_invalid_margins_are_rejected(text: str) -> None:
     ("text", "scale"),
     [("10%", 0.1), ("100%", 1), ("55.5%", 0.555), (f"{200 / 3}%", 2 / 3), ("original", None)],
 )
-def test_a_scale_is_parsed_as_a_share_of_the_frame(text: str, scale: float | None) -> None:
+def test_a_scale_is_parsed_as_a_fraction_of_the_frame(text: str, scale: float | None) -> None:
     assert options(scale=text).scale == (scale and pytest.approx(scale))
 
 

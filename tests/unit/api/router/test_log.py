@@ -49,7 +49,7 @@ def test_an_exception_is_in_the_log_and_not_in_the_response(
     assert (answered["status"], answered["code"]) == (500, "internal_error")
 
 
-def test_quiet_routes_are_logged_below_info_unless_they_fail(
+def test_the_routes_in_quiet_are_logged_below_info_unless_they_fail(
     router: Router, log: io.StringIO
 ) -> None:
     call(router, "GET", "/quiet")

@@ -121,7 +121,7 @@ def test_a_single_photo_has_no_overall_bar(terminal: Terminal) -> None:
         assert len(drawn(display, terminal, [job()], 0)) == 1
 
 
-def test_without_a_terminal_printed_lines_are_written_but_no_bars(
+def test_without_a_terminal_lines_are_printed_but_no_progress_bars(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe, dumb = io.StringIO(), io.StringIO()

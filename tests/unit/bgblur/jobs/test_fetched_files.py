@@ -104,7 +104,7 @@ def test_the_next_run_of_the_same_job_removes_the_incomplete_file_of_a_killed_ru
     assert killed.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "sub").iterdir())) == 1
     with FetchedFiles(tmp_path, "job_2", overwrite=False):
-        assert len(list((tmp_path / "sub").iterdir())) == 1, "a run of another job removes nothing"
+        assert len(list((tmp_path / "sub").iterdir())) == 1, "a run of another job removed the file"
     with opened(tmp_path):
         assert list((tmp_path / "sub").iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Each result has its own file, and each file is inside of the folder of the results."""
+"""Each result has its own file, and each file is inside the folder of the results."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_result_of_a_source_that_is_not_a_safe_path_is_named_by_a_digest(
         unique=True,
     )
 )
-def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) -> None:
+def test_every_source_has_its_own_file_inside_the_folder(sources: list[str]) -> None:
     given_names = names(Path("/results"))
     files = [given_names.name(source) for source in sources]
     assert len({file.casefold() for file in files}) == len(files)

@@ -27,7 +27,7 @@ def test_the_bar_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> No
     assert len(row) <= 60 - len("^C")
 
 
-def test_without_a_terminal_printed_lines_are_written_but_no_bar() -> None:
+def test_without_a_terminal_lines_are_printed_but_no_progress_bar() -> None:
     pipe = io.StringIO()
     with JobDisplay(Console(file=pipe)) as display:
         display.update("Uploading", 3, 10)

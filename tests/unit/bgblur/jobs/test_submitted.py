@@ -27,4 +27,4 @@ def test_the_newest_job_is_listed_first_and_a_line_that_was_cut_off_is_skipped(
     assert submitted() == jobs[::-1]
     with (tmp_path / "data" / "jobs" / "submitted.jsonl").open("a") as file:
         file.write('["job_27", "2026')
-    assert submitted() == jobs[::-1], "a line that was cut off is skipped"
+    assert submitted() == jobs[::-1], "the line that was cut off was not skipped"

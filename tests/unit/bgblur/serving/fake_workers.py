@@ -132,7 +132,7 @@ def run(test: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110 - the condition reads several objects
+    while not holds():  # noqa: ASYNC110 - no single event shows when the condition holds
         await asyncio.sleep(0.001)
 
 

@@ -38,7 +38,7 @@ KEY = (b"apikey", make.FUNDED.encode())
 
 
 X_KEY = (b"x-api-key", make.FUNDED.encode())
-"""The key of `KEY`, in the header for remove.bg's routes."""
+"""The same key as in `KEY`, in the header that remove.bg's routes read."""
 
 
 FORM = (b"content-type", b"multipart/form-data; boundary=b")

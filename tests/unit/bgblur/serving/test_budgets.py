@@ -44,7 +44,7 @@ def test_a_body_counts_for_its_account_and_its_proxy_and_a_proxy_has_a_larger_sh
         assert fill(budget, stack, {"account c": 1, "elsewhere": 3}) > 0
 
 
-def test_a_body_that_does_not_fit_uses_no_memory() -> None:
+def test_a_body_that_is_too_large_for_the_budget_takes_no_memory_from_it() -> None:
     budget = BodyBudget(TOTAL)
     with budget.lease({}) as lease:
         with pytest.raises(OverloadedError):

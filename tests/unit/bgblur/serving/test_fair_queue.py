@@ -177,7 +177,7 @@ def test_a_waiting_item_can_be_removed_once() -> None:
 
 
 @given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
-def test_no_sequence_of_steps_exceeds_the_slots_or_loses_an_item(
+def test_no_sequence_of_steps_exceeds_the_number_of_slots_or_loses_an_item(
     slots: int, steps: list[tuple[str, bool]]
 ) -> None:
     queue: FairQueue[str] = FairQueue(slots)

@@ -1,4 +1,4 @@
-"""The thread that runs the keeper of jobs."""
+"""The thread that runs the keeper, the program that resumes, ends and announces jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WAIT_S = 30
 
 
-def test_a_keeper_that_fails_runs_again_and_an_outage_is_logged_once(
+def test_the_keeper_runs_again_after_a_failure_and_an_outage_of_the_store_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runs: list[int] = []

@@ -1,4 +1,4 @@
-"""A turn of a worker process: the process claims an object of a job and processes it."""
+"""One turn of a worker process: it claims a photo of a bulk job and processes the photo."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Runner:
-    """A runner that ends an object, or leaves it to be retried."""
+    """A fake runner that ends a photo of a job, or leaves it to be retried."""
 
     outcome: Outcome
     on_ended: Callable[[EndedObject], None]
@@ -59,7 +59,7 @@ class Runner:
 
 
 def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[object], list[str]]:
-    """Return the messages that a worker sends in a turn, and the sources that its runner logs."""
+    """Return a worker's messages in one turn, and the names of the photos that its runner logs."""
     logged: list[str] = []
     runner = Runner(outcome, lambda ended: logged.append(ended.row.source))
     worker = ObjectWorker(queue, cast("ObjectRunner", runner))
@@ -72,7 +72,7 @@ def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[objec
     return received, logged
 
 
-def test_a_worker_sends_the_object_that_it_claimed_and_then_the_result() -> None:
+def test_a_worker_sends_the_row_of_the_photo_that_it_claimed_and_then_the_result() -> None:
     queue = Queue()
     assert messages(queue) == (
         [CLAIMED, TurnResult(Outcome.ENDED, ROW, {"matte": 9.0})],
@@ -81,15 +81,17 @@ def test_a_worker_sends_the_object_that_it_claimed_and_then_the_result() -> None
     assert queue.leases == [TURN.lease_s]
 
 
-def test_the_result_of_a_turn_has_a_row_only_if_the_object_has_ended() -> None:
+def test_the_result_of_a_turn_contains_the_final_row_only_if_the_photo_has_ended() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
-def test_a_worker_that_finds_no_waiting_object_sends_only_none() -> None:
+def test_a_worker_that_finds_no_waiting_photo_sends_only_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 
-def test_no_object_starts_while_the_disk_is_almost_full(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_photo_of_a_job_starts_while_the_disk_is_almost_full(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Otherwise results would fill the disk that also contains the database of accounts."""
     queue, space = Queue(), iter([False, False, True])
     runner = Runner(Outcome.RETRY, lambda _: None)

@@ -57,7 +57,7 @@ def test_a_worker_is_restarted_until_it_starts(
         fleet.may_answer.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7
-        assert len(caplog.records) == 6  # one record of a lost request, five of failed starts
+        assert len(caplog.records) == 6  # one log line for the lost request, five for failed starts
 
     run(test)
 

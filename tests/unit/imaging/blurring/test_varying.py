@@ -22,7 +22,7 @@ RADII = (1, 2, 3, 10, 50)
 
 
 def valley(height: int, low: float = 0.6) -> AlphaF32:
-    """Return each row's share of the radius: the shares fall, stay 0 for some rows, and grow."""
+    """Return each row's fraction of the radius: it falls to 0, stays 0 for some rows, and grows."""
     row = (np.arange(height, dtype=np.float32) + 0.5) / height
     shares = np.maximum((low - row) / low * 1.25, (row - low - 0.1) / low * 1.25)
     return np.clip(shares, 0, 1)
@@ -44,9 +44,7 @@ def exact(photo: RgbU8, row: int, sigma: float) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_radius_share_of_one_in_each_row_gives_the_uniform_blur(
-    radius: float, kernel: str
-) -> None:
+def test_the_full_radius_in_each_row_gives_the_uniform_blur(radius: float, kernel: str) -> None:
     scene = Scene.decompose(astronaut(250, 230), disc(250, 230, 60))
     uniform = defocus_background(scene, KERNELS[kernel](radius))
     varying = defocus_background_by_row(scene, radius, kernel, np.ones(250, np.float32))
@@ -55,7 +53,7 @@ def test_a_radius_share_of_one_in_each_row_gives_the_uniform_blur(
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_radius_share_of_zero_in_each_row_leaves_the_background_sharp(
+def test_a_radius_of_zero_in_each_row_leaves_the_background_sharp(
     radius: float, kernel: str
 ) -> None:
     photo, matte = astronaut(250, 230), disc(250, 230, 60)
@@ -65,7 +63,7 @@ def test_a_radius_share_of_zero_in_each_row_leaves_the_background_sharp(
 
 
 @pytest.mark.parametrize("radius", [5, 12, 40])
-def test_each_row_is_blurred_with_its_share_of_the_radius(radius: float) -> None:
+def test_each_row_is_blurred_with_its_fraction_of_the_radius(radius: float) -> None:
     photo, shares = astronaut(512, 200), valley(512)
     scene = Scene.decompose(photo, nothing(512, 200))
     result = defocus_background_by_row(scene, radius, "gaussian", shares)

@@ -49,7 +49,7 @@ def test_multiplying_an_alpha_by_an_opaque_or_missing_alpha_changes_nothing(
     np.testing.assert_array_equal(multiply(levels, other), levels)
 
 
-def test_multiplying_alphas_rounds_to_the_nearest_level() -> None:
+def test_the_product_of_two_alphas_is_rounded_to_the_nearest_integer() -> None:
     first, second = random_alpha(50, 50, 1), random_alpha(50, 50, 2)
     exact = np.rint(first.astype(float) * second / 255).astype(np.uint8)
     np.testing.assert_array_equal(multiply(first, second), exact)
@@ -105,7 +105,7 @@ def test_the_faint_pixels_of_a_cutout_change_by_less_than_one_level(shape: tuple
 def test_transparent_pixels_close_to_the_subject_have_foreground_colours_of_nearby_pixels(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby means up to `FINE_PX` pixels in blocks with a visible pixel, else up to `REACH_PX`."""
+    """Nearby pixels are at most `FINE_PX` away in blocks with a visible pixel, else `REACH_PX`."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)

@@ -54,7 +54,7 @@ def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 
 def without_association(data: bytes, item: int, position: int) -> bytes:
-    """Set the number of one property of an item to 0, which means no property (8.11.14)."""
+    """Set the number of a property of an item to 0: no property (ISO/IEC 14496-12, 8.11.14)."""
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]

@@ -36,14 +36,14 @@ def test_the_size_in_the_header_equals_the_size_of_the_image(
     assert read_header_size(saved(Image.new("RGB", size, (9, 9, 9)), kind, **options)) == size
 
 
-def test_a_gif_a_bmp_a_tiff_and_a_text_give_no_size() -> None:
+def test_no_size_is_read_from_a_gif_a_bmp_a_tiff_or_a_text() -> None:
     for kind in ("GIF", "BMP", "TIFF"):
         assert read_header_size(saved(Image.new("RGB", (30, 20)), kind)) is None
     assert read_header_size(b"text") is None
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_truncated_file_gives_the_size_of_its_image_or_none(name: str) -> None:
+def test_the_size_read_from_a_truncated_file_is_correct_or_none(name: str) -> None:
     kind, options = WRITERS[name]
     data = saved(Image.new("RGB", (500, 333)), kind, **options)
     sizes = {read_header_size(data[:length]) for length in range(min(700, len(data)))}

@@ -46,7 +46,7 @@ def test_exif_data_that_20_images_share_is_removed_from_each_image() -> None:
     assert all(image.info["metadata"] == [] for image in opened)
 
 
-def test_a_file_with_too_long_item_descriptions_is_rejected() -> None:
+def test_a_file_whose_item_descriptions_are_too_long_is_rejected() -> None:
     descriptions = b"infe" * 1000
     box = (MAX_COPIED_BYTES // 1000 + 9).to_bytes(4) + b"meta" + descriptions
     with pytest.raises(InvalidImageError, match="items"):

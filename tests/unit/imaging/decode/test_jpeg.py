@@ -69,7 +69,7 @@ def test_a_progressive_jpeg_truncated_between_scans_is_rejected() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["RGB", "CMYK"])
-def test_a_too_short_segment_is_ignored(short: bytes, kind: str) -> None:
+def test_a_segment_that_is_too_short_is_ignored(short: bytes, kind: str) -> None:
     whole = jpeg(kind)
     np.testing.assert_array_equal(pixels(whole[:2] + short + whole[2:]), pixels(whole))
 

@@ -86,7 +86,7 @@ def test_the_larger_a_jpeg_is_the_fewer_scans_it_can_have(
         check_jpeg(jpeg(width, height, scans + 1, marker))
 
 
-def test_the_frame_header_with_the_largest_size_decides_the_limit() -> None:
+def test_the_largest_frame_header_decides_how_many_scans_a_jpeg_can_have() -> None:
     small = jpeg(8, 8, 0).removeprefix(START).removesuffix(END)
     for data in (jpeg(7000, 7000, 30), START + small + jpeg(7000, 7000, 30).removeprefix(START)):
         with pytest.raises(InvalidImageError, match="more than 20 scans"):

@@ -44,7 +44,7 @@ def oriented(image: Image.Image, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
+def test_a_photo_with_any_exif_orientation_is_turned_upright(orientation: int) -> None:
     photo = read(oriented(marked(), orientation))
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 

@@ -74,7 +74,7 @@ def test_floats_are_scaled_by_the_smallest_range_that_fits(scale: int) -> None:
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_floats_outside_of_all_ranges_are_stretched_from_black_to_white() -> None:
+def test_floats_outside_of_all_known_ranges_are_scaled_so_that_they_reach_black_and_white() -> None:
     samples = GREYS.astype(np.float32) * 1000 - 90_000
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
@@ -131,7 +131,7 @@ def test_a_fourth_channel_of_padding_does_not_become_alpha() -> None:
     assert photo.alpha is None
 
 
-def test_premultiplied_colour_becomes_straight() -> None:
+def test_premultiplied_colours_are_divided_by_their_alpha() -> None:
     straight = np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)
     pixels, alpha, _ = to_rgb(Image.fromarray(straight).convert("RGBa"))
     assert difference(pixels, straight[..., :3]).max() <= 1

@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 600, 800
 
 
 def matte_of(*boxes: tuple[float, float, float, float]) -> AlphaU8:
-    """Return a matte with boxes, each given as (top, bottom, left, right) in shares of the size."""
+    """Return a matte with boxes, each as (top, bottom, left, right) in fractions of the size."""
     matte = np.zeros((HEIGHT, WIDTH), np.uint8)
     for top, bottom, left, right in boxes:
         rows = slice(round(top * HEIGHT), round(bottom * HEIGHT))
@@ -58,7 +58,7 @@ def test_a_subject_in_the_air_does_not_widen_the_band_that_is_in_focus(
     assert found(person, floating) == found(person)
 
 
-def test_a_subject_cut_by_the_lower_border_gives_no_ground() -> None:
+def test_no_ground_plane_is_found_if_the_lower_border_cuts_off_a_subject() -> None:
     standing, cut = (0.3, 0.8, 0.1, 0.3), (0.2, 1.0, 0.5, 0.8)
     assert find_ground(matte_of(cut)) is None
     assert find_ground(matte_of(standing, cut)) is None
@@ -68,7 +68,7 @@ def test_a_subject_cut_by_the_lower_border_gives_no_ground() -> None:
     ("height", "width"), [(600, 800), (1601, 1203), (250, 90), (3000, 4001), (31, 7)]
 )
 @pytest.mark.parametrize("share", [0.3, 0.55, 0.7, 1.0])
-def test_a_subject_cut_by_the_region_of_interest_gives_no_ground(
+def test_no_ground_plane_is_found_if_the_region_of_interest_cuts_off_the_subject(
     height: int, width: int, share: float
 ) -> None:
     matte, bottom = np.zeros((height, width), np.uint8), round(share * height)
@@ -77,7 +77,9 @@ def test_a_subject_cut_by_the_region_of_interest_gives_no_ground(
     assert (find_ground(matte) is None) == (bottom == height)
 
 
-def test_a_region_of_interest_that_ends_below_the_subject_does_not_change_the_ground() -> None:
+def test_a_region_of_interest_that_ends_below_the_subject_does_not_change_the_ground_plane() -> (
+    None
+):
     matte = matte_of((0.3, 0.8, 0.4, 0.5))
     ground = find_ground(matte)
     for share in (0.85, 0.9, 1.0):
@@ -85,17 +87,17 @@ def test_a_region_of_interest_that_ends_below_the_subject_does_not_change_the_gr
 
 
 @pytest.mark.parametrize("bottom", [0, 1, 2])
-def test_a_region_of_interest_of_at_most_two_rows_gives_no_ground(bottom: int) -> None:
+def test_no_ground_plane_is_found_in_a_region_of_interest_of_at_most_two_rows(bottom: int) -> None:
     matte = np.zeros((3000, 4000), np.uint8)
     matte[:bottom] = 255
     assert find_ground(matte, bottom=bottom) is None
 
 
-def test_an_empty_matte_gives_no_ground() -> None:
+def test_no_ground_plane_is_found_for_an_empty_matte() -> None:
     assert find_ground(np.zeros((HEIGHT, WIDTH), np.uint8)) is None
 
 
-def test_transparent_pixels_under_the_subject_give_no_ground() -> None:
+def test_no_ground_plane_is_found_if_the_pixels_under_the_subject_are_transparent() -> None:
     matte, alpha = matte_of((0.3, 0.8, 0.4, 0.5)), np.full((HEIGHT, WIDTH), 255, np.uint8)
     assert find_ground(matte, alpha) == find_ground(matte)
     alpha[round(0.79 * HEIGHT) :] = 0
@@ -103,13 +105,13 @@ def test_transparent_pixels_under_the_subject_give_no_ground() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
-def test_a_subject_that_fills_a_tiny_or_thin_picture_gives_no_ground(
+def test_no_ground_plane_is_found_if_the_subject_fills_a_tiny_or_thin_picture(
     shape: tuple[int, int],
 ) -> None:
     assert find_ground(np.full(shape, 255, np.uint8)) is None
 
 
-def test_the_ground_does_not_depend_on_the_size_of_the_photo() -> None:
+def test_the_ground_plane_does_not_depend_on_the_size_of_the_photo() -> None:
     small, large = (find_ground(disc(side, side, side / 4)) for side in (400, 1600))
     assert small is not None
     assert large is not None

@@ -137,7 +137,7 @@ def test_encode_small_jpeg_writes_at_least_one_percent_fewer_bytes_than_encode()
     assert len(small.data) < 0.99 * len(encode(astronaut(), None, None, "jpeg", 90).data)
 
 
-def test_the_error_for_a_too_long_image_names_the_limit_of_the_format() -> None:
+def test_the_error_for_an_image_that_is_too_long_names_the_limit_of_the_format() -> None:
     with pytest.raises(InvalidFormatError, match="webp can have at most 16383 pixels on a side"):
         encode(noise(1, 16_384), None, None, "webp", 90)
 

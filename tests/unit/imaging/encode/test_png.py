@@ -195,7 +195,7 @@ def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     assert len(write_png(image, compact=True)) < 1.01 * len(file.getvalue())
 
 
-def test_images_with_grain_get_a_separate_deflater() -> None:
+def test_images_with_fine_grain_are_compressed_by_a_separate_deflater() -> None:
     smooth, grain = sample_photo("cat"), astronaut()
     choices = [CompactStrips(photo).deflater for photo in (smooth, grain, 0 * smooth)]
     assert choices == [DEFLATERS[0][1], GRAIN_DEFLATER, DEFLATERS[0][1]]
@@ -205,7 +205,9 @@ def test_images_with_grain_get_a_separate_deflater() -> None:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "cat", "coffee"])
-def test_the_colours_around_a_subject_take_almost_no_bytes(name: str) -> None:
+def test_colours_of_transparent_pixels_make_a_compact_cutout_at_most_one_percent_larger(
+    name: str,
+) -> None:
     photo = sample_photo(name)
     matte = disc(photo.shape[0], photo.shape[1], 120)
     scene = Scene.decompose(photo, matte)

@@ -17,7 +17,7 @@ SIDE_PX = 320
 
 
 class Sequence:
-    """A network that returns each of the given maps in turn, and records its photos."""
+    """A predictor that returns the given outputs in order, and records its photos."""
 
     def __init__(self, *maps: AlphaF32) -> None:
         self.maps = list(maps)
@@ -30,7 +30,7 @@ class Sequence:
 
 
 def box(top: int, bottom: int, left: int, right: int, value: float = 1) -> AlphaF32:
-    """Return a map with `value` inside a box, and 0 outside."""
+    """Return a map of probabilities: `value` inside a box, and 0 outside."""
     made = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     made[top:bottom, left:right] = value
     return made
@@ -85,7 +85,7 @@ def test_small_regions_in_the_output_of_the_network_for_people_are_removed() -> 
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_a_network_with_undecided_regions_in_its_output_runs_again_on_the_mirrored_photo() -> None:
+def test_a_model_with_undecided_regions_in_its_output_runs_again_on_the_mirrored_photo() -> None:
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)
@@ -95,7 +95,7 @@ def test_a_network_with_undecided_regions_in_its_output_runs_again_on_the_mirror
     np.testing.assert_array_equal(subject, np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300)))
 
 
-def test_a_network_without_undecided_regions_in_its_output_runs_only_once() -> None:
+def test_a_model_without_undecided_regions_in_its_output_runs_only_once() -> None:
     model, people = Sequence(PORTRAIT), Sequence(FACE_ONLY)
     predict_subject(model, noise(90, 120), people=people)
     assert (len(model.photos), len(people.photos)) == (1, 1)

@@ -28,7 +28,7 @@ def test_the_error_for_a_missing_file_names_the_command_that_creates_it(tmp_path
     assert caught.value.path == tmp_path / "u2netp.onnx"
 
 
-def test_the_map_of_a_model_is_square_and_has_values_from_0_to_1(model: Model) -> None:
+def test_the_saliency_map_of_a_model_is_square_and_has_values_from_0_to_1(model: Model) -> None:
     raw = model.predict(astronaut())
     assert raw.shape == (320, 320)
     assert raw.dtype == np.float32
@@ -39,7 +39,7 @@ def test_the_map_of_a_model_is_square_and_has_values_from_0_to_1(model: Model) -
 def test_the_runtime_writes_no_device_id_into_the_home_folder(
     model_dir: Path, tmp_path: Path
 ) -> None:
-    # The runtime sends nothing during a test run, so hide the variables of test runs.
+    # ONNX Runtime sends no telemetry if variables such as CI show that this is a test run.
     hidden = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
     environ = {name: text for name, text in os.environ.items() if not name.startswith(hidden)}
     code = "import sys; from pathlib import Path; from blur.imaging.matting.session import *; "
@@ -64,7 +64,7 @@ def test_the_import_of_the_pipelines_starts_no_thread() -> None:
 
 
 def test_threads_without_work_do_not_run_in_a_loop(model: Model) -> None:
-    options = model._session.get_session_options()  # noqa: SLF001 - no function returns them
+    options = model._session.get_session_options()  # noqa: SLF001 - no public method returns the options
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 

@@ -31,7 +31,7 @@ class Map:
 
 
 def person_and(ghost: float) -> AlphaF32:
-    """Return a map of two persons; `ghost` is the probability of the second person."""
+    """Return a saliency map of two persons; `ghost` is the probability of the second person."""
     raw = np.zeros((320, 320), np.float32)
     raw[80:, 30:110], raw[90:, 190:280] = 1, ghost
     blurred: AlphaF32 = cv2.GaussianBlur(raw, (0, 0), 2)
@@ -92,7 +92,7 @@ def test_wide_half_transparent_regions_are_counted_and_a_narrow_region_is_not() 
 
 
 def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
-    """Return a map of a person with one narrow raised arm of probability `strength`."""
+    """Return a saliency map of a person with one narrow raised arm of probability `strength`."""
     raw = np.zeros((320, 320), np.float32)
     raw[120:, 100:200] = 1
     arm = raw.copy()
@@ -103,7 +103,7 @@ def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
 
 @pytest.mark.parametrize("gap_px", [0, 20])
 def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
-    assert 2 * EDGE * 320 > 10  # the arm is too narrow to count as wide
+    assert 2 * EDGE * 320 > 10  # the arm is 10 pixels wide, which does not count as wide
     faint = remove_faint(with_arm(0.2, gap_px=gap_px))
     assert faint[:100].max() == 0
     np.testing.assert_array_equal(faint[120:, 100:200], 1)

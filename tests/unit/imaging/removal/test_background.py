@@ -72,7 +72,9 @@ def test_a_background_taller_than_the_frame_loses_its_upper_and_lower_sides() ->
 
 
 @given(st.integers(1, 80), st.integers(1, 80), st.integers(1, 80), st.integers(1, 80))
-def test_a_background_covers_every_frame(height: int, width: int, rows: int, columns: int) -> None:
+def test_a_background_image_covers_a_frame_of_any_size(
+    height: int, width: int, rows: int, columns: int
+) -> None:
     data = saved(Image.new("RGB", (width, height), (9, 90, 200)), "PNG")
     picture = read_image(data, (rows, columns), None, LIMIT)
     assert np.array_equal(picture.colours, flat(rows, columns, (9, 90, 200)))
@@ -167,7 +169,7 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 def test_a_result_with_a_translucent_background_looks_right_over_any_colour(
     front: int, back: int
 ) -> None:
-    """It looks like the colour with the background drawn over it, and the subject over both."""
+    """The result over a colour looks like the subject over the background over this colour."""
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))
     colours, alpha = put_behind(subject, background)

@@ -34,7 +34,7 @@ options = st.builds(
 
 @st.composite
 def subjects(draw: st.DrawFn) -> tuple[tuple[int, int], Box]:
-    """Generate the size of a photo, and a box inside of the photo."""
+    """Generate the size of a photo, and a box inside the photo."""
     shape = draw(sides), draw(sides)
     starts = [draw(st.integers(0, side - 1)) for side in shape]
     rows, columns = (
@@ -129,7 +129,7 @@ def test_the_subject_keeps_its_size_if_there_is_neither_a_scale_nor_a_limit(
 
 
 @given(subjects(), st.floats(0.1, 1))
-def test_a_scaled_subject_fills_its_share_of_one_side_of_the_frame(
+def test_a_scaled_subject_fills_the_requested_fraction_of_one_side_of_the_frame(
     photo: tuple[tuple[int, int], Box], scale: float
 ) -> None:
     shape, subject = photo
@@ -196,7 +196,7 @@ def test_margins_have_no_effect_without_crop() -> None:
         ("original", 50, 100),
     ],
 )
-def test_a_position_is_a_share_of_the_free_space(position: Any, top: int, left: int) -> None:  # noqa: ANN401 - any value of the option
+def test_a_position_is_a_fraction_of_the_free_space(position: Any, top: int, left: int) -> None:  # noqa: ANN401 - any value of the option
     assert layout_of(position=position) == Layout(SHAPE, SUBJECT, (100, 200), top, left)
 
 
@@ -213,7 +213,7 @@ def test_with_position_original_a_scaled_subject_keeps_its_centre_or_moves_into_
     assert placed.lay_out(NO_LIMIT) == Layout(SHAPE, corner, (150, 200), 0, 200)
 
 
-def test_a_scale_with_crop_is_a_share_of_the_cropped_frame() -> None:
+def test_a_scale_with_crop_is_a_fraction_of_the_cropped_frame() -> None:
     drawn = Margins(*[percent(50)] * 4)
     layout = layout_of(crop=True, crop_margin=drawn, scale=0.25)
     assert layout == Layout((200, 400), SUBJECT, (50, 100), 75, 150)

@@ -166,7 +166,7 @@ def test_with_format_auto_an_error_is_raised_if_all_accepted_formats_are_too_lar
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_the_error_for_a_too_large_result_names_the_field_size_and_for_png_also_zip(
+def test_the_error_for_a_result_that_is_too_large_names_the_field_size_and_for_png_also_zip(
     output: str,
 ) -> None:
     with pytest.raises(ResultTooLargeError, match=r"999 bytes.*'size'") as raised:

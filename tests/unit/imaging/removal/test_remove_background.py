@@ -23,7 +23,7 @@ from blur.removal_errors import InvalidBgImageError
     ids=["text", "truncated", "too large"],
 )
 @pytest.mark.parametrize("options", [{}, {"crop": True}])
-def test_an_invalid_background_is_rejected_before_the_networks_run(
+def test_an_invalid_background_is_rejected_before_the_models_run(
     background: bytes, options: dict[str, Any]
 ) -> None:
     model = DiscPredictor()
@@ -82,7 +82,7 @@ def test_a_background_colour_surrounds_the_subject_and_makes_a_jpeg() -> None:
     assert np.array_equal(exact[opaque], astronaut(300, 400)[opaque])
 
 
-def test_a_half_transparent_colour_makes_a_png_with_the_alpha_of_the_colour() -> None:
+def test_a_half_transparent_background_colour_gives_a_png_with_the_alpha_of_the_colour() -> None:
     result = removed(photo_file(), colour=(255, 0, 255, 128))
     assert result.image.content_type == "image/png"
     pixels = pixels_of(result)

@@ -29,7 +29,7 @@ def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
     assert np.array_equal(pixels_of(crop)[opaque], shown[opaque])
     edge = (shown[..., 3] > 0) & ~opaque
     alpha = shown[edge][:, 3:] / 255
-    # A faint pixel gets the colour of its block, and the crop is divided into other blocks.
+    # Faint pixels get the colour of their block, and the blocks of the crop have other borders.
     assert (difference(pixels_of(crop)[edge], shown[edge]) * alpha).mean() < 0.5
 
 
@@ -46,8 +46,8 @@ def test_margins_are_transparent_and_as_wide_as_requested() -> None:
     assert not pixels[:, :left, 3].any()
 
 
-def test_the_subjects_colours_continue_into_the_margins() -> None:
-    """Viewers that interpolate straight colour show no fringe at the edge of the crop."""
+def test_the_nearest_pixels_of_the_margins_have_the_colours_of_the_subjects_edge() -> None:
+    """Viewers that interpolate colours without their alpha show no fringe at the crop's edge."""
     margins = Margins(*[Length(60, is_percent=False)] * 4)
     pixels = pixels_of(removed(photo_file(), crop=True, crop_margin=margins))
     inside = slice(60, -60)
@@ -66,7 +66,9 @@ def test_a_position_moves_the_subjects_exact_pixels() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.5, 1.0])
-def test_a_scaled_subject_is_centred_and_has_its_share_of_the_frame(scale: float) -> None:
+def test_a_scaled_subject_is_centred_and_fills_the_requested_fraction_of_the_frame(
+    scale: float,
+) -> None:
     result = removed(photo_file(), scale=scale)
     assert result.size == (400, 300)
     top, left, width, height = result.foreground

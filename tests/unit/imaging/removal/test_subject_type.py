@@ -26,7 +26,7 @@ SIDE, CELLS = 320, 48
 
 
 class Faces:
-    """A network that finds a face in one cell of its output, and records its photos."""
+    """A predictor that finds a face in one cell of its output, and records its photos."""
 
     side_px = 192
 
@@ -41,7 +41,7 @@ class Faces:
 
 
 def box(top: int, bottom: int, left: int, right: int) -> AlphaF32:
-    """Return a map that is 1 inside a box, and 0 outside."""
+    """Return a map of probabilities: 1 inside a box, and 0 outside."""
     drawn = np.zeros((SIDE, SIDE), np.float32)
     drawn[top:bottom, left:right] = 1
     return drawn
@@ -69,11 +69,11 @@ def test_no_face_is_searched_for_if_the_subject_is_not_confirmed(
     assert faces.photos == []
 
 
-def test_without_the_network_for_faces_each_subject_is_other() -> None:
+def test_without_the_network_for_faces_each_subject_has_the_type_other() -> None:
     assert find_subject_type(CONFIRMED, astronaut(), None) == "other"
 
 
-def test_the_confirmed_share_depends_only_on_the_opaque_part_of_the_subject() -> None:
+def test_the_confirmed_fraction_of_a_subject_depends_only_on_its_opaque_part() -> None:
     faint = np.maximum(SUBJECT, box(0, 320, 0, 320) * np.float32(0.4))
     assert confirmed_share(SubjectMaps(faint, SUBJECT)) == pytest.approx(1)
     assert confirmed_share(SubjectMaps(SUBJECT, box(80, 160, 80, 240))) == pytest.approx(0.5)
@@ -83,7 +83,7 @@ def test_the_confirmed_share_depends_only_on_the_opaque_part_of_the_subject() ->
 def test_a_face_outside_the_subject_does_not_count() -> None:
     subject = SUBJECT > 0
     photo = flat(SIDE, SIDE, (90, 90, 90))
-    # The square is 208 pixels wide. The subject starts 24 pixels (5.5 cells) inside of the square.
+    # The square is 208 pixels wide. The subject starts 24 pixels (5.5 cells) inside the square.
     assert face_score(subject, photo, Faces(0.9, 6, 6)) == pytest.approx(0.9)
     assert face_score(subject, photo, Faces(0.9, 4, 24)) == 0
     assert face_score(subject, photo, Faces(0.9, 24, 43)) == 0

@@ -1,4 +1,4 @@
-"""Photos of jobs after a result, an error, or a failure of the store."""
+"""What happens to photos of jobs after a result, an error, or a failure of the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 
-def test_a_photo_whose_worker_fails_is_released_and_the_worker_is_replaced() -> None:
+def test_a_failed_worker_is_replaced_and_its_photo_is_released_for_another_attempt() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(2)
         fleet.outcomes = [EOFError()]
@@ -35,7 +35,7 @@ def test_a_photo_whose_worker_fails_is_released_and_the_worker_is_replaced() -> 
     run(test)
 
 
-def test_a_photo_that_must_be_retried_is_released_with_a_pause() -> None:
+def test_a_photo_that_must_be_retried_can_be_claimed_again_after_a_pause() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1, attempts=2)
         fleet.outcomes = [Outcome.RETRY]
@@ -47,7 +47,7 @@ def test_a_photo_that_must_be_retried_is_released_with_a_pause() -> None:
     run(test)
 
 
-def test_photos_that_ended_or_were_parked_are_not_released() -> None:
+def test_photos_that_ended_or_were_parked_are_not_released_for_another_attempt() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(3)
         fleet.outcomes = [Outcome.ENDED, Outcome.PARKED]
@@ -99,7 +99,7 @@ def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     run(test)
 
 
-def test_a_photo_with_the_outcome_wait_is_parked_and_not_released() -> None:
+def test_a_photo_with_the_outcome_wait_is_parked_and_not_released_for_another_attempt() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.WAIT]
@@ -112,7 +112,7 @@ def test_a_photo_with_the_outcome_wait_is_parked_and_not_released() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.WAIT])
-def test_a_release_is_repeated_until_the_store_responds_and_delays_no_request(
+def test_the_release_of_a_photo_is_repeated_until_the_store_responds_and_delays_no_request(
     outcome: Outcome,
 ) -> None:
     async def test(fleet: Fleet) -> None:

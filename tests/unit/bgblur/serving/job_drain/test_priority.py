@@ -60,7 +60,8 @@ def test_photos_of_jobs_use_no_slot_of_the_queue() -> None:
         async with serving(fleet, size=1, queue=2) as server:
             await until(lambda: fleet.processed == ["0"])
             assert server.pool.state().busy == 0
-            calls = [send(server.pool, b"%d" % n) for n in range(3)]  # one worker + two slots
+            # One request for the worker, and two for the slots of the queue.
+            calls = [send(server.pool, b"%d" % n) for n in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(OverloadedError):
                 server.pool.require_slot("a")
@@ -100,7 +101,7 @@ def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyP
             fleet.objects = objects(9)
             server.drain.add()
             await until(lambda: len(fleet.processed) == 1)
-            for _ in range(20):  # each request gets a worker, although the object never ends
+            for _ in range(20):  # each request gets a worker, although the job's photo never ends
                 assert await send(server.pool) == REPLY
                 assert len(fleet.processed) == 1
             monkeypatch.setattr(fair_queue, "KEEP_S", 0)

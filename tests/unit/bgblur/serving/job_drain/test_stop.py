@@ -1,4 +1,4 @@
-"""When the drain of jobs stops, photos in progress end, are released, or are parked."""
+"""When the drain stops, each photo in progress ends, is parked, or is released to be retried."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blur.errors import UnavailableError
 from blur.jobs.runner import Outcome
 
 
-def test_a_stop_waits_only_for_one_attempt_to_release_a_photo() -> None:
+def test_a_stop_waits_for_only_one_try_to_release_a_photo_for_another_attempt() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.RETRY]
