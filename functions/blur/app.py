@@ -72,8 +72,8 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     processes photos is imported, and the model opened, at the first photo. `on_lambda` limits the
     size of responses on remove.bg's paths, because such a response cannot redirect to a bucket.
     `observe` receives the record of each response; by default, the app prints metrics for
-    CloudWatch on Lambda, and nothing elsewhere. Pass an `engine` to share its networks with the
-    runner of jobs.
+    CloudWatch on Lambda, and nothing elsewhere. Pass an `engine` to share its neural networks with
+    the code that runs jobs.
 
     Raises:
         ModelError: a model's file is missing or damaged.

@@ -48,7 +48,7 @@ def audit_settings(environ: Mapping[str, Any]) -> Settings:
 
 
 def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
-    """Audit all accounts and this month's bills; in the first week, last month's bills too."""
+    """Audit all accounts, this month's bills and, in a month's first week, last month's bills."""
     months = sorted({usage_month(Instant(now_us - LOOK_BACK_US)), usage_month(now_us)})
     return audit_each(store, months, now_us=now_us)
 

@@ -18,7 +18,7 @@ MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The longest time for which a derived key is stored: as long as an `Idempotency-Key`."""
+"""The longest time for which a derived key is stored; the same as for an `Idempotency-Key`."""
 MAX_VALID_KEYS = 2
 """The maximum number of valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64

@@ -1,4 +1,4 @@
-"""The engine: the networks, each opened at its first use, and the functions that use them.
+"""The engine: the neural networks, opened at their first use, and the functions that use them.
 
 This module imports all code that processes photos, with numpy, OpenCV and Pillow. Only processes
 that compute results import this module: Lambda functions that get photos, and the photo workers of
@@ -38,19 +38,19 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Computes results with the networks of this process."""
+    """Computes results with the neural networks that this process has opened."""
 
     model: Callable[[], Predictor]
     """Return the model, which is opened once."""
     people: Callable[[], Predictor | None] = lambda: None
-    """Return the network for people, if it is installed. It is opened once."""
+    """Return the neural network that finds people, if it is installed. It is opened once."""
     faces: Callable[[], Predictor | None] = lambda: None
-    """Return the network for faces, if it is installed; it is opened once."""
+    """Return the neural network that finds faces, if it is installed; it is opened once."""
     max_pixels: int
     """The maximum number of pixels of a photo."""
 
     def open_networks(self) -> bool:
-        """Open the model and the network for people; return whether that network is installed.
+        """Open the model and the network that finds people; return whether the latter is installed.
 
         Raises:
             ModelError: a model's file is missing or damaged.
@@ -125,9 +125,9 @@ def new_engine(settings: Settings) -> Engine:
 
 
 def _open_faces(folder: Path, *, threads: int) -> Model | None:
-    """Open the network for faces, or return None if its file is missing or damaged.
+    """Open the model that finds faces, or return None if its file is missing or damaged.
 
-    A damaged file is logged. Photos are then processed without the network.
+    A damaged file is logged. Photos are then processed without this neural network.
     """
     try:
         return open_faces_model(folder, threads=threads)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The operator's changes in a store, all dated `now_us`; `entropy` returns random bytes."""
+    """The operator's changes in a store, all at `now_us`; `entropy` returns random bytes."""
 
     store: AccountStore
     entropy: Entropy

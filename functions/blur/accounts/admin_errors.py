@@ -19,7 +19,7 @@ class InvalidArgumentError(AccountAdminError):
 
 
 class AccountExistsError(AccountAdminError):
-    """The account's id is taken."""
+    """Another account already has this id."""
 
 
 class UnknownAccountError(AccountAdminError):

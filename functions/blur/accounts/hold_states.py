@@ -75,7 +75,7 @@ def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEven
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return the time up to which a hold must have expired, so that it can be released now.
+    """Return the latest expiry of a hold that can be released now.
 
     A machine with a slow clock can settle its hold until the hold expires by that clock. So the
     result is `CLOCK_SKEW_US` before now.

@@ -99,7 +99,7 @@ def reserve(
     try:
         status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
-        # The last credit can be in the hold of the call that this call repeats.
+        # The call that this call repeats can hold the last credit of the account.
         earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise

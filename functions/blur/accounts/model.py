@@ -195,5 +195,5 @@ class IdempotencyRecord:
 
 
 def usage_month(now_us: Instant) -> str:
-    """Return the month, `YYYY-MM` in UTC, in which a call that is settled now counts."""
+    """Return the month, `YYYY-MM` in UTC, whose usage includes a call that is settled now."""
     return datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")

@@ -112,15 +112,15 @@ class CallStore(Protocol):
     ) -> IdempotencyRecord | None:
         """Store the record of a starting call and return None, unless another valid record exists.
 
-        If there is another record that counts (`IdempotencyRecord.counts`), that record is returned
-        and nothing is stored. A repeated `claim_record` with the same `hold_id` returns None again.
+        If there is another valid record (`IdempotencyRecord.counts`), that record is returned and
+        nothing is stored. A repeated `claim_record` with the same `hold_id` returns None again.
         """
         ...
 
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Return the record with this scope, or None if it is missing or no longer counts."""
+        """Return the record with this scope, or None if it is missing or no longer valid."""
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
@@ -143,7 +143,7 @@ class AccountStore(CallStore, Protocol):
         """Create an empty account.
 
         Raises:
-            AccountExistsError: the id is taken.
+            AccountExistsError: another account already has this id.
 
         """
         ...

@@ -1,10 +1,11 @@
 """The rate limit: GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371.
 
-GCRA is a leaky bucket used as a meter. Requests conform if the time between them is at least an
-emission interval T, except that an idle key can send `burst` requests together. The state is the
-theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is stored
-together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so
-that a store that cannot calculate in its conditions needs only one of two updates:
+GCRA is a leaky bucket used as a meter. Requests conform, and are accepted, if the time between them
+is at least an emission interval T, except that an idle key can send `burst` requests together. The
+state is the theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is
+stored together with the instant from which the next request conforms,
+`allow = TAT - (burst - 1) T`, so that a store whose conditions cannot contain a calculation needs
+only one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
     busy, TAT > now and allow <= now   TAT += T, allow += T
@@ -18,13 +19,13 @@ A call that is not charged and took more CPU than an ordinary photo counts as se
 it ends: TAT and `allow` move by T for each additional request (`add_weight`).
 
 The clocks of machines differ, and TAT is compared with the clock of each machine. So a bucket also
-has the instant of its last request, and its time never goes back: a request with an earlier
-instant, from a machine whose clock is slow, counts at the instant of the last request. A process
-remembers how far the instants in buckets are ahead of the process's clock, and adds this difference
-to its clock (`LimiterClock`). So limits follow the clock that is furthest ahead. A constant
-difference has no effect on a limit. If a clock that is d seconds ahead is used for the first time,
-or a clock is set forward by d seconds, at most min(burst, d / T) more requests are accepted. A
-clock that is set back has no effect.
+stores the time of its last request, and this time never goes back: if a machine with a slow clock
+counts a request at an earlier time, the bucket uses the time of its last request instead. A process
+remembers by how much the stored times are ahead of the process's clock, and adds this difference to
+its clock (`LimiterClock`). So limits follow the clock that is furthest ahead. A constant difference
+between two clocks has no effect on a limit. If a clock that is d seconds ahead is used for the
+first time, or a clock is set forward by d seconds, at most min(burst, d / T) more requests are
+accepted. A clock that is set back has no effect.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ MINUTE_US = 60 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A key's state in microseconds since 1970; all values are 0 before the first request."""
+    """The state of a rate limit, in microseconds since 1970; all 0 before the first request."""
 
     tat_us: int
     """Theoretical arrival time; from then on the whole burst is available."""
@@ -102,7 +103,7 @@ def bucket_time(bucket: Bucket, now_us: Instant) -> Instant:
 
 
 def retry_after_s(bucket: Bucket, now_us: Instant) -> int:
-    """Return the whole seconds, at least 1, after which a request conforms."""
+    """Return the whole seconds, at least 1, after which the next request is accepted."""
     return max(1, _ceil_seconds(bucket.allow_us - bucket_time(bucket, now_us)))
 
 
@@ -117,13 +118,13 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 
 
 class LimiterClock:
-    """Measures how far the instants in buckets are ahead of this process's clock.
+    """Measures by how much the times in buckets are ahead of this process's clock.
 
     The limiter time is this process's clock plus that difference.
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
-        """Start without a difference; `ticks` returns seconds of a clock that never goes back."""
+        """Start with a difference of 0; `ticks` returns seconds of a clock that never goes back."""
         self._ticks = ticks
         self._ahead_us = 0
 
@@ -138,8 +139,8 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Compare this clock with the time of a bucket's last request, which was read just now.
 
-        The time since the start of the current request is added, because the bucket's last request
-        can have arrived after that start.
+        The time since the start of the current request is added to this clock's time, because the
+        bucket's last request can have arrived after that start.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)
@@ -147,7 +148,7 @@ class LimiterClock:
 
 @dataclass(frozen=True, slots=True)
 class LimiterTime:
-    """The limiter time of one request."""
+    """The limiter time (see `LimiterClock`) of one request."""
 
     clock: LimiterClock
     now_us: Instant
@@ -155,7 +156,7 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the time of this request; with a bucket, not before the bucket's last request."""
+        """Return the time of this request, or of the last request in `bucket` if that is later."""
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

@@ -47,7 +47,7 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store and a way t
     fails, one of the copies takes a hold and becomes the first call.
 
     Raises:
-        ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error of `pause`.
+        ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error that `pause` raises.
 
     """
     while True:

@@ -54,7 +54,7 @@ class Activity(NamedTuple):
     """An account's calls between two readings of its usage."""
 
     account: AccountUsage
-    """The later reading."""
+    """The account's usage at the later reading."""
     counts: KeyCounts
 
 

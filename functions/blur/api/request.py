@@ -64,7 +64,7 @@ class HttpRequest:
     is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
     """Return whether the client is still connected; True if that is unknown."""
     repeated_headers: tuple[str, ...] = ()
-    """The singleton headers that were sent more than once."""
+    """The headers that were sent more than once, although they can be sent only once."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The parameters of the URL, decoded; if a parameter is repeated, its last value counts."""
     path_parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -162,7 +162,7 @@ def _query(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the repeated singleton headers; names that differ only in case count as one name."""
+    """Return the headers that must not be repeated but are; names are compared without case."""
     many = event.get("multiValueHeaders") or {}
     one = {name: [value] for name, value in (event.get("headers") or {}).items()}
     counts: Counter[str] = Counter()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The time for errors on our own paths, where no header contains a time."""
+"""The time for errors on paths other than remove.bg's, where no header contains a time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""

@@ -35,7 +35,7 @@ class ResponseRecord:
     key_prefix: str | None = None
     """The first part of a valid key, by which people identify the key."""
     credits: Credits | None = None
-    """The credits charged; None without a valid key, and if the charge was not confirmed."""
+    """The credits charged; None if the key is not valid or the charge was not confirmed."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step; for a failed call, the steps up to its error."""
     bytes_in: int = 0

@@ -60,7 +60,7 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""The handler of each method, for each path without a slash at the end. `route_paths` explains
+"""The handlers by path, without a slash at its end, and by HTTP method. `route_paths` explains
 parameters in a path.
 """
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)

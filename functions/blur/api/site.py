@@ -65,8 +65,8 @@ ASSETS = {
     "guides.json": "application/json",
 }
 FRESH_S = 300
-"""The time for which a browser uses an asset without a new request, because each request is a call
-of Lambda."""
+"""The time for which a browser uses an asset without a new request. A new request would invoke the
+Lambda function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Site:
 
     folder: Path
     storage_origin: Callable[[], str]
-    """Returns the origin of the storage of uploads and large results, or an empty text if this
-    server is the storage."""
+    """Returns the origin of the server that stores uploads and large results, or an empty text if
+    this server stores them."""
     public_url: str = ""
     """The page's public URL; link previews need an absolute URL of their image."""
     price: Credits = ONE

@@ -152,5 +152,5 @@ class TimedExchange:
         """Make the thread end soon: after this, reading from its socket fails."""
         self._is_aborted = True
         if self._socket is not None:
-            with suppress(OSError):  # the socket is already closed
+            with suppress(OSError):  # raised if the socket is already closed
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -34,7 +34,7 @@ OPAQUE = 255
 
 
 def to_u8(values: FloatArray) -> NDArray[np.uint8]:
-    """Round to whole numbers, halves up, and clip to 0..255."""
+    """Round to whole numbers, with halves rounded up, and clip to 0..255."""
     rounded: NDArray[np.uint8] = np.clip(values + np.float32(0.5), 0, OPAQUE).astype(np.uint8)
     return rounded
 

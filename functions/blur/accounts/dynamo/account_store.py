@@ -187,7 +187,7 @@ class DynamoAccountStore:
         self._client.close()
 
     def _table(self) -> DynamoTable:
-        """Return the table with a new deadline, for one method."""
+        """Return the table for one call of a store method; the deadline of this call starts now."""
         return DynamoTable(self._table_name, self._start, self._limiter, self._busy_until)
 
     def _start(self) -> Send:

@@ -76,7 +76,7 @@ Branch = Callable[[Expressions, RateCheck], None]
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:
-    """Authenticate and count the request, take the hold if any, and return the account's item.
+    """Authenticate and count the request, take `hold` unless it is None; return the account's item.
 
     If the balance does not cover the hold, a second write counts the request without the hold.
 

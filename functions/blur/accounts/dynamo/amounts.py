@@ -21,7 +21,7 @@ CREDITS = "credits"
 """The attribute for the amount of a ledger entry. With a month at the end, such as
 `credits2026-01`, it is the attribute for the usage in that month."""
 HOLDS, PRICE = "holds", "c"
-"""The attribute with the map of holds; and the attribute, in each hold, with its amount."""
+"""The attribute that contains the holds, and the attribute of each hold that contains its price."""
 
 
 def stored(amount: Credits) -> Decimal:
@@ -35,7 +35,7 @@ def stored_hold(hold: Item) -> Item:
 
 
 def read_item(attributes: Mapping[str, Any]) -> Item:
-    """Return an item as Python values, with its amounts in quarters.
+    """Return an item as Python values, with its amounts in quarters of a credit.
 
     Raises:
         ArithmeticError, ValueError: a number is not valid, or an amount is not in quarters.

@@ -102,7 +102,7 @@ def _ended(item: Item, account_id: str, now_us: Instant) -> Iterator[KeyRecord]:
 def _copy(table: DynamoTable, key: KeyRecord) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(schema.PARTITION_KEY)})")
-    with suppress(ConditionFailedError):  # the key is already copied
+    with suppress(ConditionFailedError):  # raised if the key is already copied
         table.put(_key_item(key), absent)
 
 

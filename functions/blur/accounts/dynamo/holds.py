@@ -5,9 +5,9 @@ a second or late copy of the write fails. When a call ends its hold, a tombstone
 `ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the reserve. A set
 is deleted when no late copy can arrive any more. The client sends copies of a request for at most
 two seconds (`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold
-that nothing settles, so the hold expires. The hold of a job's object has no tombstone, because the
-object's row has the same effect. With many objects per second, tombstones would make each write
-expensive.
+that nothing settles, so the hold expires. The hold for a photo of a job has no tombstone, because
+the photo's row in the table has the same effect. With many photos per second, tombstones would make
+each write expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
 tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.

@@ -1,8 +1,8 @@
 """Converts items of the table to the values of `model` and back.
 
 The account's item has all values that are needed to accept a call, so one conditional write is
-enough. A write costs one unit for each started kilobyte of the whole item, so frequent names have
-only one letter:
+enough. A write costs one unit for each kilobyte of the whole item, rounded up, so frequent names
+have only one letter:
 
 | attribute | meaning |
 |---|---|
@@ -122,7 +122,7 @@ def version_of(item: Item) -> int:
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that it still has the version in `item`."""
+    """Make the update increase the account's version, if it is still the version in `item`."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)
@@ -130,7 +130,7 @@ def bump_version(update: Expressions, item: Item) -> None:
 
 
 def set_version(update: Expressions, version: int) -> None:
-    """Give the account a version, on condition that its current version is lower."""
+    """Make the update set the account's version, if the current version is lower."""
     path, new = update.path(VERSION), update.value(version)
     update.conditions.append(f"(attribute_not_exists({path}) OR {path} < {new})")
     update.sets.append(f"{path} = {new}")
@@ -170,7 +170,7 @@ def key_item(key: KeyRecord) -> Item:
 
 
 def limit_item(limit: RateLimit) -> Item:
-    """Return the attributes of a key's limit, with both buckets reset."""
+    """Return the attributes of a key's rate limit and of its two buckets, which are reset."""
     buckets = dict.fromkeys((*CALLS[:2], *ACCOUNT_REQUESTS[:2]), 0)
     interval, slack = rate.interval_us(limit), rate.slack_us(limit)
     return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}

@@ -1,4 +1,4 @@
-"""The usage of each key by month: counters in the account's item, updated by the charge's write.
+"""Each key's usage by month: counters in the account's item, updated by the write of the charge.
 
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
@@ -167,5 +167,5 @@ def _prefix(month: str) -> str:
 
 
 def _is_counter(name: str) -> bool:
-    """Return whether an attribute is a counter; `used` is not."""
+    """Return whether an attribute is a counter; `used`, which also starts with `u`, is not."""
     return len(name) == 5 + DIGEST_LENGTH + 1 and name[0] == "u" and name[1:5].isdecimal()

@@ -150,9 +150,9 @@ def list_entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
 def read_with_ledger(table: DynamoTable, account_id: str, now_us: Instant) -> AccountWithLedger:
     """See `AccountStore.read_with_ledger`.
 
-    A query takes time, and a transaction cannot read a long ledger. But each entry stores the
-    version that the account got from it, so the account's item includes exactly the entries up to
-    the item's version.
+    One request cannot read the account and its ledger: a query takes time, and a transaction cannot
+    read a long ledger. But each entry stores the version that the account got from it, so the
+    account's item includes exactly the entries up to the item's version.
     """
     account = _account_item(table, account_id, now_us)
     included = [

@@ -1,4 +1,4 @@
-"""The definition of the DynamoDB table, for the store, the template and tests.
+"""The definition of the DynamoDB table, for the store, `template.yaml` and tests.
 
 | item | `pk` | `sk` |
 |---|---|---|
@@ -8,8 +8,8 @@
 | usage of the keys in a past month | `ACCT#<account id>` | `USAGE#<YYYY-MM>` |
 | idempotency record | `ACCT#<account id>` | `IDEM#<scope>` |
 
-The items of bulk jobs are in the same table, so that a row and its charge are one transaction;
-`blur.jobs.dynamo.items` defines them.
+The items of bulk jobs are in the same table, so that one transaction writes a photo's row and its
+charge; `blur.jobs.dynamo.items` defines them.
 
 The key of a ledger entry contains only its id, without the instant, so that a repeated entry does
 not become a second entry. `ledger.py` sorts the entries by their instant. Only idempotency records

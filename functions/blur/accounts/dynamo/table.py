@@ -23,15 +23,14 @@ requests of one method of the store have the same deadline.
 
 
 BusyUntil = dict[tuple[str, str], int]
-"""The time at which each bucket of a key becomes idle, from the last item that this process has
-read."""
+"""When each bucket of a key becomes idle, according to the last item that this process has read."""
 
 
 class ConditionFailedError(Exception):
     """The condition of a write failed; nothing was written."""
 
     def __init__(self, items: Sequence[Item | None]) -> None:
-        """Keep the stored item of each write.
+        """Keep, for each write, the item that the table already contains.
 
         An element is None if the item is missing, or if the condition of its write was true.
         """
@@ -40,7 +39,7 @@ class ConditionFailedError(Exception):
 
     @property
     def item(self) -> Item | None:
-        """Return the stored item of the only or first write, or None if the item is missing."""
+        """Return the stored item for the first (often the only) write, or None if it is missing."""
         return self.items[0]
 
 
@@ -76,7 +75,7 @@ Write = Put | Update
 
 
 class DynamoTable:
-    """One table, with the deadline of one method of the store."""
+    """One table, and the deadline for the requests of one call of a store method."""
 
     def __init__(
         self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil

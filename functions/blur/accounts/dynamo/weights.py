@@ -74,7 +74,7 @@ def _leave(update: Expressions) -> None:
 
 
 def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, str]:
-    """Return the paths of TAT and `allow`, on condition that the key's limit has not changed."""
+    """Require that the key's limit has not changed, and return the paths of TAT and `allow`."""
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
     tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])

@@ -219,8 +219,8 @@ class SqliteAccountStore:
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
         """Release the account's expired holds, and yield a connection to read the account.
 
-        The file is written only if a hold has expired, because only a write has to wait for other
-        processes, possibly for longer than its deadline.
+        The file is written only if a hold has expired. A read does not wait for other processes,
+        but a write does, and can exceed its deadline.
         """
         with self._file.snapshot() as db:
             if not holds.has_expired(db, account_id, now_us):

@@ -26,8 +26,8 @@ _CALLER = """
     WHERE account_id = ? AND digest = ?
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
-"""The condition of `KeyRecord.is_valid`. With this condition, a revoked or expired key has no row,
-like an unknown key. So the same steps, in the same time, reject all three kinds of keys."""
+"""`KeyRecord.is_valid` as a condition in SQL. With this condition, a revoked or expired key has no
+row, like an unknown key. So the same steps, in the same time, reject all three kinds of keys."""
 
 
 def authenticate(
@@ -115,7 +115,7 @@ def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterT
 def count_account_request(
     db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime
 ) -> rate.Bucket:
-    """Count one request for the account in its separate bucket, and return the new bucket.
+    """Count one request that reads the account, in a separate bucket, and return the new bucket.
 
     Raises:
         RateLimitError: the key has no requests of this kind left.

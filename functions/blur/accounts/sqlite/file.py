@@ -40,7 +40,7 @@ class AccountsFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection for writes; commit them after the block, or none after an exception.
+        """Yield a connection for writes; commit them after the block, or undo them on an exception.
 
         Raises:
             UnavailableError: the file is locked for too long, damaged, or cannot be written.

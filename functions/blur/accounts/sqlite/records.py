@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def claim(
     db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Store the record, or return another record that still counts; delete expired records.
+    """Store the record, or return another record that is still valid; delete expired records.
 
     The record of a running call is not deleted: a call without its record would not be charged.
     """
@@ -37,7 +37,7 @@ def claim(
 def find(
     db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Return the record with this scope, or None if it is missing or no longer counts."""
+    """Return the record with this scope, or None if it is missing or no longer valid."""
     row = db.execute(
         "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key with all values that are needed to accept a request: the balance and the buckets."""
+    """A key, with the balance and the buckets that decide whether a request is accepted."""
 
     key: KeyRecord
     balance: Credits
@@ -41,7 +41,7 @@ class Caller:
 
 
 def key_of(row: sqlite3.Row) -> KeyRecord:
-    """Read a row of `keys`."""
+    """Return the key in a row of the table `keys`."""
     return KeyRecord(
         digest=row["digest"],
         account_id=row["account_id"],
@@ -55,7 +55,7 @@ def key_of(row: sqlite3.Row) -> KeyRecord:
 
 
 def caller_of(row: sqlite3.Row) -> Caller:
-    """Read a row of `keys` joined with its account."""
+    """Return the caller in a row of the table `keys`, joined with the row of its account."""
     return Caller(
         key=key_of(row),
         balance=row["balance_quarters"],
@@ -67,7 +67,7 @@ def caller_of(row: sqlite3.Row) -> Caller:
 
 
 def hold_of(row: sqlite3.Row) -> Hold:
-    """Read a row of `holds`."""
+    """Return the hold in a row of the table `holds`."""
     return Hold(
         hold_id=row["hold_id"],
         account_id=row["account_id"],
@@ -78,7 +78,7 @@ def hold_of(row: sqlite3.Row) -> Hold:
 
 
 def entry_of(row: sqlite3.Row) -> LedgerEntry:
-    """Read a row of `entries`."""
+    """Return the ledger entry in a row of the table `entries`."""
     return LedgerEntry(
         entry_id=row["entry_id"],
         account_id=row["account_id"],
@@ -90,7 +90,7 @@ def entry_of(row: sqlite3.Row) -> LedgerEntry:
 
 
 def record_of(row: sqlite3.Row) -> IdempotencyRecord:
-    """Read a row of `records`."""
+    """Return the idempotency record in a row of the table `records`."""
     return IdempotencyRecord(
         account_id=row["account_id"],
         scope=row["scope"],

@@ -1,4 +1,4 @@
-"""Errors in remove.bg's format: a table with the status, title and code for each of our errors.
+"""Errors in remove.bg's format: the status, title and code for each error of this service.
 
 remove.bg's clients show `title`, and some clients fail on a value that is not a string.
 """
@@ -25,7 +25,7 @@ class Row(NamedTuple):
     title: str
     code: str
     has_detail: bool = True
-    """Whether the response has our message; remove.bg sends no message for an invalid key."""
+    """Whether the response has the error's message; remove.bg sends none for an invalid key."""
 
 
 def _bad(title: str, code: str) -> Row:

@@ -66,12 +66,12 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return the options without images.
 
-    A result at the price of a preview is not larger than a preview, even if the header of `photo`
-    is wrong. `type` and `semitransparency` do not change the result. `type` can be any text, and
-    `semitransparency` must be a boolean.
+    A result at the price of a preview is not larger than a preview, even if the size in the header
+    of the file `photo` is wrong. `type` and `semitransparency` do not change the result. `type` can
+    be any text, and `semitransparency` must be a boolean.
 
     Raises:
-        RemovalError, InvalidParameterError: the error of a parameter that is not valid.
+        RemovalError, InvalidParameterError: a parameter is not valid.
 
     """
     _check_without_effect(fields)

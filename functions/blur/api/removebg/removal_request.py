@@ -44,7 +44,7 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         ImageTooLargeError: the body has more than `max_body_bytes`.
         FileTooLargeError: a file is too large.
         InvalidRequestError: the body is malformed.
-        RemovalError, InvalidParameterError: the error of a parameter that is not valid.
+        RemovalError, InvalidParameterError: a parameter is not valid.
         InvalidImageError: the field `image_file_b64` is not base64.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 

@@ -29,7 +29,10 @@ completely outside the layer; `_convolve_block` computes these blocks quickly.""
 
 
 class BlurredLayer(NamedTuple):
-    """A blurred layer: straight colours, (H, W, 3), and the weight under the kernel, (H, W)."""
+    """A blurred layer: straight (not premultiplied) colours, and the weights under the kernel.
+
+    The shapes are (H, W, 3) and (H, W).
+    """
 
     colours: RgbU8
     weights: AlphaU8

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LayerCells(NamedTuple):
-    """A layer before the blur: straight colours, (h, w, 3), and weights, (h, w)."""
+    """A layer to blur: straight (not premultiplied) colours, (h, w, 3), and weights, (h, w)."""
 
     colours: RgbU8
     weights: AlphaU8
@@ -38,7 +38,7 @@ def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
 
 
 def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
-    """Return the blurred subject with its outline: straight colour and alpha.
+    """Return the blurred subject with its outline: straight (not premultiplied) colours, and alpha.
 
     The colours continue around the subject as in `cutout_colours`.
     """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Kernel: TypeAlias = "Callable[..., Lens]"
 
 TRUNCATE = 4.0
-"""The number of standard deviations at which the Gaussian is cut off, which drops 6e-5 of it."""
+"""The number of standard deviations at which the Gaussian is cut off; 6e-5 of its area is lost."""
 MIN_SIGMA = 0.1
 """A Gaussian with at most this standard deviation, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
@@ -50,7 +50,7 @@ class Lens:
     radius_cells: int
     """The radius of the kernel in cells."""
     convolve: Callable[[FloatArray], FloatArray]
-    """Convolve (h, w, C) with the kernel, which sums to 1; edges are mirrored."""
+    """Convolve an array, (h, w, C), with the kernel, which sums to 1; edges are mirrored."""
     to_linear: FloatArray
     """A table, (256,), with the value that is convolved for each value of a sample."""
     from_linear: Callable[[RgbF32], RgbU8]
@@ -60,7 +60,7 @@ class Lens:
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
-    """Return the Gaussian with a standard deviation of `radius_px`, on encoded values."""
+    """Return the Gaussian with a standard deviation of `radius_px`, for samples as in the file."""
     cell_px = _cell_size(radius_px, min_sigma_cells)
     sigma = max(MIN_SIGMA, _sigma_cells(radius_px, cell_px))
     radius = ceil(TRUNCATE * sigma)
@@ -76,7 +76,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
     The image of a point out of focus is the lens's aperture, the circle of confusion
     (M. Potmesil, I. Chakravarty, "A lens and aperture camera model for synthetic image
     generation", SIGGRAPH 1981). Light adds up linearly, and a photo's highlights are clipped:
-    `light` converts and expands them.
+    the module `light` converts the samples to linear light and expands the highlights.
     """
     cell_px = _cell_size(radius_px, min_sigma_cells)
     taps = disc_kernel(DISC_RADIUS_PER_SIGMA * _sigma_cells(radius_px, cell_px))
@@ -95,8 +95,8 @@ def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
 
 
 KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
-"""The kernels by the value of the `blur` field. Both functions take the radius in pixels, more than
-0."""
+"""The kernels by the value of the `blur` field. Both functions take the radius in pixels, which
+must be more than 0."""
 LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
 """The kernels for the levels of a blur with a varying radius, by the value of the `blur` field."""
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 DELTA = 0.125
 """d: white counts as 1 / d = 8 times as much light as without the expansion."""
 TABLE_SIZE = 1 << 14
-"""The number of entries in the table from light to samples. The table's index is the square root of
-the light: if the index grows by 1, the sample grows by nearly the same amount everywhere."""
+"""The number of entries in the table that converts light to samples. The table's index is the
+square root of the light: if the index grows by 1, the sample grows by nearly the same amount
+everywhere."""
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -55,18 +56,18 @@ _FROM_LINEAR: NDArray[np.uint8] = np.rint(
 
 def from_linear(light: RgbF32) -> RgbU8:
     """Return the samples, 0..255, for H, (..., 3), by L = (1 + d) * H / (1 + H)."""
-    light = np.maximum(light, 0)  # a convolution by a Fourier transform can be below 0
+    light = np.maximum(light, 0)  # a convolution by Fourier transform can give negative values
     root = np.sqrt((1 + DELTA) * light / (1 + light))
     samples: RgbU8 = _FROM_LINEAR[np.minimum(TABLE_SIZE * root + 0.5, TABLE_SIZE).astype(np.intp)]
     return samples
 
 
 _U16 = DELTA * ((1 << 16) - 2)
-"""The factor from H to 16 bits. White, H = 1 / d, becomes slightly less than the maximum of 16
-bits, so that rounding does not exceed the maximum."""
+"""The factor that converts H to 16-bit integers. White, H = 1 / d, becomes slightly less than the
+maximum of 16 bits, so that rounding does not exceed the maximum."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
-"""H for each value of a sample, (256,), in 16 bits."""
+"""H for each value of a sample, (256,), as 16-bit integers."""
 
 
 def _from_linear_u16() -> NDArray[np.uint8]:
@@ -79,11 +80,11 @@ _FROM_LINEAR_U16: NDArray[np.uint8] = _from_linear_u16()
 
 
 def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
-    """Return the samples for H in 16 bits, (..., 3), ten times as fast as `from_linear`."""
+    """Convert H as 16-bit integers, (..., 3), to samples; ten times as fast as `from_linear`."""
     samples: RgbU8 = cv2.LUT(light, _FROM_LINEAR_U16)
     return samples
 
 
 def from_linear_fast(light: RgbF32) -> RgbU8:
-    """Return `from_linear`'s result, computed with 16 bits: a dark sample can differ by 1."""
+    """Do the same as `from_linear`, with 16-bit integers: a dark sample can differ by 1."""
     return from_linear_u16((light * np.float32(_U16) + np.float32(0.5)).astype(np.uint16))

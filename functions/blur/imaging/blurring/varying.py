@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 FINEST_PX = 0.75
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
-"""The radius of the finest level of a large photo, in which single pixels are not visible. This
-level needs only a quarter of the cells."""
+"""The radius of the finest level for a large photo: people do not see single pixels of such a
+photo. With this radius, the level needs only a quarter of the cells."""
 LARGE_PX = 4_000_000
 """A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
@@ -61,8 +61,8 @@ def defocus_background_by_row(
 ) -> RgbU8:
     """Return the background, (H, W, 3), in which each row is blurred by its share of `radius_px`.
 
-    `shares` is (H,), 0..1. Rows with the share 0 are not blurred; only the subject's colour is
-    removed from the mixed pixels of these rows.
+    `shares`, (H,), has a value from 0 to 1 for each row. Rows with the share 0 are not blurred;
+    only the subject's colour is removed from the mixed pixels of these rows.
     """
     lens, levels = KERNELS[kernel](radius_px), _levels(radius_px, scene.shape)
     cell_px = lens.cell_px
@@ -99,7 +99,7 @@ def defocus_background_by_row(
 
 
 def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
-    """Return each level's share of the radius: from 1 down, with a constant ratio."""
+    """Return each level's radius as a share of `radius_px`: from 1 down, by a constant factor."""
     is_large = shape[0] * shape[1] >= LARGE_PX
     finest_px = LARGE_FINEST_PX if is_large else FINEST_PX
     max_ratio = LARGE_MAX_RATIO if is_large else MAX_RATIO
@@ -108,7 +108,7 @@ def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
 
 
 def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
-    """Return the weight of the wider of two blurs, for a mixture that is nearest to each sigma.
+    """Return the weight of the wider of two blurs whose mixture is nearest to a blur of each sigma.
 
     The weight minimises the mean square error for the spectrum of natural images, 1 / f**2 (D.
     Field, JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the
@@ -174,14 +174,14 @@ def _upscale(picture: RgbU8, cell_px: int, finer_px: int, shape: tuple[int, int]
 
 
 def _by_cell(shares: AlphaF32, cell_px: int, count: int) -> AlphaF32:
-    """Return the shares at the centres of cells with `cell_px` rows."""
+    """Return the share of the radius at the centre of each row of cells, `cell_px` pixels high."""
     centres = (np.arange(count) + 0.5) * cell_px - 0.5
     by_cell: AlphaF32 = np.interp(centres, np.arange(shares.size), shares).astype(np.float32)
     return by_cell
 
 
 def _bands(is_needed: NDArray[np.bool_]) -> Iterator[slice]:
-    """Yield the runs of needed rows, each with a margin; runs that touch or overlap are joined."""
+    """Yield ranges of needed rows and their margins; ranges that touch or overlap are joined."""
     window = np.ones(2 * MARGIN_CELLS + 1, np.uint8)
     wide = np.convolve(is_needed, window)[MARGIN_CELLS : MARGIN_CELLS + is_needed.size] > 0
     edges = np.flatnonzero(np.diff(wide, prepend=False, append=False))

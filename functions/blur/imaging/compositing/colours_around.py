@@ -1,9 +1,9 @@
 """Continue the subject's colours around the subject, where alpha is 0.
 
-Viewers that interpolate straight colour show these colours near the edge. The colours are constant
-in blocks; farther from the subject, the blocks are larger. PNG's filters predict such colours
-almost everywhere, so the colours take almost no bytes. Far from the subject, the colour is
-constant.
+Viewers that interpolate colours without weighting them by alpha show these colours near the edge.
+The colours are constant in blocks; farther from the subject, the blocks are larger. PNG's filters
+predict such colours almost everywhere, so the colours take almost no bytes. Far from the subject,
+the colour is constant.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
 
 FINE_PX = 8
-"""The side of a block that contains a visible pixel."""
+"""The width and height of a block that contains a visible pixel."""
 COARSE_FACTOR = 4
-"""The side of the larger blocks around the fine blocks, as a multiple of `FINE_PX`."""
+"""The width and height of the larger blocks around these blocks, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue around the subject for at least this distance."""
 
@@ -32,8 +32,8 @@ def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
     (H, W). A block with a visible pixel gets the mean of the layer in the block. A block near such
-    a block gets the mean in the larger block, of `REACH_PX`, around it. All other blocks get the
-    mean of the whole layer.
+    a block gets the mean of the larger block, `REACH_PX` wide and high, that contains it. All other
+    blocks get the mean of the whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0

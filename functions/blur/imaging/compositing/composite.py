@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 MAX_CHANGE = 0.5
-"""The largest change, in levels, that rounding a colour makes."""
+"""The largest change of a sample, 0..255, when it is rounded."""
 
 
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
-    """Composite straight colour: alpha * F + (1 - alpha) * B, rounded, all (H, W, 3).
+    """Return alpha * F + (1 - alpha) * B, rounded, for straight (not premultiplied) F and B.
 
+    F, B and the result are (H, W, 3).
     Alpha 255 gives exactly the foreground's pixel, alpha 0 exactly the background's
     (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
@@ -54,11 +55,11 @@ def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: R
 
 
 def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
-    """Return the straight colours of the subject and the area around it, (H, W, 3).
+    """Return straight (not premultiplied) colours of the subject and the area around it, (H, W, 3).
 
     The soft edge contains no colour from the old background. The subject's colours continue for at
-    least `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour
-    show no fringe. Farther away, the colour is constant.
+    least `REACH_PX` pixels where the matte is 0, so that viewers that interpolate colours without
+    weighting them by alpha show no fringe. Farther away, the colour is constant.
     """
     result = np.empty_like(photo)
     blocks = colours_around(layers.foreground, matte)
@@ -76,8 +77,8 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
     """Return the rounded colour of each mixed pixel, (n, 3): the subject's or its block's colour.
 
-    A faint pixel gets its block's colour, which takes fewer bytes, if this changes the pixel by at
-    most half a level over any background.
+    A faint pixel gets its block's colour, which takes fewer bytes, if this changes the samples of
+    the pixel, 0..255, by at most 0.5 over any background.
     """
     x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
     colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, FloatArray, RgbF32, RgbU8
 
 WEIGHT_SCALE = np.float32(4)
-"""A pixel with a weight of 1/4 or more takes nothing from the coarser level."""
+"""A pixel with a weight of 1/4 or more takes no colour from the coarser level of the pyramid."""
 ONE = np.float32(1)
 MIN_WEIGHT = np.float32(1e-6)
 """A weight smaller than this counts as 0."""

@@ -7,8 +7,8 @@ F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
 Two things differ from the paper. First, B is estimated in the same way as F: B is blurred later,
 and without an estimate, the blur would spread the subject's colour from mixed pixels into the
-background as a halo. Second, the whole difference is divided, so that the composite of the layers
-is the photo.
+background as a halo. Second, the whole difference is divided between F and B, so that the composite
+of the layers is the photo.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbF32, RgbU8
 
 PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
-"""The weight with which a pixel gives its colour to a layer, by the alpha of the layer in the
-pixel: 1/2 for an alpha of 0.986."""
+"""The weight of a pixel's colour in the estimate of a layer, by the layer's alpha in the pixel: 1/2
+for an alpha of 0.986."""
 GRID_SIDE_PX = 320
 """The longer side of the grid on which the layers are estimated."""
 
@@ -50,7 +50,7 @@ class Layer(IntEnum):
 
 
 class LayerColours(NamedTuple):
-    """The straight colours of both layers, on any grid or at sparse pixels."""
+    """The straight (not premultiplied) colours of both layers, on any grid or at sparse pixels."""
 
     foreground: RgbF32
     background: RgbF32
@@ -105,7 +105,7 @@ class UnmixedPixels(NamedTuple):
     alpha: AlphaF32
     """The alpha of each pixel, repeated for each channel, (n, 3)."""
     layers: LayerColours
-    """The colours of the pixels in each layer, (n, 3) each."""
+    """The colours of the pixels in each layer: an array, (n, 3), for each layer."""
 
 
 def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> UnmixedPixels:

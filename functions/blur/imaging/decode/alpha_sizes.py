@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_alpha_sizes(data: bytes) -> bytes:
-    """Return the file, with the master image's size for each auxiliary image without a size.
+    """Return the file; auxiliary images without a size get the size of their master image.
 
     The extended `meta` box moves to the end of the file. Nothing else moves, so the file offsets in
     the box stay valid.
@@ -35,7 +35,7 @@ def add_alpha_sizes(data: bytes) -> bytes:
 
 
 def _property_number(items: Items, item: int, kind: bytes) -> int:
-    """Return the number of an item's property of this kind, or 0."""
+    """Return the index, from 1 on, of an item's property of this kind, or 0 if there is none."""
     for number in items.associations.get(item, []):
         if 0 < number <= len(items.properties) and items.properties[number - 1].kind == kind:
             return number
@@ -45,7 +45,7 @@ def _property_number(items: Items, item: int, kind: bytes) -> int:
 def _add_associations(data: bytes, meta: Box, properties: dict[int, int]) -> bytes:
     """Return the file with one more property for some items.
 
-    `properties` has the number of the new property for each of these items.
+    `properties` has the index of the new property for each of these items.
     """
     iprp = next(box for box in boxes(data, meta.body + 4, meta.end) if box.kind == b"iprp")
     associations = dict[int, list[int]]()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PIXEL_BYTES = 24
 """The memory limit for each pixel: a photo of 48 megapixels with 8 bits took 8 to 14 bytes."""
 EXTRA_BYTES = 256_000_000
-"""Added to the limit, for the data of up to 64 threads in the decoder."""
+"""This is added to the memory limit, for the data of up to 64 threads in the decoder."""
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
 _DATA_FIELD = 5
