@@ -42,7 +42,7 @@ class HoldEvent(StrEnum):
 
 
 class Amount(StrEnum):
-    """An amount of an account that a hold's price can be part of."""
+    """The amounts of an account that can include the price of a hold."""
 
     BALANCE = "balance"
     HELD = "held"

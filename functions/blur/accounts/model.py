@@ -183,8 +183,8 @@ class IdempotencyRecord:
     done: bool
     """Whether the call that owns the record ended with an image and is charged."""
     lease_until_us: Instant
-    """The expiry of the owner's hold. After it, another call can take over a record that is not
-    done."""
+    """The expiry of the owner's hold. After this time, another call can take over a record that is
+    not done."""
     forget_us: Instant
     """When the record expires: 24 h after the first call, or earlier with a derived key."""
 

@@ -34,7 +34,7 @@ class NewJob(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The part of a job's objects that a client asks for."""
+    """The part of the list of a job's photos that a client asks for."""
 
     after: str | None
     limit: int
@@ -61,7 +61,7 @@ def read_job(request: HttpRequest) -> NewJob:
 
 
 def parse_parameters(parameters: Mapping[str, str]) -> BlurOptions:
-    """Return the blur options of a job's parameters, parsed like the form of a single call.
+    """Parse a job's parameters like the form of a single call, and return the blur options.
 
     Raises:
         InvalidParameterError: a parameter is missing or not valid.
@@ -87,10 +87,10 @@ def job_id_of(request: HttpRequest) -> str:
 
 
 def object_id_of(request: HttpRequest) -> str:
-    """Return the object's id in the path.
+    """Return the object id, which names a photo of a job, in the path.
 
     Raises:
-        ResultNotFoundError: the text in the path cannot be the id of an object.
+        ResultNotFoundError: the text in the path cannot be an object id.
 
     """
     object_id = request.path_parameters["object_id"]

@@ -162,7 +162,7 @@ def _query(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the headers that must not be repeated but are; names are compared without case."""
+    """Return the headers that are repeated but can be sent only once; case does not matter."""
     many = event.get("multiValueHeaders") or {}
     one = {name: [value] for name, value in (event.get("headers") or {}).items()}
     counts: Counter[str] = Counter()

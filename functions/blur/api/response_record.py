@@ -20,7 +20,7 @@ _FORMATS = ("image/", "application/zip")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRecord:
-    """One response, without secrets: no key, URL, image or file name."""
+    """The data recorded for one response, without secrets: no key, URL, image or file name."""
 
     request_id: str
     method: str

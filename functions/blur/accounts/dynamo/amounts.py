@@ -3,8 +3,8 @@
 DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions also stored numbers of
 credits, always whole numbers, so their items need no migration.
 
-`read_item` reads all items, so that all other code gets amounts in quarters. `stored` converts
-amounts before they are written.
+`read_item` reads all items, so that all other code gets amounts in quarters of a credit. `stored`
+converts amounts before they are written.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ HOLDS, PRICE = "holds", "c"
 
 
 def stored(amount: Credits) -> Decimal:
-    """Return the value of an attribute for this amount."""
+    """Return the amount as the value of an attribute in DynamoDB."""
     return Decimal(format_credits(amount))
 
 
 def stored_hold(hold: Item) -> Item:
-    """Return a hold as it is stored in the item; the price of `hold` is in quarters."""
+    """Return a hold as it is stored; the price in `hold` is in quarters of a credit."""
     return {**hold, PRICE: stored(hold[PRICE])}
 
 
@@ -38,7 +38,7 @@ def read_item(attributes: Mapping[str, Any]) -> Item:
     """Return an item as Python values, with its amounts in quarters of a credit.
 
     Raises:
-        ArithmeticError, ValueError: a number is not valid, or an amount is not in quarters.
+        ArithmeticError, ValueError: a number is not valid, or an amount is not a multiple of 0.25.
 
     """
     item = unmarshal_item(attributes)

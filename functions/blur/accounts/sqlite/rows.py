@@ -32,7 +32,7 @@ class Caller:
     balance: Credits
     calls: rate.Bucket
     account_requests: rate.Bucket
-    """The bucket of requests for the account, which have a separate limit."""
+    """The bucket of requests that read the account; these requests have a separate limit."""
 
     def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
         """Return the status of the account and the key."""

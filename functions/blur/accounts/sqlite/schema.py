@@ -3,9 +3,9 @@
 `PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
 change is a new migration at the end, and older programs, which do not have it, reject the file.
 
-A new table, or a column with a default, is not a migration if only newer programs use it. Older
-programs can still use the file, so an update can be undone, and two versions can share a file
-during an update.
+A new table, or a column with a default, does not count as a migration if only newer programs use
+it. Older programs can still use the file, so an update can be undone, and two versions can share a
+file during an update.
 """
 
 from __future__ import annotations

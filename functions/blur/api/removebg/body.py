@@ -124,7 +124,7 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value can
 
 
 def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
-    from blur.api.removebg.urlencoded import parse_pairs  # noqa: PLC0415 - it imports numpy
+    from blur.api.removebg.urlencoded import parse_pairs  # noqa: PLC0415 - the module imports numpy, which takes time
 
     try:
         return parse_pairs(body, max_fields=MAX_FIELDS)

@@ -1,6 +1,6 @@
 """The kernels of the blur: a Gaussian, or a disc like the blur of a lens.
 
-A wide kernel is smooth, so it is computed on a coarser grid of cells. The grid itself blurs:
+A wide kernel is smooth, so it is computed on a coarse grid of cells. The grid itself blurs:
 averaging a cell has the variance (cell_px**2 - 1) / 12, and upscaling by a quadratic B-spline has
 the variance (cell_px**2 - 1) / 4. Both variances are subtracted from the kernel's variance, so that
 the total blur has the requested variance.

@@ -168,7 +168,7 @@ def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | Non
 
 
 def _upscale(picture: RgbU8, cell_px: int, finer_px: int, shape: tuple[int, int]) -> RgbU8:
-    """Return the picture on a finer grid; `shape` is the shape of the photo."""
+    """Return the picture, upscaled to a finer grid; `shape` is the shape of the photo."""
     cells = -(-shape[0] // finer_px), -(-shape[1] // finer_px)
     return upscale_by(picture, cell_px // finer_px, cells)
 

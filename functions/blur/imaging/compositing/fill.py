@@ -97,6 +97,6 @@ def _sum_of_four(plane: FloatArray, odd: tuple[int, int]) -> FloatArray:
 
 
 def _repeat_channels(plane: AlphaF32) -> RgbF32:
-    """Repeat (H, W) for three channels; numpy broadcasts slowly over an axis of length 3."""
+    """Repeat a plane, (H, W), for 3 channels; numpy broadcasts slowly over an axis of length 3."""
     repeated: RgbF32 = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
     return repeated

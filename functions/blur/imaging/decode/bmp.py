@@ -24,7 +24,7 @@ _RLE8, _RLE4, _BITMASKS, _JPEG, _PNG, _ALPHA_BITMASKS = 1, 2, 3, 4, 5, 6
 _INFO_BYTES, _V2_BYTES, _V3_BYTES, _V5_BYTES = 40, 52, 56, 124
 _FILE_BYTES = 14
 _EMBEDDED = b"DEBM"
-"""`PROFILE_EMBEDDED` in little endian."""
+"""The constant `PROFILE_EMBEDDED`, as bytes in little-endian order."""
 _WORD_TYPES = {16: "<u2", 32: "<u4"}
 _SHORT_BITS = 16
 _DELTA, _END_OF_BITMAP = 2, 1
