@@ -78,7 +78,7 @@ def test_whole_radius_from_0_to_50_is_accepted(radius: str, call: Call) -> None:
 @pytest.mark.parametrize(
     "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
 )
-def test_error_for_an_invalid_radius_has_the_allowed_range(radius: str, call: Call) -> None:
+def test_error_for_an_invalid_radius_names_the_allowed_range(radius: str, call: Call) -> None:
     response = call(make.blur(radius=radius))
     assert (response.status, response.error["code"]) == (400, "invalid_radius")
     assert "0 to 50" in response.error["message"]
@@ -102,7 +102,7 @@ def test_error_for_a_form_without_radius_contains_the_word_missing(call: Call) -
         (raw_form(*[("more", b"")] * 50), "too many parts"),
     ],
 )
-def test_the_error_for_an_invalid_form_has_the_reason(
+def test_the_error_for_an_invalid_form_contains_the_reason(
     body: bytes, message: str, call: Call
 ) -> None:
     response = call(raw_event(body))

@@ -107,7 +107,7 @@ def test_only_the_root_of_the_page_has_a_slash_at_the_end_of_its_canonical_path(
     assert canonical(path, is_root=is_root) == location
 
 
-def test_the_root_of_a_stage_is_redirected_to_the_path_with_a_slash(call: Call) -> None:
+def test_root_of_an_api_gateway_stage_is_redirected_to_the_path_with_a_slash(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     response = call(event)
@@ -127,7 +127,7 @@ def test_scripts_of_any_origin_can_read_the_openapi_document(call: Call) -> None
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-def test_sample_photo_of_the_page_is_the_photo_of_the_events() -> None:
+def test_sample_photo_of_the_page_is_the_photo_that_the_test_events_use() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 

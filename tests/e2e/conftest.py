@@ -182,7 +182,7 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
-    """Use up the limited key's only request per minute, for at least the next minute.
+    """Use the limited key once, so that its requests get 429 for at least the next minute.
 
     An earlier test can have used up the request. So this fixture uses the key at a time
     that is one minute in the future.

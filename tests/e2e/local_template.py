@@ -1,6 +1,6 @@
 """The built template, without the parts that the emulator cannot deploy.
 
-docs/operations.md lists the differences for operators.
+docs/operations.md lists the differences between the emulator and AWS.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def local_template(built: Path, url: str) -> dict[str, Any]:
             properties.pop("DeploymentPreference", None)
             variables = properties["Environment"]["Variables"]
             variables |= {name: url for name in ENDPOINTS if name in variables}
-    # The emulator does not convert a parameter, which is text, to a number.
+    # Parameters are text, and the emulator does not convert them to numbers.
     photos = resources["JobWorkerFunction"]["Properties"]["Events"]["Photos"]["Properties"]
     photos["ScalingConfig"] = {"MaximumConcurrency": WORKERS}
     (policy,) = resources["PreTrafficRole"]["Properties"]["Policies"]

@@ -62,7 +62,7 @@ def test_a_client_without_an_accept_header_gets_a_png_and_a_browser_a_webp(
     assert post(url, customer.key, accept=browser).headers["Content-Type"] == "image/webp"
 
 
-def test_a_browser_gets_the_page_with_a_policy_that_allows_the_bucket(url: str) -> None:
+def test_content_security_policy_of_the_page_allows_the_bucket(url: str) -> None:
     answer = requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"

@@ -1,6 +1,6 @@
 """The deployed stack, from the first key to the deletion of the stack.
 
-The API, the queue, the bucket, the table and the schedule are the emulator's. The functions are
+The emulator provides the API, the queue, the bucket, the table and the schedule. The functions are
 containers of the built image, with the permissions of their roles. docs/operations.md lists the
 differences from AWS.
 """

@@ -75,13 +75,13 @@ def test_our_files_are_not_executable() -> None:
     assert in_image(*command, "-perm", "/111") == ""
 
 
-def test_the_container_image_has_no_secret() -> None:
+def test_the_container_image_contains_no_secret() -> None:
     assert in_image("grep", machine.IMAGE, "-rlE", "def handler|SECRET_LENGTH", *OWN) != ""
     assert in_image("grep", machine.IMAGE, "-rlE", SECRET, *OWN) == ""
     assert in_image("grep", machine.IMAGE, "-rlE", KEY, str(TASK)) == ""
 
 
-def test_variables_and_history_of_the_container_image_have_no_secret() -> None:
+def test_variables_and_history_of_the_container_image_contain_no_secret() -> None:
     form = "{{range .Config.Env}}{{println .}}{{end}}"
     inspection = inspected("image", "inspect", "--format", form, machine.IMAGE)
     assert {line.partition("=")[0] for line in inspection.split()} == VARIABLES

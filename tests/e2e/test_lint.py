@@ -14,8 +14,8 @@ CHECKOV = ["checkov", "--quiet", "--compact", "--skip-download", "--framework"]
 COMMANDS = {
     "sam validate": ["sam", "validate", "--lint"],
     "cfn-lint": ["cfn-lint", "template.yaml"],
-    "checkov of the template": [*CHECKOV, "cloudformation", "--file", "template.yaml"],
-    "checkov of the Dockerfile": [*CHECKOV, "dockerfile", "--file", "functions/blur/Dockerfile"],
+    "checkov template.yaml": [*CHECKOV, "cloudformation", "--file", "template.yaml"],
+    "checkov Dockerfile": [*CHECKOV, "dockerfile", "--file", "functions/blur/Dockerfile"],
 }
 
 Ends = Mapping[str, Callable[[], tuple[int, str]]]

@@ -130,7 +130,7 @@ def test_the_container_is_unprivileged_and_writes_only_to_its_volume(project: Pr
     assert modes.split() == ["700", "600"]
 
 
-def test_accounts_survive_a_new_container(project: Project, key: str) -> None:
+def test_accounts_are_kept_if_the_container_is_replaced(project: Project, key: str) -> None:
     before = credits_left(project.url, key)
     project.run("up", "--detach", "--force-recreate")
     project.wait_until_healthy()
@@ -223,7 +223,7 @@ def test_a_body_of_15_mb_reaches_the_server_through_the_documented_nginx(
         verify=certificate,
     )
     assert answer.status_code in {200, 400}
-    assert "request-id" in str(answer.headers).lower(), "the response is from nginx"
+    assert "request-id" in str(answer.headers).lower(), "nginx rejected the request"
 
 
 def test_a_photo_is_blurred_through_the_documented_caddy(caddy: str, key: str) -> None:

@@ -75,7 +75,7 @@ def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> s
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The request id and the log file that the checks of the calls need."""
+    """The results of the calls that later checks need: a request id and a log file."""
 
     failed_id: str
     """The request id of the call with an internal error."""

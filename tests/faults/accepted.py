@@ -2,7 +2,8 @@
 
 The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
 `100 Continue`. Then the server must respond. If the connection closes before `100 Continue`, the
-request was not accepted. Without the header `Expect`, a client cannot know this.
+request was not accepted. Without the header `Expect`, a client cannot know whether a request was
+accepted.
 """
 
 from __future__ import annotations

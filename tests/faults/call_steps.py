@@ -69,7 +69,7 @@ class FaultyStore:
         self._method: str | None = method
         self._trip = trip
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         if name == self._method:
             self._method = None
             self._trip()

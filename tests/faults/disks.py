@@ -22,7 +22,7 @@ DISK_BYTES = 8_000_000
 
 @contextmanager
 def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
-    """Limit the files of a process and its children to `largest` bytes."""
+    """Limit each file that a process and its children write to `largest` bytes."""
     pid = pid or os.getpid()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     _limit(pid, (largest, hard))

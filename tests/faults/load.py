@@ -36,7 +36,7 @@ class Load:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def kinds(self, begin: int = 0) -> Counter[str]:
-        """Count the outcomes by kind, starting with number `begin`."""
+        """Count the outcomes by kind, without the first `begin` outcomes."""
         return Counter(seen.kind for _, seen in self.seen[begin:])
 
     def pictures(self) -> int:
@@ -44,7 +44,7 @@ class Load:
         return self.kinds()[PICTURE]
 
     def wait_for(self, kind: str, count: int = 1, *, begin: int = 0) -> None:
-        """Wait for a number of outcomes of a kind, starting with number `begin`."""
+        """Wait until `count` outcomes have this kind; the first `begin` outcomes do not count."""
         deadline = time.monotonic() + WAIT_S
         while self.kinds(begin)[kind] < count:
             assert time.monotonic() < deadline, f"only {self.kinds(begin)} in {WAIT_S} s"

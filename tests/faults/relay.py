@@ -96,7 +96,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen on a free port, or after `stop` on the previous port."""
+        """Listen on a free port; after `stop`, listen on the same port again."""
         self._server = _Server(("127.0.0.1", self._port), Request)
         self._server.relay = self
         self._port = self._server.server_port

@@ -37,16 +37,16 @@ POISON = "poison"
 
 
 class Faulty:
-    """Wraps a store, or the files of jobs; methods fail or kill the process for some photos."""
+    """Wraps a job store or a storage; for some photos, a method fails or kills the process."""
 
     fault = ""
     """The fault of the current photo, shared by all instances; empty if the photo has none."""
 
     def __init__(self, inner: object) -> None:
-        """Wrap a store, or the files of jobs."""
+        """Wrap a job store, or the storage of the jobs' files."""
         self._inner = inner
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method
         """Return the method of the wrapped object, with the fault of the current photo."""
         method: Callable[..., object] = getattr(self._inner, name)
         if name not in METHODS:

@@ -1,4 +1,4 @@
-"""Account calls while the accounts' file is locked, or after the worker for them has failed."""
+"""Account calls while the accounts' file is locked, or after the account worker has failed."""
 
 from __future__ import annotations
 

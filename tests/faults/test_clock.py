@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CREDITS = 10_000
 STEPS = size(120, full=1_000)
 JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_600.0, 86_400.0)
-"""The jumps, from a day back to a day forward; a hold lasts for a minute."""
+"""The jumps of the clock, from a day back to a day forward. A hold lasts for a minute."""
 CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)

@@ -1,4 +1,4 @@
-"""A real server whose clock jumps while clients load it: libfaketime replaces libc's clock.
+"""A real server whose clock jumps while clients send photos: libfaketime replaces libc's clock.
 
 Only the time of day jumps (clock_gettime's CLOCK_REALTIME, which an operator or NTP can set);
 CLOCK_MONOTONIC is not changed, as on Linux (clock_gettime(2)).
@@ -50,7 +50,7 @@ def require_clock(url: str, at_s: float) -> None:
         date_header = requests.get(f"{url}/health", timeout=10).headers["Date"]
         if abs(parsedate_to_datetime(date_header).timestamp() - at_s) < 15:
             return
-        assert time.monotonic() < deadline, f"the server's clock: {date_header}"
+        assert time.monotonic() < deadline, f"the server's clock is wrong: {date_header}"
         time.sleep(0.1)
 
 

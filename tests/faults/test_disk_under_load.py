@@ -79,7 +79,7 @@ def test_a_full_disk_under_load_loses_no_credit(
 
 
 @pytest.mark.parametrize("way", READ_ONLY_DISKS)
-def test_a_read_only_disk_gives_503_until_it_is_writable(
+def test_calls_get_503_while_the_disk_is_read_only(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
     balances.store.close()  # a process with an open file can continue to write to it

@@ -226,7 +226,7 @@ def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def test_writes_with_lost_responses_happen_once(
+def test_writes_whose_responses_are_lost_are_applied_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     handler = losing_first_answers(dynamodb.endpoint_url)

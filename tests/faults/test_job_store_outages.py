@@ -115,7 +115,7 @@ def test_a_write_to_a_locked_file_fails_and_creates_no_job(name: str, tmp_path: 
     jobs.close()
 
 
-def test_writes_with_lost_responses_happen_once(
+def test_writes_whose_responses_are_lost_are_applied_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str, accounts: AccountStore
 ) -> None:
     """The client sends each request twice, because the first response is lost."""

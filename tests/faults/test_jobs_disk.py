@@ -1,4 +1,4 @@
-"""Bulk jobs are charged exactly with a full disk, or with locked, damaged or unreadable files."""
+"""Bulk jobs with a full disk, or with locked, damaged or unreadable files: charges are exact."""
 
 from __future__ import annotations
 

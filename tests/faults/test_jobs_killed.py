@@ -113,7 +113,7 @@ def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
 
 
 @pytest.mark.timeout(900)
-def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_close(
+def test_a_photo_that_was_stored_but_not_added_to_its_job_is_added_after_the_job_is_closed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     """A server that is killed after storing a photo and before adding it leaves this state."""

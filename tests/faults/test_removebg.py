@@ -46,7 +46,7 @@ class FailingStore:
     is_down: bool = False
     is_repaired: bool = False
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any method of the store
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
         self.is_down |= name == self.method
         if self.is_down and not self.is_repaired:
             return self._fail

@@ -1,4 +1,4 @@
-"""Requests in the queue: the longest wait, the shares of accounts, and disconnected clients."""
+"""Requests in the queue: the longest wait, requests of two accounts, and disconnected clients."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_photo_that_waits_too_long_is_rejected_and_not_charged(
 
 
 @pytest.mark.timeout(300)
-def test_a_second_account_gets_its_share_of_a_full_queue(
+def test_a_second_account_can_send_photos_while_another_account_fills_the_queue(
     tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     store = open_account_store(env["BLUR_ACCOUNTS"])

@@ -115,7 +115,7 @@ def test_a_faulty_reply_of_a_worker_gets_500_and_a_retry_is_charged_once(
     server.inject("reply", fault)
     response = server.post(idempotency_key)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
-    assert "X-Credits-Charged" not in response.headers  # the server does not know the charge
+    assert "X-Credits-Charged" not in response.headers  # it is unknown whether the call was charged
     until_answered(server, idempotency_key)
     assert not server.is_due("reply")
     assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1

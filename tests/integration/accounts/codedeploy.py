@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """A fake AWS session. It is also its own client for Lambda and for CodeDeploy."""
+    """A fake AWS session, which is also the fake client for Lambda and for CodeDeploy."""
 
     def __init__(self, version: Router) -> None:
         self.version = version

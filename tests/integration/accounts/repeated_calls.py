@@ -1,4 +1,4 @@
-"""Calls to `/v1.0/removebg` for tests of copies: a service, and texts instead of photos."""
+"""Calls to `/v1.0/removebg` for tests of copies, with texts instead of photos and results."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Result(NamedTuple):
 
 @dataclass
 class Photo:
-    """A parsed form and its complete request; `render` computes the result or raises."""
+    """A parsed form and its request; `render` computes the result or raises an error."""
 
     content: str = "photo"
     """The content of the request; a copy has the same content."""

@@ -59,7 +59,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     photo = Photo(render_once=slow)
 
     def call(_: int) -> str:
-        # Copies that reserve before the first call has its record can get 402, as documented.
+        # A copy that reserves before the first call's record exists can get 402, as documented.
         for _ in range(50):
             try:
                 return with_retries(lambda: run(service, customer, photo)).output.text

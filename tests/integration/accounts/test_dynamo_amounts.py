@@ -186,5 +186,5 @@ def test_an_account_with_an_amount_that_is_not_a_multiple_of_a_quarter_cannot_be
     )
     with pytest.raises(UnavailableError):
         store.read_account(old.account_id, now_us=START)
-    with pytest.raises(UnavailableError):  # DynamoDB returns the item with the rejected write
+    with pytest.raises(UnavailableError):  # DynamoDB's rejection contains the item
         store.reserve(old.hold(whole(1000)), now_us=START)

@@ -81,7 +81,7 @@ def test_a_call_directly_after_another_call_also_takes_two_writes(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_directly_after_a_call_of_another_process_takes_one_additional_rejected_write(
+def test_a_call_after_a_call_of_another_process_repeats_one_rejected_write(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -135,7 +135,7 @@ def test_a_write_to_an_account_with_two_keys_and_a_year_of_usage_costs_one_unit(
     assert size(stored(dynamodb_table, customer)) < KILOBYTE
 
 
-def test_the_first_call_of_a_month_moves_the_past_usage_of_the_keys_in_one_transaction(
+def test_first_call_of_a_month_moves_the_keys_past_usage_to_another_item_in_one_transaction(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
@@ -145,7 +145,7 @@ def test_the_first_call_of_a_month_moves_the_past_usage_of_the_keys_in_one_trans
     assert bill.units <= 2 + 4
 
 
-def test_a_key_at_its_full_rate_costs_less_than_three_units_per_call(
+def test_calls_at_the_rate_limit_of_a_key_cost_less_than_three_units_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     calls_a_minute = DEFAULT_LIMIT.per_minute
@@ -166,7 +166,7 @@ def test_a_call_deletes_40_old_tombstones_and_adds_its_own_tombstone(
     assert ended(stored(dynamodb_table, customer)) == 1
 
 
-def test_ended_keys_do_not_make_calls_more_expensive(
+def test_revoked_keys_do_not_make_calls_more_expensive(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     account_id = customer.account_id
@@ -190,7 +190,7 @@ def test_ended_keys_do_not_make_calls_more_expensive(
     assert len(listed) == 62
 
 
-def test_calls_move_the_ended_keys_of_an_earlier_version_out_of_the_item(
+def test_calls_move_revoked_and_expired_keys_from_the_accounts_item_into_separate_items(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     old = write_old_keys(dynamodb_table, customer, 100)
@@ -206,7 +206,7 @@ def test_calls_move_the_ended_keys_of_an_earlier_version_out_of_the_item(
 
 
 def write_old_keys(table_name: str, customer: Customer, number: int) -> list[KeyRecord]:
-    """Write ended keys into the account's item, as the first version did."""
+    """Write revoked and expired keys into the account's item, as the first version did."""
     client: Any = open_client()
     written = []
     for index in range(number):

@@ -64,7 +64,7 @@ def test_a_created_table_has_the_defined_schema(
     assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
-def test_ttl_attribute_of_an_idempotency_record_is_not_before_its_expiry(
+def test_ttl_attribute_of_an_idempotency_record_is_not_earlier_than_its_expiry(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))

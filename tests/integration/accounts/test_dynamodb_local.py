@@ -1,4 +1,4 @@
-"""The server that tests share, `shared_dynamodb_local`."""
+"""`shared_dynamodb_local`, the DynamoDB Local server that all processes of a test run share."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_settle_in_the_last_microsecond_of_the_hold_is_charged(
     assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_a_late_settle_takes_nothing_if_the_released_credits_are_already_spent(
+def test_a_late_settle_charges_nothing_if_the_released_credits_are_already_spent(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)

@@ -80,7 +80,7 @@ def test_a_repeated_call_gets_no_402_while_the_first_call_holds_the_last_credit(
         begin(store, customer.hold(now_us=after(3)), KeyedForm("order-2", "other"), now_us=after(3))
 
 
-def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
+def test_a_call_without_an_idempotency_key_reserves_its_price_and_is_then_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
@@ -90,7 +90,7 @@ def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
 
-def test_idempotency_key_of_a_running_call_or_of_another_photo_is_rejected_with_the_reason(
+def test_idempotency_key_of_a_running_call_or_used_with_another_photo_is_rejected_with_the_reason(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -111,7 +111,7 @@ def test_idempotency_key_of_a_running_call_or_of_another_photo_is_rejected_with_
     )
 
 
-def test_a_replay_and_a_conflict_take_no_hold(
+def test_a_replay_and_a_conflict_reserve_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -130,7 +130,7 @@ def test_a_replay_and_a_conflict_take_no_hold(
         assert (error.account_status.credits_charged, error.account_status.credits_left) == (0, 1)
 
 
-def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
+def test_with_one_credit_left_212_replays_and_conflicts_get_no_402(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -178,7 +178,7 @@ class LateRecord:
         return getattr(self._store, name)
 
 
-def test_a_call_without_credits_replays_the_first_call_that_holds_the_last_credit(
+def test_a_repeated_call_is_a_replay_even_if_the_first_call_holds_the_last_credit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -191,7 +191,7 @@ def test_a_call_without_credits_replays_the_first_call_that_holds_the_last_credi
     assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
 
 
-def test_a_call_whose_idempotency_key_has_a_record_is_a_replay_before_the_form_is_read(
+def test_if_an_idempotency_key_has_a_record_its_call_is_a_replay_and_its_form_is_not_needed(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

@@ -1,4 +1,4 @@
-"""Records of calls expire or are taken over, even if the clocks of two machines differ."""
+"""Idempotency records expire, or later calls claim them, even if two machines' clocks differ."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_difference_between_clocks_charges_an_idempotency_key_twice(
+def test_a_call_with_an_idempotency_key_is_charged_at_most_once_for_any_clock_difference(
     store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
 ) -> None:
     customer = make_account(credits=10)
@@ -89,7 +89,7 @@ def test_no_difference_between_clocks_charges_an_idempotency_key_twice(
     assert (account.balance, account.held) == (10 - charged, 0)
 
 
-def test_a_call_whose_record_was_taken_over_is_not_charged(
+def test_a_call_whose_record_a_later_call_has_claimed_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -1,8 +1,8 @@
 """Compare the stores with a model of the ledger, for any order of calls, repeats and crashes.
 
-The model applies the table in `hold_states`, like the stores. Two servers, each with a store, use
-one account, and their clocks differ by at most `CLOCK_SKEW_US`. A call ends on the server that
-started it; all other steps happen on either server.
+Like the stores, the model uses the table of state changes in `hold_states`. Two servers, each with
+a store, use one account, and their clocks differ by at most `CLOCK_SKEW_US`. A call ends on the
+server that started it; all other steps happen on either server.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Ledger(TwoClocks):
     def wait_until_the_last_second_of_a_hold(self) -> None:
         """Wait until a hold is valid by the clock of one server and expired by the other clock."""
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
-        # With several expiry times, a later tick could make another hold valid by only one clock.
+        # If there were several expiry times, another hold could later be valid by only one clock.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))
@@ -211,7 +211,7 @@ class Ledger(TwoClocks):
         return Instant(call.hold.expires_us - call.server * self.skew_us)
 
     def is_callers(self, call: Call) -> bool:
-        """Return whether the current key took the hold."""
+        """Return whether the call's credits were reserved with the current key."""
         return call.hold.key_digest == self.customer.digest
 
 

@@ -56,7 +56,7 @@ def version(table: str, model_dir: Path) -> Router:
     return build_app(settings, logger=Logger(service=table, stream=io.StringIO()))
 
 
-def test_a_version_that_blurs_passes_and_leaves_no_valid_key(
+def test_the_check_of_a_working_version_succeeds_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
     for _ in range(3):  # an account can have only two valid keys, so each check must end its key
@@ -90,7 +90,7 @@ JPEG = {"Content-Type": ["image/jpeg"], "X-Credits-Charged": ["0"]}
         ),
     ],
 )
-def test_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
+def test_the_check_of_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
     store: DynamoAccountStore, reply: Mapping[str, Any], reason: str
 ) -> None:
     with pytest.raises(CheckFailedError, match=reason):
@@ -123,7 +123,7 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
 
 @pytest.fixture
 def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Set all environment variables, and return a session with a version that fails."""
+    """Set all environment variables, and return a fake AWS session whose new version fails."""
     session = Session(broken_version(TimeoutError()))
     monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
     monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
@@ -141,7 +141,7 @@ def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
         (NEW_VERSION, None),
     ],
 )
-def test_a_wrong_environment_is_reported_as_failed(
+def test_a_check_with_wrong_environment_variables_is_reported_as_failed(
     codedeploy: Session, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
 ) -> None:
     if value is None:

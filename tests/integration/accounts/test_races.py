@@ -73,7 +73,7 @@ def test_two_processes_with_mixed_prices_charge_exactly_the_credits_of_the_accou
     assert list(differences(account, store.list_entries(customer.account_id))) == []
 
 
-def test_hold_that_32_threads_reserve_at_the_same_time_is_taken_once(
+def test_credits_are_reserved_once_if_32_threads_reserve_the_same_hold_at_the_same_time(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100, limit=RateLimit(per_minute=60, burst=10))
@@ -121,7 +121,7 @@ def test_of_60_requests_at_the_same_time_exactly_as_many_as_the_burst_are_accept
         assert sum(pool.map(is_accepted, range(60))) == 20
 
 
-def test_account_and_ledger_that_are_read_during_writes_have_no_difference(
+def test_an_account_and_its_ledger_agree_if_they_are_read_together_during_writes(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -179,7 +179,7 @@ def test_balance_and_ledger_agree_after_concurrent_and_repeated_entries(
     assert len({line.entry_id for line in written}) == len(written)
 
 
-def test_of_12_keys_added_at_the_same_time_to_an_account_with_one_key_one_is_stored(
+def test_if_12_keys_are_added_at_the_same_time_to_an_account_with_one_key_only_one_is_stored(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account().account_id

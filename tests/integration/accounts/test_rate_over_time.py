@@ -49,7 +49,7 @@ def test_of_600_requests_in_600_seconds_the_204_that_the_rate_limit_allows_are_a
     st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 8)),
     st.lists(st.integers(0, 20 * SECOND_US) | st.integers(0, 200_000), max_size=40),
 )
-def test_no_pattern_of_requests_gets_more_than_limit_times_time_plus_burst(
+def test_no_pattern_of_requests_exceeds_the_rate_limit_times_the_elapsed_time_plus_the_burst(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
 ) -> None:
     customer = make_account(credits=0, limit=limit)
@@ -105,6 +105,6 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
         granted[server] += refusal(server, customer, now_us) is None
     other.close()
     # At most 60 requests in 600 s, a burst of 2 at the start, and a burst of 2 when the server
-    # with the faster clock gets its first request. The last 1 is a margin.
+    # with the faster clock gets its first request. The last 1 is a tolerance.
     assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
     assert min(granted.values()) >= sum(granted.values()) / 4

@@ -49,7 +49,7 @@ def find(store: AccountStore, record: IdempotencyRecord, seconds: float) -> obje
     return store.find_record(record.account_id, record.scope, now_us=after(seconds))
 
 
-def test_the_first_call_owns_the_record_and_the_next_call_gets_this_record(
+def test_the_first_call_claims_the_record_and_the_next_call_gets_this_record(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     assert find(store, first, 0) is None
@@ -58,7 +58,7 @@ def test_the_first_call_owns_the_record_and_the_next_call_gets_this_record(
     assert find(store, first, 1) == first
 
 
-def test_a_claim_repeated_by_its_owner_succeeds_again(
+def test_a_call_can_claim_its_own_record_again(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     for _ in range(3):

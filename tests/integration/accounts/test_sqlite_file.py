@@ -111,7 +111,7 @@ def test_a_store_opened_again_has_all_data(store: SqliteAccountStore, path: Path
     again.close()
 
 
-def test_a_closed_store_opens_itself_again(store: SqliteAccountStore) -> None:
+def test_a_closed_store_is_opened_again_when_it_is_used(store: SqliteAccountStore) -> None:
     customer = open_account(store, credits=10)
     store.close()
     store.close()
@@ -169,7 +169,7 @@ def test_missing_columns_are_added_without_a_change_of_the_file_version(
         (version,) = file.execute("PRAGMA user_version").fetchone()
     file.close()
     assert set(ADDED_COLUMNS["keys"]) <= columns
-    assert version == len(MIGRATIONS), "older programs reject a file with a newer version"
+    assert version == len(MIGRATIONS), "the version changed, so older programs reject the file"
 
 
 SPENDER = """

@@ -24,7 +24,7 @@ from blur.credits import QUARTER, whole
 
 WHOLE_CREDITS = Path(__file__).with_name("whole_credits.sql")
 OLD_VERSIONS = (1, 2)
-"""The versions of files with whole credits; an old program opened files of both versions."""
+"""The file versions that store whole credits. An old program could open both versions."""
 ACCOUNT_ID = "customer0001"
 CUSTOMER = Customer(ACCOUNT_ID, "d" * 64)
 RUNNING = Hold("running", ACCOUNT_ID, "d" * 64, whole(3), after(60))

@@ -183,7 +183,7 @@ def test_only_a_valid_key_gets_a_new_rate_limit(
         store.set_rate_limit(customer.account_id, revoked.digest, limit)
 
 
-def test_an_ended_key_stays_in_the_list_and_cannot_be_used_again(
+def test_a_revoked_or_expired_key_stays_in_the_list_and_cannot_be_used_again(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)

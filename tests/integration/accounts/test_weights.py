@@ -158,7 +158,7 @@ def test_an_uncharged_call_with_an_idempotency_key_adds_its_weight(
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
 
 
-def test_free_calls_and_calls_whose_record_was_taken_over_add_their_weight(
+def test_free_calls_and_calls_that_have_lost_their_idempotency_record_add_their_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

@@ -88,7 +88,7 @@ def test_a_wrong_command_prints_the_reason_without_a_traceback(
         ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
     ],
 )
-def test_the_error_for_a_wrong_setting_has_the_reason(
+def test_the_error_for_a_wrong_setting_contains_the_reason(
     variable: str, value: str, message: str, bgblur: Command
 ) -> None:
     done = bgblur("serve", "--port", "0", **{variable: value})

@@ -123,7 +123,7 @@ def test_host_that_cannot_be_reached_is_a_download_error() -> None:
     ],
     ids=["length", "declared length", "until close", "chunked"],
 )
-def test_the_error_for_a_file_above_the_limit_has_the_limit(parts: tuple[bytes, ...]) -> None:
+def test_the_error_for_a_file_above_the_limit_names_the_limit(parts: tuple[bytes, ...]) -> None:
     with (
         image_host(sends(*parts)) as host,
         pytest.raises(DownloadTooLargeError, match="more than 500000 bytes"),

@@ -21,7 +21,7 @@ from blur.fetching.fetcher import MAX_REDIRECTS
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 Other", "307 T", "308 P"])
-def test_fetcher_follows_a_redirect_with_each_status(status: str) -> None:
+def test_fetcher_follows_redirects_of_every_status(status: str) -> None:
     def reply(connection: socket.socket, path: str) -> None:
         reply_ = (
             redirects(lambda _: "/b/c.png", status)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SIDE = 160
 CORNER = 32
-"""The side in pixels of the two corners that contain the digits of the number."""
+"""The side in pixels of the two corners that contain the digits of the photo's number."""
 STEP = 16
 """The difference in brightness between two digits. Blurring and JPEG change the brightness by less
 than half of this difference."""

@@ -37,7 +37,7 @@ LONG_US = 600_000_000
 def deliver(
     jobs: JobStore, owner: JobOwner, source: str, random: Random, sent: list[Callable[[], object]]
 ) -> bool:
-    """Process an object once; return whether this delivery wrote the row of the object."""
+    """Process an object once; return whether this delivery wrote the object's final row."""
     known = with_retries(partial(jobs.find_object, owner.job_id, object_id(source)))
     if known and known.state.has_ended and random.random() > COPIES:
         return False
@@ -80,7 +80,7 @@ def drain(path: Path, owner: JobOwner, seed: int) -> int:
 
 
 def _send(write: Callable[[], object], random: Random, sent: list[Callable[[], object]]) -> object:
-    """Deliver a write; sometimes repeat it, or an earlier write. Return the first result."""
+    """Deliver a write and return its result; sometimes repeat this write or an earlier write."""
     result = with_retries(write)
     sent.append(write)
     if random.random() < COPIES:

@@ -1,4 +1,4 @@
-"""A network whose output is the same disc for every photo, so that many photos take little time."""
+"""A neural network that always returns the same disc, so that many photos take little time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPSET = 17
 
 
 def write_disc_model(folder: Path) -> Path:
-    """Write the network into a new folder, under the file name of the default model."""
+    """Write the neural network into a new folder, under the file name of the default model."""
     spec = get_model_spec("u2netp-light")
     side, folder = spec.side_px, folder / "models"
     found = disc(side, side, side // 4, 6).astype(np.float32)[None, None] / 255

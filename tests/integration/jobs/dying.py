@@ -53,7 +53,7 @@ class DyingClient:
     def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._death = client, death
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - returns any operation
         send = getattr(self._client, operation)
         if operation == "close":
             return send
@@ -61,12 +61,12 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite; `death` can end the process at each statement; later ones fail."""
+    """A connection to SQLite; `death` can end the process at each statement; the next ones fail."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any attribute
         return getattr(self._connection, name)
 
     def execute(self, *statement: Any) -> sqlite3.Cursor:  # noqa: ANN401 - any arguments of sqlite3
@@ -79,7 +79,7 @@ class DyingConnection:
 
 @contextmanager
 def dying_store(location: str, death: Death) -> Iterator[JobStore]:
-    """Open a store of jobs in a simulated process that `death` kills."""
+    """Open a job store in a simulated process that `death` kills."""
     scheme, _, name = location.partition(":")
     if scheme == "dynamodb":
         client = open_client()

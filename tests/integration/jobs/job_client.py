@@ -1,4 +1,4 @@
-"""A small client of the routes of jobs, for tests of a real server."""
+"""A small client for the job routes, for tests of a real server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class JobClient:
         return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
 
     def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
-        """Upload a photo with a job's form and these fields, even after a change of the port."""
+        """Upload a photo with a job's form and these fields, to the server's current port."""
         form = {**job["upload"]["fields"], **fields}
         address = urljoin(self.url, urlsplit(job["upload"]["url"]).path)
         return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)
@@ -102,5 +102,5 @@ def ended(document: Document) -> int:
 
 
 def names(count: int) -> Iterable[str]:
-    """Return this many different names of photos."""
+    """Return this many different photo names."""
     return (f"photos/{number:04}.jpg" for number in range(count))

@@ -18,7 +18,7 @@ SOURCES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 
 @dataclass(frozen=True)
 class Attempt:
-    """A delivery whose worker has reserved the price."""
+    """The delivery of an object to a worker, which has reserved the object's price."""
 
     source: str
     hold: Hold

@@ -124,7 +124,7 @@ def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
 
 
 def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> Account:
-    """Require that account, ledger, job and rows agree; return the account.
+    """Require that account, ledger, job and object rows agree; return the account.
 
     The account has made no calls except those of the job.
     """
@@ -149,5 +149,5 @@ def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: 
 
 
 def new_source() -> str:
-    """Return a new name of a photo."""
+    """Return a photo name that no other test uses."""
     return f"{new_id('photo')}.jpg"

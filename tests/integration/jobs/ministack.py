@@ -79,7 +79,7 @@ def ministack(
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "TMPDIR": str(folder),
-        "DOCKER_HOST": "unix:///nonexistent",  # functions run as processes
+        "DOCKER_HOST": "unix:///nonexistent",  # no Docker: functions run as processes
         **variables,
     }
     command = ["sh", "-c", WATCHED, "ministack", str(PROGRAM)]

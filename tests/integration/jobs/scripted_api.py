@@ -51,7 +51,7 @@ def lines(*rows: Mapping[str, object], **headers: str) -> Reply:
 
 
 def done(source: str, result: str) -> dict[str, object]:
-    """Return the row of a photo with a result."""
+    """Return the line in the manifest for a photo that has a result."""
     return {
         "source": source,
         "state": "done",

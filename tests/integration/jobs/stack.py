@@ -71,7 +71,7 @@ class Stack:
     queue_url: str
     dead_letters_url: str
     functions: Mapping[str, str]
-    """The names of the functions, by their names in the template."""
+    """The name of each deployed function, by its name in the template."""
 
     def message_count(self, url: str) -> int:
         """Return the number of messages in a queue, including those that a worker has received."""
@@ -86,7 +86,8 @@ def deploy(
     """Deploy the template; add `variables` to the environment of the functions.
 
     A message that was not processed is delivered again after `visibility_s`, not after the
-    template's six minutes. `worker` replaces the worker's handler.
+    template's six minutes. `worker` is another handler for the function that processes
+    photos.
     """
     s3 = emulator.client("s3")
     location = {"LocationConstraint": s3.meta.region_name}
@@ -140,7 +141,7 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
         }
         for event in properties["Events"].values():
             if "ScalingConfig" in event["Properties"]:
-                # The emulator does not convert a parameter, which is text, to a number.
+                # Parameters are text, and the emulator does not convert them to numbers.
                 event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": WORKERS}
         own = properties["Environment"]["Variables"]
         own |= {"PYTHONPATH": PYTHONPATH, **variables}

@@ -31,7 +31,7 @@ def owner(engine: Engine) -> JobOwner:
     return engine.open_job()
 
 
-def test_each_uploaded_photo_gets_one_row_and_only_photos_with_results_are_charged(
+def test_each_uploaded_photo_gets_one_final_row_and_only_photos_with_results_are_charged(
     engine: Engine, owner: JobOwner
 ) -> None:
     good = [f"folder/photo {number} ü+&.jpg" for number in range(4)]

@@ -44,7 +44,7 @@ class ContendedClient:
         self.conflicts = 0
         self._client, self._random = client, Random(5)
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - returns any operation
         send = getattr(self._client, operation)
         return self._contended(operation, send) if operation in ERRORS else send
 
@@ -64,7 +64,7 @@ class InterruptedClient:
     def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._acts = client, [act]
 
-    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation of the client
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - returns any operation
         return getattr(self._client, operation)
 
     def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - boto has no types
@@ -90,7 +90,7 @@ def interrupted(table: str, act: Callable[[], object]) -> closing[DynamoJobStore
     return closing(DynamoJobStore(table, cast("Any", InterruptedClient(open_client(), act))))
 
 
-def test_job_ends_with_the_rows_that_were_written_after_the_keeper_read_the_job(
+def test_an_object_that_ends_after_the_keeper_has_read_its_job_is_counted_at_the_end_of_the_job(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

@@ -35,7 +35,7 @@ SOURCE = "autumn catalogue/shoes and boots/4711-left-side.jpg"
 
 @dataclass
 class TransactionBill(Bill):
-    """A bill that counts two units for each item of a transaction, as DynamoDB does up to 1 KB."""
+    """Counts two units for each item of a transaction, as DynamoDB does for items up to 1 KB."""
 
     def ask(self, params: dict[str, Any], **more: object) -> None:
         super().ask(params, **more)
@@ -138,7 +138,7 @@ def test_items_of_account_job_and_row_are_each_smaller_than_a_kilobyte(
 def test_items_of_a_job_expire_30_days_after_they_are_written(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
-    """A row is kept for 30 days after the object's end, so that a late message finds the row."""
+    """An object's row is kept for 30 days after its end, so that a late message finds the row."""
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
     object_id_ = object_id(SOURCE)
     for key, seconds in (
@@ -179,7 +179,7 @@ def test_the_failures_of_a_job_are_listed_without_reading_its_other_rows(
     assert (bill.operations, bill.units) == (["Query"], 1)
 
 
-def test_page_of_rows_reads_at_most_two_rows_more_than_it_returns(
+def test_listing_a_page_of_rows_reads_at_most_two_rows_more_than_the_page_has(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)

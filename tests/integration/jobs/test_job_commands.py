@@ -79,7 +79,7 @@ def manifest(folder: Path) -> dict[str, dict[str, Any]]:
     lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     by_source = {row["source"]: row for row in rows}
-    assert len(by_source) == len(rows), "a photo has two rows"
+    assert len(by_source) == len(rows), "the manifest has two rows for one photo"
     return by_source
 
 

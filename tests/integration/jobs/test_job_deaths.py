@@ -82,7 +82,7 @@ def test_if_a_worker_is_killed_at_any_step_the_next_delivery_charges_the_object_
 def test_no_credits_are_held_after_a_killed_worker_if_its_object_gets_a_failed_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
-    """After its last attempt, an object gets a failed row without a hold."""
+    """After an object's last attempt, its failed row is written without reserving credits."""
     owner, numbers = open_job(store, jobs, 1000), list[int]()
 
     def work(dying: JobStore) -> None:

@@ -44,7 +44,7 @@ def test_a_closed_job_ends_when_all_its_photos_have_final_rows(
     require_exact(store, jobs, owner, after(7))
 
 
-def test_a_job_with_a_waiting_row_does_not_end(jobs: JobStore, owner: JobOwner) -> None:
+def test_a_job_with_a_waiting_object_does_not_end(jobs: JobStore, owner: JobOwner) -> None:
     assert process(jobs, owner, "1.jpg")
     assert jobs.park_object(owner.job_id, "deleted.jpg", now_us=START)
     jobs.close_job(owner.job_id, now_us=after(1))
@@ -78,7 +78,7 @@ def test_a_job_with_a_notification_is_active_until_it_is_announced(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # not counted before the job ends
+    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # no effect before the job ends
     jobs.close_job(owner.job_id, now_us=after(1))
     (job,) = active(jobs, owner)
     assert job.notification is not None
@@ -109,7 +109,7 @@ def test_a_job_without_a_notification_is_active_until_its_event_is_sent(
     assert jobs.find_job(owner.job_id).notification is None
 
 
-def test_jobs_of_an_account_that_have_not_been_announced_are_counted_up_to_a_limit(
+def test_jobs_whose_end_is_not_announced_are_counted_for_an_account_up_to_a_limit(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     account_id = owner.customer.account_id

@@ -79,7 +79,7 @@ class Bulk(TwoClocks):
 
     @rule(target=attempts, source=sources, price=st.integers(0, 4), server=servers)
     def deliver(self, source: str, price: int, server: int) -> object:
-        """Reserve like a worker that has found no final row."""
+        """Reserve an object's price, as a worker does if the object has no final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if known.row and known.row.has_ended:
             return multiple()
@@ -115,7 +115,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, state=final_states, server=servers)
     def end_without_a_hold(self, source: str, state: ObjectState, server: int) -> None:
-        """End an object that was never reserved, such as an object of a cancelled job."""
+        """End an object without a hold, as happens to the objects of a cancelled job."""
         known = self.job.objects[source]
         row = self.owner.row(source, state)
         jobs = self.opened[server].jobs
@@ -126,7 +126,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, server=servers)
     def deliver_after_the_end(self, source: str, server: int) -> None:
-        """Deliver a late copy to a worker that has not read the final row."""
+        """Deliver an object again to a worker that has not read the object's final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if self.can_end(known) or known.is_held(self.now_us) or not self.key_is_valid:
             return

@@ -44,7 +44,7 @@ spawn = multiprocessing.get_context("spawn")
 
 
 def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> None:
-    """Require that the audit finds no difference, and that the key's usage is that of the rows."""
+    """Require that the audit finds no difference, and that the key's usage matches the rows."""
     account = require_exact(store, jobs, owner, now_us)
     assert account.held == 0
     assert audit_account(store, account.account_id, now_us=now_us).differences == ()
@@ -86,7 +86,7 @@ def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_char
     require_bill(store, jobs, owner, Instant(now() + 2 * LONG_US))
 
 
-def test_workers_of_two_processes_drain_a_queue_and_each_object_has_one_row(
+def test_workers_of_two_processes_empty_a_queue_and_each_object_ends_once(
     tmp_path: Path,
 ) -> None:
     location = f"sqlite:{tmp_path / 'accounts.db'}"
@@ -125,7 +125,7 @@ def test_an_object_ended_by_many_threads_at_the_same_time_ends_once(
     assert account.held == 0
 
 
-def test_many_threads_that_reserve_one_object_take_one_hold(
+def test_if_many_threads_reserve_credits_for_one_object_there_is_one_hold(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs)
@@ -144,7 +144,7 @@ def test_many_threads_that_reserve_one_object_take_one_hold(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_threads_without_credits_for_all_objects_charge_exactly_the_balance(
+def test_if_the_credits_are_too_few_for_all_objects_threads_charge_exactly_the_balance(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE * 10)

@@ -42,7 +42,7 @@ MAX_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server, and its folder."""
+    """The server's address, its folder, and the address of its metrics."""
 
     url: str
     folder: Path
@@ -50,7 +50,7 @@ class Server:
     """The URL of the server's metrics."""
 
     def rows(self, job: Document) -> list[sqlite3.Row]:
-        """Return the rows of a job."""
+        """Return the database rows of a job's photos."""
         query = "SELECT * FROM job_objects WHERE job_id = ?"
         with closing(sqlite3.connect(self.folder / "accounts.db")) as db:
             return db.execute(query, (job["job_id"],)).fetchall()
@@ -201,7 +201,7 @@ def large_photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_photos_of_jobs_use_no_slot_of_the_queue_and_start_after_waiting_calls(
+def test_photos_of_jobs_take_no_place_in_the_queue_of_calls_and_start_after_waiting_calls(
     server: Server, balances: Balances
 ) -> None:
     """The server has one worker. Calls fill its queue while photos of a job wait; no call fails."""

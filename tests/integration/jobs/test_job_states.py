@@ -88,14 +88,14 @@ def test_a_closed_job_can_be_cancelled(jobs: JobStore, owner: JobOwner) -> None:
     assert (cancelled.closed_us, cancelled.cancelled_us) == (after(1), after(2))
 
 
-def test_a_job_is_paused_and_goes_on(jobs: JobStore, owner: JobOwner) -> None:
+def test_a_job_is_paused_and_continued(jobs: JobStore, owner: JobOwner) -> None:
     jobs.set_paused(owner.job_id, is_paused=True)
     assert jobs.find_job(owner.job_id).shown_state == "paused"
     jobs.set_paused(owner.job_id, is_paused=False)
     assert jobs.find_job(owner.job_id).shown_state == "open"
 
 
-def test_the_steps_of_a_job_do_not_change_another_job(
+def test_changes_of_a_job_do_not_affect_another_job(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     other = open_job(store, jobs, notify="https://example.com/hook")

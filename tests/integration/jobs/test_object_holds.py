@@ -1,4 +1,4 @@
-"""Objects of a job reserve credits in each store, or are rejected."""
+"""Reserving credits for the objects of a job succeeds or is rejected, in each store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 
-def test_the_hold_of_an_object_of_an_unknown_job_is_refunded(
+def test_an_objects_hold_is_refunded_if_its_job_is_unknown(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     unknown = replace(owner, job_id="job_unknown")

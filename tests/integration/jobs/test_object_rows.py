@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def counts_of_key(store: AccountStore, owner: JobOwner) -> KeyCounts:
-    """Return the counts of the owner's only key in the month of the tests."""
+    """Return the usage of the owner's only key in the month of the tests."""
     for usage in store.list_usage("2027-01", now_us=START):
         if usage.account_id == owner.customer.account_id and usage.keys:
             return usage.keys[0].counts
@@ -75,7 +75,7 @@ def test_a_cancelled_or_failed_object_is_not_charged(
     assert counts_of_key(store, owner) == KeyCounts(0, ZERO, 0, failures)
 
 
-def test_an_object_that_fails_before_it_has_a_hold_gets_a_row(
+def test_an_object_that_fails_before_credits_are_reserved_gets_a_final_row(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     assert jobs.end_object(owner.row("1.jpg", ObjectState.FAILED), None, now_us=START)
@@ -83,7 +83,7 @@ def test_an_object_that_fails_before_it_has_a_hold_gets_a_row(
     require_exact(store, jobs, owner, START)
 
 
-def test_an_object_whose_hold_has_expired_can_be_done_but_is_not_charged(
+def test_an_object_whose_hold_has_expired_can_get_a_result_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     """One expired hold was released before its object ended; the other expired hold was not."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads YAML; the argument of each CloudFormation function replaces the function."""
+    """Loads YAML, and replaces each CloudFormation function by the function's argument."""
 
 
 def _function(loader: yaml.Loader, _: str, node: yaml.Node) -> object:

@@ -55,7 +55,7 @@ def test_a_message_is_not_delivered_again_while_its_worker_can_still_process_it(
     assert queue["VisibilityTimeout"] >= 6 * resources["JobWorkerFunction"]["Timeout"]
 
 
-def test_the_hold_of_a_lost_worker_has_expired_at_the_next_delivery(
+def test_the_hold_of_a_killed_worker_expires_before_the_next_delivery(
     queue: dict[str, Any], template: dict[str, Any]
 ) -> None:
     function = template["Resources"]["JobWorkerFunction"]["Properties"]
@@ -66,7 +66,7 @@ def test_the_hold_of_a_lost_worker_has_expired_at_the_next_delivery(
 
 
 @pytest.mark.parametrize("name", ["JobWorkerFunction", "JobKeeperFunction"])
-def test_functions_of_jobs_have_the_stores_and_prices_of_the_api(
+def test_the_job_functions_use_the_same_stores_and_prices_as_the_api(
     name: str, template: dict[str, Any]
 ) -> None:
     resources, parameters = template["Resources"], template["Parameters"]
@@ -111,7 +111,8 @@ def test_only_messages_that_fail_many_times_become_dead_letters(
 ) -> None:
     redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "JobDeadLetters.Arn"
-    # After MAX_ATTEMPTS killed workers, one more delivery writes the row of the photo.
+    # After MAX_ATTEMPTS killed workers, the message is delivered once more. Then the worker
+    # writes the photo's final row.
     assert redrive["maxReceiveCount"] > MAX_ATTEMPTS + 1
     dead = resources["JobDeadLetters"]
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] == 7 * DAY_S
@@ -204,7 +205,7 @@ def test_only_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete
     }
 
 
-def test_times_of_the_keeper_match_the_schedule_and_the_timeouts_of_the_template(
+def test_times_in_the_keepers_code_match_the_schedule_and_the_timeouts_of_the_template(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     keeper = resources["JobKeeperFunction"]

@@ -75,7 +75,7 @@ def test_ran_returns_the_exit_code_and_the_output_and_logs_standard_error(tmp_pa
 
 
 @pytest.mark.parametrize("number", programs.ENDINGS, ids=lambda number: number.name)
-def test_run_that_gets_a_signal_ends_its_programs_before_it_ends(
+def test_a_test_run_that_gets_a_signal_stops_its_programs_before_it_ends(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     file = tmp_path / "test_run.py"

@@ -31,7 +31,7 @@ def test_the_domain_is_mapped_to_the_stage_only_if_a_domain_is_set(
     assert mapping["Stage"] == "Api.Stage"
 
 
-def test_every_path_and_the_key_of_remove_bgs_clients_reach_the_function(
+def test_every_path_and_the_key_header_of_remove_bg_clients_reach_the_function(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     routes = [event["Properties"] for event in resources["BlurFunction"]["Events"].values()]

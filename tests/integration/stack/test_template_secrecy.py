@@ -1,4 +1,4 @@
-"""The stack's logs have no secrets of requests, and objects in the bucket cannot be listed."""
+"""The stack's logs contain no secrets from requests, and the bucket's objects cannot be listed."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Gate:
 def cors_headers(
     origin: str | None, method: str, request_headers: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """Return the headers of the first rule that matches, or an empty list."""
+    """Return the CORS headers of the first rule that matches, or an empty list."""
     for rule in CORS["CORSRules"]:
         patterns = [pattern.lower() for pattern in rule["AllowedHeaders"]]
         if (

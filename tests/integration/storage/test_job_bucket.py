@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import PresignedForm
 
 S3Client = Any
-"""Botocore creates its clients' classes at run time."""
+"""The type is `Any`, because botocore creates its clients' classes at run time."""
 BUCKET = "media"
 MAX_BYTES = 20
 NAMES = [
@@ -154,7 +154,7 @@ def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
         files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_copy_target_of_a_job_is_the_s3_url_of_the_prefix_in_its_upload_form(
+def test_copy_target_of_a_job_is_the_s3_url_with_the_prefix_from_the_upload_form(
     files: JobBucket,
 ) -> None:
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"

@@ -101,7 +101,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(6)) is None
 
 
-def test_a_lease_from_before_the_clock_was_set_back_ends_immediately(
+def test_if_the_clock_is_set_back_to_a_time_before_a_lease_began_the_lease_ends_immediately(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     """Otherwise a killed server's lease would last until the clock shows the old time again."""
