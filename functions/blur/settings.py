@@ -99,10 +99,10 @@ class Settings:
     """The URL at which clients reach this server, such as `https://api.example.com`. Upload
     forms need it."""
     max_response_bytes: int = 6_291_556
-    """Largest proxy response; a larger result goes to the bucket, if there is one. The default
-    is Lambda's limit, from Lambda's error message."""
+    """Largest proxy response; a larger result goes to the bucket, if there is one. The default is
+    the limit that Lambda's error message states."""
     site_dir: Path = Path("/opt/site")
-    """Folder of the page; without this folder, the server has no page."""
+    """Folder with the files of the page at `/`; without this folder, the server has no page."""
     fetch_urls: bool = False
     """Whether the service fetches an image from a URL in a request: `yes` or `no`."""
     hold_ttl_s: int = 120

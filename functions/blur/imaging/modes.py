@@ -88,7 +88,8 @@ class Mode(NamedTuple):
     """Whether a PNG of the result is compressed with the slower method. This saves many bytes in a
     cutout, because large parts of a cutout are constant."""
     uses_ground: bool
-    """Whether `render` uses its argument `Ground`: only a result that shows the background does."""
+    """Whether `render` uses the ground under the subject. A cutout does not: it has no
+    background."""
 
 
 MODES: dict[str, Mode] = {

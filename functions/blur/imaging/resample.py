@@ -104,7 +104,7 @@ def crop_grid(
 
 
 def _cells(cells: int, span: slice, side: int) -> tuple[int, float, float]:
-    """Return for a span of pixels the number of cells, and their stride and offset in the grid."""
+    """Return the number of cells for a span of pixels, and their stride and offset in the grid."""
     scale = cells / side
     length = (span.stop - span.start) * scale
     count = max(1, round(length))

@@ -202,8 +202,8 @@ class JobKeeper:
     ) -> None:
         """Deliver the objects of a job that makes no progress, if the queue has lost them.
 
-        If there are more waiting objects than the account can pay for, the last resume has
-        delivered only some of them, so this step delivers more.
+        If there are more waiting objects than the account can pay for, only some of them were
+        delivered when the job was resumed, so this step delivers more.
         """
         are_lost = self.is_idle() or self._is_due(progress_us, DAY_S)
         most = with_spare(self.payable(job))
@@ -217,7 +217,7 @@ class JobKeeper:
         return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
-        """Return whether the time without progress has passed a multiple of `every_s` just now."""
+        """Return whether the time without progress has just reached a multiple of `every_s`."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 

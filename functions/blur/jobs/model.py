@@ -60,8 +60,8 @@ class JobCounts:
     """The counts of a job's objects, and their charges."""
 
     received: int = 0
-    """The objects that the store has counted in the job. If the photos are in an S3 bucket, this
-    number can be too low until the job has ended."""
+    """The number of the job's objects that the store has counted. If the photos are in an S3
+    bucket, this number can be too low until the job has ended."""
     done: int = 0
     failed: int = 0
     cancelled: int = 0

@@ -1,4 +1,4 @@
-"""The embedded storage: uploads in a folder, received by the server that presigns them.
+"""The storage of the embedded server, which presigns uploads and receives them in a folder.
 
     <folder>/secret*                        the secrets, which sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)

@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Write the list of the files in a folder to the disk."""
-    if not hasattr(os, "O_DIRECTORY"):  # Windows, which cannot open a folder
+    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

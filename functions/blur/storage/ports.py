@@ -30,7 +30,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class PresignedForm:
-    """A multipart form to POST: all fields unchanged, then the file as `file`.
+    """A multipart form for a POST request: all fields unchanged, then the file as `file`.
 
     A relative `url` is resolved against the address of the API.
     """

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BOXES = 20_000
-"""The maximum number of boxes that are read at one level: a file with 500 tiles has about 1,000."""
+"""The maximum number of boxes that are read at one level: a file with 500 tiles has about 1,000
+boxes."""
 
 HEADER_BYTES = 8
 _APERTURE_BYTES = 32

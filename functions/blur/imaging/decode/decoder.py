@@ -35,7 +35,7 @@ class Photo:
     icc_profile: bytes | None
     """The RGB profile of `pixels`; None means sRGB."""
     reduction: int
-    """A power of two: the width of the image in the file, divided by the width of `pixels`."""
+    """A power of two: the image in the file is this many times as wide and as high as `pixels`."""
     full_shape: tuple[int, int]
     """Height and width of the image in the file, after it is turned upright."""
 

@@ -40,8 +40,8 @@ MAX_STRIPS = 100_000
 """The maximum number of strips or tiles of a TIFF. An image of 50 megapixels has 12,000 tiles of
 64 x 64 pixels."""
 MAX_TILE_PX = 1 << 24
-"""A tile with more pixels than this can have at most twice the image's pixels. Most tiles have
-65,536 pixels."""
+"""A tile with more pixels than this can have at most twice as many pixels as the image. Most tiles
+have 65,536 pixels."""
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

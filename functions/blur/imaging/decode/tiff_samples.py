@@ -85,7 +85,7 @@ class SamplesSource(Source):
         return pixels, alpha, profile
 
     def _float_scale(self) -> tuple[float, float]:
-        """Return the sample value of black, and the range from black to white, for floating point.
+        """Return the value of black, and the range from black to white, of floating-point colours.
 
         No tag defines the range, so it depends on the samples.
         """

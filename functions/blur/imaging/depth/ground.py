@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8
 
 GRID_PX = 480
-"""The longer side of the matte's copy in which contacts are found."""
+"""The longer side of the small copy of the matte in which contacts are found."""
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, as a multiple of the largest subject's height."""
 MIN_DISTANCE = 0.2
@@ -91,7 +91,7 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha, made of single pixels: means would take much longer."""
+    """Return a small copy of the alpha, from the nearest pixels; means would take much longer."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
 
 WHITE = 255
-"""Red, green and blue of the background in formats without transparency."""
+"""The value of red, green and blue in the background, for formats without transparency."""
 RGBA_CHANNELS = 4
 
 

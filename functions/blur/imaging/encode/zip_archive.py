@@ -1,4 +1,4 @@
-"""Write the two files from which a client builds a cutout: colours as JPEG, alpha as PNG.
+"""Write a ZIP archive from which a client builds a cutout: colours as JPEG, alpha as PNG.
 
 Together, the two files are several times smaller than one PNG with alpha.
 """

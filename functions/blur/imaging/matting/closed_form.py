@@ -38,7 +38,7 @@ more often an error than hair."""
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """n windows of 3 x 3 pixels of a photo with `size` pixels."""
+    """The n windows of 3 x 3 pixels in a photo with `size` pixels."""
 
     size: int
     members: NDArray[np.intp]

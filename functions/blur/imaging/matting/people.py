@@ -109,7 +109,7 @@ def _is_portrait(person: Mask, salient: Mask, people: AlphaF32) -> bool:
 def _complete(
     saliency: AlphaF32, people: AlphaF32, mirrored: AlphaF32, portraits: list[Mask]
 ) -> AlphaF32:
-    """Return the saliency map with each portrait that is also found in the mirrored photo."""
+    """Add to the saliency map each portrait that is also found in the mirrored photo."""
     both = np.minimum(people, mirrored)
     for person in portraits:
         if both[person].mean() >= PORTRAIT_CERTAINTY:

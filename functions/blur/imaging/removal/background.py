@@ -60,7 +60,7 @@ def draw_background(background: Background, shape: Shape, icc_profile: bytes | N
 
 
 def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Picture:
-    """Return a uniform picture of an sRGB colour."""
+    """Return a picture that is filled with one sRGB colour."""
     *rgb, opacity = colour
     pixel = np.array([[rgb]], np.uint8)
     colours = np.empty((*shape, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""The embedded store of jobs: `JobStore` and the queue of waiting objects."""
+"""The store of jobs in SQLite: `JobStore` and the queue of waiting objects."""
 
 from __future__ import annotations
 
