@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from research.samples import Floats, Positions
 
 RANKS = {"2005": 32, "2260": 32, "2299": 16}
-"""The rank of each factored convolution, by the name of its output; the network runs them in this
-order.
+"""The rank of each factored convolution by the name of its output, in the order of execution.
 
 Each of the three convolutions reads two feature maps, one at half size and one at full size, and
 writes 64 channels at full size. Together, the convolutions do half of the network's work.

@@ -174,7 +174,10 @@ function showFailedCount() {
   showFailure(failed ? { code: "some_failed", message: failedMessage(failed) } : null);
 }
 
-/** Blur one photo. Return whether it has a result; throw an error that concerns all photos, or any error if there is only one photo. */
+/**
+ * Blur one photo. Return whether it has a result; throw an error that concerns all photos, or any
+ * error if there is only one photo.
+ */
 async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);

@@ -34,7 +34,8 @@ async function readEntry(entry, files) {
   }
   const reader = entry.createReader();
   for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // the browser returns at most 100 entries at a time
+    // The browser returns at most 100 entries at a time.
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
     if (!some.length) return;
     for (const each of some) await readEntry(each, files);
   }

@@ -39,7 +39,10 @@ export async function saveManifest(job, name, key) {
   save(new Blob(pages, { type: "application/jsonl" }), `${name || "photos"}-manifest.jsonl`);
 }
 
-/** Yield each row of the manifest with its result, or with null if the result has expired. A few results are requested in advance. */
+/**
+ * Yield each row of the manifest with its result, or with null if the result has expired. A few
+ * results are requested in advance.
+ */
 async function* results(id, key, signal) {
   const running = [];
   for await (const row of finishedRows(id, key, signal)) {

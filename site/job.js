@@ -1,4 +1,5 @@
-// The bulk job on the page, from the choice of a folder to the download of the results. The job continues after a reload of the page.
+// The bulk job on the page, from the choice of a folder to the download of the results. The job
+// continues after a reload of the page.
 
 import { currentKey, refreshCredits } from "./account.js";
 import { announce } from "./dom.js";

@@ -25,7 +25,8 @@ export function openSettings(onChange) {
     if (event.target.name === "mode") swapRadius(event.target.value);
     onChange();
   });
-  // On small screens the bar with the main button covers the lower edge of the page, so the footer gets a margin of the bar's height.
+  // On small screens the bar with the main button covers the lower edge of the page, so the footer
+  // gets a margin of the bar's height.
   new ResizeObserver(([{ target }]) => {
     document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
   }).observe(byId("go-bar"));

@@ -17,7 +17,10 @@ let size = null; // the natural size of the picture
 let gesture = null;
 let sweep = 0;
 
-/** Set up the stage, the area with the photo and its result. `onPress()` is called for a click while there is no result. */
+/**
+ * Set up the stage, the area with the photo and its result. `onPress()` is called for a click while
+ * there is no result.
+ */
 export function openStage(onPress) {
   const split = byId("split");
   split.addEventListener("input", () => moveSplit(Number(split.value)));

@@ -1,4 +1,4 @@
-"""Malicious requests to `/v1.0/removebg`: random parameters in each kind of body."""
+"""Malicious requests to `/v1.0/removebg` and `/v1.0/account`, with each kind of body."""
 
 from __future__ import annotations
 
