@@ -79,7 +79,8 @@ JOB_TABLES = {
 }
 """The statements that create tables and indexes, by the name of the table or index.
 
-The indexes of `job_objects` contain only rows that can be claimed or have failed, so that they stay
-small when most rows are done. A client can create a hundred jobs each minute, and they are kept for
-30 days, so claims and the deletion of expired jobs use the indexes of `jobs`.
+The indexes of `job_objects` contain only the rows of photos that wait for a worker or have failed,
+so that the indexes stay small when most photos are done. A client can create a hundred jobs each
+minute, and jobs are kept for 30 days. So the queries that find photos for workers, and the deletion
+of expired jobs, use the indexes of `jobs`.
 """

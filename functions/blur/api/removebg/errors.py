@@ -126,11 +126,11 @@ ROWS: Mapping[type[ApiError], Row] = {
     ),
     removal_errors.UnsupportedShadowError: _bad("Shadows are not supported", "unsupported_shadow"),
 }
-"""The row for each error class."""
+"""The status, title and code for each class of errors."""
 
 
 def row_of(error: ApiError) -> Row:
-    """Return the row for an error's class."""
+    """Return the status, title and code for an error."""
     return next(ROWS[kind] for kind in type(error).__mro__ if kind in ROWS)
 
 

@@ -34,7 +34,7 @@ TRUNCATE = 4.0
 MIN_SIGMA = 0.1
 """A Gaussian with at most this standard deviation, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
-"""The minimum standard deviation in cells: with a smaller one, the grid would be visible."""
+"""The minimum standard deviation of a kernel, in cells: with a smaller one, the grid is visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
 """The radius of a disc whose standard deviation along each axis is 1: the integral of x**2 over a
 disc of radius R is R**2 / 4 of its area."""
@@ -46,7 +46,7 @@ class Lens:
     """A kernel and the grid on which it is computed."""
 
     cell_px: int
-    """The side of a cell in pixels."""
+    """The width and height of a cell in pixels."""
     radius_cells: int
     """The radius of the kernel in cells."""
     convolve: Callable[[FloatArray], FloatArray]
@@ -102,7 +102,7 @@ LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
 
 
 def disc_kernel(radius: float) -> FloatArray:
-    """Return the share of the disc that lies in each cell.
+    """Return the share of a disc's area that lies in each cell.
 
     The shares add up to 1, and each side of the array has an odd number of cells.
     """
@@ -116,9 +116,9 @@ def disc_kernel(radius: float) -> FloatArray:
 
 
 def _cell_size(sigma_px: float, min_sigma_cells: float) -> int:
-    """Return the side of a cell in pixels.
+    """Return the width and height of a cell in pixels.
 
-    The side is the largest power of two for which `sigma_px` is at least `min_sigma_cells` cells,
+    The result is the largest power of two for which `sigma_px` is at least `min_sigma_cells` cells,
     or 1 if there is none.
     """
     return 1 << max(0, int(sigma_px / min_sigma_cells).bit_length() - 1)

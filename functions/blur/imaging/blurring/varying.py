@@ -1,8 +1,8 @@
 """A background whose blur changes from row to row, such as the ground seen through a lens.
 
-The background is blurred at a few levels. The ratio between the radii of two successive levels is
-constant, and the finest level is nearly sharp. Each row is then a mixture of the two levels with
-the nearest radii, so that the blur changes smoothly.
+The background is blurred with a few radii; each of these blurred copies is a level. The ratio
+between the radii of two successive levels is constant, and the finest level is nearly sharp. Each
+row is then a mixture of the two levels with the nearest radii, so that the blur changes smoothly.
 
 A level is computed and mixed only in the rows that need it, on a grid as coarse as its radius
 allows. The widest level costs the most, because most rows need it.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.imaging.compositing.scene import Scene
 
 FINEST_PX = 0.75
-"""The radius of the finest level."""
+"""The radius of the finest level, which is nearly sharp."""
 LARGE_FINEST_PX = 1.75
 """The radius of the finest level for a large photo: people do not see single pixels of such a
 photo. With this radius, the level needs only a quarter of the cells."""
@@ -45,12 +45,13 @@ LARGE_PX = 4_000_000
 MAX_RATIO = 2.5
 """The largest ratio between the radii of two successive levels."""
 LARGE_MAX_RATIO = 3.1
-"""The largest ratio for a large photo: a radius of 50 pixels needs only four levels."""
+"""The largest ratio between these radii for a large photo: a radius of 50 pixels needs only four
+levels."""
 PIXEL_VARIANCE = 0.25
 """The variance of the blur that a sharp photo already has."""
 MIN_SIGMA_CELLS = 0.87
-"""The minimum standard deviation in cells, for all levels except the widest, which is computed like
-a uniform blur."""
+"""The minimum standard deviation of a blur, in cells, for all levels except the widest, which is
+computed like a uniform blur."""
 MARGIN_CELLS = 3
 """The number of additional rows of cells, above and below, in which a level is computed because
 upscaling uses them."""
