@@ -3,9 +3,9 @@
 The format is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/). The bill lists the
 locked packages with their hashes, licences and the native libraries in their wheels, the model's
 files, and the base image. Licences and libraries come from the installed packages, which must have
-the lock's versions. There is no timestamp, and the serial number is made from the content, so the
-same checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this script with
-cyclonedx-bom.
+the versions in the lock file. There is no timestamp, and the serial number is made from the
+content, so the same checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this
+script with cyclonedx-bom.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DOCKERFILE = ROOT / "functions" / "blur" / "Dockerfile"
 Component = dict[str, Any]
 
 OPTIONAL = ("selfie-segmentation", "face-detection")
-"""The networks for people and faces."""
+"""The neural networks for people and faces, which an image can have or not."""
 FUNCTION = "background-blur-api"
 LICENCES = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -75,7 +75,7 @@ def _pin(entry: str) -> Pin:
 
 
 def package(pin: Pin) -> Component:
-    """Return the component of a package.
+    """Return the entry for a package in the bill of materials.
 
     Raises:
         ValueError: the installed version differs from the version in the lock.
@@ -138,7 +138,7 @@ def models(name: str, folder: Path) -> list[Component]:
 
 
 def optional_models(name: str, folder: Path) -> list[Component]:
-    """Return the original and the converted file of an optional network, if it is installed."""
+    """Return the original and converted file of an optional neural network, if it is installed."""
     converted = folder / f"{name}.onnx"
     if not converted.is_file():
         return []
@@ -169,7 +169,7 @@ def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
 
 
 def base(dockerfile: str) -> Component:
-    """Return the component of the default base image."""
+    """Return the entry for the default base image in the bill of materials."""
     [(name, version)] = re.findall(r"^ARG BASE_IMAGE=(\S+):(\S+)$", dockerfile, re.MULTILINE)
     return {"type": "container", "bom-ref": "base", "name": name, "version": version}
 
@@ -208,7 +208,7 @@ def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
 
 
 def sha_256(digest: str) -> dict[str, str]:
-    """Return the JSON object for a digest."""
+    """Return the JSON object for a SHA-256 digest."""
     return {"alg": "SHA-256", "content": digest}
 
 

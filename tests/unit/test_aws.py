@@ -22,7 +22,7 @@ CALLS = {
 
 @pytest.mark.parametrize("place", CALLS)
 def test_every_call_of_create_client_passes_a_config(place: str) -> None:
-    # By default, botocore waits a minute in each of five attempts: longer than any function runs.
+    # By default, botocore waits a minute in each of five attempts: longer than our functions run.
     assert "config" in {keyword.arg for keyword in CALLS[place].keywords}
 
 

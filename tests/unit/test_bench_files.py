@@ -53,7 +53,7 @@ def test_the_error_for_a_folder_that_does_not_exist_shows_how_to_give_a_folder(
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere"])
-def test_without_an_existing_folder_the_command_fails_with_its_usage(folder: str) -> None:
+def test_without_an_existing_folder_the_command_fails_and_prints_its_usage(folder: str) -> None:
     done = printed(folder)
     assert done.returncode == 1
     assert done.stderr == "Give a folder of image files: make bench-files DATA=folder\n"

@@ -66,7 +66,7 @@ def test_the_text_of_an_amount_is_exact_and_can_be_read_again(amount: Credits) -
 
 
 @given(AMOUNTS)
-def test_the_json_number_of_an_amount_is_its_text(amount: Credits) -> None:
+def test_an_amount_has_the_same_digits_in_json_and_as_text(amount: Credits) -> None:
     number = credits_number(amount)
     assert json.dumps(number) == format_credits(amount)
     assert isinstance(number, int) == (amount % QUARTERS == 0)
@@ -79,7 +79,7 @@ def test_whole_credits_are_shown_as_integers(number: int) -> None:
 
 
 def test_only_the_module_credits_and_a_migration_convert_between_credits_and_quarters() -> None:
-    """The SQL of the SQLite migration in `schema.py` converts, and must not change."""
+    """The SQL of the SQLite migration in `schema.py` also converts credits, and must not change."""
     blur, bgblur = ROOT / "functions" / "blur", ROOT / "tools" / "bgblur"
     folders = (blur / "accounts", blur / "api", bgblur)
     paths = [*blur.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]

@@ -80,7 +80,7 @@ def test_documented_dynamodb_commands_and_their_options_exist(command: str) -> N
     assert {option.removeprefix("no-") for option in given} <= members
 
 
-def test_documented_parameters_have_the_defaults_of_the_template() -> None:
+def test_the_documented_defaults_of_parameters_equal_the_defaults_in_the_template() -> None:
     text, template = read("docs/operations.md"), (ROOT / "template.yaml").read_text("utf-8")
     rows = re.findall(r"^\| `([A-Z][a-z]\w+)` \| (\S+) \| ", text, re.MULTILINE)
     assert ("BulkConcurrency", "10") in rows

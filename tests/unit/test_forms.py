@@ -1,4 +1,4 @@
-"""Forms of paid requests: prices, fingerprints and derived keys."""
+"""Forms of paid requests: prices, fingerprints and derived idempotency keys."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OTHER_VALUES: dict[str, Any] = {
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 
-def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - any fields; the default is frozen
+def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - values of any type; nothing can change the default object
     values = {"image": Source.of_file(PHOTO), "is_preview": True, **changes}
     return RemovalForm(options=options, **values)
 
@@ -48,7 +48,7 @@ def key_value(form: RemovalForm) -> str:
     return key.value
 
 
-def test_the_photo_and_every_option_of_a_removal_change_its_fingerprint() -> None:
+def test_another_photo_or_any_other_option_changes_the_fingerprint_of_a_removal_request() -> None:
     assert set(OTHER_VALUES) == {each.name for each in fields(RemovalOptions)}
     changed = [replace(RemovalOptions(), **{name: value}) for name, value in OTHER_VALUES.items()]
     requests = [RemovalRequest(image=PHOTO, options=each) for each in (RemovalOptions(), *changed)]
@@ -64,20 +64,18 @@ def test_bytes_moved_from_the_photo_to_the_background_change_the_fingerprint() -
     assert len({request.fingerprint() for request in split}) == 3
 
 
-def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
+def test_a_blur_request_and_a_removal_request_have_different_fingerprints() -> None:
     blur = BlurRequest(PHOTO, BlurOptions(radius_px=1))
     assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
 
 
-def test_the_type_the_byte_limit_and_the_accepted_formats_do_not_change_the_fingerprint() -> None:
+def test_the_fingerprint_ignores_the_type_option_the_byte_limit_and_the_accepted_formats() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
     other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()
 
 
-def test_a_derived_key_depends_on_the_options_and_on_the_photo_and_background_and_their_urls() -> (
-    None
-):
+def test_a_derived_idempotency_key_depends_on_the_options_the_images_and_their_urls() -> None:
     def fetch(_: str) -> bytes:
         raise AssertionError
 
@@ -99,7 +97,7 @@ def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
     assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
 
 
-def test_a_derived_key_never_equals_a_clients_key_and_has_a_separate_lifetime() -> None:
+def test_a_derived_idempotency_key_never_equals_a_clients_key_and_has_a_separate_lifetime() -> None:
     key = derived_key("key_value", remember_us=7)
     assert (key.remember_us, key.is_derived) == (7, True)
     assert " " in key.value
@@ -107,7 +105,7 @@ def test_a_derived_key_never_equals_a_clients_key_and_has_a_separate_lifetime() 
     assert removal().derived_key(0) is None
 
 
-def test_a_blur_has_no_derived_key() -> None:
+def test_a_blur_request_has_no_derived_idempotency_key() -> None:
     assert BlurForm(BlurOptions(), lambda: PHOTO).derived_key(SECOND_US) is None  # type: ignore[func-returns-value]
 
 
@@ -146,7 +144,7 @@ def test_files_in_the_request_are_loaded_unchanged() -> None:
     assert background.options == replace(RemovalOptions(), background=b"background")
 
 
-def test_a_removal_is_computed_with_its_options_and_the_engine(
+def test_a_background_is_removed_with_the_options_of_the_request_and_the_models_of_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[tuple[Any, ...]] = []
@@ -183,7 +181,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     assert seen[1:] == [((PHOTO, RemovalOptions()), {**expected, "faces": None})]
 
 
-def test_the_derived_key_of_a_removal_is_remembered_for_the_given_time() -> None:
+def test_the_derived_idempotency_key_of_a_removal_request_is_kept_for_the_given_time() -> None:
     key = removal().derived_key(7 * SECOND_US)
     assert key is not None
     assert key.remember_us == 7 * SECOND_US

@@ -125,7 +125,7 @@ def test_the_secret_of_a_notification_has_256_random_bits() -> None:
     assert new_secret() != new_secret()
 
 
-def test_the_log_line_of_a_photo_of_a_job_does_not_contain_the_name_of_the_photo() -> None:
+def test_the_log_line_of_a_photo_in_a_job_does_not_contain_its_name() -> None:
     row = JobObject(
         job_id="job_1",
         source=SOURCE,

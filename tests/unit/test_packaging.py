@@ -1,4 +1,4 @@
-"""The locks, the project's metadata and the Makefile agree."""
+"""The lock files of packages, the project's metadata and the Makefile agree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
 def pins(lock: str) -> set[tuple[str, ...]]:
-    """Return (name, version, marker) for every package that a lock pins."""
+    """Return (name, version, marker) for every package in a lock file."""
     return set(PIN.findall((REQUIREMENTS / lock).read_text("utf-8")))
 
 
@@ -39,7 +39,7 @@ def wanted(lists: list[str]) -> set[str]:
     return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
 
 
-def test_each_lock_includes_all_pins_of_the_next_smaller_lock() -> None:
+def test_each_lock_file_includes_all_packages_of_the_next_smaller_lock_file() -> None:
     function, runtime, serve, test = map(pins, LOCKS)
     assert function
     assert function < runtime < serve < test
@@ -64,19 +64,19 @@ def test_each_lock_includes_all_pins_of_the_next_smaller_lock() -> None:
         ("uv.txt", ["uv.in"]),
     ],
 )
-def test_every_requirement_is_locked(lock: str, lists: list[str]) -> None:
+def test_a_lock_file_has_every_required_package(lock: str, lists: list[str]) -> None:
     assert wanted(lists) <= {name for name, *_ in pins(lock)}
 
 
 @pytest.mark.parametrize("lock", [*LOCKS, *APART])
-def test_every_pin_has_a_hash(lock: str) -> None:
+def test_every_package_in_a_lock_file_has_a_hash(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (REQUIREMENTS / lock).read_text("utf-8"))
     pinned = [entry for entry in entries if not entry.startswith("#")]
     assert pinned
     assert all("--hash=sha256:" in entry for entry in pinned)
 
 
-def test_the_audit_covers_the_pins_of_every_lock() -> None:
+def test_the_audit_checks_every_package_in_every_lock_file() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     [audited] = re.findall(r"^AUDITED := (.+)$", makefile, re.MULTILINE)
     named = {pin[:2] for lock in audited.split() for pin in pins(f"{lock}.txt")}

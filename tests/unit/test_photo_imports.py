@@ -74,7 +74,7 @@ def test_importing_the_server_or_the_keeper_does_not_import_the_code_that_proces
     assert PACKAGES.isdisjoint(modules_after(f"import {module}"))
 
 
-def test_app_that_opens_the_model_imports_both_pipelines_at_its_start(
+def test_an_app_that_opens_the_model_imports_the_code_for_blur_and_removal_at_its_start(
     tmp_path: Path, model_dir: Path
 ) -> None:
     environment = {
@@ -84,7 +84,7 @@ def test_app_that_opens_the_model_imports_both_pipelines_at_its_start(
     assert modules_after("import blur.lambda_handler", **environment) >= PIPELINES
 
 
-def test_importing_the_worker_of_jobs_imports_both_pipelines() -> None:
+def test_importing_the_worker_for_jobs_imports_the_code_for_blur_and_removal() -> None:
     assert modules_after("import blur.job_handler") >= PIPELINES - {"onnxruntime"}
 
 

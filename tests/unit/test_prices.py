@@ -40,7 +40,7 @@ def test_a_blur_with_subject_person_has_a_separate_price() -> None:
     assert PRICES.blur_price(BlurOptions()) == ONE
 
 
-def test_a_preview_of_a_removal_has_a_separate_price() -> None:
+def test_a_preview_of_a_background_removal_has_a_separate_price() -> None:
     assert PRICES.removal_price(is_preview=True) == QUARTER
     assert PRICES.removal_price(is_preview=False) == ONE
 

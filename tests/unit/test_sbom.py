@@ -29,7 +29,9 @@ def of_type(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [each for each in document["components"] if each["type"] == kind]
 
 
-def test_every_pin_for_the_function_is_listed_with_all_its_hashes(document: dict[str, Any]) -> None:
+def test_every_package_of_the_function_is_listed_with_all_its_hashes(
+    document: dict[str, Any],
+) -> None:
     libraries = of_type(document, "library")
     listed = {f"{each['name']}=={each['version']}" for each in libraries}
     assert listed == set(re.findall(r"^[a-z0-9-]+==[^ ]+", LOCK, re.MULTILINE))
@@ -70,7 +72,7 @@ def test_native_libraries_in_wheels_are_listed(document: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["selfie-segmentation", "face-detection"])
-def test_an_optional_network_is_listed_if_the_folder_of_models_has_it(
+def test_an_optional_model_is_listed_if_the_folder_of_models_has_it(
     document: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     models = {each["name"]: each for each in of_type(document, "machine-learning-model")}
@@ -88,7 +90,7 @@ def test_a_model_that_has_no_light_version_is_listed_without_a_second_model() ->
     assert (model["name"], model["licenses"]) == ("silueta", [{"license": {"id": "Apache-2.0"}}])
 
 
-def test_every_dependency_is_reachable_from_the_function(
+def test_the_function_depends_directly_or_indirectly_on_every_component(
     document: dict[str, Any],
 ) -> None:
     needs = {each["ref"]: each["dependsOn"] for each in document["dependencies"]}

@@ -35,13 +35,13 @@ def test_prices_are_read_as_quarters_of_a_credit() -> None:
     assert (settings.price, settings.price_preview, settings.price_person) == (6, 0, 3)
 
 
-def test_an_empty_price_for_people_is_read_as_no_separate_price() -> None:
+def test_an_empty_price_for_people_means_that_people_have_no_separate_price() -> None:
     assert Settings().price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": ""}).price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
 
 
-def test_the_price_for_people_is_its_own_setting_or_else_the_price_of_an_image() -> None:
+def test_people_have_the_price_of_an_image_unless_they_have_their_own_price() -> None:
     assert Settings.from_environ({"BLUR_PRICE": "3"}).person_price() == whole(3)
     prices = {"BLUR_PRICE": "3", "BLUR_PRICE_PERSON": "0"}
     assert Settings.from_environ(prices).person_price() == 0
@@ -106,7 +106,7 @@ def test_settings_that_could_lose_a_charged_result_are_rejected_only_on_lambda(
     "changed",
     [{}, {"BLUR_HOLD_TTL_S": "33"}, {"BLUR_HOLD_TTL_S": "25", "BLUR_TIMEOUT_S": "20"}],
 )
-def test_lambda_starts_with_a_bucket_and_a_hold_that_is_longer_than_the_timeout(
+def test_settings_with_a_bucket_and_a_hold_longer_than_the_timeout_are_accepted_on_lambda(
     changed: dict[str, str],
 ) -> None:
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"

@@ -19,7 +19,7 @@ from blur.timing import Deadline, Stopwatch, before_timeout
 START = Instant(1_000_000_000)
 
 
-def test_a_call_continues_until_the_margin_before_the_timeout() -> None:
+def test_a_call_stops_at_its_first_check_in_the_last_seconds_before_the_timeout() -> None:
     deadline = before_timeout(lambda: START, left_ms=28_000, margin_s=5)
     assert deadline.at_us == START + 23_000_000
     Deadline(deadline.at_us, lambda: Instant(START + 22_999_999)).check()
@@ -29,7 +29,7 @@ def test_a_call_continues_until_the_margin_before_the_timeout() -> None:
     assert caught.value.retry_after_s == 1
 
 
-def test_a_timeout_shorter_than_the_margin_stops_every_call() -> None:
+def test_a_call_stops_at_once_if_less_time_is_left_than_the_margin() -> None:
     with pytest.raises(UnavailableError):
         before_timeout(lambda: START, left_ms=3000, margin_s=5).check()
 
@@ -41,7 +41,7 @@ def test_with_a_margin_of_0_seconds_there_is_no_deadline() -> None:
 
 
 @pytest.mark.parametrize("steps", range(len(STEPS)))
-def test_a_photo_stops_before_the_first_step_that_would_start_after_the_deadline(
+def test_no_step_of_a_photo_starts_after_the_deadline(
     steps: int,
 ) -> None:
     ticks = itertools.count()
@@ -72,6 +72,6 @@ def test_a_step_ends_when_the_next_step_starts_or_when_the_durations_are_read() 
     assert watch.durations_ms()["total"] == 20
 
 
-def test_without_steps_only_the_total_is_reported() -> None:
+def test_a_stopwatch_without_steps_reports_only_the_total_time() -> None:
     ticks = iter([5_000_000, 6_000_000])
     assert Stopwatch(lambda: next(ticks)).durations_ms() == {"total": 1}

@@ -32,7 +32,7 @@ TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
 @pytest.mark.parametrize("part", [slice(None), slice(0, 100), slice(-100, None)], ids=str)
-def test_a_whole_photo_and_its_first_and_last_100_bytes_are_found(
+def test_a_photo_in_a_log_is_found_by_all_its_bytes_or_its_first_or_last_100_bytes(
     part: slice, write: Callable[[bytes], bytes]
 ) -> None:
     written = write(PHOTO[part])
@@ -40,7 +40,7 @@ def test_a_whole_photo_and_its_first_and_last_100_bytes_are_found(
 
 
 @pytest.mark.parametrize("write", TEXT_AS_WRITTEN.values(), ids=TEXT_AS_WRITTEN)
-def test_a_whole_key_and_the_secret_part_of_a_key_are_found(
+def test_a_key_in_a_log_is_found_by_the_whole_key_or_by_its_secret_part(
     write: Callable[[bytes], bytes],
 ) -> None:
     forms = key_forms([make.EMPTY, make.FUNDED])
@@ -48,7 +48,7 @@ def test_a_whole_key_and_the_secret_part_of_a_key_are_found(
         assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
 
 
-def test_a_different_photo_and_a_keys_prefix_are_not_found(tmp_path: Path) -> None:
+def test_a_different_photo_or_the_prefix_of_a_key_in_a_log_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(make.FUNDED[:24].encode() + random.Random(1).randbytes(5_000))
     (tmp_path / "left-out").write_bytes(PHOTO)
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}

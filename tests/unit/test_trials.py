@@ -62,7 +62,7 @@ def test_every_published_trial_has_a_part_and_names_a_script_that_exists() -> No
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_trial_changes_no_document_and_is_stored_only_in_a_full_run(
+def test_a_trial_changes_no_document_and_its_result_is_stored_only_in_a_full_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
 ) -> None:
     monkeypatch.setattr(trials, "FULL", full)

@@ -60,7 +60,7 @@ class _Narrowed:
 
 
 def name_column() -> TextColumn:
-    """Return the column of the tasks' descriptions."""
+    """Return a column that shows the description of each task."""
     return TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
 
 

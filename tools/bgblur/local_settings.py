@@ -9,7 +9,7 @@ from blur.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(__file__).with_name("data")
-"""The models and the page in an installed wheel; a checkout has no such folder."""
+"""The folder with the models and the page in an installed package; a checkout does not have it."""
 
 
 def models() -> Path:

@@ -106,7 +106,7 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
 
 
 def _bill_row(month: str, line: BillLine) -> dict[str, Any]:
-    """Return the columns of a line; a line for calls that older versions counted has no key."""
+    """Return the columns of a line of usage; calls that older versions counted have no key."""
     return {
         "month": month,
         "account": line.account.account_id,
@@ -134,7 +134,7 @@ def _activity_row(activity: Activity, elapsed_s: float) -> dict[str, Any]:
 
 
 def _rates(counts: KeyCounts, elapsed_s: float) -> dict[str, float]:
-    """Return the columns of an account's rates per minute."""
+    """Return an account's rates per minute, by column of the table."""
     amounts = {
         "calls/min": counts.calls,
         "credits/min": credits_number(counts.credits),

@@ -29,7 +29,7 @@ class UploadForm:
     max_bytes: int
     """The size of the largest photo that the form accepts."""
     expires_at: str
-    """The end of the form's validity (RFC 3339). Every document of an open job has a new form."""
+    """The time when the form expires (RFC 3339). Each request for an open job gets a new form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def parse_rows(response: requests.Response) -> list[ManifestRow]:
     """Parse a page of a manifest: JSON lines.
 
     Raises:
-        UnexpectedResponseError: a line is not a row.
+        UnexpectedResponseError: a line is not a valid row of a manifest.
 
     """
     try:

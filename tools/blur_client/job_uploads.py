@@ -50,7 +50,7 @@ class JobUploads:
     def __init__(
         self, transport: Transport, attempts: Attempts, new_form: Callable[[], Job]
     ) -> None:
-        """Get the first form; `new_form` returns the job with a form.
+        """Get the first upload form; `new_form` requests the job with a new upload form.
 
         Raises:
             JobClosedError: the job is closed or cancelled.
@@ -168,7 +168,7 @@ def _too_large(form: UploadForm) -> ImageTooLargeError:
 def _has_expired(error: ApiError) -> bool:
     """Return whether the storage rejects the form as expired.
 
-    A folder sends `upload_not_found` in this case, and a bucket 403.
+    In this case, the embedded server responds with `upload_not_found`, and a bucket with 403.
     """
     is_of_bucket = isinstance(error, UnexpectedResponseError)
     return isinstance(error, UploadNotFoundError) or (

@@ -36,7 +36,7 @@ PAGE_ROWS = 1000
 
 
 class Jobs:
-    """The bulk jobs of the key's account. Threads can share it."""
+    """The bulk jobs of the key's account. Threads can share one instance."""
 
     def __init__(self, transport: Transport, url: str, attempts: Attempts) -> None:
         """Use the connections and the retries of a client of the API at `url`."""
@@ -127,7 +127,7 @@ class Jobs:
             query["after"] = cursor
 
     def fetch(self, job_id: str, row: ManifestRow, file: BinaryIO) -> str:
-        """Write the result of a row to a file that is open for writing; return its media type.
+        """Write one photo's result to a file that is open for writing; return its media type.
 
         The file is never completely in memory. A retry empties the file first.
 
@@ -176,7 +176,7 @@ class Jobs:
         *,
         json: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return the response with the document of a job."""
+        """Send a request about jobs; return the response, which has a job as JSON."""
 
         def attempt() -> Response:
             response = self._transport.send_to_api(method, self._endpoint(path, query), json=json)

@@ -31,7 +31,7 @@ AVIF_BRANDS = (b"avif", b"avis")
 
 
 class Photo:
-    """A source that can be opened again for each attempt."""
+    """A photo to send, which can be opened again for each attempt."""
 
     def __init__(self, source: Source) -> None:
         """Keep a path, bytes or a seekable file; read a stream that is not seekable into memory.

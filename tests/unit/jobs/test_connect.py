@@ -1,4 +1,4 @@
-"""The location in the settings selects the store of jobs."""
+"""The address in `BLUR_ACCOUNTS` selects the database of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs, and rows (the records of photos), are read as stored; keys and lifetimes are fixed."""
+"""Jobs and rows (the records of photos) are read as stored; their keys and expiry are fixed."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_row_of_a_photo_is_read_as_it_was_stored(row: JobObject) -> None:
     assert None not in item.values()
 
 
-def test_the_keys_and_the_lifetime_of_items_are_fixed() -> None:
+def test_the_keys_and_the_expiry_time_of_the_items_in_the_table_do_not_change() -> None:
     ttl = 1_800_000_000 + KEPT_S
     job, row, failed = (
         items.job_item(JOB),

@@ -110,7 +110,7 @@ def test_a_photo_in_an_s3_event_is_processed_and_its_message_is_deleted(
 
 
 @pytest.mark.usefixtures("job")
-def test_only_the_message_of_a_photo_that_has_not_ended_is_delivered_again(
+def test_only_the_message_of_an_unfinished_photo_is_delivered_again(
     worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(files, "broken.png", b"not an image")
@@ -154,7 +154,7 @@ def test_a_delivery_does_not_count_as_an_attempt_while_the_store_is_unavailable(
 
 
 @pytest.mark.usefixtures("job")
-def test_a_message_that_cannot_be_replaced_stays_in_the_queue(
+def test_a_message_stays_in_the_queue_if_no_new_message_can_replace_it(
     worker: Worker, store: FakeJobStore, sqs: Service
 ) -> None:
     store.before = sqs.answer = unavailable
@@ -208,7 +208,7 @@ def test_an_unknown_message_is_logged_without_its_content(worker: Worker, lines:
     assert "secret" not in lines.stream.getvalue()
 
 
-def test_a_photo_is_delivered_again_if_its_worker_has_less_time_left_than_the_margin(
+def test_a_photo_is_delivered_again_if_its_worker_would_time_out_in_a_few_seconds(
     runner: ObjectRunner, lines: Lines, job: Job, store: FakeJobStore
 ) -> None:
     worker = Worker(

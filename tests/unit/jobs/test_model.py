@@ -1,4 +1,4 @@
-"""The values of jobs: states as clients see them, the remaining time, and ids."""
+"""A job: its state as clients see it, its remaining time, and the ids of its photos and holds."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_the_remaining_time_is_computed_from_the_rate_so_far() -> None:
     ],
     ids=["not started", "none ended", "paused", "done", "cancelled"],
 )
-def test_a_job_that_is_not_running_or_has_no_ended_photo_has_no_remaining_time(job: Job) -> None:
+def test_a_job_that_is_not_running_or_has_no_finished_photo_has_no_remaining_time(job: Job) -> None:
     assert job.seconds_left(Instant(30_000_000)) is None
 
 
 @pytest.mark.parametrize(("received", "seconds"), [(5, 5), (4, 0), (3, 0)])
 def test_the_remaining_time_is_never_negative(received: int, seconds: int) -> None:
-    """If photos are in a bucket, a photo can end before it is counted as received."""
+    """If photos are in a bucket, a photo can be done before it is counted as received."""
     job = replace(JOB, counts=replace(JOB.counts, received=received))
     assert job.seconds_left(Instant(30_000_000)) == seconds
 
@@ -77,15 +77,15 @@ def test_a_job_that_waits_for_credits_is_shown_as_paused_until_it_has_ended(
     assert job.shown_state == shown
 
 
-def test_a_photo_has_ended_in_every_state_except_waiting() -> None:
+def test_a_photo_counts_as_ended_in_every_state_except_waiting() -> None:
     assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
 
 
-def test_a_source_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
+def test_the_name_of_a_photo_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
     assert (MAX_SOURCE_BYTES, KEPT_S) == (512, 2_592_000)
 
 
 def test_the_ids_of_photos_and_holds_are_the_same_in_every_version() -> None:
-    """Ids are in the paths of results, in rows and in the storage."""
+    """Ids are in the paths of results, in the database and in the names of stored files."""
     assert object_id("a/ä.jpg") == "ba281f3dc1c39c4c1e3e53a9ea1f442e"
     assert hold_id("job_1", "a/ä.jpg") == "931e3e56e9c8813a1915"

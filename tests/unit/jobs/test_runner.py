@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("job")
 
 
-def test_the_result_of_a_photo_is_stored_and_charged_and_the_row_of_the_photo_is_final(
+def test_the_result_of_a_photo_is_stored_and_charged_and_its_row_in_the_store_is_final(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     assert run(runner) is Outcome.ENDED
@@ -42,7 +42,7 @@ def test_the_result_of_a_photo_is_stored_and_charged_and_the_row_of_the_photo_is
     assert set(ended.steps_ms) == {"read", "decode", "matte", "refine", "blur", "encode", "store"}
 
 
-def test_a_second_delivery_of_a_photo_changes_nothing(
+def test_processing_the_same_photo_again_changes_nothing(
     runner: ObjectRunner, store: FakeJobStore, log: Log
 ) -> None:
     run(runner)
@@ -85,7 +85,7 @@ def test_photos_of_test_keys_are_free_and_their_results_have_a_watermark(
     assert files.read_result(JOB_ID, object_id(SOURCE)) != marked
 
 
-def test_the_log_of_a_photo_whose_hold_has_expired_has_no_charge(
+def test_the_log_line_of_a_photo_whose_hold_has_expired_shows_no_charge(
     runner: ObjectRunner, job: Job, files: FailingFolder, clock: Clock, log: Log
 ) -> None:
     """The store does not charge such a photo."""
@@ -99,7 +99,7 @@ def test_the_log_of_a_photo_whose_hold_has_expired_has_no_charge(
     assert [ended.row.charged for ended in log.ended] == [ZERO]
 
 
-def test_a_low_balance_pauses_the_job_and_parks_the_photo(
+def test_a_low_balance_pauses_the_job_and_lets_the_photo_wait(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.balance = whole(1)
@@ -108,7 +108,7 @@ def test_a_low_balance_pauses_the_job_and_parks_the_photo(
     assert row_of(store).state is ObjectState.WAITING
 
 
-def test_a_photo_of_a_paused_job_is_parked_and_is_done_after_the_job_goes_on(
+def test_a_photo_of_a_paused_job_waits_and_is_done_after_the_job_goes_on(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)
@@ -150,7 +150,7 @@ def test_photos_of_ended_and_unknown_jobs_are_removed_from_the_queue(
     assert runner.run("job_2", SOURCE, attempt=1, left_ms=MINUTE_MS) is Outcome.ENDED
 
 
-def test_a_photo_that_another_delivery_ended_first_is_not_charged(
+def test_a_photo_that_another_worker_has_finished_in_the_meantime_is_not_charged(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     def end_elsewhere(name: str) -> None:

@@ -91,7 +91,7 @@ def test_a_photo_that_killed_its_workers_fails_and_is_not_started_again(
 @pytest.mark.parametrize(
     "step", ["find_job", "find_object", "reserve_object", "set_paused", "park_object", "end_object"]
 )
-def test_no_photo_ends_while_the_store_is_unavailable(
+def test_no_photo_is_done_or_failed_while_the_store_is_unavailable(
     runner: ObjectRunner, store: FakeJobStore, step: str
 ) -> None:
     if step in {"set_paused", "park_object"}:
@@ -110,7 +110,9 @@ def test_a_photo_that_takes_too_long_is_retried_and_fails_after_the_last_attempt
     assert row_of(store).code == "temporarily_unavailable"
 
 
-def test_a_photo_of_a_revoked_key_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_a_photo_fails_if_the_key_of_its_job_was_revoked(
+    runner: ObjectRunner, store: FakeJobStore
+) -> None:
     store.is_key_valid = False
     assert run(runner) is Outcome.ENDED
     assert (row_of(store).state, row_of(store).code) == (ObjectState.FAILED, "invalid_api_key")

@@ -66,7 +66,7 @@ def failing(error: Exception) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 @given(NAMES)
-def test_the_source_of_a_photo_is_decoded_from_the_s3_event(source: str) -> None:
+def test_the_name_of_a_photo_is_decoded_from_the_s3_event(source: str) -> None:
     body = s3_event(f"job-sources/job_1/{source}")
     assert read_message(body) == [ObjectName("job_1", source)]
 
@@ -96,7 +96,7 @@ def test_a_message_of_an_unknown_format_is_an_error(body: str) -> None:
 
 
 @given(st.lists(NAMES, max_size=25))
-def test_every_source_is_sent_in_messages_that_can_be_read(sources: list[str]) -> None:
+def test_a_message_for_a_photo_with_any_name_can_be_read(sources: list[str]) -> None:
     service = Service(accepting)
     ObjectQueue(URL, service).enqueue("job_1", sources)
     bodies = [entry["MessageBody"] for each in service.requests for entry in each["Entries"]]
@@ -146,7 +146,7 @@ def test_a_queue_is_idle_only_if_no_message_waits_and_no_worker_has_a_message(
     assert ObjectQueue(URL, service).is_idle() is (set(counts) == {"0"})
 
 
-def test_a_queue_is_not_idle_if_sqs_does_not_return_its_counts() -> None:
+def test_a_queue_is_not_idle_if_sqs_does_not_return_its_numbers_of_messages() -> None:
     assert ObjectQueue(URL, Service(lambda _: {})).is_idle() is False
 
 

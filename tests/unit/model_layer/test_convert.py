@@ -1,4 +1,4 @@
-"""The converted networks for people and faces, compared with the publisher's networks."""
+"""The converted neural networks for people and faces, compared with the publisher's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
 
 
 def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the one-channel outputs of the publisher's network and the converted network."""
+    """Return the one-channel outputs of the publisher's neural network and of the converted one."""
     theirs = Interpreter(model_content=content, num_threads=1)
     theirs.allocate_tensors()
     theirs.set_tensor(theirs.get_input_details()[0]["index"], source)
@@ -51,7 +51,7 @@ def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], 
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_for_people_gives_the_publishers_output(
+def test_the_converted_network_for_people_has_the_same_output_as_the_publishers_network(
     pinned: bytes, name: str
 ) -> None:
     expected, found = outputs(pinned, picture(name, 256, 0))
@@ -60,7 +60,7 @@ def test_the_converted_network_for_people_gives_the_publishers_output(
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_for_faces_gives_the_publishers_scores(
+def test_the_converted_network_for_faces_has_the_same_scores_as_the_publishers_network(
     model_dir: Path, name: str
 ) -> None:
     expected, found = outputs((model_dir / FACES).read_bytes(), picture(name, 192, -1))
@@ -75,7 +75,7 @@ def test_the_same_file_is_converted_to_the_same_bytes(source: str, model_dir: Pa
     assert convert(content) == convert(content) == (model_dir / CONVERTED[source]).read_bytes()
 
 
-def test_the_files_of_the_converted_networks_are_smaller_than_their_limits(
+def test_the_files_of_the_converted_neural_networks_are_smaller_than_their_limits(
     model_dir: Path,
 ) -> None:
     sizes = [(model_dir / converted).stat().st_size for converted in CONVERTED.values()]
@@ -83,7 +83,7 @@ def test_the_files_of_the_converted_networks_are_smaller_than_their_limits(
     assert sizes[1] < 2_200_000
 
 
-def test_a_folder_without_the_networks_does_not_change(tmp_path: Path) -> None:
+def test_a_folder_without_files_to_convert_does_not_change(tmp_path: Path) -> None:
     main(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -95,7 +95,7 @@ def test_the_error_for_an_unknown_operator_names_the_operator(pinned: bytes) -> 
         convert(other)
 
 
-def test_a_reshape_to_another_shape_than_a_list_of_all_pixels_is_rejected(model_dir: Path) -> None:
+def test_a_reshape_whose_output_is_not_a_list_of_all_pixels_is_rejected(model_dir: Path) -> None:
     file = TfliteFile((model_dir / FACES).read_bytes())
     *_, last = [each for each in file.operators() if each.kind == "RESHAPE"]
     other = replace(last, output=file.input)

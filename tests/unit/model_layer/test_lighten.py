@@ -30,7 +30,7 @@ def pinned(model_dir: Path) -> bytes:
     return (model_dir / SOURCE).read_bytes()
 
 
-def test_the_stored_factors_were_computed_for_the_pinned_model() -> None:
+def test_the_stored_factors_of_the_light_model_were_computed_for_the_pinned_model() -> None:
     sha256, factors = read_factors(FACTORS)
     assert sha256 == read_pins(PINS)["u2netp"].sha256
     assert factors
@@ -95,7 +95,7 @@ def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> Non
 def test_the_output_of_the_light_model_is_close_to_the_output_of_the_original_model(
     model_dir: Path,
 ) -> None:
-    # An image of a retina looks unlike usual photos; the network still finds a bright disc in it.
+    # An image of a retina looks unlike usual photos; the model still finds a bright disc in it.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
         open_model(MODELS[name], model_dir, threads=1).predict(picture)

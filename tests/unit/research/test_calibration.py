@@ -66,7 +66,7 @@ def test_the_fit_is_closest_in_the_channel_with_the_largest_weight() -> None:
     assert errors[1] < errors[0] / 5
 
 
-def test_the_same_seed_gives_the_same_views() -> None:
+def test_the_same_seed_gives_the_same_views_of_a_photo() -> None:
     first, second = (
         [view for photo in photos()[:1] for view in views(photo, np.random.default_rng(5))]
         for _ in range(2)

@@ -69,7 +69,7 @@ def test_a_test_key_is_free_and_its_result_has_a_watermark(
     )
 
 
-def test_during_blurring_the_price_is_held_with_the_configured_lifetime(
+def test_while_a_photo_is_blurred_its_price_is_held_for_at_most_the_configured_time(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -122,7 +122,7 @@ def test_an_internal_error_is_not_charged(
 
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
-def test_a_call_whose_remaining_time_is_only_the_margin_stops_without_a_charge(
+def test_a_call_that_has_at_most_5_seconds_left_stops_without_a_charge(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:

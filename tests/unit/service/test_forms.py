@@ -1,4 +1,4 @@
-"""Forms are read after the hold, or before the hold if they decide the price."""
+"""Forms are read after the hold, or before the hold if the price depends on them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.image_requests import BlurRequest
 
 
-def test_a_form_is_read_after_the_hold_and_an_invalid_form_is_refunded(
+def test_a_form_is_read_after_the_hold_and_the_credits_for_an_invalid_form_are_refunded(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     held = []
@@ -96,7 +96,7 @@ def test_photos_of_people_have_a_separate_price_and_other_photos_the_usual_price
     assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
 
 
-def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_the_hold(
+def test_if_the_price_depends_on_the_form_it_is_read_before_the_hold_and_the_image_after_the_hold(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     seen = []
@@ -114,7 +114,7 @@ def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_aft
     assert set(result.durations_ms) == {*STEPS, TOTAL}
 
 
-def test_an_invalid_form_that_decides_the_price_costs_nothing_and_counts_as_a_request(
+def test_an_invalid_form_costs_nothing_and_counts_as_a_request_if_the_price_depends_on_the_form(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     with pytest.raises(InvalidRadiusError) as caught:
@@ -130,7 +130,7 @@ def invalid() -> BlurRequest:
     raise InvalidRadiusError(message)
 
 
-def test_errors_of_the_key_the_rate_limit_and_the_balance_come_before_the_error_of_the_form(
+def test_an_invalid_key_or_a_low_balance_is_reported_before_an_invalid_form(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))

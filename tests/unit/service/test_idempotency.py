@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.service import ImageService
 
 
-def test_a_call_repeated_with_its_idempotency_key_is_blurred_again_and_charged_once(
+def test_a_call_repeated_with_its_idempotency_key_blurs_the_photo_again_and_is_charged_once(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     first = run(service, key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
@@ -71,7 +71,8 @@ def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
         BlurRequest(b"photo", options).fingerprint()
         for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
     ]
-    # The first version computed this; idempotency records, kept for 24 hours, contain it.
+    # The first version of the service computed this fingerprint. Stored idempotency records, which
+    # are kept for 24 hours, can contain it.
     first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
     assert fingerprints[:2] == [first, first]
     assert fingerprints[2] != first

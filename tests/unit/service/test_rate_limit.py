@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
-def test_an_uncharged_call_counts_as_more_requests_the_more_cpu_time_it_uses(
+def test_an_uncharged_call_that_uses_more_cpu_time_counts_as_more_requests(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
     def heavy() -> ImageService:
@@ -56,7 +56,7 @@ def test_an_uncharged_call_counts_as_more_requests_the_more_cpu_time_it_uses(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_a_refund_has_a_weight_for_the_cpu_time_and_the_rate_limit_of_the_key(
+def test_a_refund_passes_the_cpu_time_as_a_weight_with_the_rate_limit_of_the_key(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []
@@ -95,7 +95,7 @@ def test_a_free_request_is_counted_and_its_errors_have_the_account_status(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_the_account_view_has_the_current_balance_the_key_and_the_rate_limit(
+def test_the_account_is_shown_with_its_current_balance_the_key_and_the_rate_limit(
     service: ImageService, key: ApiKey, clock: Clock
 ) -> None:
     run(service, key, lambda: REQUEST, left_ms=28_000)

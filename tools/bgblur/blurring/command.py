@@ -150,7 +150,7 @@ def _run(
 def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
     """Print failures always, but skipped photos and results only on a terminal.
 
-    If the command has only one photo and skips it, print this in any case.
+    If the command has only one photo and skips it, always print that it was skipped.
     """
     if outcome.result is NOT_STARTED:
         return

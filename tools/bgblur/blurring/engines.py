@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ProgressCallback: TypeAlias = Callable[[str, float], None]
 """Called at each step with the step's name and the progress, 0 to 1. The callback can raise an
-exception to stop the photo."""
+exception to stop work on the photo."""
 Photo: TypeAlias = Path | bytes
 Engine: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
 """Blurs a photo and encodes the result in the given format."""

@@ -1,4 +1,4 @@
-"""The options of a blur in one table, for the command line, the API's form and a local blur."""
+"""One table of the blur options: for the command line, the API's form and blurring locally."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Region(click.ParamType[str]):
 
 
 def roi_field(text: str) -> Mapping[str, Roi]:
-    """Return the field of `BlurOptions` for a region."""
+    """Return the field `roi` of `BlurOptions`, with the region that the text describes."""
     return {"roi": parse_roi(text)}
 
 

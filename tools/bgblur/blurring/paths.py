@@ -69,7 +69,7 @@ class Naming:
         return f"{stem}{suffix}{photo.suffix if keeps_extension else EXTENSIONS[output]}"
 
     def is_result(self, photo: Path) -> bool:
-        """Return whether the file has the name of a result of an earlier run."""
+        """Return whether the file has a name that an earlier run could have given to a result."""
         return photo.stem.endswith((*SUFFIXES.values(), *filter(None, [self.suffix])))
 
 
@@ -114,7 +114,7 @@ def _plan(
 
 
 def _plan_stdio(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
-    """Plan one photo from standard input or to standard output."""
+    """Return the task for one photo from standard input or to standard output."""
     if len(paths) > 1 or Path(paths[0]).is_dir():
         message = "With standard input or output, give only one photo."
         raise click.UsageError(message)
@@ -182,7 +182,11 @@ def _is_file(paths: Sequence[str], output: str) -> bool:
 
 
 def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Naming) -> list[Task]:
-    """Name each result after its photo; equal names get the photo's extension, as `a.heic.jpg`."""
+    """Name each result after its photo.
+
+    If two results would have the same name, both names also get the photo's extension, such as
+    `a.heic.jpg`.
+    """
 
     def task(photo: _FoundPhoto, stem: str) -> Task:
         name = naming.name(photo.path, stem, same_folder=folder is None)

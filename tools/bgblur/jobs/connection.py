@@ -76,7 +76,7 @@ class Server:
 
     @contextmanager
     def jobs(self, stop: threading.Event | None = None) -> Iterator[Jobs]:
-        """Open a client and yield its jobs.
+        """Open a client of the API and yield its `jobs`.
 
         If `stop` is set while the client waits for a retry, the wait raises KeyboardInterrupt.
 

@@ -53,7 +53,7 @@ class Fetch:
     skipped: int = 0
     """Results that an earlier run has fetched."""
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """The source and the reason of each result that could not be fetched."""
+    """The photo's name for each result that could not be fetched, and the reason."""
 
     def counts(self) -> dict[str, Any]:
         """Return the counts for the JSON output."""
@@ -76,7 +76,7 @@ class Fetch:
                 self._count(outcome)
 
     def _rows(self, manifest: TextIO) -> Iterator[tuple[ManifestRow, str]]:
-        """Yield each row that has a result, with its file name; write all rows to the manifest."""
+        """Yield each manifest row that has a result, and the result's file name; write all rows."""
         output = self.job.parameters.get("format", "png")
         names = ResultNames(self.files.folder, output, self.files.assigned())
         for row in self.jobs.manifest(self.job.job_id):

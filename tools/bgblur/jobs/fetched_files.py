@@ -48,7 +48,7 @@ class FetchedFiles:
         self._known: dict[bytes, Fetched] = {}
 
     def __enter__(self) -> Self:
-        """Read or create the record; remove the temporary files of runs that were killed.
+        """Read or create the file of records; remove temporary files of runs that were killed.
 
         Raises:
             OSError: the folder cannot be read or written.
@@ -66,11 +66,11 @@ class FetchedFiles:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the record."""
+        """Close the file that records the saved results."""
         self._lines.__exit__(kind, error, traceback)
 
     def assigned(self) -> dict[bytes, str]:
-        """Return the file of each recorded source, by the source's digest."""
+        """Return the file of each recorded result, by the digest of the photo's name."""
         return {digest: fetched.file for digest, fetched in self._known.items()}
 
     def has(self, source: str, file: str) -> bool:

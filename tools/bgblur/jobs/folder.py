@@ -33,7 +33,7 @@ class Folder:
 
 
 def is_text(source: str) -> bool:
-    """Return whether a source is valid Unicode; names in a file system can be invalid."""
+    """Return whether a photo's name is valid Unicode; names in a file system can be invalid."""
     try:
         source.encode()
     except UnicodeEncodeError:

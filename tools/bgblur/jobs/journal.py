@@ -13,7 +13,7 @@ from bgblur.jobs.names import source_digest
 class Journal:
     """A file with a line for each uploaded photo. Use it as a context manager.
 
-    Only a digest of each source is kept in memory.
+    The memory holds only a digest of each photo's name.
     """
 
     def __init__(self, path: Path) -> None:

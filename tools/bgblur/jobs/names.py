@@ -1,4 +1,7 @@
-"""The file names of results. Sources come from the server, so they are not trusted as paths."""
+"""The file names of results.
+
+The photos' names, called sources, come from the server, so they are not trusted as paths.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ _RESERVED = frozenset('\\:*?"<>|') if os.name == "nt" else frozenset()
 
 
 class ResultNames:
-    """Gives each source its own file in a folder; the same source always gets the same file."""
+    """Gives each photo name its own file in a folder; the same name always gets the same file."""
 
     def __init__(self, folder: Path, output: str, assigned: Mapping[bytes, str]) -> None:
         """Name files for results in the format `output`.
 
         Names that an earlier run has assigned do not change. `assigned` maps the `source_digest` of
-        each source to its file.
+        each photo's name to the file of its result.
         """
         self._folder = folder
         self._format = output if output in EXTENSIONS else "png"
@@ -36,10 +39,10 @@ class ResultNames:
             self._take(name)
 
     def name(self, source: str) -> str:
-        """Return the path of the source's result, relative to the folder, separated by `/`.
+        """Return the path of a photo's result, relative to the folder, separated by `/`.
 
-        The path is always inside the folder: a source that could lead out of the folder is replaced
-        by its digest.
+        The path is always inside the folder: a photo's name that could lead out of the folder is
+        replaced by its digest.
         """
         digest = source_digest(source)
         if digest not in self._assigned:
@@ -77,12 +80,12 @@ class ResultNames:
 
 
 def is_safe(source: str) -> bool:
-    """Return whether a source is a relative path on this system, without parts such as `..`."""
+    """Return whether a photo's name is a relative path on this system without parts like `..`."""
     return all(map(_is_safe_part, source.split("/")))
 
 
 def source_digest(source: str) -> bytes:
-    """Return 16 bytes that identify a source."""
+    """Return 16 bytes that identify a photo by its name, the source."""
     return hashlib.sha256(source.encode(errors="surrogatepass")).digest()[:16]
 
 

@@ -39,7 +39,7 @@ class Submission:
     skipped: int = 0
     """Photos that an earlier run has uploaded."""
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """The source and the reason of each photo that could not be uploaded."""
+    """The name of each photo that could not be uploaded, and the reason."""
     is_open: bool = False
     """Whether the upload has started, and the job is not closed yet."""
     _shown_error: str = field(default="", init=False)

@@ -33,7 +33,7 @@ class AnnouncingServer(uvicorn.Server):
         drain: JobDrain | None,
         announce: Callable[[int], None],
     ) -> None:
-        """Keep the pools to start, and the function to call with the port.
+        """Keep the worker pools to start, and `announce`, which is called with the server's port.
 
         The `drain` gives photos of jobs to the worker pool.
         """

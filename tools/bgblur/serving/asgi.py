@@ -76,8 +76,8 @@ class ServerApp:
     ) -> None:
         """Keep the pool for photos, the handler for all other requests, and the routes for both.
 
-        `uploads` has the functions that receive uploads, by path. `observe` is called with the
-        record of each response.
+        `uploads` maps each upload path to the function that receives its uploads. `observe` is
+        called with the record of each response.
         """
         self._observe = guarded(observe)
         self._readiness = Readiness(pool.require_slot, known_keys.require_store)

@@ -26,10 +26,10 @@ class BodyBudget:
 
     @contextmanager
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
-        """Yield a lease, and free its memory when the block ends.
+        """Yield a lease, which reserves memory for one body; free the memory when the block ends.
 
-        `factors` has a factor for each sender of the body, such as its account and its address. A
-        sender can hold the free memory times its factor.
+        `factors` has a factor for each sender of the body, such as its account and its address. All
+        bodies of a sender together can use at most the free memory times the sender's factor.
         """
         lease = Lease(self, factors)
         try:
@@ -68,7 +68,7 @@ class Lease:
         """Reserve `size` more bytes.
 
         Raises:
-            OverloadedError: the memory, or the share of a sender, is used up.
+            OverloadedError: no memory is free, or a sender already uses as much as it can have.
 
         """
         self.budget._take(self, size)  # noqa: SLF001 - a lease belongs to its budget

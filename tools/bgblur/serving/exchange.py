@@ -87,7 +87,7 @@ class Exchange:
         return to_request(self.scope, body, request_id=self.request_id)
 
     def error_reply(self, error: ApiError) -> Reply:
-        """Return an error of the API as the response, in the format of the path."""
+        """Return the response for an error, in the error format of the path's API."""
         return error_reply(error, self.request_id, path=self.path)
 
     def client(self) -> ClientState:
@@ -151,9 +151,10 @@ def unread_record(request_id: str, reply: Reply, error: ApiError) -> ResponseRec
 
 
 def error_reply(error: ApiError, request_id: str, *, path: str | None) -> Reply:
-    """Return an error of the API as an HTTP response, in the format of the path.
+    """Return an error as an HTTP response, in the error format of the path's API.
 
-    If the request could not be read, its path is unknown, and the response is in both formats.
+    If the request could not be read, its path is unknown, and the response has the fields of both
+    APIs: this API and the one that remove.bg's clients use.
     """
     sent = response.error_response(error, f"req_{request_id}", path=path or "", now_us=now())
     if path is None:

@@ -136,7 +136,7 @@ class FairQueue(Generic[Item]):
         return removed
 
     def _share(self, account: str) -> _Share[Item]:
-        """Return the account's share; a new share gets the smallest `used_s` of all shares."""
+        """Return the account's `_Share`; a new one gets the smallest `used_s` of all accounts."""
         if account not in self._shares:
             self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
@@ -166,7 +166,7 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # so that it moves to the end
+            self._left_s.pop(account, None)  # so that the account moves to the end
             self._left_s[account] = self._clock()
 
     @staticmethod

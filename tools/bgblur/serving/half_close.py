@@ -18,7 +18,7 @@ LINGER_IDLE_S = 3
 MAX_DROPPED_BYTES = 100_000_000
 
 PROBE_S = 0.5
-"""The longest pause between two probes."""
+"""The longest pause between two probes. A probe is an interim response, `100 Continue`."""
 FIRST_PROBE_S = 0.05
 """The pause after the first probe; each further pause is twice as long, up to `PROBE_S`."""
 

@@ -4,8 +4,8 @@ A photo of a job is never in the queue of requests. Photos of jobs start only wh
 waits, and while requests arrive, one worker stays free for requests. With one worker, photos of
 jobs wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
 
-If a worker fails, its object is released and tried again later. If the whole server is killed, the
-lease of the object expires.
+If a worker fails, the photo that it was processing is released and tried again later. If the whole
+server is killed, the lease of the photo expires.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 RELEASE_TRIES = 60
 """The number of attempts to write the end of a lease, if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
-"""Called with the final row of each object that a worker has processed, and the milliseconds of
+"""Called with the final row of each photo that a worker has processed, and the milliseconds of
 each step."""
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
-"""The time between two look-ups for objects that another program has added or resumed."""
+"""The time between two look-ups for photos of jobs that another program has added or resumed."""
 RETRY_PAUSES_S = (1, 10, 1)
-"""The pause after each failed attempt; the last pause is also for all later attempts. An object
+"""The pause after each failed attempt; the last pause is also for all later attempts. A photo
 that has had `MAX_ATTEMPTS` attempts is claimed again only to mark it as failed."""
 
 
 class JobDrain:
-    """Gives the waiting objects of all jobs to idle workers, as background work."""
+    """Gives the waiting photos of all jobs to idle workers, as background work."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class JobDrain:
         limit: int,
         clock: Callable[[], Instant] = now,
     ) -> None:
-        """Keep the store; at most `limit` of the pool's `workers` can process objects."""
+        """Keep the store; at most `limit` of the pool's `workers` can process photos of jobs."""
         self._queue = queue
         self._workers = workers
         self._limit = limit
@@ -63,13 +63,13 @@ class JobDrain:
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
         self.waiting = 0
-        """The number of unfinished objects at the last look-up; objects of paused jobs are not
-        counted."""
+        """The number of unfinished photos when the jobs were last read; photos of paused jobs are
+        not counted."""
         self.observe: ObserveObject = lambda _row, _steps_ms: None
 
     @property
     def running(self) -> int:
-        """Return how many workers process an object."""
+        """Return how many workers are processing a photo of a job."""
         return len(self._running)
 
     def state(self) -> ObjectsState:
@@ -87,11 +87,11 @@ class JobDrain:
         return self._process
 
     def add(self) -> None:
-        """Look for objects now, because an object has been added."""
+        """Look for waiting photos now, because a photo has been added."""
         self._news.set()
 
     async def watch(self, wake: Callable[[], None]) -> None:
-        """Wake idle workers whenever objects wait; runs until it is cancelled."""
+        """Wake idle workers whenever photos of jobs wait; runs until it is cancelled."""
         is_available = True
         while True:
             self._news.clear()
@@ -117,7 +117,7 @@ class JobDrain:
                 continue
 
     async def stop(self, timeout_s: float) -> None:
-        """Start no more objects; wait for running objects, and release the slow ones."""
+        """Start no more photos; wait for running photos, and release the slow ones."""
         self._is_stopping = True
         try:
             async with asyncio.timeout(timeout_s):
@@ -130,11 +130,11 @@ class JobDrain:
         await asyncio.gather(*self._releases, return_exceptions=True)
 
     async def _process(self, worker: Worker) -> None:
-        """Let the worker process an object.
+        """Let the worker process a photo of a job.
 
         Raises:
-            LostError: the worker failed after it had claimed an object.
-            Exception: the worker failed before it had claimed an object.
+            LostError: the worker failed after it had claimed a photo.
+            Exception: the worker failed before it had claimed a photo.
 
         """
         self._running[worker] = None
@@ -173,7 +173,7 @@ class JobDrain:
             LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Release the object after `after_s`; if `counts`, count the attempt and set a pause."""
+        """Release the photo after `after_s`; if `counts`, count the attempt and set a pause."""
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
@@ -202,5 +202,5 @@ class JobDrain:
 
 
 def retry_pause_s(attempts: int) -> int:
-    """Return the seconds until an object is tried again, after this number of attempts."""
+    """Return the seconds until a photo is tried again, after this number of attempts."""
     return RETRY_PAUSES_S[min(max(attempts, 1), len(RETRY_PAUSES_S)) - 1]

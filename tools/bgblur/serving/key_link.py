@@ -58,7 +58,7 @@ class KeyLinkExchange:
     """ASGI middleware: handles `POST /key-link` and passes all other requests on."""
 
     def __init__(self, application: Application, links: KeyLinks) -> None:
-        """Wrap `application`; `links` has the codes."""
+        """Wrap `application`; `links` has the one-time codes and their keys."""
         self._application = application
         self._links = links
 

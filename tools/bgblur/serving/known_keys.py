@@ -23,7 +23,7 @@ requests."""
 THREADS = 4
 TIMEOUT_S = 2.0
 NO_KEY = ApiKey(KeyKind.TEST, account_id="none", digest="none", prefix="none")
-"""A key that does not exist in any store; a look-up of it checks whether the store responds."""
+"""A key that no store has. The server looks it up only to check whether the store responds."""
 
 
 class KnownKeys:

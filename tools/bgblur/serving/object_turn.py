@@ -1,6 +1,6 @@
-"""A turn of a worker process: the worker claims the next object of a job and processes it.
+"""Bulk jobs in a worker process: in each turn, the worker claims and processes one photo of a job.
 
-The worker claims the object itself, so the front process never waits for the store. The front
+The worker claims the photo itself, so the front process never waits for the store. The front
 process gives a turn only to a worker that no request needs at this moment.
 """
 
@@ -38,41 +38,43 @@ RESULTS_SHARE = 2
 
 @dataclass(frozen=True, slots=True)
 class ObjectTurn:
-    """The message that lets a worker process one object of a job."""
+    """The message that lets a worker process one photo of a job."""
 
     lease_s: float
-    """The time in which no other worker can claim the object."""
+    """The time in which no other worker can claim the photo."""
     left_ms: int
     """The time until the worker is killed."""
 
 
 class Claims(Protocol):
-    """The store of the waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
+    """The store of the photos that wait: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
 
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
-        """Return the next object; no other worker gets it before the lease ends."""
+        """Return the next photo of a job; no other worker gets it before the lease ends."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """The outcome of a worker's turn; the worker first sends the claimed object, and then this."""
+    """The outcome of a worker's turn; the worker first sends the claimed photo, and then this."""
 
     outcome: Outcome
     row: JobObject | None = None
-    """The object's final row in the store, if this turn has written it."""
+    """The photo's final row in the store, if this turn has written it."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class ObjectWorker:
-    """Claims and processes one object of a job in each turn of a worker process."""
+    """Claims and processes one photo of a job in each turn of a worker process."""
 
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
     ) -> None:
-        """Keep the queue and the runner. A `TurnResult` has the row and the times from the runner.
+        """Keep the queue of waiting photos, and the runner, which processes one photo.
 
-        No object starts while `has_space()` is false, because results would not fit on the disk.
+        The runner's row and times are in the `TurnResult`.
+
+        No photo starts while `has_space()` is false, because results would not fit on the disk.
         """
         self._queue = queue
         self._has_space = has_space
@@ -82,7 +84,7 @@ class ObjectWorker:
         self._ended: EndedObject | None = None
 
     def take_turn(self, turn: ObjectTurn, send: Callable[[object], None]) -> None:
-        """Send the claimed object, then the result; or only None if no object can start now."""
+        """Send the claimed photo, then the result; or only None if no photo can start now."""
         claimed = self._claim(turn)
         send(claimed)
         if claimed is not None:
@@ -95,7 +97,7 @@ class ObjectWorker:
             return self._queue.claim_object(now_us=now(), lease_s=turn.lease_s)
         except UnavailableError:
             return None
-        except Exception:  # jobs must not stop a worker that requests need
+        except Exception:  # an error in a job must not stop a worker that requests need
             LOGGER.exception("no object of a job can be claimed")
             return None
 
@@ -121,7 +123,7 @@ class ObjectWorker:
 
 
 def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:
-    """Return the object worker of this process, which shares `engine` with the handler.
+    """Return this process's worker for photos of jobs; it shares `engine` with the handler.
 
     Return None if this machine processes no jobs; see `served_jobs`.
     """
@@ -139,7 +141,7 @@ def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | Non
 def open_machine_store(settings: Settings) -> SqliteJobStore | None:
     """Return the store of the jobs whose photos this machine processes.
 
-    Return None if this machine processes no jobs. It processes jobs only if their rows are in a
+    Return None if this machine processes no jobs. It processes jobs only if their data is in a
     SQLite file and their photos are in a folder.
     """
     if not (has_workers(settings) and settings.accounts.startswith("sqlite:")):

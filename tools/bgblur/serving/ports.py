@@ -20,7 +20,8 @@ LOGGER = logging.getLogger(__name__)
 
 Send = Callable[[Message], Awaitable[None]]
 ReceiveUpload = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
-"""Stores the file of a form, given its content type and its body; raises `ApiError`."""
+"""Receives an upload form, given the request's content type and the chunks of its body, and stores
+the form's file; raises `ApiError`."""
 Observe = Callable[[ResponseRecord, float], None]
 """Called with the record of each response, and the seconds since the request's head arrived."""
 
@@ -80,7 +81,7 @@ class Keys(Protocol):
 
 
 class JobQueue(Protocol):
-    """The jobs and their waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`.
+    """The jobs and their waiting photos: `blur.jobs.sqlite.job_store.SqliteJobStore`.
 
     Each method raises `UnavailableError` if the store fails.
     """
@@ -97,7 +98,7 @@ class JobQueue(Protocol):
         ...
 
     def count_waiting(self) -> int:
-        """Return the number of objects without a final row, in jobs that are not paused."""
+        """Return how many photos are not done, failed or cancelled, in jobs that are not paused."""
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:

@@ -71,7 +71,7 @@ class Reply(NamedTuple):
 
 
 def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Request:
-    """Return the request of an ASGI HTTP scope."""
+    """Convert an ASGI HTTP scope and a body to a request."""
     return Request(
         request_id,
         scope["http_version"],
@@ -160,10 +160,10 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
 
 
 class RecordedHandler:
-    """The handler of this process, which adds the record of each response to the reply."""
+    """The handler of this process; each reply also has the record that is logged for it."""
 
     def __init__(self, build: Callable[[Observe], Router]) -> None:
-        """Build the handler; `build` gets the function that receives the records."""
+        """Build the handler; `build` gets the function to call with the record of each response."""
         self._records: deque[ResponseRecord] = deque(maxlen=1)
         self._handler = build(self._records.append)
         self.routes = self._handler.routes

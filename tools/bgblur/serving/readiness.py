@@ -14,7 +14,7 @@ on the store."""
 
 
 class Readiness:
-    """Checks the pool for each request, and the store at most once in `CHECK_EVERY_S`."""
+    """Checks the worker pool for each `/ready`, and the store at most once in `CHECK_EVERY_S`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The bulk jobs of one machine, with photos in a folder and rows in the accounts' SQLite file.
+"""Bulk jobs on one machine, with photos in a folder and job data in the accounts' SQLite file.
 
 With any other store or storage, this server neither receives nor processes photos of jobs.
 """
@@ -38,7 +38,7 @@ class ServedJobs:
     leave_bytes: int
 
     def uploads(self) -> JobUploads:
-        """Return the receiver of photos; after each photo, it makes the drain look for work."""
+        """Return the receiver of uploads; after each photo, it makes `drain` look for work."""
         return JobUploads(
             folder=self.folder,
             queue=self.store,
@@ -52,7 +52,7 @@ class ServedJobs:
 
 
 def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Return the parts for a pool of `workers`, or None if the settings support no jobs."""
+    """Return the parts for a pool of `workers` processes; None if the settings support no jobs."""
     store, folder = open_machine_store(settings), open_storage(settings.media).jobs
     if store is None or not isinstance(folder, JobFolder):
         return None
@@ -62,10 +62,10 @@ def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
 
 
 def open_keeper(settings: Settings) -> JobKeeper:
-    """Return the keeper of the jobs of this machine, with its own connection to the store.
+    """Return a keeper for the bulk jobs on this machine, with its own connection to the store.
 
     Raises:
-        ValueError: this machine has no jobs.
+        ValueError: the settings enable no bulk jobs on this machine.
 
     """
     store = open_machine_store(settings)

@@ -128,7 +128,7 @@ def upload_folder(settings: Settings) -> FolderStore | None:
 def upload_receivers(
     folder: FolderStore | None, jobs: ServedJobs | None
 ) -> Mapping[str, ReceiveUpload]:
-    """Return the functions that receive uploads, by path."""
+    """Return, for each upload path, the function that receives its uploads."""
     receivers: dict[str, ReceiveUpload] = {}
     if folder is not None:
         receivers[UPLOAD_PATH] = partial(receive_upload, folder)
@@ -159,7 +159,7 @@ def server_app(
     uploads: Mapping[str, ReceiveUpload],
     observe: Observe = ignore,
 ) -> ServerApp:
-    """Return the ASGI application for the two pools."""
+    """Return the ASGI application, with one worker pool for photos and one for account calls."""
     handler = RecordedHandler(
         lambda observe: build_app(settings, opens_model=False, on_lambda=False, observe=observe)
     )

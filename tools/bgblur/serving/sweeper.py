@@ -24,7 +24,7 @@ class Swept(Protocol):
 
 @contextmanager
 def sweeping(folders: Sequence[Swept], *, every_s: float = SWEEP_EVERY_S) -> Iterator[None]:
-    """Sweep the folders, if there are any, until the context ends."""
+    """Remove expired files from the folders, if any, at intervals until the context ends."""
     if not folders:
         yield
         return

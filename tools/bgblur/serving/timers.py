@@ -15,7 +15,7 @@ WRITE_S = 30
 """The time limit for a client to read one slice of a response (`exchange.SLICE_BYTES`)."""
 
 STALLED_S = 3
-"""The time without reading after which a client's connection can be closed for a new client."""
+"""If a client has not read for this time, its connection can be closed to accept a new client."""
 
 STOPPING_WRITE_S = 5
 """The time limit that replaces `WRITE_S` while the server stops."""

@@ -34,7 +34,7 @@ class Target:
 
 Fields = Mapping[str, bytes]
 FindTarget = Callable[[Fields], Target]
-"""Return the target for the fields before the file; raises `ApiError`."""
+"""Return the target for the file, given the fields before the file; raises `ApiError`."""
 
 
 async def receive_form(

@@ -1,7 +1,7 @@
 """Receive uploads in the embedded server, as a bucket does on AWS.
 
-The first field of a form is a signed token. The token of an upload names one file. The token of a
-job is valid for all files whose field `key` begins with the job's prefix.
+The first field of a form is a signed token. A token for an upload is valid for one file. A token
+for a job is valid for all files whose field `key` begins with the job's prefix.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class JobUploads:
     async def receive(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
         """Store a photo, and then add it to its job.
 
-        The photo is stored first, so that no failure leaves an object without a photo. If the photo
-        cannot be added, the client gets an error and sends the photo again.
+        The photo is stored first, so that after a failure no job has a row for a photo that is
+        missing. If the photo cannot be added, the client gets an error and sends the photo again.
 
         Raises:
             ApiError: the form is invalid, or the job is not open; the rest of the form is not read.

@@ -33,7 +33,7 @@ overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
 """The time limit for accepting a request, which takes milliseconds."""
 LEASE_MARGIN_S = 10
-"""How much longer the lease of an object is than the worker's time limit."""
+"""How much longer a worker's claim on a photo of a job lasts than the worker's time limit."""
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
@@ -109,9 +109,9 @@ class Worker:
         return reply
 
     async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
-        """Let the process claim and run a job's next object; return None if no object can start.
+        """Let the process claim and process the next photo of a job; return None if none can start.
 
-        `on_claimed` is called before work on the object begins. After any exception, the caller
+        `on_claimed` is called before work on the photo begins. After any exception, the caller
         must kill the worker.
 
         Raises:

@@ -29,8 +29,8 @@ ACCEPTED = "accepted"
 STOP = None
 """Received instead of a request when the server stops."""
 WORKER_NICE = 5
-"""The difference between the priorities of a worker and of the front process, which must stay fast.
-"""
+"""The `nice` value of a worker is larger by this number than the front process's value, so that the
+front process stays fast."""
 
 
 class StartError(RuntimeError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""The pauses before a restart, by the number of failures since the last response."""
+"""The pauses before a worker is restarted, by its number of failures since its last response."""
 IDLE_CHECK_S = 1.0
 """The time between two checks of an idle worker."""
 WEIGHT = 0.2
@@ -59,7 +59,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """For each worker that does not start, by its number: the pause before the next attempt."""
+        """The number of each worker that does not start, with the pause before the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:

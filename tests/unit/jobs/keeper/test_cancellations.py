@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_a_cancelled_job_ends_when_its_started_photos_have_ended(
+def test_a_cancelled_job_ends_when_none_of_its_photos_can_still_be_running(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     for source in "ab":
@@ -48,7 +48,7 @@ def five_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("five_at_once")
-def test_a_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
+def test_one_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     """A write takes some milliseconds, and a job can have 50,000 photos to cancel."""
@@ -67,7 +67,7 @@ def test_a_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_j
     assert store.jobs["job_3"].counts.cancelled == 4
 
 
-def test_a_run_reads_the_photos_of_a_cancelled_job_only_once(
+def test_one_run_of_the_keeper_reads_the_photos_of_a_cancelled_job_only_once(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     put(files, "a", photo())

@@ -89,7 +89,7 @@ def test_a_closed_job_is_done_when_each_photo_has_ended(
     assert around.delivered == []
 
 
-def test_a_run_does_not_list_the_photos_of_a_job_while_known_photos_have_not_ended(
+def test_the_keeper_does_not_list_the_photos_of_a_job_while_known_photos_are_unfinished(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     for source in "ab":
@@ -108,7 +108,7 @@ def test_a_run_does_not_list_the_photos_of_a_job_while_known_photos_have_not_end
     assert calls == ["list_active"] * 5
 
 
-def test_a_photo_that_was_deleted_after_its_processing_ended_still_counts(
+def test_a_photo_that_was_deleted_after_its_processing_ended_still_counts_as_received(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     put(files, "b", photo())

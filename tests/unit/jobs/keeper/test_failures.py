@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.jobs.keeper import JobKeeper
 
 
-def test_a_run_without_time_for_all_jobs_announces_the_jobs_that_have_ended(
+def test_a_keeper_without_time_for_all_jobs_still_announces_the_jobs_that_have_ended(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, ["a", "b", "c"])
@@ -39,7 +39,7 @@ def test_a_run_without_time_for_all_jobs_announces_the_jobs_that_have_ended(
     assert {job.job_id for job in around.notified} == set(names)
 
 
-def test_jobs_are_announced_even_if_the_list_of_jobs_ends_with_an_error(
+def test_jobs_are_announced_even_if_reading_the_list_of_jobs_fails(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     ended_jobs(store, clock, ["a"])
@@ -92,7 +92,7 @@ def test_a_failed_step_is_reported_and_repeated_by_the_next_run(
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_a_job_is_announced_later_if_the_operators_system_fails(
+def test_a_job_is_announced_later_if_the_operators_event_bus_fails(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, *, notify: bool
 ) -> None:
     store.close_job(opened(store, notify=notify), now_us=clock())

@@ -91,7 +91,7 @@ def test_a_run_sends_a_limited_number_of_notifications(
     assert sorted(job.job_id for job in around.notified) == names
 
 
-def test_an_unexpected_error_of_a_notification_counts_as_an_attempt(
+def test_a_notification_that_fails_with_an_unexpected_error_counts_as_an_attempt(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.close_job(opened(store, notify=True), now_us=clock())

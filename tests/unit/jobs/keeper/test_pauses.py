@@ -43,10 +43,10 @@ def test_a_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_resume_delivers_only_the_photos_that_the_balance_covers_and_some_spare_photos(
+def test_a_resume_queues_only_the_photos_that_the_balance_covers_and_some_spare_photos(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """Otherwise, each refund of a failed photo would deliver all other photos again."""
+    """Otherwise, each refund for a failed photo would send all other photos to the queue again."""
     opened(store)
     for number in range(2 * SPARE):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
@@ -69,7 +69,7 @@ def test_a_resume_delivers_only_the_photos_that_the_balance_covers_and_some_spar
     assert not set(around.delivered[1][1]) & set(first)
 
 
-def test_photos_that_a_resume_left_out_are_delivered_even_if_the_queue_is_not_empty(
+def test_photos_that_a_resume_left_out_are_queued_even_if_the_queue_is_not_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -85,7 +85,7 @@ def test_photos_that_a_resume_left_out_are_delivered_even_if_the_queue_is_not_em
     assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
 
 
-def test_a_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
+def test_a_paused_job_whose_photos_cannot_be_queued_goes_on_in_the_next_run(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)

@@ -1,4 +1,4 @@
-"""Files are written to disk before they get their names, leave free space there, and expire."""
+"""Files are written to disk before they get their names, leave some disk space free, and expire."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_uploads_leave_space_on_the_disk_for_the_database_of_accounts(folder: Jo
     put(folder, "a")
 
 
-def test_a_sweep_removes_a_job_some_days_after_its_last_file(
+def test_a_sweep_removes_the_files_of_a_job_some_days_after_its_last_file(
     folder: JobFolder, tmp_path: Path
 ) -> None:
     folder.sweep(now_us=NOW_US)

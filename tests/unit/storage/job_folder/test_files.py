@@ -23,7 +23,9 @@ LONGEST = "é" * (MAX_SOURCE_BYTES // 2)
 NAMES = ("a.jpg", "2026/été/a b.jpg", "../../etc/passwd", "/root", 'a\nb"c\\', LONGEST)
 
 
-def test_a_folder_has_no_copy_target_and_no_links_for_results(folder: JobFolder) -> None:
+def test_a_folder_of_a_job_offers_no_copy_target_and_no_links_for_results(
+    folder: JobFolder,
+) -> None:
     files: JobFiles = folder
     assert files.copy_target(JOB) is None
     assert files.link_result(JOB, object_id("a"), now_us=NOW_US) is None
@@ -47,7 +49,7 @@ def test_no_name_of_a_photo_is_part_of_a_path(folder: JobFolder, tmp_path: Path)
 
 
 @pytest.mark.parametrize("job_id", ["", "..", "a/b", "a b", "jöb"])
-def test_no_job_id_leads_out_of_the_folder(job_id: str, folder: JobFolder) -> None:
+def test_no_job_id_gives_a_path_outside_the_folder(job_id: str, folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         put(folder, "a", job_id=job_id)
     with pytest.raises(UploadNotFoundError):
@@ -55,7 +57,7 @@ def test_no_job_id_leads_out_of_the_folder(job_id: str, folder: JobFolder) -> No
 
 
 @pytest.mark.parametrize("result", ["", "..", "a", "a" * 31 + "/", "A" * 32])
-def test_no_result_id_leads_out_of_the_folder(result: str, folder: JobFolder) -> None:
+def test_no_result_id_gives_a_path_outside_the_folder(result: str, folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, result)
 
