@@ -72,7 +72,7 @@ class InvalidDepthError(InvalidParameterError):
 
 
 class InvalidSubjectError(InvalidParameterError):
-    """`subject` has an unknown value, or the server has no model for people."""
+    """`subject` has an unknown value, or the server has no neural network for people."""
 
 
 class InvalidRoiError(InvalidParameterError):
