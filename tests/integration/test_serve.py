@@ -148,7 +148,7 @@ def test_health_needs_no_key(server: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/docs", "/sample.jpg"])
-def test_head_returns_the_length_and_type_of_get_without_the_body(
+def test_head_returns_the_content_length_and_content_type_of_get_without_the_body(
     server: Running, path: str
 ) -> None:
     got, asked = (

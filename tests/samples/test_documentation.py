@@ -187,7 +187,9 @@ def test_documented_programs_save_images(block: Block, reader: Reader, folder: P
 
 
 @pytest.mark.parametrize("block", RECEIVERS, ids=str)
-def test_documented_receivers_accept_only_genuine_notifications(block: Block) -> None:
+def test_documented_receivers_of_notifications_accept_only_genuine_notifications(
+    block: Block,
+) -> None:
     scope: dict[str, Any] = {}
     exec(block.text, scope)  # noqa: S102 - runs a program from our own document
     secret, body = new_secret(), b'{"type": "job.ended", "data": {"job_id": "job_1"}}'

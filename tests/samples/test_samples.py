@@ -62,7 +62,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[A
 
 
 @pytest.mark.parametrize("sample", [*RUNNERS, *REVIEWED])
-def test_each_sample_has_the_address_and_the_key_once(sample: str) -> None:
+def test_each_sample_contains_the_address_and_the_key_exactly_once(sample: str) -> None:
     text = (SAMPLES / sample).read_text("utf-8")
     assert text.count(f"{ADDRESS}/v2/rembg/blur/") == text.count(ADDRESS) == 1
     assert text.count(KEY) == 1

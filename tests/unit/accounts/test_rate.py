@@ -52,7 +52,7 @@ def test_a_client_that_waits_for_the_seconds_in_retry_after_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_rejection_has_the_first_whole_second_at_which_a_request_is_accepted(
+def test_a_rejection_contains_the_first_whole_second_after_which_a_request_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE

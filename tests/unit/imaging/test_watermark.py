@@ -36,7 +36,7 @@ SHIFT = 21
 """The number of pixels that a variant crops: about half the width of a letter."""
 
 Call = Callable[["RgbU8"], "RgbU8"]
-"""Sends an image and returns the result, aligned with the image."""
+"""A function that sends an image, and returns the result aligned with this image."""
 Planes: TypeAlias = "NDArray[np.int16]"
 """The channels of `INSIDE`, (..., channels, H, W)."""
 

@@ -27,7 +27,7 @@ def metrics(out: str) -> dict[str, Any]:
     return document
 
 
-def test_a_router_without_an_observer_prints_no_metrics(
+def test_a_router_without_a_function_for_metrics_prints_no_metrics(
     handlers: RecordingRoutes, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
@@ -110,7 +110,7 @@ def test_a_response_is_sent_although_its_metrics_cannot_be_written(
         (RecursionError(), "RecursionError"),
     ],
 )
-def test_an_error_of_an_observer_is_logged_and_changes_no_response(
+def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response(
     handlers: RecordingRoutes, log: io.StringIO, error: Exception, name: str
 ) -> None:
     def observe(_: ResponseRecord) -> None:

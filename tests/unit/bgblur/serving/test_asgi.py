@@ -37,7 +37,7 @@ def test_the_whole_body_of_a_blur_request_goes_to_the_pool() -> None:
         ("GET", "/x"),
     ],
 )
-def test_requests_without_a_photo_go_to_the_inline_handler_without_their_body(
+def test_requests_without_a_photo_do_not_go_to_the_photo_workers_and_their_body_is_dropped(
     method: str, path: str
 ) -> None:
     harness = Harness(Pool(is_full=True))
@@ -55,7 +55,7 @@ def test_the_front_process_answers_the_route_health_itself(method: str) -> None:
     assert "received" not in client.log
 
 
-def test_calls_to_the_inline_handler_are_queued_by_account() -> None:
+def test_calls_without_a_photo_are_queued_by_account() -> None:
     harness = Harness()
     harness(Client(), KEY, method="GET", path="/v2/account")
     harness(Client(b"{}"), KEY, path="/v2/uploads", length=2)

@@ -61,7 +61,7 @@ def test_calls_to_the_account_route_are_queued_by_account() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1.0/removebg"), ("GET", "/v1.0/account")])
-def test_a_request_with_two_keys_goes_to_the_inline_handler(method: str, path: str) -> None:
+def test_a_request_with_two_keys_does_not_go_to_the_photo_workers(method: str, path: str) -> None:
     harness = Harness()
     harness(Client(b"abc"), X_KEY, X_KEY, FORM, method=method, path=path, length=3)
     assert harness.inline.answered == [("", 0)]

@@ -146,7 +146,7 @@ def test_the_route_health_returns_200_while_the_pool_is_full_and_the_store_is_do
     assert harness(Client(), method="GET", path="/health").status == 200
 
 
-def test_each_response_is_observed_with_its_route_or_with_no_route_for_an_unknown_path() -> None:
+def test_each_response_is_recorded_with_its_route_or_with_no_route_for_an_unknown_path() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     harness(Client(), path="/my-key")
@@ -159,7 +159,7 @@ def test_each_response_is_observed_with_its_route_or_with_no_route_for_an_unknow
 
 
 @pytest.mark.parametrize("path", ["/v2/rembg/blur/", "/health", "/x"])
-def test_an_error_of_an_observer_is_logged_and_changes_no_response(
+def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = Harness()(Client(b"photo"), KEY, FORM, path=path, length=5)
@@ -172,7 +172,7 @@ def test_an_error_of_an_observer_is_logged_and_changes_no_response(
     assert error.exc_info[0] is ValueError
 
 
-def test_a_handlers_record_is_observed_and_not_logged_again(
+def test_the_response_record_of_a_handler_is_measured_and_not_logged_again(
     lines: list[Mapping[str, Any]],
 ) -> None:
     record = ResponseRecord(

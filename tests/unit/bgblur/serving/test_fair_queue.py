@@ -77,7 +77,7 @@ def test_a_new_account_gets_no_slot_if_each_account_has_only_one() -> None:
     assert not queue.has_slot("d")
 
 
-def test_running_items_give_no_slot_to_another_account() -> None:
+def test_another_account_gets_no_slot_of_running_items() -> None:
     queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
     queue.take()

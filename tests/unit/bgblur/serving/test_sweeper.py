@@ -18,7 +18,7 @@ WAIT_S = 30
 
 
 class Folder(FolderStore):
-    """A folder whose first two sweeps fail."""
+    """A folder whose first two attempts to remove expired files fail."""
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))
@@ -37,7 +37,9 @@ class Folder(FolderStore):
             self.third.set()
 
 
-def test_a_failed_sweep_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_removal_of_expired_files_is_logged_and_retried(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     folder = Folder()
     with caplog.at_level(logging.WARNING), sweeping([folder], every_s=0.01):
         assert folder.third.wait(WAIT_S)

@@ -49,7 +49,7 @@ def test_a_kernel_is_0_outside_of_its_radius(kernel: str, radius: float) -> None
 
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
-def test_blurring_bytes_differs_from_blurring_floats_by_at_most_half_a_level(
+def test_blurring_bytes_differs_from_blurring_floats_by_at_most_half_a_grey_level(
     radius: float,
 ) -> None:
     lens, image = gaussian(radius), noise(90, 110)

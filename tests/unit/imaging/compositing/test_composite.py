@@ -78,7 +78,7 @@ def test_opaque_pixels_of_a_cutout_equal_the_photo() -> None:
     np.testing.assert_array_equal(colours[opaque], scene.photo[opaque])
 
 
-def test_the_colours_of_the_subject_continue_in_the_transparent_pixels_around_it() -> None:
+def test_transparent_pixels_around_the_subject_get_the_colours_of_the_subject() -> None:
     matte, foreground = disc(200, 200, 60, softness=1), flat(200, 200, (180, 120, 90))
     scene = Scene.decompose(composite(foreground, flat(200, 200, (0, 0, 0)), matte), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)

@@ -54,7 +54,7 @@ def test_visible_pixels_do_not_change_and_transparent_pixels_have_no_influence()
     np.testing.assert_array_equal(fill_transparent(one, alpha)[alpha > 0], one[alpha > 0])
 
 
-def test_visible_colours_continue_in_transparent_pixels() -> None:
+def test_transparent_pixels_get_the_colour_of_the_visible_pixels() -> None:
     photo, alpha = flat(60, 60, (200, 100, 50)), np.zeros((60, 60), np.uint8)
     alpha[:, :20] = 255
     photo[:, 20:] = 0

@@ -194,7 +194,7 @@ def test_hdr_without_highlights_is_close_to_its_sdr_rendition(
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_highlights_are_rolled_off_and_the_rest_of_the_photo_changes_little(transfer: int) -> None:
+def test_highlights_are_compressed_and_the_rest_of_the_photo_changes_little(transfer: int) -> None:
     image = sample_photo("coffee")[:256, :256]
     brighter = np.ones((256, 256, 1))
     brighter[:64, :64] = 4
@@ -223,7 +223,7 @@ def test_pq_and_its_inverse_match_the_standard() -> None:
     )
 
 
-def test_the_roll_off_does_not_change_shadows_and_is_monotonic_and_ends_at_white() -> None:
+def test_compression_of_highlights_is_monotonic_keeps_shadows_and_ends_at_white() -> None:
     nits = np.linspace(0, 1000, 2001)
     rolled = roll_off(nits, 1000)
     np.testing.assert_allclose(rolled[nits < 60], nits[nits < 60], rtol=1e-6)

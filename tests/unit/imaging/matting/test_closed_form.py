@@ -22,12 +22,12 @@ def random_alpha(size: int) -> FloatArray:
     return np.random.default_rng(1).random(size, np.float32)
 
 
-def test_a_constant_alpha_has_no_cost() -> None:
+def test_the_laplacian_cost_of_a_constant_alpha_is_zero() -> None:
     windows = Windows.touching(everywhere(20, 30), noise(20, 30))
     np.testing.assert_allclose(windows.apply(np.ones(600, np.float32)), 0, atol=1e-5)
 
 
-def test_an_alpha_that_is_linear_in_colour_has_almost_no_cost() -> None:
+def test_the_laplacian_cost_of_an_alpha_that_is_linear_in_colour_is_almost_zero() -> None:
     photo = noise(20, 30)
     alpha = (photo.reshape(-1, 3) @ np.array([0.2, 0.5, 0.3]) / 255).astype(np.float32)
     windows = Windows.touching(everywhere(20, 30), photo)

@@ -63,7 +63,7 @@ def test_the_import_of_the_pipelines_starts_no_thread() -> None:
     assert subprocess.check_output(command, env=environment, text=True) == "1\n"
 
 
-def test_threads_without_work_do_not_run_in_a_loop(model: Model) -> None:
+def test_idle_threads_of_a_model_do_not_busy_wait(model: Model) -> None:
     options = model._session.get_session_options()  # noqa: SLF001 - no public method returns the options
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
