@@ -131,7 +131,7 @@ def test_sample_photo_of_the_page_is_the_photo_that_the_test_events_use() -> Non
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 
-def test_the_guides_of_the_page_have_the_text_of_the_documentation() -> None:
+def test_the_pages_guides_have_the_same_text_as_the_documentation() -> None:
     assert (SITE / "guides.json").read_text("utf-8") == guides.served(), "run `make openapi`"
     assert [guide["title"] for guide in guides.guides()] == [
         "Coming from fapihub",

@@ -187,7 +187,7 @@ def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
-    """Run a proxy that sets the API's host name, which is not in the DNS; yield the proxy's URL."""
+    """Run a proxy that adds the API's host name, which has no DNS entry; yield the proxy's URL."""
     port, name = free_port(), f"{api}.execute-api.{emulator.host}"
     server = (
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"

@@ -96,7 +96,7 @@ def make_base_image() -> None:
 
 
 def build() -> None:
-    """Run `sam build` on the replacement base image."""
+    """Run `sam build` with the replacement base image."""
     overrides = ["--parameter-overrides", f"BaseImage={BASE_IMAGE}"]
     _logged("sam-build", [SAM, "build", *overrides])
 

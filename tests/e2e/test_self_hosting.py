@@ -204,12 +204,12 @@ def caddy(project: Project, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_a_photo_is_blurred_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
+def test_a_photo_is_blurred_through_nginx_as_documented(nginx: tuple[str, str], key: str) -> None:
     url, certificate = nginx
     assert blurred(url, key, verify=certificate).status_code == 200
 
 
-def test_a_body_of_15_mb_reaches_the_server_through_the_documented_nginx(
+def test_a_body_of_15_mb_reaches_the_server_through_nginx_as_documented(
     nginx: tuple[str, str], key: str
 ) -> None:
     url, certificate = nginx
@@ -226,7 +226,7 @@ def test_a_body_of_15_mb_reaches_the_server_through_the_documented_nginx(
     assert "request-id" in str(answer.headers).lower(), "nginx rejected the request"
 
 
-def test_a_photo_is_blurred_through_the_documented_caddy(caddy: str, key: str) -> None:
+def test_a_photo_is_blurred_through_caddy_as_documented(caddy: str, key: str) -> None:
     assert blurred(caddy, key).status_code == 200
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Result = tuple[float, int]
 """The seconds that the call with the fault took, and how many of the two calls were charged."""
 MAX_S = 10.0
-"""The time limit of a call: two store requests of 2 s, the blurring, and a margin."""
+"""The time limit of a call: two store requests of 2 s, the blurring, and some extra time."""
 
 STEPS_OF_CALL = {
     "reserve": "temporarily_unavailable",

@@ -38,7 +38,7 @@ class Request(BaseHTTPRequestHandler):
     server: _Server
 
     def pass_on(self) -> None:
-        """Pass the request to the current fault."""
+        """Let the current fault handle the request."""
         relay = self.server.relay
         relay.requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

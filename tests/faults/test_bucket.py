@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 MAX_S = 20.0
-"""The time limit of a call: two transfers of five seconds each, the work, and a margin."""
+"""The time limit of a call: two transfers of five seconds each, the work, and extra time."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
 """The largest response in bytes. Results go to the bucket only if they are larger."""

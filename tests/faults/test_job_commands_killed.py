@@ -109,7 +109,7 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
 
 
 def record_trial(engine: str, kills: str) -> None:
-    """Record the successful trial for this engine."""
+    """Record the successful trial; `engine` states where the job was processed."""
     record(
         Part.FAULTS,
         f"kill -9 of `bgblur jobs submit` and `bgblur jobs fetch` {engine}, and a restart of both",

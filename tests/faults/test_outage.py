@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
 MAX_S = 2.5
-"""The store's timeout of two seconds, and a margin for a busy machine."""
+"""The store's timeout of two seconds, and half a second more for a busy machine."""
 
 
 def test_a_call_during_an_outage_gets_503_within_the_timeout(

@@ -101,7 +101,7 @@ def test_a_call_with_a_failing_store_and_its_retry_are_charged_at_most_once(
     assert account.used == (0 if method == "refund" else 1)
 
 
-def test_an_account_that_cannot_be_read_gets_503_in_remove_bgs_format(
+def test_a_call_whose_account_cannot_be_read_gets_503_in_remove_bgs_format(
     store: AccountStore, settings: Settings
 ) -> None:
     balances = open_balances(store, price=QUARTER)

@@ -129,7 +129,7 @@ def test_a_result_for_a_disconnected_client_is_charged_only_with_an_idempotency_
 
 
 @pytest.mark.timeout(300)
-def test_a_half_closed_connection_gets_its_result(
+def test_a_client_that_has_closed_only_its_sending_side_gets_its_result(
     tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     with running(tmp_path, env) as server, send(server, balances.key, slow) as connection:

@@ -42,7 +42,7 @@ WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBLocal:
-    """A running server."""
+    """A running DynamoDB Local server."""
 
     endpoint_url: str
 

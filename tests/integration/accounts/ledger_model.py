@@ -10,7 +10,8 @@ from blur.accounts.hold_states import HoldState
 from blur.accounts.model import SECOND_US, Hold, Instant
 
 REMEMBERED_US = 15 * SECOND_US
-"""The time for which a store remembers an ended call: every copy of a write arrives earlier."""
+"""The time for which a store remembers an ended call. All late copies of its writes arrive within
+this time."""
 
 
 @dataclass

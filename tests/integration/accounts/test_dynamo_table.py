@@ -123,7 +123,7 @@ def test_hold_is_released_5_seconds_after_its_expiry_because_clocks_differ(
     assert (home.balance, home.held) == (10, 0)
 
 
-def test_late_copies_of_the_writes_of_an_ended_call_change_nothing(
+def test_late_copies_of_an_ended_calls_writes_change_nothing(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     sent: list[dict[str, Any]] = []

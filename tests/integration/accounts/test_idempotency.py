@@ -165,7 +165,7 @@ def test_with_one_credit_left_212_replays_and_conflicts_get_no_402(
 
 
 class LateRecord:
-    """A store that finds no record at the first look-up."""
+    """A store that finds no idempotency record at the first look-up."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store

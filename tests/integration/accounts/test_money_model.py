@@ -62,7 +62,7 @@ class Ledger(TwoClocks):
         self.credits_in = credits_in
 
     def amount(self, amount: Amount) -> int:
-        """Return the sum of the prices that the account should count in this amount."""
+        """Return the sum of the prices of the calls that belong to one of the account's amounts."""
         return sum(call.hold.price for call in self.known if PRICE_LOCATION[call.state] is amount)
 
     @property

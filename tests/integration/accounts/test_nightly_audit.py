@@ -73,7 +73,7 @@ def run(
     return result, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_correct_account_has_no_difference_and_a_changed_account_is_reported(
+def test_the_audit_reports_a_changed_account_but_not_a_correct_account(
     store: DynamoAccountStore,
     table: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -172,7 +172,7 @@ def test_usage_of_a_key_that_its_account_no_longer_has_is_listed_without_a_prefi
     assert (line.prefix, line.counts.calls, line.counts.credits) == (None, 1, 4)
 
 
-def test_usage_of_keys_that_does_not_add_up_to_the_usage_of_the_account_is_a_difference(
+def test_the_audit_reports_an_account_whose_usage_differs_from_the_usage_of_its_keys(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)

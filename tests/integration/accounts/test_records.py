@@ -35,7 +35,7 @@ def first(make_account: MakeAccount) -> IdempotencyRecord:
 
 
 def later(first: IdempotencyRecord, seconds: float) -> IdempotencyRecord:
-    """Return the record of another call, this many seconds after START."""
+    """Return the idempotency record of another call, this many seconds after START."""
     return replace(
         first,
         hold_id=new_id("hold"),
@@ -147,7 +147,7 @@ def test_a_record_of_another_scope_or_account_can_be_claimed_at_the_same_time(
 
 
 @pytest.mark.parametrize("before", ["nothing", "a lease that ended"])
-def test_one_of_fifty_concurrent_calls_owns_the_record(
+def test_one_of_fifty_concurrent_calls_claims_the_record(
     store: AccountStore, first: IdempotencyRecord, before: str
 ) -> None:
     if before == "a lease that ended":

@@ -140,7 +140,7 @@ def test_copy_does_not_wait_for_a_failed_call_that_left_its_record_in_the_store(
     customer = make_account(credits=10)
 
     class Unconfirmed(Watched):
-        """A store that stores the record, but whose response is lost."""
+        """A store that stores the idempotency record, but whose response is lost."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             self.store.claim_record(*args, **times)

@@ -1,4 +1,4 @@
-"""The SQLite store's rows: ledger entries never change; old holds and records are deleted."""
+"""Rows of the SQLite store: ledger entries never change; old holds and records are deleted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_ended_holds_leave_no_rows_after_their_expiry(
     assert rows_of(path, "holds") == 0
 
 
-def test_the_next_record_of_an_account_deletes_only_expired_records_of_the_account(
+def test_a_new_idempotency_record_deletes_only_expired_records_of_the_same_account(
     store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))
@@ -56,7 +56,7 @@ def test_the_next_record_of_an_account_deletes_only_expired_records_of_the_accou
 
 
 def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
-    """Claim a record that expires 100 seconds after the claim."""
+    """Claim an idempotency record that expires 100 seconds after the claim."""
     record = IdempotencyRecord(
         account_id=account_id,
         scope=scope,

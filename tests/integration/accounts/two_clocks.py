@@ -18,7 +18,7 @@ skews = st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US
 
 
 class TwoClocks(RuleBasedStateMachine):
-    """The time, and the clocks of the two servers."""
+    """The current time of a test, and the clocks of the two servers."""
 
     def __init__(self) -> None:
         """Start with equal clocks."""

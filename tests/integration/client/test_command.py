@@ -72,7 +72,7 @@ def test_options_have_the_same_effect_locally_and_by_the_api(
     assert local_run == by_api == result.image.data
 
 
-def test_results_of_a_folder_have_the_structure_of_the_folder(
+def test_results_of_a_folder_are_in_the_same_subfolders_as_its_photos(
     run: Run, api_settings: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")

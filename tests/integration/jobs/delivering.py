@@ -54,7 +54,7 @@ def deliver(
 def deliver_in_threads(
     location: str, owner: JobOwner, sources: list[str], threads: int, seed: int
 ) -> int:
-    """Deliver all objects to each thread, in random order; return the number of rows written."""
+    """Deliver all objects to each thread, in random order; return the number of new final rows."""
 
     def work(number: int) -> int:
         random, sent = Random(seed * threads + number), list[Callable[[], object]]()

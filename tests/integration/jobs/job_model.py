@@ -53,11 +53,11 @@ class ExpectedJob:
     )
 
     def number(self, *states: ObjectState) -> int:
-        """Return the number of rows with these states, or of all rows if no state is given."""
+        """Return the number of object rows in these states; without states, count all rows."""
         rows = [each.row for each in self.objects.values() if each.row]
         return sum(row in states for row in rows) if states else len(rows)
 
     @property
     def ended(self) -> int:
-        """Return the number of final rows."""
+        """Return the number of objects with a final row."""
         return self.number() - self.number(ObjectState.WAITING)

@@ -113,7 +113,7 @@ def active(jobs: JobStore, owner: JobOwner) -> list[Job]:
 
 
 def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
-    """Yield all rows of a job, page by page."""
+    """Yield the rows of all objects of a job, page by page."""
     after = None
     while True:
         page = jobs.list_objects(job_id, states=ALL_STATES, after=after, limit=100)

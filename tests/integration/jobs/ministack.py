@@ -42,7 +42,7 @@ WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/nu
 
 @dataclass(frozen=True, slots=True)
 class Ministack:
-    """A running emulator."""
+    """A running ministack emulator."""
 
     port: int
     log: Path

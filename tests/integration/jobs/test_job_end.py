@@ -1,4 +1,4 @@
-"""Jobs of each store end, and are active until their end is announced."""
+"""Jobs end, and stay active until their end is announced, in each store."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_object_that_arrives_after_the_end_of_its_job_is_not_charged(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_a_job_with_a_notification_is_active_until_it_is_announced(
+def test_a_job_with_a_notification_is_active_until_its_end_is_announced(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")

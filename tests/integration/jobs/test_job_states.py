@@ -1,4 +1,4 @@
-"""Jobs of each store are created, closed, cancelled and paused."""
+"""Jobs are created, closed, cancelled and paused, in each store."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_worker_gets_one_message_at_a_time_and_reports_failed_messages(
     assert photos["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_bulk_jobs_use_a_limited_number_of_environments(
+def test_bulk_jobs_use_a_limited_number_of_lambda_environments(
     photos: dict[str, Any], template: dict[str, Any]
 ) -> None:
     parameter = template["Parameters"]["BulkConcurrency"]

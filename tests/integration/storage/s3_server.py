@@ -164,7 +164,7 @@ def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noq
 
 
 def _field_of(condition: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return the name of the field in a condition."""
+    """Return the name of the form field to which a condition of the policy applies."""
     name = condition[1] if isinstance(condition, list) else next(iter(condition))
     return str(name).removeprefix("$")
 

@@ -1,4 +1,4 @@
-"""The tables of jobs in SQLite: expired jobs are deleted, and a call reads few rows."""
+"""The job tables in SQLite: expired jobs are deleted, and each call reads only a few rows."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_the_work_of_one_call_does_not_grow_with_the_number_of_jobs(
         reached.update(page)
 
 
-def test_a_file_of_an_earlier_version_gets_the_tables_of_jobs(
+def test_a_database_file_of_an_earlier_version_gets_the_job_tables(
     accounts: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(accounts)
