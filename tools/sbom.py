@@ -32,7 +32,7 @@ DOCKERFILE = ROOT / "functions" / "blur" / "Dockerfile"
 Component = dict[str, Any]
 
 OPTIONAL = ("selfie-segmentation", "face-detection")
-"""The neural networks for people and faces, which an image can have or not."""
+"""The neural networks for people and faces. An image can be built without them."""
 FUNCTION = "background-blur-api"
 LICENCES = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -175,7 +175,7 @@ def base(dockerfile: str) -> Component:
 
 
 def bill(model: str, folder: Path) -> dict[str, Any]:
-    """Return the document for a container image with this model; `folder` has the model's files."""
+    """Return the bill of materials of an image with this model; `folder` has the model's files."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
     for name in OPTIONAL:

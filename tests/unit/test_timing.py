@@ -29,12 +29,12 @@ def test_a_call_stops_at_its_first_check_in_the_last_seconds_before_the_timeout(
     assert caught.value.retry_after_s == 1
 
 
-def test_a_call_stops_at_once_if_less_time_is_left_than_the_margin() -> None:
+def test_a_call_stops_at_once_if_less_time_is_left_than_the_safety_margin() -> None:
     with pytest.raises(UnavailableError):
         before_timeout(lambda: START, left_ms=3000, margin_s=5).check()
 
 
-def test_with_a_margin_of_0_seconds_there_is_no_deadline() -> None:
+def test_with_a_safety_margin_of_0_seconds_there_is_no_deadline() -> None:
     deadline = before_timeout(lambda: START, left_ms=0, margin_s=0)
     with does_not_raise():
         Deadline(deadline.at_us, lambda: Instant(START * 1000)).check()

@@ -44,7 +44,7 @@ def test_a_merge_replaces_known_results_in_place_and_appends_new_results() -> No
     assert results.merged(known, new) == [trial("a", amount="9"), trial("b"), trial("c")]
 
 
-def test_a_trial_is_shown_in_the_table_of_its_part_of_the_document() -> None:
+def test_a_trial_is_shown_in_the_table_of_the_part_to_which_it_belongs() -> None:
     page = results.render_trials([trial("a", part="Load and soak"), trial("b")])
     section = page.partition("## Faults\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| [^t-].*", section, re.MULTILINE) == ["| b | 3 | well | `x.py` |"]

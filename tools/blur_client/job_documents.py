@@ -1,4 +1,4 @@
-"""The documents of bulk jobs: a job with its counts, its failures, and the rows of its manifest."""
+"""The JSON of bulk jobs: a job with its counts, its failures, and the rows of its manifest."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class ManifestRow:
 
 
 def parse_job(document: Mapping[str, Any], response_url: str) -> Job:
-    """Parse the document of a job; addresses in it can be relative to `response_url`."""
+    """Parse the JSON of a job; addresses in it can be relative to `response_url`."""
     counts = document["counts"]
     return Job(
         job_id=document["job_id"],
@@ -136,7 +136,7 @@ def _parse_form(form: Mapping[str, Any] | None, response_url: str) -> UploadForm
 
 
 def parse_failures(document: Mapping[str, Any]) -> list[JobFailure]:
-    """Parse the failures in a job's document."""
+    """Parse the failures in the JSON of a job."""
     return [
         JobFailure(each["source"], each["code"], each["message"] or "")
         for each in document.get("failures", [])

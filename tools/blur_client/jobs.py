@@ -116,7 +116,10 @@ class Jobs:
             query = {"after": str(after)}
 
     def manifest(self, job_id: str) -> Iterator[ManifestRow]:
-        """Yield a row for each photo that is done, failed or cancelled; request page by page."""
+        """Yield a manifest row for each photo that is done, failed or cancelled.
+
+        The manifest is requested page by page.
+        """
         query = {"limit": str(PAGE_ROWS)}
         while True:
             response = self._send("GET", f"{_path(job_id)}/manifest", query)

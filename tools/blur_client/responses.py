@@ -94,7 +94,7 @@ def parse_document(
 
 
 def parse_account(document: Mapping[str, Any]) -> Account:
-    """Parse the document of `GET /v2/account`."""
+    """Parse the JSON of a response to `GET /v2/account`."""
     return Account(
         account_id=document["account_id"],
         balance=document["balance"],

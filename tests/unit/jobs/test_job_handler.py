@@ -139,7 +139,7 @@ def unavailable(_: object) -> Any:  # noqa: ANN401 - it always raises an error
 
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS + 1])
-def test_a_delivery_does_not_count_as_an_attempt_while_the_store_is_unavailable(
+def test_a_delivered_message_does_not_count_as_an_attempt_while_the_store_is_unavailable(
     attempt: int, worker: Worker, store: FakeJobStore, sqs: Service
 ) -> None:
     store.before = unavailable

@@ -52,7 +52,7 @@ def test_processing_the_same_photo_again_changes_nothing(
     assert (store.balance, len(log.ended)) == (whole(8), 1)
 
 
-def test_a_hold_lasts_60_seconds_and_its_id_depends_on_the_job_and_the_source(
+def test_a_hold_lasts_60_seconds_and_its_id_depends_on_the_job_and_the_name_of_the_photo(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     fail("read_source", UnavailableError("no storage"), files)
@@ -119,7 +119,7 @@ def test_a_photo_of_a_paused_job_waits_and_is_done_after_the_job_goes_on(
     assert row_of(store).state is ObjectState.DONE
 
 
-def test_a_photo_is_retried_if_its_job_resumes_while_the_photo_is_being_parked(
+def test_a_photo_is_retried_if_its_job_resumes_while_the_photo_is_set_to_waiting(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)

@@ -77,7 +77,7 @@ def test_an_event_can_name_several_photos() -> None:
 
 
 @pytest.mark.parametrize("key", ["uploads/a", "job-sources/a/folder/", "job-sources/a.jpg"])
-def test_an_event_whose_key_is_not_a_photo_of_a_job_names_no_photo(key: str) -> None:
+def test_an_s3_event_for_a_file_that_is_not_a_photo_of_a_job_names_no_photo(key: str) -> None:
     assert read_message(s3_event(key)) == []
 
 
@@ -150,7 +150,7 @@ def test_a_queue_is_not_idle_if_sqs_does_not_return_its_numbers_of_messages() ->
     assert ObjectQueue(URL, Service(lambda _: {})).is_idle() is False
 
 
-def test_the_event_on_eventbridge_has_the_document_and_the_time_of_the_ended_job() -> None:
+def test_the_event_on_eventbridge_has_the_ended_job_as_json_and_the_time_of_its_end() -> None:
     service = Service(lambda _: {"FailedEntryCount": 0})
     EventBus(service).publish_ended({"job_id": "job_1"}, at_us=Instant(5_000_000))
     ((entry,),) = (each["Entries"] for each in service.requests)

@@ -1,4 +1,4 @@
-"""A tiny model, the pins of the model, and a server that publishes the model."""
+"""A tiny model, a file with its sources and hashes, and a server that publishes the model."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class _DamagedError(BlurClientError):
 
 
 def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
-    """Return the row for the manifest in the folder: with a file name instead of a link."""
+    """Return the row to write to the manifest file: with a file name instead of a link."""
     return {
         "source": row.source,
         "state": row.state,

@@ -48,7 +48,7 @@ class FetchedFiles:
         self._known: dict[bytes, Fetched] = {}
 
     def __enter__(self) -> Self:
-        """Read or create the file of records; remove temporary files of runs that were killed.
+        """Read or create the file that records the results; remove temporary files of killed runs.
 
         Raises:
             OSError: the folder cannot be read or written.

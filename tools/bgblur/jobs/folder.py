@@ -17,7 +17,7 @@ class Folder:
     recursive: bool
 
     def photos(self) -> Iterator[tuple[str, Path]]:
-        """Yield the source and the path of each photo, sorted within each folder.
+        """Yield the name (source) and the path of each photo, sorted within each folder.
 
         The source is the path relative to the folder, with `/` as the separator. Results of earlier
         runs, hidden files and files with other extensions are left out.

@@ -1,4 +1,4 @@
-"""A queue of limited length that accounts share.
+"""A queue with a limited number of places, called slots, that accounts share.
 
 Slots are shared: one account alone can use all of them. If all slots are taken, an account with few
 slots takes a slot from the account with the most slots, so two accounts can each have half of the
@@ -157,7 +157,10 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the largest share with waiting items, if `account` has at least 2 fewer slots."""
+        """Return the share of the account that has waiting items and the most slots.
+
+        Return None unless `account` has at least 2 fewer slots.
+        """
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0

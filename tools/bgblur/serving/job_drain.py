@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 RELEASE_TRIES = 60
-"""The number of attempts to write the end of a lease, if the store is unavailable."""
+"""How often the server tries to end a lease in the store if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
 """Called with the final row of each photo that a worker has processed, and the milliseconds of
 each step."""

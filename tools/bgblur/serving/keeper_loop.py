@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from blur.errors import UnavailableError
 
 KEEP_EVERY_S = 2
-"""The time between two runs."""
+"""The time between two runs of the keeper."""
 KEEP_RUN_S = 10
 """After this time, a run handles no further job, and sends the notifications that are due."""
 LOGGER = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Jobs end and are announced after errors, runs that were too short, and changes of the clock."""
+"""The keeper ends and announces jobs after errors, too short runs and changes of the clock."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_job_is_announced_later_if_the_operators_event_bus_fails(
     assert list(store.list_active()) == []
 
 
-def test_an_unavailable_system_of_the_operator_is_asked_only_once_in_a_run(
+def test_an_unavailable_event_bus_is_called_only_once_in_a_run_of_the_keeper(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """Each request would take its whole time limit, and a run also has a time limit."""
@@ -129,7 +129,7 @@ def test_an_unavailable_system_of_the_operator_is_asked_only_once_in_a_run(
     assert list(store.list_active()) == []
 
 
-def test_a_run_fails_if_the_list_of_jobs_is_unavailable(
+def test_a_run_of_the_keeper_fails_if_the_list_of_jobs_is_unavailable(
     keeper: JobKeeper, store: FakeJobStore
 ) -> None:
     store.before = once("list_active", UnavailableError("no store"))

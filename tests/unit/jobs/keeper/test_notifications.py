@@ -1,4 +1,4 @@
-"""Notifications: how many a run sends, and when they are sent again."""
+"""Notifications: how many one run of the keeper sends, and when they are sent again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_slow_notifications_run_at_the_same_time_and_delay_no_other_job(
     assert list(store.list_active()) == []
 
 
-def test_a_run_sends_few_notifications_of_one_account_and_does_not_delay_other_accounts(
+def test_one_run_sends_few_notifications_for_one_account_and_does_not_delay_other_accounts(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, ["busy"] * 10 + ["other"])
@@ -81,7 +81,7 @@ def test_a_run_sends_few_notifications_of_one_account_and_does_not_delay_other_a
     assert sorted(job.job_id for job in around.announced) == names
 
 
-def test_a_run_sends_a_limited_number_of_notifications(
+def test_one_run_of_the_keeper_sends_a_limited_number_of_notifications(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     names = ended_jobs(store, clock, [f"account {number}" for number in range(MOST + 3)])

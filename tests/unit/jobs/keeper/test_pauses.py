@@ -43,7 +43,7 @@ def test_a_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_resume_queues_only_the_photos_that_the_balance_covers_and_some_spare_photos(
+def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_some_spare_photos(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """Otherwise, each refund for a failed photo would send all other photos to the queue again."""
@@ -69,7 +69,7 @@ def test_a_resume_queues_only_the_photos_that_the_balance_covers_and_some_spare_
     assert not set(around.delivered[1][1]) & set(first)
 
 
-def test_photos_that_a_resume_left_out_are_queued_even_if_the_queue_is_not_empty(
+def test_photos_left_out_when_a_job_resumed_are_queued_even_if_the_queue_is_not_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
