@@ -91,7 +91,7 @@ def test_the_documented_defaults_of_parameters_equal_the_defaults_in_the_templat
 
 
 @pytest.mark.parametrize(("document", "target"), links())
-def test_the_file_and_the_heading_of_a_link_exist(document: str, target: str) -> None:
+def test_the_file_and_the_heading_to_which_a_link_points_exist(document: str, target: str) -> None:
     path, _, anchor = target.partition("#")
     there = (ROOT / document).parent / path if path else ROOT / document
     assert there.exists()

@@ -187,7 +187,7 @@ def test_the_derived_idempotency_key_of_a_removal_request_is_kept_for_the_given_
     assert key.remember_us == 7 * SECOND_US
 
 
-def test_the_price_of_a_form_is_known_before_its_image_is_loaded() -> None:
+def test_the_price_of_a_request_is_known_before_its_image_is_loaded() -> None:
     assert removal().price(PRICES) == QUARTER
     assert removal(is_preview=False).price(PRICES) == ONE
     person = BlurForm(BlurOptions(subject="person"), lambda: PHOTO)

@@ -113,7 +113,9 @@ def test_a_job_needs_no_balance_if_its_photos_will_fail_without_a_charge(
     assert keeper.payable(job) is None
 
 
-def test_no_notification_is_sent_after_fetch_urls_was_turned_off(settings: Settings) -> None:
+def test_no_notification_is_sent_after_the_setting_fetch_urls_was_turned_off(
+    settings: Settings,
+) -> None:
     target = Notification(url="https://shop.example/", secret=new_secret())
     job = replace(new_job(), notification=target)
     assert not notifier(settings, lambda: START)(job)

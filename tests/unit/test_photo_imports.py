@@ -88,7 +88,7 @@ def test_importing_the_worker_for_jobs_imports_the_code_for_blur_and_removal() -
     assert modules_after("import blur.job_handler") >= PIPELINES - {"onnxruntime"}
 
 
-def test_unknown_model_is_an_error_even_if_no_photo_is_processed(tmp_path: Path) -> None:
+def test_an_unknown_model_is_an_error_even_if_no_photo_is_processed(tmp_path: Path) -> None:
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model="unknown")
     with pytest.raises(ValueError, match="Unknown model 'unknown'"):
         build_app(settings, opens_model=False, on_lambda=False)

@@ -26,7 +26,7 @@ def test_every_test_that_the_threat_model_names_exists(file: str, name: str) -> 
     assert name in names_in(file)
 
 
-def test_exactly_the_exceptions_from_the_security_rules_are_listed() -> None:
+def test_the_security_page_lists_exactly_the_exceptions_from_the_security_rules() -> None:
     found = set()
     for file in ROOT.glob("[!.]*/**/*.py"):
         path = file.relative_to(ROOT)

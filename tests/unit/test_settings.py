@@ -14,7 +14,7 @@ from blur.settings import Settings, usable_cpus, variable_of
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def test_without_variables_the_defaults_are_used() -> None:
+def test_without_environment_variables_the_defaults_are_used() -> None:
     assert Settings.from_environ({"PATH": "/bin"}) == Settings()
 
 
@@ -112,7 +112,7 @@ def test_settings_with_a_bucket_and_a_hold_longer_than_the_timeout_are_accepted_
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"
 
 
-def test_without_a_number_of_threads_every_cpu_is_used() -> None:
+def test_without_a_setting_for_the_number_of_threads_every_cpu_is_used() -> None:
     assert Settings(inference_threads=3).threads() == 3
     assert Settings().threads() == usable_cpus() >= 1
 

@@ -130,7 +130,7 @@ def invalid() -> BlurRequest:
     raise InvalidRadiusError(message)
 
 
-def test_an_invalid_key_or_a_low_balance_is_reported_before_an_invalid_form(
+def test_an_unknown_key_a_low_balance_or_the_rate_limit_is_reported_before_an_invalid_form(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))

@@ -23,7 +23,7 @@ LONGEST = "é" * (MAX_SOURCE_BYTES // 2)
 NAMES = ("a.jpg", "2026/été/a b.jpg", "../../etc/passwd", "/root", 'a\nb"c\\', LONGEST)
 
 
-def test_a_folder_of_a_job_offers_no_copy_target_and_no_links_for_results(
+def test_a_folder_has_no_address_for_copying_photos_and_no_links_for_results(
     folder: JobFolder,
 ) -> None:
     files: JobFiles = folder
