@@ -40,7 +40,7 @@ export const REMEDIES = {
   invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",
   invalid_radius: "Send `radius` once, as a whole number from 0 to 50 or a percentage from 0.1% to 5%.",
   invalid_depth: "Send `depth` as flat or ground, or leave it out.",
-  invalid_subject: "Send `subject` as auto or person, or leave it out. Some servers have no network for people.",
+  invalid_subject: "Send `subject` as auto or person, or leave it out. Some servers have no model for people.",
   invalid_roi: "Send `roi` as four values, such as 0% 0% 50% 100%, or leave it out.",
   roi_exceeds_bounds: "Send a region within the upright image, or use percent.",
   roi_region_empty: "Send the left, top, right and bottom of the region, in this order.",

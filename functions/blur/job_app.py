@@ -135,7 +135,7 @@ def build_keeper(  # noqa: PLR0913 - it is called once, at the start
         return balance // price if price else None
 
     def log_error(error: Exception) -> None:
-        logger.error("the keeper failed on a job", extra=logged_exception(error))
+        logger.error("the keeper could not process a job", extra=logged_exception(error))
 
     return JobKeeper(
         jobs=open_job_store(settings.accounts),

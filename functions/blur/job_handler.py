@@ -120,7 +120,7 @@ class Worker:
             return
         self._metrics.add_metric(RETRIED, MetricUnit.Count, 1)
         fields = {"job": job_id, "attempt": attempt, "outcome": str(outcome)}
-        self._logger.warning("object not ended", extra=fields)
+        self._logger.warning("the object has not ended", extra=fields)
         if outcome is Outcome.RETRY:
             raise NotEndedError
         self._queue.defer(name._replace(attempts=attempt - 1), delay_s=self.wait_s)

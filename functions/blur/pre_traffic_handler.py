@@ -133,7 +133,7 @@ def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
         raise CheckFailedError(message)
     image = pybase64.b64decode(reply["body"])
     if not image.startswith(b"\xff\xd8\xff") or image == photo:
-        message = f"{len(image)} bytes that are not a new JPEG"
+        message = f"{len(image)} bytes, which are not a new JPEG"
         raise CheckFailedError(message)
     if headers.get("X-Credits-Charged") != ["0"]:
         message = "a call with a test key was charged"

@@ -30,7 +30,7 @@ PLAIN_HTTP_WARNING = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="Processes that blur photos. One process for each CPU blurs the most photos.",
+    help="Processes that blur photos. The server is fastest with one process for each CPU.",
 )
 @click.option(
     "--queue",
@@ -64,7 +64,7 @@ def serve(  # noqa: PLR0913 - has one argument for each option
     Clients of remove.bg work too: set their API address to the address of this server, followed by
     /v1.0.
     """
-    # Imported here, because loading the model's runtime takes time.
+    # Imported here, because `--help` does not need the server.
     from bgblur.serving import server  # noqa: PLC0415
     from bgblur.serving.listening import ListenError, explain  # noqa: PLC0415
     from bgblur.serving.worker_main import StartError  # noqa: PLC0415

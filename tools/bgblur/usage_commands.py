@@ -84,7 +84,7 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
     type=click.IntRange(1, 3600),
     default=5,
     show_default=True,
-    help="For how many seconds to count calls.",
+    help="The number of seconds in which calls are counted.",
 )
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
 @json_option

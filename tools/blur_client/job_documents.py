@@ -153,7 +153,7 @@ def parse_rows(response: requests.Response) -> list[ManifestRow]:
     try:
         return [_parse_row(json.loads(line)) for line in response.iter_lines()]
     except (ValueError, KeyError, TypeError) as error:
-        message = f"the manifest has a line that is not a row: {type(error).__name__}"
+        message = f"the manifest has a line that cannot be read: {type(error).__name__}"
         raise unexpected(response, message) from error
 
 

@@ -82,10 +82,10 @@ def differences(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[st
         ),
     )
     if entries_sum != account.granted:
-        yield f"the ledger's entries sum to {in_ledger}, the account was granted {granted}"
+        yield f"the ledger's entries add up to {in_ledger}, but the account was granted {granted}"
     if months_sum != account.used:
-        yield f"the months' usage sums to {in_months}, the account used {used}"
+        yield f"the usage of all months adds up to {in_months}, but the account used {used}"
     if account.granted - account.used != account.balance + account.held:
-        yield f"granted {granted} - used {used} is not balance {balance} + held {held}"
+        yield f"granted {granted} - used {used} is not equal to balance {balance} + held {held}"
     if account.balance < 0:
         yield f"the balance is {balance}"

@@ -90,7 +90,7 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
 def _rate_headers(rate: RateLimitStatus) -> dict[str, str]:
     """Return the headers of draft-ietf-httpapi-ratelimit-headers-10.
 
-    In the policy, `q` is the number of requests that can be sent together after a pause, and `w`
+    In the policy, `q` is the number of requests that can be sent at once after a pause, and `w`
     the number of seconds until `q` requests are available again. In the current state, `r` is the
     number of requests that can be sent now, and `t` the number of seconds until the whole quota is
     available.

@@ -45,7 +45,7 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
 
     Raises:
         InvalidRequestError: the content type is not multipart/form-data or has no boundary; or the
-        body is malformed or truncated, or has too many parts or too long headers.
+        body is malformed or truncated, or has too many parts, or headers that are too long.
 
     """
     try:
@@ -59,7 +59,7 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
         )
         return Form(_collect(parser, body))
     except ParserLimitReached as error:
-        message = f"The form has too many parts or too long headers: {error}."
+        message = f"The form has too many parts, or headers that are too long: {error}."
         raise InvalidRequestError(message) from error
     except MultipartError as error:
         message = f"The multipart body is malformed: {error}."

@@ -156,7 +156,7 @@ class Router:
         try:
             self._observe(record)
         except Exception as error:  # noqa: BLE001 - metrics can fail in any way
-            self._report("a response could not be measured", error)
+            self._report("the metrics of a response could not be reported", error)
         is_quiet = record.status < HTTPStatus.BAD_REQUEST and record.path in self._quiet
         write = self._logger.debug if is_quiet else self._logger.info
         write("answered", extra=record.log_fields())

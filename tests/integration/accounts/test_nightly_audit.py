@@ -89,7 +89,7 @@ def test_the_audit_reports_a_changed_account_but_not_a_correct_account(
     assert result == {"accounts": 2, "differences": 1}
     (error,) = [vars(line) for line in caplog.records if line.levelname == "ERROR"]
     assert error["account"] == wrong.account_id
-    assert "granted 2 - used 1 is not balance 7 + held 0" in error["difference"]
+    assert "granted 2 - used 1 is not equal to balance 7 + held 0" in error["difference"]
     (measured,) = [line for line in printed if "_aws" in line]
     assert (measured["AuditDifferences"], measured["AuditedAccounts"]) == ([1.0], [2.0])
     assert measured["service"] == "background-blur"

@@ -74,4 +74,4 @@ def test_an_audit_prints_the_differences_and_exits_with_3(bgblur: Command, tmp_p
     database.close()
     audit = bgblur("accounts", "audit", account)
     assert audit.returncode == 3
-    assert f"{account}: granted 10 - used 0 is not balance 10.25 + held 0" in audit.stdout
+    assert f"{account}: granted 10 - used 0 is not equal to balance 10.25 + held 0" in audit.stdout

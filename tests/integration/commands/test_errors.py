@@ -97,6 +97,15 @@ def test_the_error_for_a_wrong_setting_contains_the_reason(
     assert "Traceback" not in done.stderr
 
 
+def test_if_a_library_for_photos_cannot_be_loaded_the_error_contains_the_reason(
+    bgblur: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open')")
+    done = bgblur("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "Error: libGL.so.1: cannot open\n"
+
+
 def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(bgblur: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = bgblur("serve", "--port", str(taken.getsockname()[1]))

@@ -34,13 +34,13 @@ def test_an_account_with_used_and_held_credits_but_no_balance_has_no_differences
 
 def test_each_kind_of_difference_is_reported_in_credits() -> None:
     assert next(differences(EXACT, ENTRIES[:1])) == (
-        "the ledger's entries sum to 12, the account was granted 10"
+        "the ledger's entries add up to 12, but the account was granted 10"
     )
     assert next(differences(replace(EXACT, usage={"2026-10": Usage(1, QUARTER)}), ENTRIES)) == (
-        "the months' usage sums to 0.25, the account used 3.75"
+        "the usage of all months adds up to 0.25, but the account used 3.75"
     )
     assert next(differences(replace(EXACT, balance=Credits(25)), ENTRIES)) == (
-        "granted 10 - used 3.75 is not balance 6.25 + held 0.25"
+        "granted 10 - used 3.75 is not equal to balance 6.25 + held 0.25"
     )
     negative = replace(EXACT, balance=Credits(-1), held=Credits(26))
     assert next(differences(negative, ENTRIES)) == "the balance is -0.25"

@@ -83,7 +83,7 @@ OPTIONS = (
         local="kernel",
         flags=("--blur",),
         type=click.Choice(["gaussian", "bokeh"]),
-        help="A smooth blur, or the discs of a lens. [default: gaussian]",
+        help="A smooth blur, or discs of light as from a lens. [default: gaussian]",
     ),
     BlurOption(
         field="depth",
@@ -106,7 +106,7 @@ OPTIONS = (
         local="subject",
         flags=("--subject",),
         type=click.Choice(["auto", "person"]),
-        help="Any subject, or only people in a fraction of the time.  [default: auto]",
+        help="Find any subject, or only people, which is much faster.  [default: auto]",
     ),
     BlurOption(
         field="mode",

@@ -50,7 +50,9 @@ def reason_to_wait(job: Job) -> str | None:
     if job.state == "paused":
         return NO_CREDITS
     if job.state == "cancelled" and not job.has_ended:
-        return "Running photos end first. The job ends a few minutes later."
+        return (
+            "Photos that are being processed are finished first. The job ends a few minutes later."
+        )
     return None
 
 

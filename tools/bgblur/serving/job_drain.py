@@ -147,7 +147,7 @@ class JobDrain:
         except Exception as error:
             if (claimed := self._running[worker]) is None:
                 raise
-            LOGGER.error("a worker failed on an object of a job: %s", type(error).__name__)  # noqa: TRY400
+            LOGGER.error("a worker failed on a photo of a job: %s", type(error).__name__)  # noqa: TRY400
             self._release(claimed)
             raise LostError from error
         else:
@@ -170,7 +170,7 @@ class JobDrain:
         try:
             self.observe(result.row, result.steps_ms)
         except Exception:
-            LOGGER.exception("an object of a job could not be measured")
+            LOGGER.exception("the metrics of a photo of a job could not be recorded")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
         """Release the photo after `after_s`; if `counts`, count the attempt and set a pause."""
@@ -191,7 +191,7 @@ class JobDrain:
             if self._is_stopping:
                 break
             await asyncio.sleep(POLL_S)
-        LOGGER.warning("an object of a job cannot be released: %s", cause)
+        LOGGER.warning("the lease of a photo of a job cannot be ended: %s", cause)
 
     def _write_end(self, claimed: JobObject, *, counts: bool) -> None:
         if counts:

@@ -42,4 +42,4 @@ def _keep(run: Callable[[], None], stopped: threading.Event, every_s: float) -> 
                 LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
             is_available = False
         except Exception:
-            LOGGER.exception("the keeper of jobs has failed")
+            LOGGER.exception("the keeper, which resumes and ends jobs, has failed")

@@ -98,7 +98,7 @@ class ObjectWorker:
         except UnavailableError:
             return None
         except Exception:  # an error in a job must not stop a worker that requests need
-            LOGGER.exception("no object of a job can be claimed")
+            LOGGER.exception("no photo of a job can be claimed")
             return None
 
     def _is_space_left(self) -> bool:

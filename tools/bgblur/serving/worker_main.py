@@ -53,7 +53,7 @@ def run(
             )
         )
         objects = open_object_worker(settings, engine) if engine else None
-    except (ModelError, ValueError) as error:
+    except (ImportError, ModelError, ValueError) as error:
         messages.send(StartError(str(error)))
         return
     messages.send(READY)

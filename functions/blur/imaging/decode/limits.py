@@ -78,7 +78,7 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
         message = "The image has no pixels."
         raise InvalidImageError(message)
     if width * height > max_pixels:
-        raise too_large(max_pixels, f"; this one has {width} x {height}")
+        raise too_large(max_pixels, f"; this image has {width} x {height}")
 
 
 def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:

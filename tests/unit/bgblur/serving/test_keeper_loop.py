@@ -34,7 +34,7 @@ def test_the_keeper_runs_again_after_a_failure_and_an_outage_of_the_store_is_log
         assert done.wait(WAIT_S)
     assert [record.message for record in caplog.records] == [
         "the jobs cannot be read: locked",
-        "the keeper of jobs has failed",
+        "the keeper, which resumes and ends jobs, has failed",
     ]
 
 

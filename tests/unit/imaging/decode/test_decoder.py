@@ -138,7 +138,7 @@ def test_a_format_that_only_pillow_supports_is_rejected() -> None:
 def test_a_photo_at_the_limit_is_allowed_and_one_pixel_more_is_not() -> None:
     data = saved(Image.new("RGB", (100, 10)), "PNG")
     assert decode(data, max_pixels=1000).pixels.shape == (10, 100, 3)
-    with pytest.raises(ImageTooLargeError, match="at most 999 pixels; this one has 100 x 10"):
+    with pytest.raises(ImageTooLargeError, match="at most 999 pixels; this image has 100 x 10"):
         decode(data, max_pixels=999)
 
 
