@@ -133,7 +133,7 @@ def test_parts_and_headers_at_the_limits_are_read_but_more_or_longer_headers_are
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]
     for headers, header_bytes in ((9, 40), (2, 4097)):
-        with pytest.raises(InvalidRequestError, match="too long headers"):
+        with pytest.raises(InvalidRequestError, match="headers that are too long"):
             parse_form(TYPE, headed(headers, header_bytes) + END)
 
 

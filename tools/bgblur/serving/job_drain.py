@@ -191,7 +191,7 @@ class JobDrain:
             if self._is_stopping:
                 break
             await asyncio.sleep(POLL_S)
-        LOGGER.warning("the lease of a photo of a job cannot be ended: %s", cause)
+        LOGGER.warning("the lease of a photo of a job cannot be released: %s", cause)
 
     def _write_end(self, claimed: JobObject, *, counts: bool) -> None:
         if counts:
