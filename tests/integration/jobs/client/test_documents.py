@@ -24,7 +24,7 @@ def test_a_manifest_line_that_is_not_a_row_is_an_error(
     line: bytes, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", f"{ROUTE}/manifest", Reply(200, line))
-    with pytest.raises(UnexpectedResponseError, match="not a row"):
+    with pytest.raises(UnexpectedResponseError, match="a line that cannot be read"):
         list(client.jobs.manifest(JOB_ID))
 
 
