@@ -91,7 +91,7 @@ php:
 samples: php $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian
 	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
 
-# Debian's Chromium without the windows of a browser, which take a third of the tests' CPU time.
+# Debian's Chromium without windows: a browser's windows take a third of the tests' CPU time.
 HEADLESS := chromium-headless-shell
 chromium:
 	@{ command -v $(HEADLESS) && command -v pngcheck; } >/dev/null || { apt-get -qq update && \

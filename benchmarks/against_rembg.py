@@ -132,7 +132,7 @@ def memory_gb(pid: int) -> float:
 
 
 def under_load(peer: RembgServer, server: Served) -> str:
-    """Compare cutouts per second, and the memory afterwards."""
+    """Compare the cutouts per second of both servers, and their memory after the run."""
     data = photo(*PHOTO_SIZE)
     rows = []
     for name, pid, work in (

@@ -43,7 +43,7 @@ SIZES = [(1920, 1080), (4000, 3000)]
 SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
 """The number of vCPUs that Lambda gives, by the function's memory in megabytes."""
 TWO = min(2, usable_cpus())
-"""The number of CPUs for a start, and for the first calls."""
+"""The number of CPUs of a container that measures a start or a first call."""
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
 """Prices in us-east-1, in dollars: Lambda's price for a GB-second on x86, and the sum of the fees
 of Lambda, API Gateway and DynamoDB for a million calls."""

@@ -28,7 +28,7 @@ these percentiles are errors at the subject's outline."""
 
 
 def motorcycle(find_matte: Callable[[RgbU8], AlphaU8]) -> Rendered:
-    """Return the photo with its circle of confusion; `background` is the photo itself."""
+    """Return the photo with its circle of confusion; the field `background` is the photo itself."""
     left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - the module has no types
     picture = np.ascontiguousarray(left)
     matte = find_matte(picture)

@@ -31,13 +31,13 @@ FOCAL_PX = 600.0
 CAMERA_M = 1.6
 FAR_M = 1e5
 TILE_M = 1.5
-"""The side of one copy of a texture on the ground."""
+"""The width and height of one tile of the texture on the ground."""
 OVERSAMPLING = 2
 HALF = 0.5
 LEVEL = 1e-4
-"""The minimum slope of a ray that reaches the ground, relative to the ground."""
+"""A ray reaches the ground only if its slope relative to the ground is above this value."""
 STEP_M = 1.2
-"""Half the width of a step."""
+"""Half the width of a step on which a subject stands."""
 
 
 class Subject(NamedTuple):
@@ -62,9 +62,9 @@ class World:
     subjects: tuple[Subject, ...]
     ground: str = "brick"
     backdrop_m: float = 1000.0
-    """The distance of the wall that ends the ground."""
+    """The distance between the camera and the wall behind the ground."""
     horizon: float = 0.3
-    """The horizon's row on level ground, as a share of the picture's height."""
+    """The horizon's row if the ground is level, as a share of the picture's height from the top."""
     roll_deg: float = 0.0
     """The angle by which the camera is turned around its optical axis."""
     slope_deg: float = 0.0
@@ -140,7 +140,7 @@ def _tilt(world: World) -> float:
 def _trace(
     world: World, rays: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, NDArray[np.bool_], RgbU8]:
-    """Return each pixel's distance along the camera's axis, whether it is floor, and the colour."""
+    """Return each pixel's distance along the camera's axis, whether it is floor, and its colour."""
     x, y, z = rays
     rise = float(np.tan(np.deg2rad(world.slope_deg)))
     wall = world.backdrop_m / np.maximum(z, 1e-3)

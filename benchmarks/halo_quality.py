@@ -77,7 +77,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Yield each subject of the folder `matting` over half of the photos in the folder `photos`."""
+    """Yield each subject of the folder `matting` over every second photo of the folder `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")

@@ -71,7 +71,7 @@ def large_photo() -> bytes:
 
 
 def fund(path: Path) -> None:
-    """Create the account and the API key of the sample events, with enough credits."""
+    """Create the account and the API key that the sample events use, with enough credits."""
     key, at_us, store = keys.parse(make.FUNDED), now(), SqliteAccountStore(path)
     store.create_account(key.account_id, "bench", now_us=at_us)
     entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(10_000), at_us)

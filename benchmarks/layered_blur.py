@@ -30,7 +30,7 @@ def layered_blur(
         if share.any():
             layer = np.dstack((background * share[..., np.newaxis], share))
             sigma = float(depth * radius_px)
-            if sigma > 0.2:  # noqa: PLR2004 - a narrower Gaussian is one pixel
+            if sigma > 0.2:  # noqa: PLR2004 - a narrower Gaussian changes almost nothing
                 layer = cv2.GaussianBlur(layer, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
             colours += layer[..., :3]
             total += layer[..., 3]

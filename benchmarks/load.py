@@ -62,8 +62,8 @@ def loaded(
 ) -> dict[str, Line]:
     """Send photos from a number of users for some time; return the statistics by status.
 
-    All users start at the same instant. With `a_second`, only this number of users starts per
-    second.
+    If `a_second` is given, this number of users starts per second; otherwise all users start at
+    the same instant.
 
     The statistics are from the end of the run, when all users have their last response; locust
     writes its CSV files up to a second earlier.

@@ -58,7 +58,7 @@ def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
 def compare(
     exact: Predictor, model: Predictor, people: Predictor, data: Path
 ) -> dict[str, Quality]:
-    """Return the quality of rembg's mask with `exact`, and of our matte with the other networks."""
+    """Return the quality of rembg's mask (from `exact`) and of our matte (`model` and `people`)."""
     return {
         "rembg": measure(rembg_mask, exact, data),
         "ours": measure(partial(find_matte, people=people), model, data),
@@ -104,7 +104,7 @@ def precision_recall(matte: AlphaU8, mask: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def max_f(curves: list[NDArray[np.float64]]) -> float:
-    """Return the highest F-measure of the mean of all curves."""
+    """Return the highest F-measure on the mean of the precision-recall curves."""
     precision, recall = np.mean(curves, axis=0)
     below = np.maximum(BETA_SQUARED * precision + recall, 1e-9)
     return float(((1 + BETA_SQUARED) * precision * recall / below).max())
