@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
 NEAR_LEVELS = 6.0
-"""The largest mean difference, in levels, between two correct decoders. Decoders upsample chroma
-and map black points and gamuts in different ways."""
+"""The largest mean difference, 0..255, between two correct decoders. Decoders upsample chroma and
+map black points and gamuts in different ways."""
 WORST = 10
 TIMEOUT_S = 60
 
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
     refusal: str
     """The reason why the file was not opened; empty if it was opened."""
     difference: float | None
-    """The mean difference from the most similar picture of another decoder, in levels, or None."""
+    """The mean difference from the most similar picture of another decoder, 0..255, or None."""
     is_missed: bool = False
 
     @property
@@ -123,7 +123,7 @@ def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[
 
 
 def distance(ours: RgbU8, other: RgbU8) -> float:
-    """Return the mean difference of opaque pixels, in levels; infinity if the sizes differ."""
+    """Return the mean difference of opaque pixels, 0..255; infinity if the sizes differ."""
     if ours.shape[:2] != other.shape[:2]:
         return float("inf")
     difference = np.abs(ours[..., :3].astype(np.int16) - other)[ours[..., 3] == OPAQUE]
