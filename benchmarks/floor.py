@@ -1,4 +1,4 @@
-"""Count how often the network alone runs on one core in a given time."""
+"""Count how often a neural network alone runs on one core in a given time."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     make load
 
-The reference is the network alone on all cores: one process for each CPU, with one thread, one
-session and a prepared tensor. Measurements of the reference and of the server alternate.
+The reference is the neural network alone on all cores: one process for each CPU, with one thread,
+one session and a prepared tensor. Measurements of the reference and of the server alternate.
 """
 
 from __future__ import annotations

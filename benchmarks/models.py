@@ -1,4 +1,4 @@
-"""Measure the accuracy and the time of the supported networks.
+"""Measure the accuracy and the time of the supported neural networks.
 
     make bench-models DATA=folder
 

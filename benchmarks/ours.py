@@ -1,4 +1,4 @@
-"""Open the networks and prepare the service's pipeline for the benchmarks."""
+"""Open the neural networks and prepare the service's pipeline for the benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure how the network for people changes the quality of mattes, and how much time it takes.
+"""Measure the effect of the neural network for people on the quality of mattes, and its time.
 
 *Saliency alone* is the matte from the main network, without the network for people. The folder has
 `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the mean absolute

@@ -1,4 +1,4 @@
-"""Measure the speed of blurring, compared with a naive service and with the network alone.
+"""Measure the speed of blurring, compared with a naive service and with the neural network alone.
 
     make bench                                        # everything
     .venv/bin/python benchmarks/speed.py Handler      # one section
