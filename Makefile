@@ -221,7 +221,7 @@ openapi: $(TEST_READY) ## Write openapi.json and site/guides.json from their sou
 	@$(BIN)/python docs/describe.py
 	@$(BIN)/python docs/guides.py
 
-# Validates the file with CycloneDX's own library and schema.
+# Validates the bill of materials with CycloneDX's own library and schema.
 VALID = import sys; from cyclonedx.schema import SchemaVersion as V; \
 	from cyclonedx.validation.json import JsonStrictValidator as J; \
 	sys.exit(J(V.V1_6).validate_str(open(sys.argv[1], encoding="utf-8").read()))

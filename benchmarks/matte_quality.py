@@ -35,7 +35,7 @@ SOFT = 0.05, 0.95
 
 
 class Quality(NamedTuple):
-    """The measurements of one method."""
+    """The quality of the mattes that one method computes."""
 
     mae: float
     max_f: float
@@ -66,7 +66,7 @@ def compare(
 
 
 def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
-    """Return the quality of one method.
+    """Return the quality of the mattes that one method computes.
 
     Raises:
         SystemExit: the folder of photos is empty or missing.

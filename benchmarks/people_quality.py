@@ -69,7 +69,7 @@ MakeMatte: TypeAlias = Callable[[RgbU8], AlphaU8]
 
 
 class Quality(NamedTuple):
-    """The measurements of one method."""
+    """The quality of the mattes that one method computes."""
 
     mae: float
     iou: float
@@ -102,7 +102,7 @@ def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def measure(make: MakeMatte, data: Path) -> Quality:
-    """Return the quality of one method."""
+    """Return the quality of the mattes that one method computes."""
     errors, overlaps, ghosts = [], [], 0
     for photo, mask in pairs(data / "people" / "images", data / "people" / "masks"):
         size = (photo.shape[1], photo.shape[0])
