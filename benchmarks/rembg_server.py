@@ -48,7 +48,7 @@ class RembgServer:
 
 @contextmanager
 def rembg_server() -> Iterator[RembgServer]:
-    """Run the server on a free port until the end of the block."""
+    """Run the server on a free port until the end of the `with` block."""
     port = _free_port()
     # `--no-ui` leaves out the server's page, which takes time to load. NUMBA_DISABLE_JIT prevents
     # the compilation of alpha matting, which takes minutes and is not used.

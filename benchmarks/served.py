@@ -39,7 +39,7 @@ class Served:
 
 @contextmanager
 def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
-    """Run `bgblur serve` with these options and this model until the end of the block."""
+    """Run `bgblur serve` with these options and this model until the end of the `with` block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         issued = run(folder, "keys", "issue", "--credits", "1000000")
