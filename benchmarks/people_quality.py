@@ -1,10 +1,10 @@
-"""Measure the effect of the neural network for people on the quality of mattes, and its time.
+"""Measure the effect of the neural network for people on the quality of mattes and on the time.
 
 *Saliency alone* is the matte from the main network, without the network for people. The folder has
 `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the mean absolute
-error, averaged over the photos. *IoU* is the intersection over union at half opacity. A *ghost* is
-a half-transparent region that is wider than an edge. Times are for whole calls, from JPEG to PNG,
-in paired runs.
+error, averaged over the photos. *IoU* is the intersection over union of the mask and the pixels
+that are more than half opaque. A *ghost* is a half-transparent region that is wider than an edge.
+Times are for whole calls, from JPEG to PNG, in paired runs.
 """
 
 from __future__ import annotations
