@@ -88,7 +88,7 @@ php:
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
 
-samples: php $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian
+samples: php $(TEST_READY) model ## Run the documents' sample programs and the published clients of remove.bg; installs PHP on Debian
 	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
 
 # Debian's Chromium without windows: a browser's windows take a third of the tests' CPU time.
@@ -105,7 +105,7 @@ e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS sta
 
 # Prints the name of each Python file with more than 250 lines; ruff lists the project's files.
 LONG = FNR == 251 { print FILENAME " has more than 250 lines."; long = 1 } END { exit long }
-check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of imports and the English
+check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of imports and the wording of texts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/ruff check --show-files . | grep '\.py$$' | tr '\n' '\0' | xargs -0 awk '$(LONG)' >&2
@@ -201,7 +201,7 @@ reliability: $(TEST_READY) $(MINISTACK_READY) model
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-reliability: untimed timed ## Run attack and fault trials; TRIALS=full documents them
+reliability: untimed timed ## Run attack and fault trials; with TRIALS=full, at full size for docs/reliability.md
 endif
 
 results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
