@@ -66,7 +66,7 @@ def read_message(body: str) -> list[ObjectName]:
             return []
         keys = [unquote_plus(record["s3"]["object"]["key"]) for record in document["Records"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = "the message is neither an event of S3 nor a message of the keeper"
+        message = "the message comes neither from S3 nor from the keeper of jobs"
         raise ValueError(message) from error
     return [ObjectName(*name) for name in map(split_source_key, keys) if name is not None]
 

@@ -91,7 +91,7 @@ def test_the_test_event_of_s3_names_no_photo() -> None:
     ["", "x", "[]", "null", "{}", '"job_id"', '{"job_id": "a"}', '{"Records": [{}]}', "[1]"],
 )
 def test_a_message_of_an_unknown_format_is_an_error(body: str) -> None:
-    with pytest.raises(ValueError, match="neither an event of S3"):
+    with pytest.raises(ValueError, match="comes neither from S3"):
         read_message(body)
 
 
