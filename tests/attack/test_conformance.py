@@ -116,7 +116,7 @@ def test_multipart_md_lists_exactly_the_cases_that_only_our_parser_rejects() -> 
     assert named == REFUSED_BY_US
 
 
-def test_as_many_cases_differ_from_the_suite_as_documented() -> None:
+def test_the_number_of_cases_that_differ_from_the_suite_is_as_documented() -> None:
     agreeing = sum(ours(case) == case.digests for case in CASES)
     assert agreeing == len(CASES) - len(REFUSED_BY_US)
     record(

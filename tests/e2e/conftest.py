@@ -38,7 +38,7 @@ BUCKET = "media"
 
 @pytest.fixture(scope="session", autouse=True)
 def _ended_by_signals() -> Iterator[None]:
-    """Stop all started programs, even if the run is terminated."""
+    """Stop all programs that the tests started, even if the test run is terminated."""
     with ended_by_signals():
         yield
 
@@ -184,8 +184,8 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
     """Use the limited key once, so that its requests get 429 for at least the next minute.
 
-    An earlier test can have used up the request. So this fixture uses the key at a time
-    that is one minute in the future.
+    An earlier test can have used up the one request that the key allows in a minute. So this
+    fixture uses the key at a time that is one minute in the future.
     """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")

@@ -24,7 +24,7 @@ SAMPLE = CASES[:: size(3, full=1)]
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # record only a trial with all faults
+    if len(created) < len(SAMPLE):  # record the trial only if all its faults were tested
         return
     record(
         Part.FAULTS,

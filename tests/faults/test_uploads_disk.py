@@ -49,7 +49,7 @@ def large_photo() -> bytes:
 
 @contextmanager
 def replaced_by_a_file(folder: Path) -> Iterator[None]:
-    """Replace the folder by a file during the context."""
+    """Replace the folder by a file until the context ends."""
     shutil.rmtree(folder)
     folder.write_text("not a folder")
     try:
@@ -97,7 +97,7 @@ def test_a_failed_upload_leaves_no_file_and_can_be_repeated_with_the_same_form(
     )
 
 
-def test_a_full_disk_leaves_no_incomplete_secret_file_in_the_folder(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_incomplete_file_with_the_signing_secret(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     offer_one = partial(store.presign_upload, content_type="image/png", max_bytes=10, now_us=now())
     with full_by_limit(), pytest.raises(UnavailableError):

@@ -80,7 +80,7 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a new key with the limit of `old`; `old` stays valid for the grace period.
+        """Issue a new key with the rate limit of `old`; `old` stays valid for the grace period.
 
         The new key has the expiry that the old key had.
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 """The maximum number of attempts for an object. An attempt counts even if its worker was killed."""
 LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
-"""The message for a photo that gets no further attempt, because no attempt has ended the object."""
+"""The message for a photo that gets no further attempt, because no attempt wrote a final row."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
 REVOKED = "The key of the job was revoked or has expired. Nothing was charged."
 _MESSAGES = {UploadNotFoundError: DELETED, InvalidApiKeyError: REVOKED}
@@ -64,7 +64,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndedObject:
-    """The values for the log line of an object that this process has ended."""
+    """The values for the log line of an object whose final row this process has written."""
 
     job: Job
     row: JobObject
@@ -119,7 +119,7 @@ class ObjectRunner:
             return Outcome.RETRY
 
     def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
-        """Cancel, park, fail or start the object, unless the object or its job has ended."""
+        """Cancel, park, fail or process the object, unless it has a final row or its job ended."""
         if job.ended_us is not None or self._has_ended(row):
             return Outcome.ENDED
         if job.state is JobState.CANCELLED:
@@ -199,7 +199,7 @@ class ObjectRunner:
     def _end(
         self, job: Job, row: JobObject, hold: Hold | None, watch: Stopwatch | None = None
     ) -> Outcome:
-        """Write the final row, unless another delivery has already written a final row."""
+        """Write the final row, unless another runner has already written one."""
         durations_ms = dict(watch.durations_ms()) if watch else {}
         row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
         now_us = self.clock()
@@ -238,7 +238,7 @@ def job_price(job: Job, prices: Prices, options: BlurOptions) -> Credits:
 
 
 def failed(row: JobObject, error: ApiError) -> JobObject:
-    """Return the final row of an object that ends with this error."""
+    """Return the final row of an object whose processing failed with this error."""
     message = _MESSAGES.get(type(error), error.message)
     return replace(row, state=ObjectState.FAILED, code=error.code, message=message)
 

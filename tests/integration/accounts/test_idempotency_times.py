@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DAY_S = 24 * 3_600
 
 
-def test_a_retry_takes_over_the_record_of_a_lost_call_when_the_hold_expires(
+def test_a_retry_takes_over_the_idempotency_record_of_a_lost_call_when_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -89,7 +89,7 @@ def test_a_call_with_an_idempotency_key_is_charged_at_most_once_for_any_clock_di
     assert (account.balance, account.held) == (10 - charged, 0)
 
 
-def test_a_call_whose_record_a_later_call_has_claimed_is_not_charged(
+def test_a_call_whose_idempotency_record_a_later_call_has_claimed_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -45,7 +45,7 @@ def test_a_temporary_error_is_retried_after_the_requested_wait(
     assert (result.credits_charged, balance()) == (1, before - 1)
 
 
-def test_a_lost_response_is_requested_again_and_charged_once(
+def test_a_call_whose_response_is_lost_is_repeated_and_charged_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
@@ -122,7 +122,7 @@ def test_if_the_server_asks_for_a_longer_wait_than_the_maximum_the_error_is_rais
     assert waits == []
 
 
-def test_refused_connection_is_retried_and_then_raised_with_the_reason(
+def test_refused_connection_is_retried_and_then_an_error_with_the_reason_is_raised(
     api: Api, refused_url: str
 ) -> None:
     waits = Waits()

@@ -36,7 +36,7 @@ PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purel
 """The folders with the code and the packages of the functions."""
 
 # A background shell waits until its input closes, which also happens if the test run is killed.
-# Then it ends the emulator, and the functions end with it.
+# Then it stops the emulator, and so also the emulator's functions.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
 
 

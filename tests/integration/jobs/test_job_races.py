@@ -1,4 +1,4 @@
-"""Many threads and processes end the same objects; no object gets two rows or two charges."""
+"""Many threads and processes write the same rows; no object gets two rows or two charges."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_char
     require_bill(store, jobs, owner, Instant(now() + 2 * LONG_US))
 
 
-def test_workers_of_two_processes_empty_a_queue_and_each_object_ends_once(
+def test_workers_of_two_processes_empty_a_queue_and_write_one_final_row_for_each_object(
     tmp_path: Path,
 ) -> None:
     location = f"sqlite:{tmp_path / 'accounts.db'}"
@@ -107,7 +107,7 @@ def test_workers_of_two_processes_empty_a_queue_and_each_object_ends_once(
     store.close()
 
 
-def test_an_object_ended_by_many_threads_at_the_same_time_ends_once(
+def test_only_one_of_many_threads_writes_the_final_row_of_an_object(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs)
@@ -173,7 +173,7 @@ def test_if_the_credits_are_too_few_for_all_objects_threads_charge_exactly_the_b
     require_bill(store, jobs, owner, now())
 
 
-def test_no_row_is_lost_if_a_job_and_its_last_objects_end_at_the_same_time(
+def test_no_row_is_lost_if_a_job_ends_while_its_last_final_rows_are_written(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, keeper = open_job(store, jobs), open_job_store(location)

@@ -13,7 +13,7 @@ from bgblur.jobs.names import source_digest
 class Journal:
     """A file with a line for each uploaded photo. Use it as a context manager.
 
-    The memory holds only a digest of each photo's name.
+    In memory, there is only a digest of each photo's name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,5 +51,5 @@ class Journal:
         self._known.add(source_digest(source))
 
     def remove(self) -> None:
-        """Remove the file, when the job is closed."""
+        """Remove the file; it is not needed after the job is closed."""
         self._lines.remove()

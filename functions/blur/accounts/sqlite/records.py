@@ -46,7 +46,7 @@ def find(
 
 
 def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
-    """Mark the record done and return True, if the call's hold still owns the record."""
+    """Mark the record as done and return True, if it still has the hold of this call."""
     changed = db.execute(
         "UPDATE records SET done = 1 WHERE account_id = ? AND scope = ? AND hold_id = ?",
         (record.account_id, record.scope, record.hold_id),
@@ -55,7 +55,7 @@ def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
 
 
 def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
-    """Delete the record, if the call's hold still owns it and the record is not done."""
+    """Delete the record, if it still has the hold of this call and is not done."""
     db.execute(
         """
         DELETE FROM records WHERE account_id = ? AND scope = ? AND hold_id = ? AND done = 0

@@ -17,9 +17,10 @@ The items have the attributes of `Job`, `JobObject` and `Notification`, and the 
 | `listed` | the number of files that the keeper counted after the job was closed |
 | `ttl` | the time after which DynamoDB can delete the item |
 
-A final row is written when its object ends, in the transaction that ends the hold and counts the
-object and its charge in the job. An object can have a `waiting` row before that. The rows of failed
-objects are copied, so the status of a job can list failures without reading all rows.
+The final row of an object is written in the transaction that settles or refunds the hold, and adds
+the object and its charge to the counts of the job. An object can have a `waiting` row before that.
+The rows of failed objects are copied, so the status of a job can list failures without reading all
+rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How senders share the memory for bodies, and how clients share the memory for responses."""
+"""How senders share the memory for request bodies, and clients the memory for responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_one_sender_gets_at_most_half_of_the_memory_and_each_later_sender_gets_s
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_a_body_counts_for_its_account_and_its_proxy_and_a_proxy_has_a_larger_share() -> None:
+def test_a_body_is_counted_for_its_account_and_its_proxy_and_a_proxy_has_a_larger_share() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2

@@ -43,7 +43,7 @@ def test_pixels_with_a_matte_of_0_or_255_do_not_change() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (1, 20_000), (1500, 700)])
-def test_the_grid_has_at_most_its_maximum_side_and_keeps_the_aspect_of_the_photo(
+def test_the_sides_of_the_grid_are_limited_and_keep_the_aspect_ratio_of_the_photo(
     size: tuple[int, int],
 ) -> None:
     layers = estimate_layers(noise(*size), np.full(size, 128, np.uint8))
@@ -75,7 +75,7 @@ def test_an_estimate_whose_composite_is_the_photo_does_not_change() -> None:
     np.testing.assert_allclose(layers.background, background, atol=1e-3)
 
 
-def test_an_error_of_the_estimate_is_corrected_mostly_in_the_layer_with_more_alpha() -> None:
+def test_an_error_of_the_estimate_is_corrected_mostly_in_the_layer_with_the_larger_weight() -> None:
     alpha = np.full((1, 3), 0.9, np.float32)
     estimate = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
     layers = blur_fusion(np.full((1, 3), 120, np.float32), alpha, estimate)

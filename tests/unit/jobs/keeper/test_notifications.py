@@ -50,7 +50,7 @@ def test_a_notification_is_repeated_with_longer_waits_a_limited_number_of_times(
     assert list(store.list_active()) == []
 
 
-def test_slow_notifications_run_at_the_same_time_and_delay_no_other_job(
+def test_slow_notifications_are_sent_at_the_same_time_and_delay_no_other_job(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     ended_jobs(store, clock, [f"account {number}" for number in range(8)])

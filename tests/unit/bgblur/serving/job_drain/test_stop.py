@@ -1,4 +1,4 @@
-"""When the drain stops, each photo in progress ends, is parked, or is released to be retried."""
+"""When the drain stops, each photo in progress is finished, parked, or released to be retried."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blur.errors import UnavailableError
 from blur.jobs.runner import Outcome
 
 
-def test_a_stop_waits_for_only_one_try_to_release_a_photo_for_another_attempt() -> None:
+def test_a_stop_does_not_wait_for_a_second_try_to_release_a_photo() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.RETRY]
@@ -25,7 +25,7 @@ def test_a_stop_waits_for_only_one_try_to_release_a_photo_for_another_attempt() 
     run(test)
 
 
-def test_a_stop_waits_for_started_photos_and_starts_no_other_photos() -> None:
+def test_a_stop_waits_for_the_photos_in_progress_and_begins_no_others() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet) as server:
@@ -43,7 +43,7 @@ def test_a_stop_waits_for_started_photos_and_starts_no_other_photos() -> None:
     run(test)
 
 
-def test_a_stop_parks_photos_that_do_not_end_in_time_and_releases_none_of_them() -> None:
+def test_a_stop_parks_photos_that_are_not_finished_in_time_and_releases_none() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=3, limit=2) as server:
