@@ -59,7 +59,7 @@ def health() -> Ask:
 
 
 def blur(server: Served) -> Ask:
-    """Return a function that sends one photo request."""
+    """Return a function that sends one request with a photo."""
     form = requests.Request(
         "POST",
         server.url,

@@ -48,7 +48,7 @@ class Recorded:
 
     @property
     def side_px(self) -> int:
-        """The side of the network's input."""
+        """The side of the network's square input, in pixels."""
         return self.model.side_px
 
     def see(self, photo: RgbU8) -> None:

@@ -38,7 +38,7 @@ export function showFailure(failure) {
 
 export const shownCode = () => shown?.code;
 
-/** The user has changed the "photo", the "key" or a "setting" (`cause`): remove an error that it caused. */
+/** The user has changed the "photo", the "key" or a "setting" (`cause`): remove an error that this can solve. */
 export function clearFailure(cause) {
   if (!shown) return;
   const isOfPhoto = PHOTO_ERRORS.has(shown.code);

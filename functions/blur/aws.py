@@ -18,7 +18,7 @@ CONNECT_S = 2
 
 @cache
 def session() -> Session:
-    """Return the session; it reads region and credentials as boto does.
+    """Return the botocore session; it finds the region and the credentials as boto does.
 
     botocore's logger is set to WARNING, regardless of the root logger's level: at DEBUG it logs the
     parameters of each request, including images.

@@ -71,7 +71,7 @@ def build_runner(
 ) -> ObjectRunner:
     """Return the runner of a worker; the runner can share the `engine` of the worker's handler.
 
-    The runner logs one line for each object that it ends.
+    The runner logs one line for each photo whose final row it writes.
 
     Raises:
         ValueError: the settings name no storage for photos of jobs.
@@ -168,7 +168,7 @@ def open_job_files(settings: Settings) -> JobFiles:
 
 
 def ended_fields(ended: EndedObject) -> dict[str, object]:
-    """Return the fields of the log line for an ended object, without the photo's name."""
+    """Return the fields of the log line for a photo's final row, without the photo's name."""
     row = ended.row
     return {
         "job": row.job_id,

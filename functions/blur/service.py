@@ -102,7 +102,7 @@ class ImageService:
         `measured` receives the time of each step, even if the call fails, and the photo's size.
 
         Raises:
-            ApiError: nothing was charged; `account_status` is set if the key is valid.
+            ApiError: nothing was charged; its `account_status` is set if the key is valid.
 
         """
         measured, cpu_begun_ns = measured or Measurements(), self.cpu_ticks()

@@ -1,4 +1,4 @@
-"""Times: the deadline of a call, how long each step takes, and instants as text."""
+"""The deadline of a call, the duration of each step, and times as text."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Job:
         wait_until(killed, WAIT_S, self._deployment.log)
 
     def wait_until_ended(self) -> None:
-        """Wait until all messages are gone; then run the keeper, which ends the job."""
+        """Wait until the queue has no messages; then run the keeper, which ends the job."""
         wait_until(lambda: not self._messages(), WAIT_S, self._deployment.log)
         self._deployment.invoke("JobKeeperFunction")
         assert self.state()["state"] == "done"

@@ -58,7 +58,7 @@ class Project:
         return printed
 
     def inspect(self, form: str) -> str:
-        """Return the detail of the running container that the template `form` selects."""
+        """Return the template `form`, filled in with the details of the running container."""
         container = self.run("ps", "--quiet", "api").strip()
         command = ["docker", "inspect", "--format", form, container]
         printed: str = subprocess.check_output(command, text=True)

@@ -138,7 +138,7 @@ class SimulatedJob:
         return with_retries(lambda: self.accounts.read_account(account_id, now_us=now()))
 
     def prefix(self) -> str:
-        """Return the prefix of the job's photos."""
+        """Return the prefix of the names of the job's photos in the bucket."""
         return source_prefix(self.owner.job_id)
 
     def wait_for_empty_queue(self) -> None:

@@ -116,7 +116,7 @@ def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
 def test_a_photo_that_was_stored_but_not_added_to_its_job_is_added_after_the_job_is_closed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """A server that is killed after storing a photo and before adding it leaves this state."""
+    """A server killed after storing a photo, but before adding it to its job, leaves this state."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")

@@ -39,7 +39,7 @@ and values are truncated to whole numbers."""
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
-    """Make a neural network with two different outputs; only the first output must be used."""
+    """Make a neural network with two different outputs; the second output must be ignored."""
     side = spec.side_px
     maps = ("fine", "coarse")
     nodes = [

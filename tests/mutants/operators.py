@@ -46,7 +46,7 @@ def swapped(text: str) -> Iterator[str]:
 
 
 def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    """Yield SQL with one swapped operator; change any other string as mutmut does."""
+    """Yield the changes of a string: SQL with one operator swapped, other strings as in mutmut."""
     if SQL.match(node.value):
         yield from (node.with_changes(value=text) for text in swapped(node.value))
     else:

@@ -35,13 +35,13 @@ def test_prices_are_read_as_quarters_of_a_credit() -> None:
     assert (settings.price, settings.price_preview, settings.price_person) == (6, 0, 3)
 
 
-def test_an_empty_price_for_people_means_that_people_have_no_separate_price() -> None:
+def test_an_empty_price_for_subject_person_means_that_it_has_no_separate_price() -> None:
     assert Settings().price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": ""}).price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
 
 
-def test_people_have_the_price_of_an_image_unless_they_have_their_own_price() -> None:
+def test_subject_person_has_the_price_of_an_image_unless_it_has_its_own_price() -> None:
     assert Settings.from_environ({"BLUR_PRICE": "3"}).person_price() == whole(3)
     prices = {"BLUR_PRICE": "3", "BLUR_PRICE_PERSON": "0"}
     assert Settings.from_environ(prices).person_price() == 0

@@ -1,4 +1,4 @@
-"""Ctrl-C in a batch: after the first Ctrl-C, no photo starts; the second stops the program."""
+"""Ctrl-C in a batch: after the first, no other photo is processed; the second stops the program."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class UnavailableError(ApiError):
 
 
 class OverloadedError(ApiError):
-    """The server's queue is full; this request was not started."""
+    """The server's queue is full; the server did not process this request."""
 
 
 class ForbiddenError(ApiError):

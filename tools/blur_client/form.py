@@ -18,7 +18,7 @@ OnUpload = Callable[[int, int], None]
 
 
 def set_fields(**fields: object) -> dict[str, str]:
-    """Return the fields as text. Leave out None, so that the API uses its default."""
+    """Return the fields as text, without those that are None: the API uses their defaults."""
     return {name: str(value) for name, value in fields.items() if value is not None}
 
 

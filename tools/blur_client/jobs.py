@@ -59,7 +59,7 @@ class Jobs:
     ) -> Job:
         """Create a job; its parameters are those of `Client.blur`.
 
-        The service announces the end of the job to the address `notify`, with a signature.
+        When the job has ended, the service sends a signed notification to the URL `notify`.
 
         Raises:
             ApiError: the API responded with an error; `errors` has a class for each code.
@@ -88,7 +88,7 @@ class Jobs:
         return self._job("POST", f"{_path(job_id)}/close")
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel the photos that have not started; running photos are finished and charged."""
+        """Cancel the job; photos that are already being processed are finished and charged."""
         return self._job("DELETE", _path(job_id))
 
     def uploads(self, job_id: str) -> JobUploads:

@@ -59,7 +59,7 @@ class Transport:
         return self._send(requests.Request(method, url, headers=headers, data=form, json=json))
 
     def send_without_key(self, method: str, url: str, *, form: Form | None = None) -> Response:
-        """Send a request without the API key to the storage; the API has sent the address.
+        """Send a request to the storage, at a URL from the API's response, without the API key.
 
         Raises:
             ConnectionFailedError: no complete response was received.

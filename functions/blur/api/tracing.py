@@ -24,7 +24,7 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 def record_trace(tracer: Tracer) -> Observe:
-    """Return a function that adds the record of a response to the running trace."""
+    """Return a function that adds the record of a response to the current trace."""
 
     def observe(record: ResponseRecord) -> None:
         fields = record.log_fields()

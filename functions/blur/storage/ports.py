@@ -3,7 +3,7 @@
 `bucket.BucketStore` implements both ports; `folder.FolderStore` implements only `UploadStore`,
 since the embedded server can send a result of any size. Names are paths such as `results/9Xb…`; the
 caller chooses them at random, so that they cannot be guessed. A file is kept for about a day.
-Instants are microseconds since 1970.
+Times are microseconds since 1970.
 
 Each method raises `UnavailableError` if the storage fails or does not respond in time.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
-"""The time for which the link of a result works, and in which an upload can be started."""
+"""The seconds for which the link to a result works, and in which an upload can be started."""
 KEEP_DAYS = 7
 """How many days the photos and the results of jobs are kept."""
 

@@ -34,7 +34,7 @@ def wait_for(is_true: Callable[[], bool]) -> None:
 
 
 def drips(start: bytes, forever: bytes) -> Callable[[socket.socket, str], None]:
-    """Return a reply that sends `start`, and then `forever` every tenth of a second."""
+    """Return a function that sends `start`, and then `forever` every tenth of a second."""
 
     def reply(connection: socket.socket, _path: str) -> None:
         connection.sendall(start)

@@ -1,4 +1,4 @@
-"""The notification of an ended job is signed, sent and repeated, on both stores."""
+"""The notification of an ended job is signed, and sent until it is accepted, on both stores."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WORKER_S = 180
 
 
 class Receiver(HTTPServer):
-    """The server of a client, which rejects the first request."""
+    """A customer's server for notifications; it rejects the first request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ReceiverHandler)
@@ -97,7 +97,7 @@ def test_notification_is_signed_and_is_repeated_until_it_is_accepted(
 
 
 def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Poster) -> None:
-    """Run the keeper twice, a minute apart. The signatures have the time of this machine."""
+    """Run the keeper now and, by its clock, a minute later. Signatures have the real time."""
     for later_us in (0, 60_000_000):
         JobKeeper(
             jobs=jobs,

@@ -201,7 +201,7 @@ def large_photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_photos_of_jobs_take_no_place_in_the_queue_of_calls_and_start_after_waiting_calls(
+def test_photos_of_jobs_take_no_place_in_the_queue_of_calls_and_are_claimed_after_them(
     server: Server, balances: Balances
 ) -> None:
     """The server has one worker. Calls fill its queue while photos of a job wait; no call fails."""
@@ -214,8 +214,8 @@ def test_photos_of_jobs_take_no_place_in_the_queue_of_calls_and_start_after_wait
         calls = list(threads.map(partial(blur, server.url), [balances.key] * slots))
         assert [call.status_code for call in calls] == [200] * slots
         after = ended(client.show(job))
-        # One photo was running when the calls arrived. Two more can start: one just before the
-        # first call and one just after the last call.
+        # The worker was processing one photo when the calls arrived. It can claim two more: one
+        # just before the first call and one just after the last call.
         assert after <= before + 3
         client.until_ended(job, COUNT)
         assert balances.exact().used == COUNT + slots

@@ -1,4 +1,4 @@
-"""The rows of a job's objects in each store, and the charge of each final row."""
+"""The rows of a job's photos in each store, and the charge for each final row."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_done_object_is_charged_and_counted(
     assert counts_of_key(store, owner) == KeyCounts(1, PRICE, PIXELS, 0)
 
 
-def test_a_job_has_the_times_of_its_first_and_its_last_object(
+def test_a_job_has_the_start_of_its_first_photo_and_the_end_of_its_last(
     jobs: JobStore, owner: JobOwner
 ) -> None:
     for source, duration_ms, ended_s in (("1.jpg", 1500, 10), ("2.jpg", 60_000, 30)):
@@ -86,7 +86,7 @@ def test_an_object_that_fails_before_credits_are_reserved_gets_a_final_row(
 def test_an_object_whose_hold_has_expired_can_get_a_result_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """One expired hold was released before its object ended; the other expired hold was not."""
+    """Of two expired holds, only one is released before the final row of its photo is written."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)
@@ -164,7 +164,7 @@ def test_rows_are_listed_by_state_in_pages(jobs: JobStore, owner: JobOwner) -> N
             assert listed == names
 
 
-def test_objects_of_a_cancelled_job_can_end_until_the_job_has_ended(
+def test_final_rows_of_a_cancelled_job_can_be_written_until_the_job_has_ended(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     running, late = owner.hold("running.jpg"), owner.hold("late.jpg")

@@ -189,7 +189,7 @@ class S3Server:
         return {**ENVIRON, "AWS_ENDPOINT_URL_S3": self.url}
 
     def client(self) -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time
-        """Return a client for the tests."""
+        """Return an S3 client that uses this server."""
         return get_session().create_client(
             "s3",
             endpoint_url=self.url,

@@ -54,7 +54,7 @@ def test_an_index_error_in_a_strip_is_also_raised() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_after_an_exception_no_further_strip_starts() -> None:
+def test_after_an_exception_no_further_strip_is_processed() -> None:
     begun: list[int] = []
 
     def fail(rows: slice) -> None:
@@ -79,7 +79,7 @@ def test_each_row_is_processed_once_by_at_most_the_set_number_of_threads(threads
     assert len(threads_used) <= threads
 
 
-def test_the_strips_of_two_threads_run_at_the_same_time() -> None:
+def test_two_threads_process_strips_at_the_same_time() -> None:
     before = thread_count()
     set_thread_count(2)
     both = threading.Barrier(2, timeout=60)

@@ -194,7 +194,7 @@ def test_only_the_owner_can_read_the_secret(tmp_path: Path) -> None:
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_newest_secret_signs_and_each_secret_verifies_until_removed(tmp_path: Path) -> None:
+def test_the_newest_secret_signs_tokens_and_each_secret_verifies_them(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     before = signed_by(store)
     (tmp_path / "secret-2027").write_bytes(b"2" * SECRET_BYTES)

@@ -72,9 +72,10 @@ class ObjectWorker:
     ) -> None:
         """Keep the queue of waiting photos, and the runner, which processes one photo.
 
-        The runner's row and times are in the `TurnResult`.
+        The `TurnResult` has the row that the runner has written, and the time of each step.
 
-        No photo starts while `has_space()` is false, because results would not fit on the disk.
+        The worker claims no photo while `has_space()` is false, because results would not fit on
+        the disk.
         """
         self._queue = queue
         self._has_space = has_space
@@ -84,7 +85,7 @@ class ObjectWorker:
         self._ended: EndedObject | None = None
 
     def take_turn(self, turn: ObjectTurn, send: Callable[[object], None]) -> None:
-        """Send the claimed photo, then the result; or only None if no photo can start now."""
+        """Send the claimed photo, then the result; or only None if no photo can be claimed."""
         claimed = self._claim(turn)
         send(claimed)
         if claimed is not None:

@@ -42,7 +42,7 @@ def run(
 ) -> None:
     """Build the handler, then handle requests until `STOP` arrives.
 
-    An exception ends the process, and the server replaces it.
+    An exception ends the process; the server then starts another worker process.
     """
     init_worker()
     try:
@@ -57,7 +57,7 @@ def run(
         messages.send(StartError(str(error)))
         return
     messages.send(READY)
-    with suppress(EOFError):  # the front process has ended
+    with suppress(EOFError):  # raised when the front process has ended
         while (message := messages.recv()) is not STOP:
             if isinstance(message, ObjectTurn) and objects:
                 objects.take_turn(message, messages.send)

@@ -1,4 +1,4 @@
-"""Stores ended keys as separate items.
+"""Stores ended keys, which are revoked or expired, as separate items.
 
 The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
@@ -51,7 +51,7 @@ def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> 
 
 
 def exists(table: DynamoTable, account_id: str, key_digest: str) -> bool:
-    """Return whether the account has an ended key with this digest."""
+    """Return whether the account has a revoked or expired key with this digest."""
     return table.get(schema.ended_key_key(account_id, key_digest)) is not None
 
 
@@ -72,7 +72,7 @@ def with_ended_keys(table: DynamoTable, item: Item) -> Account:
 
 
 def _key_item(key: KeyRecord) -> Item:
-    """Return the item of a key that has ended."""
+    """Return the item of a revoked or expired key."""
     return {
         **schema.ended_key_key(key.account_id, key.digest),
         "k": key.kind,
@@ -86,7 +86,7 @@ def _key_item(key: KeyRecord) -> Item:
 
 
 def _key_of(item: Item, account_id: str) -> KeyRecord:
-    """Read the item of a key that has ended."""
+    """Read the item of a revoked or expired key."""
     digest = item[schema.SORT_KEY].removeprefix(schema.ENDED_KEY)
     return key_of({"keys": {digest: item}}, account_id, digest)
 

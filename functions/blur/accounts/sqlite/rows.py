@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key, with the balance and the buckets that decide whether a request is accepted."""
+    """A key, with the balance and the rate limits that decide whether a request is accepted."""
 
     key: KeyRecord
     balance: Credits
     calls: rate.Bucket
     account_requests: rate.Bucket
-    """The bucket of requests that read the account; these requests have a separate limit."""
+    """The rate limit of requests that read the account, which is separate from that of calls."""
 
     def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
         """Return the status of the account and the key."""

@@ -41,7 +41,7 @@ class BlurredLayer(NamedTuple):
 def normalised_convolution(
     colours: RgbU8, weights: AlphaU8, lens: Lens, fallback: RgbF32
 ) -> BlurredLayer:
-    """Blur the colours of cells, (H, W, 3), by their weights, (H, W), on the grid of the lens.
+    """Blur the colours, (H, W, 3), by their weights, (H, W), for each cell of the lens's grid.
 
     Cells without weight under the kernel get the colours of `fallback`, which can have any size.
     """

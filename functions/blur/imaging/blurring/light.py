@@ -47,7 +47,7 @@ def _expanded_light() -> FloatArray:
 
 
 TO_LINEAR: FloatArray = _expanded_light()
-"""H for each value of a sample, (256,)."""
+"""The expanded light H for each value of a sample, (256,)."""
 
 _FROM_LINEAR: NDArray[np.uint8] = np.rint(
     255 * linear_to_srgb((np.arange(TABLE_SIZE + 1) / TABLE_SIZE) ** 2)
@@ -55,7 +55,7 @@ _FROM_LINEAR: NDArray[np.uint8] = np.rint(
 
 
 def from_linear(light: RgbF32) -> RgbU8:
-    """Return the samples, 0..255, for H, (..., 3), by L = (1 + d) * H / (1 + H)."""
+    """Return the samples, 0..255, for expanded light H, (..., 3): L = (1 + d) * H / (1 + H)."""
     light = np.maximum(light, 0)  # a convolution by Fourier transform can give negative values
     root = np.sqrt((1 + DELTA) * light / (1 + light))
     samples: RgbU8 = _FROM_LINEAR[np.minimum(TABLE_SIZE * root + 0.5, TABLE_SIZE).astype(np.intp)]
@@ -63,11 +63,11 @@ def from_linear(light: RgbF32) -> RgbU8:
 
 
 _U16 = DELTA * ((1 << 16) - 2)
-"""The factor that converts H to 16-bit integers. White, H = 1 / d, becomes slightly less than the
-maximum of 16 bits, so that rounding does not exceed the maximum."""
+"""The factor that converts expanded light H to 16-bit integers. White, H = 1 / d, becomes slightly
+less than the maximum of 16 bits, so that rounding does not exceed the maximum."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
-"""H for each value of a sample, (256,), as 16-bit integers."""
+"""The expanded light H for each value of a sample, (256,), as 16-bit integers."""
 
 
 def _from_linear_u16() -> NDArray[np.uint8]:
@@ -80,7 +80,7 @@ _FROM_LINEAR_U16: NDArray[np.uint8] = _from_linear_u16()
 
 
 def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
-    """Convert H as 16-bit integers, (..., 3), to samples; ten times as fast as `from_linear`."""
+    """Convert 16-bit expanded light, (..., 3), to samples, ten times as fast as `from_linear`."""
     samples: RgbU8 = cv2.LUT(light, _FROM_LINEAR_U16)
     return samples
 

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8
 
 GRID_PX = 480
-"""The longer side of the small copy of the matte in which contacts are found."""
+"""The longer side of the small copy of the matte in which subjects and ground are found."""
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, as a multiple of the largest subject's height."""
 MIN_DISTANCE = 0.2
-"""Another subject's contact is at least this far below the horizon, as a share of the distance
-between the horizon and the largest subject's contact."""
+"""Another subject touches the ground at least this far below the horizon. The unit is the distance
+from the horizon to the row in which the largest subject touches the ground."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
 """The minimum and the maximum height of another subject, relative to the largest subject's height
 at the same distance. An object outside this range, such as a ball in the air, does not stand on the
@@ -43,7 +43,7 @@ ground."""
 
 
 class Ground(NamedTuple):
-    """A plane seen in perspective. Rows are shares of the picture's height: 0 is the top."""
+    """A plane seen in perspective. Rows are fractions of the picture's height; 0 is the top row."""
 
     near: float
     """The row in which the nearest subject touches the plane."""
@@ -91,14 +91,14 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha, from the nearest pixels; means would take much longer."""
+    """Return a small copy of the alpha. It has the nearest pixels: averages take much longer."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
-    """Return whether place and size allow a subject to stand on the same ground as the largest."""
+    """Return whether position and size allow a subject to stand on the largest subject's ground."""
     distance = (subject.bottom - horizon) / (largest.bottom - horizon)
     if distance < MIN_DISTANCE:
         return False

@@ -45,7 +45,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Runner:
-    """A fake runner that ends a photo of a job, or leaves it to be retried."""
+    """A fake runner that finishes a photo of a job, or leaves it to be retried."""
 
     outcome: Outcome
     on_ended: Callable[[EndedObject], None]
@@ -81,7 +81,7 @@ def test_a_worker_sends_the_row_of_the_photo_that_it_claimed_and_then_the_result
     assert queue.leases == [TURN.lease_s]
 
 
-def test_the_result_of_a_turn_contains_the_final_row_only_if_the_photo_has_ended() -> None:
+def test_the_result_of_a_turn_contains_the_final_row_only_if_it_was_written() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
@@ -89,7 +89,7 @@ def test_a_worker_that_finds_no_waiting_photo_sends_only_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 
-def test_no_photo_of_a_job_starts_while_the_disk_is_almost_full(
+def test_no_photo_of_a_job_is_claimed_while_the_disk_is_almost_full(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Otherwise results would fill the disk that also contains the database of accounts."""
