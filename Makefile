@@ -177,7 +177,7 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 	@TRIALS=full $(BENCH)/soak.py
 	@$(RESULTS)
 
-# The size of the trials. A full run takes hours.
+# The size of the trials (attack and fault tests). A full run takes hours.
 TRIALS ?= small
 # These trials compare times under attack with usual times, so no other trials run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)

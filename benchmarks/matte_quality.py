@@ -95,7 +95,7 @@ def pairs(photos: Path, truths: Path) -> Iterator[tuple[RgbU8, AlphaU8]]:
 
 
 def precision_recall(matte: AlphaU8, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return precision and recall at the thresholds 1..255: (2, 255)."""
+    """Return precision and recall at the thresholds 1..255, in an array of shape (2, 255)."""
     hits, marked = (
         np.bincount(levels, minlength=256)[::-1].cumsum()[::-1][1:]
         for levels in (matte[mask], matte.ravel())

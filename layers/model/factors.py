@@ -35,9 +35,9 @@ class Factors:
     """
 
     half: NDArray[np.float32]
-    """The kernel for a, the map of half the size: (r, c, 3, 3)."""
+    """The kernel for map a, which has half the size; its shape is (r, c, 3, 3)."""
     full: NDArray[np.float32]
-    """The kernel for b, the map of full size: (r, c, 3, 3)."""
+    """The kernel for map b, which has the full size; its shape is (r, c, 3, 3)."""
     expand: NDArray[np.float32]
     """The weights of the 1 x 1 convolution, (n, r)."""
     bias: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Fixtures of the attack trials."""
+"""Fixtures of the attack tests."""
 
 from __future__ import annotations
 

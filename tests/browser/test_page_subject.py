@@ -91,7 +91,9 @@ def test_each_photo_has_its_own_region(visit: Visit) -> None:
     assert "roi" in visit.page.inner_text("#sample")
 
 
-def test_depth_ground_is_the_default_and_the_page_shows_if_no_ground_is_found(visit: Visit) -> None:
+def test_depth_ground_is_the_default_and_the_page_reports_if_no_ground_is_found(
+    visit: Visit,
+) -> None:
     visit.begin()
     assert "depth=ground" in visit.page.inner_text("#sample")
     visit.blur()

@@ -1,6 +1,6 @@
-"""One account in a trial, and its balances, which must be exact after every fault.
+"""The account of a fault test, and its balances, which must be exact after every fault.
 
-A separate connection reads the store, without the faults of the trial.
+A separate connection without the faults of the test reads the store.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Balances:
     price: Credits
 
     def exact(self, *, at_us: Instant | None = None) -> Calls:
-        """Return the amounts; balance + held + used must equal the granted credits."""
+        """Return the account's amounts; balance + held + used must equal the granted credits."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = with_retries(read)
         assert account.granted == self.put_in * self.price
@@ -60,7 +60,7 @@ class Balances:
         return calls
 
     def settled(self, *, after_s: float) -> int:
-        """Return the number of charged calls; fail if a hold is left `after_s` seconds from now."""
+        """Return the number of charged calls; fail if credits are held `after_s` seconds later."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0

@@ -64,7 +64,7 @@ class CallStore(Protocol):
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """Charge the hold and count the call in this month, unless the hold has ended or expired.
+        """Charge the hold and count the call in this month, if the hold exists and has not expired.
 
         The same write counts the call, its credits and the `pixels` of its photo for the key, and
         adds `weight` to the key's rate limit.
@@ -74,7 +74,7 @@ class CallStore(Protocol):
     def refund(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, failed: bool = False
     ) -> AccountStatus:
-        """Return the held credits to the balance, unless the hold has ended.
+        """Return the held credits to the balance, if the hold still exists.
 
         The same write adds `weight` to the key's rate limit, and counts a `failed` call as a
         failure.
@@ -103,7 +103,8 @@ class CallStore(Protocol):
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
         """Return whether the key is valid, without counting a request.
 
-        The key can end later, so `authorize`, `reserve` and `get_account` check it again.
+        The key can expire or be revoked later, so `authorize`, `reserve` and `get_account` check it
+        again.
         """
         ...
 

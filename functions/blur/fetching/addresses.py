@@ -39,7 +39,8 @@ SPECIAL_IPV4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-"""IANA's registry of special-purpose addresses (RFC 6890), and addresses that only clouds use."""
+"""IANA's registry of special-purpose addresses (RFC 6890), and addresses that only cloud providers
+use."""
 
 UNICAST_IPV6 = IPv6Network("2000::/3")
 """The only block from which IANA assigns public addresses. It contains no loopback, link-local,

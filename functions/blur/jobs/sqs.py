@@ -1,7 +1,7 @@
-"""The queue of bulk jobs on AWS: messages in SQS, from S3 and from the keeper.
+"""The queue of bulk jobs on AWS: messages in SQS, from S3 and from `JobKeeper`.
 
 SQS delivers a message again until a worker deletes the message, and sometimes once more. This is
-harmless, because an object has only one final row.
+harmless, because the row of an object that is done, failed or cancelled does not change.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ObjectName(NamedTuple):
     job_id: str
     source: str
     attempts: int = 0
-    """The attempts counted by earlier messages; SQS counts the deliveries of this message."""
+    """The attempts before this message; SQS itself counts the deliveries of this message."""
 
 
 def read_message(body: str) -> list[ObjectName]:
@@ -110,7 +110,7 @@ class ObjectQueue:
     def is_idle(self) -> bool:
         """Return whether no message is in the queue, and none is with a worker.
 
-        The counts of SQS are approximate, so an object can still be in the queue; if the keeper
+        The counts of SQS are approximate, so an object can still be in the queue; if `JobKeeper`
         sends the object again, the queue has two messages for the object.
 
         Raises:

@@ -82,7 +82,7 @@ class JobBucket:
         self._store.write(name, data, content_type=content_type, file_name=file_name)
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link:
-        """Presign a GET for the result, whether it exists or not."""
+        """Return a presigned URL of the result, whether the result exists or not."""
         return self._store.link(result_key(job_id, object_id), now_us=now_us)
 
     def read_result(self, job_id: str, object_id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Calls to `/v1.0/removebg` for tests of copies, with texts instead of photos and results."""
+"""Calls to `/v1.0/removebg`, and copies of them, with texts instead of photos and results."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def failing() -> str:
 
 @dataclass
 class Running:
-    """A first call that waits in its computation until the test sets `may_end`."""
+    """A first call whose computation waits until the test sets `may_end`."""
 
     started: Event = field(default_factory=Event)
     may_end: Event = field(default_factory=Event)

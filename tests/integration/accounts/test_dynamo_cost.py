@@ -206,7 +206,7 @@ def test_calls_move_revoked_and_expired_keys_from_the_accounts_item_into_separat
 
 
 def write_old_keys(table_name: str, customer: Customer, number: int) -> list[KeyRecord]:
-    """Write revoked and expired keys into the account's item, as the first version did."""
+    """Write revoked and expired keys into the account's item, as the store's first version did."""
     client: Any = open_client()
     written = []
     for index in range(number):

@@ -98,7 +98,7 @@ def test_a_failed_object_costs_nine_write_units(
     assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 9)
 
 
-def test_ending_an_object_without_a_hold_does_not_write_the_item_of_the_account(
+def test_cancelling_an_object_without_a_hold_does_not_write_the_item_of_the_account(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     jobs.end_object(owner.row(SOURCE, ObjectState.CANCELLED), None, now_us=after(1))
@@ -138,7 +138,7 @@ def test_items_of_account_job_and_row_are_each_smaller_than_a_kilobyte(
 def test_items_of_a_job_expire_30_days_after_they_are_written(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
-    """An object's row is kept for 30 days after its end, so that a late message finds the row."""
+    """An object's row is kept for 30 days after it is written, so that late messages find it."""
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
     object_id_ = object_id(SOURCE)
     for key, seconds in (
@@ -211,7 +211,7 @@ def test_the_end_of_a_job_costs_one_read_and_one_write(
 
 
 def end_many(jobs: DynamoJobStore, owner: JobOwner, number: int) -> None:
-    """Write `number` final rows, each of nearly a kilobyte."""
+    """Write the rows of `number` cancelled objects, each of nearly a kilobyte."""
     for index in range(number):
         row = owner.row(f"{index:02}" * 100, ObjectState.CANCELLED)
         jobs.end_object(replace(row, message="x" * 600), None, now_us=START)

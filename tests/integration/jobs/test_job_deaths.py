@@ -1,4 +1,4 @@
-"""Workers and keepers that are killed at each of their steps, and the retries after that."""
+"""Workers and keepers of jobs that are killed at each of their steps, and later retries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def deaths(location: str, work: Callable[[JobStore], object]) -> Iterator[Death]
 
 
 def deliver(jobs: JobStore, owner: JobOwner, source: str, now_us: Instant) -> None:
-    """Process an object, unless it has a final row."""
+    """Process an object, unless it is already done, failed or cancelled."""
     row = owner.row(source)
     known = jobs.find_object(owner.job_id, row.object_id)
     if known is None or not known.state.has_ended:
@@ -79,10 +79,10 @@ def test_if_a_worker_is_killed_at_any_step_the_next_delivery_charges_the_object_
     assert jobs.find_job(owner.job_id).counts.received == len(numbers)
 
 
-def test_no_credits_are_held_after_a_killed_worker_if_its_object_gets_a_failed_row(
+def test_no_credits_are_held_if_a_worker_is_killed_and_its_object_then_fails(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
-    """After an object's last attempt, its failed row is written without reserving credits."""
+    """After an object's last attempt, its row is set to failed without reserving credits."""
     owner, numbers = open_job(store, jobs, 1000), list[int]()
 
     def work(dying: JobStore) -> None:
@@ -96,7 +96,7 @@ def test_no_credits_are_held_after_a_killed_worker_if_its_object_gets_a_failed_r
         assert account.held == 0
     counts = jobs.find_job(owner.job_id).counts
     assert counts.received == len(numbers)
-    # An object has a done row only if the worker was killed after its last write.
+    # An object is done here only if its worker was killed after the worker's last write.
     assert counts.done < len(numbers)
 
 
@@ -117,7 +117,7 @@ def test_failed_or_cancelled_object_is_not_charged_if_its_worker_is_killed_at_an
     assert jobs.find_job(owner.job_id).counts.ended == len(numbers)
 
 
-def test_object_has_one_waiting_row_if_its_worker_is_killed_while_it_parks_the_object(
+def test_an_object_has_one_waiting_row_if_its_worker_is_killed_while_it_writes_the_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, numbers = open_job(store, jobs, 0), list[int]()
@@ -138,7 +138,7 @@ def test_object_has_one_waiting_row_if_its_worker_is_killed_while_it_parks_the_o
         require_exact(store, jobs, owner, START)
 
 
-def test_after_a_keeper_is_killed_at_any_step_the_next_run_ends_the_job(
+def test_after_a_job_keeper_is_killed_at_any_step_its_next_run_ends_the_job(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owners = list[JobOwner]()
@@ -164,7 +164,7 @@ def test_after_a_keeper_is_killed_at_any_step_the_next_run_ends_the_job(
         begin()
 
 
-def test_job_exists_once_if_its_creation_is_killed_at_any_step_and_retried(
+def test_a_job_exists_once_if_its_creation_is_interrupted_at_any_step_and_retried(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     customer = open_job(store, jobs).customer

@@ -1,4 +1,4 @@
-"""Jobs end, and stay active until their end is announced, in each store."""
+"""Jobs end, and stay active until their notification or event is sent, in each store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 
-def test_a_closed_job_ends_when_all_its_photos_have_final_rows(
+def test_a_closed_job_ends_when_all_its_photos_are_done_or_failed(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     assert process(jobs, owner, "1.jpg")
@@ -74,7 +74,7 @@ def test_an_object_that_arrives_after_the_end_of_its_job_is_not_charged(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_a_job_with_a_notification_is_active_until_its_end_is_announced(
+def test_a_job_with_a_notification_is_active_until_no_attempt_to_send_it_is_planned(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")
@@ -109,7 +109,7 @@ def test_a_job_without_a_notification_is_active_until_its_event_is_sent(
     assert jobs.find_job(owner.job_id).notification is None
 
 
-def test_jobs_whose_end_is_not_announced_are_counted_for_an_account_up_to_a_limit(
+def test_the_active_jobs_of_an_account_are_counted_up_to_a_limit(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     account_id = owner.customer.account_id

@@ -112,7 +112,7 @@ def test_only_messages_that_fail_many_times_become_dead_letters(
     redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "JobDeadLetters.Arn"
     # After MAX_ATTEMPTS killed workers, the message is delivered once more. Then the worker
-    # writes the photo's final row.
+    # stores that the photo has failed.
     assert redrive["maxReceiveCount"] > MAX_ATTEMPTS + 1
     dead = resources["JobDeadLetters"]
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] == 7 * DAY_S
@@ -173,14 +173,14 @@ def test_each_role_can_access_only_its_prefixes_of_the_bucket(
     assert allowed == actions
 
 
-def test_the_keeper_can_list_only_photos_of_jobs(resources: dict[str, Any]) -> None:
+def test_the_job_keeper_can_list_only_photos_of_jobs(resources: dict[str, Any]) -> None:
     (listing,) = (
         each for each in statements(resources, "JobKeeperRole") if "s3:ListBucket" in each["Action"]
     )
     assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{JOB_SOURCES}*"}}
 
 
-def test_only_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete_messages(
+def test_only_job_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete_them(
     resources: dict[str, Any],
 ) -> None:
     roles = ("BlurRole", "JobWorkerRole", "JobKeeperRole")
@@ -205,7 +205,7 @@ def test_only_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete
     }
 
 
-def test_times_in_the_keepers_code_match_the_schedule_and_the_timeouts_of_the_template(
+def test_times_in_the_code_of_the_job_keeper_match_the_schedule_and_timeouts_of_the_template(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     keeper = resources["JobKeeperFunction"]

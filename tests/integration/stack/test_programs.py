@@ -67,7 +67,9 @@ def test_the_error_for_a_program_that_does_not_start_quotes_its_output(tmp_path:
         pass
 
 
-def test_ran_returns_the_exit_code_and_the_output_and_logs_standard_error(tmp_path: Path) -> None:
+def test_the_function_ran_returns_the_exit_code_and_the_output_and_logs_standard_error(
+    tmp_path: Path,
+) -> None:
     log = tmp_path / "output.log"
     command = ["sh", "-c", "echo result; echo complaint >&2; exit 3"]
     assert programs.ran(command, folder=tmp_path, log=log) == (3, "result\n")

@@ -31,7 +31,7 @@ def post(api: Api, *, follow: bool) -> requests.Response:
     )
 
 
-def test_result_that_is_too_large_gets_a_303_with_a_link_and_the_size_and_type(
+def test_a_call_with_a_too_large_result_gets_a_303_with_a_link_and_its_size_and_type(
     by_link: Api,
 ) -> None:
     response = post(by_link, follow=False)

@@ -29,7 +29,7 @@ class Pipe(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override] # as io documents it
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override] # `io` documents this type
         return self._content.readinto(buffer)
 
 

@@ -132,7 +132,7 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
     assert difference(result, expected)[alpha > 0].mean() < 1
 
 
-def test_a_cutouts_alpha_is_the_matte_times_the_photos_alpha() -> None:
+def test_the_alpha_of_a_cutout_is_the_matte_times_the_alpha_of_the_photo() -> None:
     alpha = np.full((50, 50), 255, np.uint8)
     alpha[:, 25:] = 0
     _, result = cut_out(Scene.decompose(noise(50, 50), disc(50, 50, 15), alpha), 0)

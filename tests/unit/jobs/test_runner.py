@@ -108,7 +108,7 @@ def test_a_low_balance_pauses_the_job_and_lets_the_photo_wait(
     assert row_of(store).state is ObjectState.WAITING
 
 
-def test_a_photo_of_a_paused_job_waits_and_is_done_after_the_job_goes_on(
+def test_a_photo_of_a_paused_job_waits_and_is_done_after_the_job_resumes(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.set_paused(JOB_ID, is_paused=True)

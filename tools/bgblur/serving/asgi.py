@@ -62,7 +62,7 @@ BODIES_PER_ACCOUNT = 64
 class ServerApp:
     """Reads requests, passes them on, and sends and logs one response for each request."""
 
-    def __init__(  # noqa: PLR0913 - the only caller names the arguments
+    def __init__(  # noqa: PLR0913 - the only caller passes the arguments by name
         self,
         pool: PhotoPool,
         inline: Inline,

@@ -128,7 +128,7 @@ class Connection(Protocol):
         ...
 
     def mark_known_key(self) -> None:
-        """From now on, close connections without a key before this connection."""
+        """Note that the key is known; to make space, connections without a key are closed first."""
 
     def watch(self) -> None:
         """Keep reading, to notice when the client disconnects."""
@@ -140,4 +140,4 @@ class Connection(Protocol):
         """Reset the connection; the client does not get the rest of the response."""
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response; then close."""
+        """Drop the rest of the request until the client has read the response; then disconnect."""

@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the response was written, or the client has not read for `STALLED_S`."""
+        """Whether the response was written, or the client has not read for `STALLED_S` seconds."""
         if self._lingering.is_active or self._has_response:
             return True
         return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S
@@ -123,7 +123,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the response to the last complete request, or now if no response is due."""
+        """Close after the response to the last complete request, or now if there is none."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -149,7 +149,7 @@ class Protocol(H11Protocol):
             self._close_after_last()
 
     def send_400_response(self, msg: str) -> None:
-        """Send an error for bad HTTP, unless the application needs no more input."""
+        """Send an error for invalid HTTP, unless the application needs no more input."""
         if self.is_answering and not self._is_body_read:
             self.cycle.keep_alive = False
             self._start_lingering()
@@ -157,7 +157,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response. If no request is running, wait `STOP_S` for one."""
+        """Close after the current response. Without a request, wait `STOP_S` seconds first."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()
@@ -168,7 +168,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """From now on, close connections without a key before this connection."""
+        """Note that the key is known; to make space, connections without a key are closed first."""
         self.has_key = True
 
     def watch(self) -> None:
@@ -190,11 +190,13 @@ class Protocol(H11Protocol):
         is_idle = not self._write_timer.is_running and not self._lingering.is_active
         if is_idle and not self.is_answering:
             self.transport.close()
-        else:  # do not wait for the client; an attacker that is reset would connect again at once
+        else:
+            # This neither waits for the client nor resets the connection: after a reset, an
+            # attacker would connect again at once.
             self.transport.abort()
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response; then close."""
+        """Drop the rest of the request until the client has read the response; then disconnect."""
         await self.flow.drain()
         if self.lost.is_set():
             return
@@ -225,7 +227,7 @@ class Protocol(H11Protocol):
             self.transport.close()
 
     def _refuse(self, error: ApiError, *, lingers: bool = True) -> None:
-        """Send an error and close; if a response has started, only close."""
+        """Send an error and close the connection; if a response has started, only close it."""
         self.is_refused = True
         self._head_timer.cancel()
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:

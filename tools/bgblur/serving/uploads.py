@@ -106,11 +106,11 @@ def _text(fields: Fields, name: str) -> str:
 
 
 def _source(fields: Fields, prefix: str) -> str:
-    """Return the name of a photo from the form's key.
+    """Return the name of a photo from the form's field `key`.
 
     Raises:
-        InvalidRequestError: no key precedes the file, the key does not begin with the prefix, or
-        the name is not valid.
+        InvalidRequestError: no field `key` precedes the file, the field does not begin with the
+        prefix, or the name is not valid.
 
     """
     if KEY_FIELD not in fields:

@@ -109,7 +109,7 @@ class Worker:
         return reply
 
     async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
-        """Let the process claim and process the next photo of a job; return None if none can start.
+        """Let the process blur the next photo of a job; return None if no photo can be claimed.
 
         `on_claimed` is called before work on the photo begins. After any exception, the caller
         must kill the worker.
@@ -144,7 +144,7 @@ class Worker:
             self._messages.send(STOP)
 
     def close(self) -> None:
-        """Wait a moment for a stopping process; kill it if it does not end."""
+        """Wait up to `STOP_TIMEOUT_S` seconds for an idle process to end; then kill it."""
         if self._process is not None and self.is_alive() and not self._is_busy:
             self._process.join(STOP_TIMEOUT_S)
         self.kill()

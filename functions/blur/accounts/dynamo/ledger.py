@@ -60,8 +60,8 @@ def create_account(table: DynamoTable, account_id: str, name: str, now_us: Insta
 def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     """See `AccountStore.append_entry`. One transaction writes the entry and the credits.
 
-    The entry gives the account a higher version than all earlier entries: the entry's instant, or a
-    version slightly above the highest earlier version.
+    The entry gives the account a higher version than all earlier entries: the time of the entry, or
+    a version slightly above the highest earlier version.
     """
     check_entry(entry)
     key, version = schema.account_key(entry.account_id), int(entry.at_us)

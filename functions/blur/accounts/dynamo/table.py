@@ -80,7 +80,7 @@ class DynamoTable:
     def __init__(
         self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
     ) -> None:
-        """Start the deadline: `start` returns a function that sends requests until the deadline."""
+        """Call `start`, which returns a function that sends requests until a deadline."""
         self.limiter = limiter
         self.busy_until = busy_until
         self._name = name

@@ -40,7 +40,7 @@ TEXTS = (
     "bg_color",
     "bg_image_url",
 )
-"""The fields that are text. Fields that are in neither list are ignored."""
+"""The fields that are text. Fields that are in neither `FILES` nor `TEXTS` are ignored."""
 
 
 @dataclass(frozen=True, slots=True)

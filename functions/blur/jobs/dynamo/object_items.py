@@ -1,8 +1,8 @@
 """The rows of objects in DynamoDB: one transaction changes the account, the row and the job.
 
-All writers of a job update the same two items, and DynamoDB cancels a transaction while another
-transaction writes the same item. The client repeats the cancelled transaction after a short random
-pause.
+All writes for the photos of a job update the items of the account and the job, and DynamoDB cancels
+a transaction while another transaction writes the same item. The client repeats the cancelled
+transaction after a short random pause.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def page(
 ) -> ObjectPage:
     """See `JobStore.list_objects`."""
     prefix = FAILED_ROW if set(states) == {ObjectState.FAILED} else ROW
-    # If most rows can have other states, each request reads as many rows as possible.
+    # If most rows of the job can have states that are not in `states`, each request reads as
+    # many rows as possible.
     is_selective = prefix == ROW and not FINAL_STATES.issubset(states)
     condition = Expressions()
     key, sort = condition.path(schema.PARTITION_KEY), condition.path(schema.SORT_KEY)
@@ -107,7 +108,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the writes that end the hold, and the charge; without a hold, there are no writes."""
+    """Return the writes that settle, refund or release the hold, if any, and the charge."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -133,7 +134,7 @@ def _refund(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
 
 
 def _as_held(hold: Hold, account: Item) -> Hold | None:
-    """Return the hold with the stored price and expiry, or None if the hold has ended."""
+    """Return the hold with the stored price and expiry, or None if the account does not have it."""
     held = account["holds"].get(hold.hold_id)
     return None if held is None else replace(hold, price=held["c"], expires_us=held["x"])
 
@@ -150,7 +151,7 @@ def _row_condition(*, is_waiting: bool) -> Expressions:
 
 
 def _ended(row: JobObject, *, is_new: bool, now_us: Instant) -> Expressions:
-    """Return the update with which a job counts a final row and its charge."""
+    """Return the update of a job that counts a done, failed or cancelled photo and its charge."""
     update = _counted(row.state, *(["known"] if is_new else []))
     first, begun = update.path("first_us"), update.value(now_us - row.duration_ms * 1000)
     update.sets += [

@@ -173,7 +173,7 @@ class SqliteJobStore:
 
 
 def _can_change(db: sqlite3.Connection, job_id: str, object_id: str) -> bool:
-    """Return whether the object can still get a final row."""
+    """Return whether the job has not ended, and the object is not done, failed or cancelled."""
     job, row = job_rows.find(db, job_id), object_rows.find(db, job_id, object_id)
     return job is not None and job.ended_us is None and not (row and row.state.has_ended)
 

@@ -90,7 +90,7 @@ def test_a_json_response_has_the_image_in_base64_and_the_foreground_box() -> Non
     assert sent.headers["X-Type"] == "person"
 
 
-def test_if_has_type_is_false_the_response_has_no_x_type_header() -> None:
+def test_if_the_form_does_not_ask_for_the_type_the_response_has_no_x_type_header() -> None:
     sent = removal_response(
         RESULT, replace(CALL, form=replace(CALL.form, has_type=False)), "req_1", NOW
     )

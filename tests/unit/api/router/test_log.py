@@ -49,7 +49,7 @@ def test_an_exception_is_in_the_log_and_not_in_the_response(
     assert (answered["status"], answered["code"]) == (500, "internal_error")
 
 
-def test_the_routes_in_quiet_are_logged_below_info_unless_they_fail(
+def test_routes_of_the_parameter_quiet_are_logged_at_debug_unless_they_fail(
     router: Router, log: io.StringIO
 ) -> None:
     call(router, "GET", "/quiet")
@@ -107,7 +107,7 @@ def test_the_log_has_the_route_without_a_slash_at_the_end_and_no_unknown_path(
         ("/rejected_with_cause", None),
     ],
 )
-def test_the_log_has_the_class_of_a_server_errors_cause_but_never_the_causes_message(
+def test_the_log_has_the_class_of_the_cause_of_a_server_error_but_never_its_message(
     router: Router, log: io.StringIO, path: str, cause: str | None
 ) -> None:
     call(router, "GET", path)

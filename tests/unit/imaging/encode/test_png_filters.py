@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """Return 256 x 256 zeros whose neighbours are all pairs of a left and an upper byte."""
+    """Return 256 x 256 zeros that have all pairs of bytes as left and upper neighbours."""
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 

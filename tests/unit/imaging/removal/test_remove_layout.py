@@ -56,7 +56,7 @@ def test_the_nearest_pixels_of_the_margins_have_the_colours_of_the_subjects_edge
     assert (pixels[:20, :20] == pixels[0, 0]).all()
 
 
-def test_a_position_moves_the_subjects_exact_pixels() -> None:
+def test_a_position_moves_the_subject_without_changing_its_pixels() -> None:
     crop = removed(photo_file(), crop=True)
     moved = removed(photo_file(), position=(1, 0))
     assert moved.size == (400, 300)
