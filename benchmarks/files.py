@@ -155,7 +155,7 @@ def measure(data: Path) -> list[Outcome]:
             except BrokenProcessPool:
                 refusal, ours = "crashed", None
                 pool = ProcessPoolExecutor(1, mp_context=spawn)
-            except Exception as error:  # noqa: BLE001 - any error is a result
+            except Exception as error:  # noqa: BLE001 - any error is the outcome for a file
                 refusal, ours = f"failed: {error!r}", None
             theirs = list(pictures(path, known, folder))
             nearest = (

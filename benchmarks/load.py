@@ -96,7 +96,7 @@ def line(entry: dict[str, Any]) -> Line:
 
 
 def floor_per_s(model: str) -> float:
-    """Return how often the network runs per second, on all cores together."""
+    """Return how often the neural network runs per second, on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
         started = time.time() + 3  # by then, all processes have started
@@ -105,7 +105,7 @@ def floor_per_s(model: str) -> float:
 
 
 def throughput(workers: str) -> str:
-    """Compare a busy server with the network alone, for u2netp and then for the default model."""
+    """Compare a busy server with the neural network alone, for u2netp and the default model."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:

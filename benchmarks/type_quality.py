@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PRECISION, RECALL = 0.95, 0.7
-"""The targets; recall is measured on photos of people."""
+"""The targets for `X-Type: person`; the recall is measured on photos of people."""
 
 
 @cache

@@ -26,7 +26,7 @@ export function formatTime(ms) {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** A remaining time in seconds, in minutes, or in hours and minutes. */
+/** Return a remaining time as text: in seconds, in minutes, or in hours and minutes. */
 export function formatDuration(seconds) {
   const minutes = Math.round(seconds / 60);
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;

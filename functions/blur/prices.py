@@ -22,7 +22,7 @@ class PriceRange(NamedTuple):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether all calls have the same price, which is then known without the form."""
+        """Whether all calls have the same price, which is then known before the form is read."""
         return self.lowest == self.highest
 
 

@@ -65,7 +65,7 @@ class Results:
 
     @property
     def failures(self) -> list[Result]:
-        """The results of files that were not handled."""
+        """The results for which `is_handled` is false."""
         return [result for result in self.all if not result.is_handled]
 
     def summary(self) -> str:

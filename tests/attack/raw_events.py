@@ -51,7 +51,7 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
     """Return the outcome of one event.
 
     Raises:
-        AssertionError: the response is not in the contract, or took too long.
+        AssertionError: the response is not documented, or took too long.
 
     """
     started = time.process_time()
@@ -65,7 +65,7 @@ def measured(target: Target, event: dict[str, Any]) -> str:
     """Return the outcome of one event; check the memory that the handler uses, not its time.
 
     Raises:
-        AssertionError: the response is not in the contract, or used too much memory.
+        AssertionError: the response is not documented, or used too much memory.
 
     """
     room = FREE_BYTES + FACTOR * len(event.get("body") or "")

@@ -1,4 +1,4 @@
-"""Random options on unusual files: each call returns a valid result or an error of the contract."""
+"""Random options on unusual files: each call returns a valid result or a documented error."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ calls = st.builds(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_options_on_any_file_give_a_valid_result_or_an_error_of_the_contract(
+def test_any_options_on_any_file_give_a_valid_result_or_a_documented_error(
     name: str,
 ) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)

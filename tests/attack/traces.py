@@ -10,7 +10,7 @@ from pathlib import Path
 from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 
 WINDOW = 48
-"""The number of bytes in a sample of a photo. Other data does not contain them by chance."""
+"""The number of bytes in a sample of a photo. Other data does not contain this sample by chance."""
 PLACES = 5
 """The number of samples per photo, from the first bytes of the photo to the last bytes."""
 

@@ -1,4 +1,4 @@
-"""DynamoDB stopped, slow or faulty while a server uses it."""
+"""Tests of a server that handles calls while DynamoDB is stopped, slow or faulty."""
 
 from __future__ import annotations
 

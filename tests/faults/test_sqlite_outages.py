@@ -30,7 +30,7 @@ TWO_SECONDS = 2.0
 spawn = multiprocessing.get_context("spawn")
 
 
-def test_a_locked_file_fails_a_call_within_two_seconds(
+def test_a_call_on_a_locked_file_fails_within_two_seconds(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_created_is_reported_as_unavailable(tmp_path: Pa
 
 
 def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
-    """Reserve while no file can grow, as on a full disk; return the name of the first error."""
+    """Reserve credits while no file can grow, as on a full disk; return the first error's name."""
     store = SqliteAccountStore(path)
     store.read_account(customer.account_id, now_us=START)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

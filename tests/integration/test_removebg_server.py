@@ -1,4 +1,7 @@
-"""remove.bg's routes on a real server with two workers: copies, lost connections, large files."""
+"""remove.bg's routes on a real server with two workers.
+
+The tests send several copies of a call, lose connections, and send large files.
+"""
 
 from __future__ import annotations
 

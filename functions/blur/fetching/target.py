@@ -35,7 +35,7 @@ class Target:
     """Path and query, percent-encoded."""
 
     def __repr__(self) -> str:
-        """Return a text without the parts that the client sent."""
+        """Return a text with the URL's scheme, and without its host, port, path and query."""
         return f"<{self.scheme} URL>"
 
     @property

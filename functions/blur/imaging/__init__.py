@@ -6,7 +6,7 @@ this package sets them first:
 - `ORT_DISABLE_TELEMETRY`: from version 1.29 on, ONNX Runtime's wheels send telemetry to Microsoft
   and store a device id on disk (https://github.com/microsoft/onnxruntime/pull/29843).
 - `OPENBLAS_NUM_THREADS`: at its import, numpy starts one OpenBLAS thread for each CPU. We use BLAS
-  only for short products, and each worker has its own share of the CPUs.
+  only for products that take little time, and each worker has its own share of the CPUs.
 """
 
 import os

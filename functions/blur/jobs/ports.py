@@ -55,8 +55,8 @@ class JobStore(Protocol):
     def cancel_job(self, job_id: str, *, now_us: Instant) -> Job:
         """Cancel a job that has not ended; return the job.
 
-        Objects that have already started are still processed. `end_job` ends the job when every
-        object has a final row.
+        Objects that workers have already started to process are still processed. `end_job` ends the
+        job when every object has a final row.
 
         Raises:
             JobNotFoundError: the job does not exist or has expired.
@@ -68,7 +68,7 @@ class JobStore(Protocol):
         ...
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
-        """Authenticate the key, and reserve an object's price; the rate limit does not count this.
+        """Authenticate the key, and reserve an object's price, without effect on the rate limit.
 
         While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
         extends the first hold to the later expiry.
@@ -81,7 +81,7 @@ class JobStore(Protocol):
         ...
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
-        """Store the final row, end the hold, and count the object and its charge, in one write.
+        """Store the final row, settle or refund the hold, count object and charge, in one write.
 
         With `ObjectState.DONE` the hold is settled, otherwise it is refunded. If the hold has
         expired, nothing is charged, and the row has `charged` 0. The store sets `charged` and
@@ -91,7 +91,7 @@ class JobStore(Protocol):
         ...
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Give an object that could not start, for example for lack of credits, a `WAITING` row.
+        """Give an object a `WAITING` row: it cannot be processed now, for example without credits.
 
         In SQLite, this also ends the object's lease, and the attempt does not count. Returns False,
         without a change, if the object has a final row already, or if the job has ended
@@ -139,7 +139,7 @@ class JobStore(Protocol):
         ...
 
     def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """Count an attempt to announce the end, and set the time of the next attempt.
+        """Count an attempt to announce the job's end, and set the time of the next attempt.
 
         With `next_attempt_us=None`, no further attempt follows.
         """

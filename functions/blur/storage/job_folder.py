@@ -91,7 +91,7 @@ class JobFolder:
             raise UploadNotFoundError(NO_FORM)
         return match[1], token
 
-    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages use the argument
+    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - `JobBucket` uses the argument
         """Return None, because photos can be sent only with the form."""
         return None
 
@@ -146,13 +146,13 @@ class JobFolder:
         data: bytes,
         *,
         content_type: str,  # noqa: ARG002 - the object's row in the store has the media type
-        file_name: str,  # noqa: ARG002 - other storages use the argument
+        file_name: str,  # noqa: ARG002 - `JobBucket` uses the argument
     ) -> None:
         """Write the result to the disk; see `JobFiles.write_result`."""
         with writable(), self._replacing(self._result(job_id, object_id)) as file:
             file.write(data)
 
-    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages use the arguments
+    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - `JobBucket` uses the arguments
         """Return None: the server returns results itself."""
         return None
 
@@ -246,5 +246,5 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _last_change_us(job: Path) -> int:
-    """Return when the last file of a job was stored or replaced."""
+    """Return the time at which the last file of a job was stored or replaced."""
     return max(changed_us(each) for each in (job, job / SOURCES, job / RESULTS))

@@ -83,7 +83,7 @@ def test_a_record_does_not_block_other_calls_after_its_lease(
     assert find(store, first, ENDED_S) is None
 
 
-def test_a_done_record_is_found_until_it_expires(
+def test_a_completed_record_is_found_until_it_expires(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -109,7 +109,7 @@ def test_a_released_record_can_be_claimed_again(
     assert store.claim_record(later(first, 1), now_us=after(1)) is None
 
 
-def test_a_done_record_is_not_released(store: AccountStore, first: IdempotencyRecord) -> None:
+def test_a_completed_record_is_not_released(store: AccountStore, first: IdempotencyRecord) -> None:
     store.claim_record(first, now_us=START)
     store.complete_record(first)
     store.release_record(first)

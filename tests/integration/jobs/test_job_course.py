@@ -1,4 +1,4 @@
-"""A job from start to end on both stores: photos, pauses, and the keeper."""
+"""A job from start to end, on SQLite and on DynamoDB: photos, pauses, and the keeper of jobs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WORKER_S = 180
 
 @dataclass
 class Course:
-    """A job, its runner and its keeper, with a queue in memory and a clock."""
+    """A job, the runner of its photos, the keeper of jobs, a queue in memory and a clock."""
 
     jobs: JobStore
     owner: JobOwner
@@ -74,7 +74,7 @@ class Course:
                 assert outcome not in {Outcome.RETRY, Outcome.WAIT}
 
     def keep(self) -> None:
-        """Advance the clock by a minute, and run the keeper."""
+        """Advance the clock by a minute, and run the keeper of jobs."""
         self.at_us += 60_000_000
 
         def enqueue(job_id: str, sources: Iterable[str]) -> None:

@@ -188,7 +188,7 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def spelled_out(row: list[str], before: list[str]) -> list[str]:
-    """Return a metric of a widget with the values that it repeats from the metric before it.
+    """Return a widget's metric in full: replace `.` and `...` by values of the metric before it.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """

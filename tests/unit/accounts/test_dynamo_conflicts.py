@@ -13,11 +13,11 @@ from blur.errors import UnavailableError
 from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
-"""This number is larger than the number of retries of a throttled write."""
+"""The number of requests that fail; a throttled write is retried less often."""
 
 
 class BusyTable:
-    """A client that fails its first requests with the same error."""
+    """A client whose first requests fail with the same error."""
 
     def __init__(self, error: ClientError, conflicts: int = CONFLICTS) -> None:
         self.tokens: list[str] = []

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""A pixel is recovered if no channel differs from the paid result by more than this number."""
+"""A pixel is recovered if each channel differs by at most this number from the paid result, which
+has no watermark."""
 MAX_RECOVERED = 0.01
 """The largest share of pixels that an attack can recover."""
 SIDE = 256

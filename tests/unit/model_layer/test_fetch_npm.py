@@ -106,7 +106,7 @@ def test_an_npm_package_with_wrong_content_is_an_error_and_the_release_is_not_re
     assert not into.exists()
 
 
-def test_the_release_is_used_when_npm_fails(
+def test_the_publishers_release_is_used_if_npm_fails(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     registry.status = 404

@@ -59,7 +59,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """The number of each worker that does not start, with the pause before the next attempt."""
+        """For the number of each worker that does not start: the pause before the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
@@ -99,7 +99,7 @@ class WorkerPool:
         """Return a worker's response.
 
         Raises:
-            OverloadedError: no worker started the request in time, or another account got its slot.
+            OverloadedError: no worker started it in time, or another request took its place.
             ClientDisconnected: the client disconnected before a worker started.
             LostError: the worker failed during the request.
 

@@ -67,7 +67,7 @@ class SqliteAccountStore:
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """See `CallStore.settle`; until the expiry, a repeated settle reports the same charge."""
+        """See `CallStore.settle`; until the hold expires, a repeated call has the same charge."""
         counts = KeyCounts(1, hold.price, pixels, 0)
         return self._end(hold, HoldEvent.SETTLE, now_us, weight, counts)
 

@@ -40,8 +40,9 @@ def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
 def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: RgbU8) -> None:
     """Composite the photo's subject over a canvas, (H, W, 3), in place.
 
-    This is `composite` with the decontaminated subject. Only pixels that show both layers are
-    computed; opaque pixels are copied from the photo, and transparent ones keep the canvas.
+    This is `composite` with the subject's own colours, without colours of the old background.
+    Only pixels that show both layers are computed; opaque pixels are copied from the photo, and
+    transparent ones keep the canvas.
     """
 
     def composite_rows(rows: slice) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""Primaries by their number in ITU-T H.273. All other primaries count as sRGB's; the primaries of
-television are close to sRGB's."""
+"""Primaries by their number in ITU-T H.273. All other primaries are treated as sRGB's; the
+primaries of television are close to sRGB's."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}
@@ -51,7 +51,7 @@ class ColourSpace(NamedTuple):
     primaries: Primaries = SRGB
     curve: Curve = SRGB_CURVE
     exponent: float | None = None
-    """Light is the sample raised to this power; None if the curve applies."""
+    """Light is the sample raised to this power; None if `curve` or `hdr` is used instead."""
     hdr: Transfer | None = None
 
     @property
@@ -75,7 +75,7 @@ def from_cicp(primaries: int, transfer: int) -> ColourSpace:
 
 
 def from_gamma(gamma: float, primaries: Primaries | None) -> ColourSpace:
-    """Return the colour space for a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
+    """Return the colour space for a PNG's chunks gAMA and cHRM (PNG, third edition, 11.3.2)."""
     standards = (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB)
     standard = next((one for one in standards if _are_close(one, primaries)), None)
     known_primaries = standard or primaries or SRGB

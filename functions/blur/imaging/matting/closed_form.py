@@ -120,7 +120,7 @@ def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.f
 
 
 def solve_alpha(matte: AlphaU8, unknown: NDArray[np.bool_], windows: Windows) -> AlphaF32:
-    """Return alpha, 0..1, (h, w), with the alpha of unknown pixels solved from the windows.
+    """Return alpha, 0..1, (h, w), with the alpha of unknown pixels computed from the windows.
 
     The solution minimises alpha' L alpha + sum of weight * (alpha - prior)**2. The prior is the
     network's map.

@@ -33,7 +33,7 @@ class ModelSpec:
     file: str
     """The file name in the folder of models."""
     side_px: int
-    """Photos are resized to a square of this side; the map has the size of this square, or less."""
+    """Photos are resized to a square of this side; the network's map has this size or less."""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     output: int = 0

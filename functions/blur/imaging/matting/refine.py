@@ -1,7 +1,7 @@
 """Refine the matte at hair and edges: use closed-form matting where the network is uncertain.
 
 The network's map is divided into subject, background and unknown pixels. The alpha of the unknown
-pixels is solved on a coarse grid (`closed_form`). Each window then has a linear function from
+pixels is computed on a coarse grid (`closed_form`). Each window then has a linear function from
 colour to alpha. This function is also applied on a grid that is twice as fine, as in K. He, J. Sun,
 "Fast Guided Filter", 2015.
 """

@@ -30,7 +30,7 @@ def test_without_parameters_the_result_is_a_transparent_preview() -> None:
 
 
 @pytest.mark.parametrize("size", [*SIZES, "FULL", "50mp"])
-def test_each_size_name_selects_a_number_of_megapixels(size: str) -> None:
+def test_each_name_of_a_size_sets_the_maximum_number_of_megapixels(size: str) -> None:
     by_name = {name.lower(): megapixels for name, megapixels in SIZES.items()}
     assert options(size=size).max_megapixels == by_name[size.lower()]
     assert is_preview(Fields({"size": size}, {}), None) is (size in PREVIEW_SIZES)
@@ -127,7 +127,7 @@ def test_all_formats_of_remove_bgs_api_and_the_value_alpha_for_channels_are_acce
 
 
 @pytest.mark.parametrize("text", ["auto", "person", "car", "a future type"])
-def test_the_parameter_type_does_not_change_the_options(text: str) -> None:
+def test_the_value_of_the_parameter_type_does_not_change_the_options(text: str) -> None:
     assert options(type=text) == options()
 
 

@@ -163,7 +163,7 @@ def test_a_result_of_10_megabytes_is_sent_in_the_response() -> None:
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
-def test_a_request_without_a_key_is_recorded_with_the_route_without_a_slash_at_the_end(
+def test_the_recorded_route_of_a_request_without_a_key_has_no_slash_at_its_end(
     path: str,
 ) -> None:
     method = "GET" if path.endswith("account") else "POST"

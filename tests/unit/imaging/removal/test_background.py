@@ -52,7 +52,7 @@ def thirds(height: int, width: int) -> bytes:
     return saved(Image.fromarray(pixels), "PNG")
 
 
-def test_a_background_as_large_as_the_frame_is_used_pixel_by_pixel() -> None:
+def test_a_background_as_large_as_the_frame_keeps_its_exact_pixels() -> None:
     pixels = noise(30, 50)
     picture = read_image(saved(Image.fromarray(pixels), "PNG"), (30, 50), None, LIMIT)
     assert np.array_equal(picture.colours, pixels)
