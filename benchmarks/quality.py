@@ -77,7 +77,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Return a sentence: how many ECSSD photos get `no_subject`, although all have a subject."""
+    """State in a sentence how many ECSSD photos get `no_subject`, although all have a subject."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:

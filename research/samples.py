@@ -45,7 +45,7 @@ class Samples:
 
 
 def choose_positions(gradient: Floats, generator: np.random.Generator) -> Positions:
-    """Draw positions, (POSITIONS, 2); positions where the gradient has more energy are likelier."""
+    """Draw positions, (POSITIONS, 2); positions with a larger gradient are more likely."""
     energy = np.square(gradient, dtype=np.float64).sum(axis=0)
     padded = np.pad(energy, 1, mode="edge")
     blurred = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).sum(axis=(2, 3))

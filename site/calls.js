@@ -2,7 +2,7 @@
 
 import { absoluteUrl } from "./dom.js";
 
-const DIRECT_BYTES = 4_000_000; // larger photos can exceed Lambda's 6 MB in base64
+const DIRECT_BYTES = 4_000_000; // in base64, larger photos can exceed Lambda's limit of 6 MB
 const KNOWN_TYPES = new Set([
   "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff",
   "image/heic", "image/heif", "image/avif",
@@ -53,9 +53,9 @@ export async function exchangeCode(code) {
 }
 
 /**
- * Blur a photo. `hooks` has `signal` to cancel, and for the progress `onUpload(share)`, `onBlur()`
- * and `onReceive(share, isPaid)`; `share` is the transferred part of the bytes, from 0 to 1, or null
- * if the total is unknown.
+ * Blur a photo. `hooks` has `signal`, which can cancel the call, and three functions that are called
+ * with the progress: `onUpload(share)`, `onBlur()` and `onReceive(share, isPaid)`. `share` is the
+ * transferred part of the bytes, from 0 to 1, or null if the total is unknown.
  */
 export async function blur(photo, options, key, hooks) {
   try {

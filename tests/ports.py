@@ -6,8 +6,8 @@ import contextlib
 import secrets
 import socket
 
-# Systems give ports above 32767 to connections and to servers that ask for port 0. So no other
-# program of the test run gets a port of this range before the server listens on it.
+# Operating systems give ports above 32767 to connections and to servers that ask for port 0. So no
+# other program of the test run gets a port of this range before the server listens on it.
 PORTS = range(20_000, 32_000)
 
 

@@ -25,7 +25,7 @@ NAMESPACE, SERVICE = "BackgroundBlur", "background-blur"
 DIFFERENCES, ACCOUNTS = "AuditDifferences", "AuditedAccounts"
 DAY_US = 24 * 3600 * SECOND_US
 LOOK_BACK_US = 7 * DAY_US
-"""In the first week of a month, the bills for the month before are checked too."""
+"""In the first week of a month, the bills for the previous month are also checked."""
 
 
 def handler(event: object, context: object) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The errors that the API returns.
 
-Each class has an HTTP status and a `code` of the contract. Any module can raise these errors;
+Each class has an HTTP status and a `code` of the API. Any module can raise these errors;
 `api.response` turns the errors into responses. The errors of form fields are in `parameter_errors`.
 """
 
@@ -63,7 +63,7 @@ class ApiError(Exception):
 
 
 class InvalidRequestError(ApiError):
-    """The request is not a valid form or JSON document of the contract."""
+    """The request is not a valid form or JSON document for this route."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_request"
 

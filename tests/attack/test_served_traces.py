@@ -102,7 +102,7 @@ def upload(session: Session) -> None:
 
 
 def break_inside(session: Session) -> str:
-    """Make a call fail by an injected fault; return its request id."""
+    """Inject a fault that makes a call fail; return the request id of this call."""
     with closing(sqlite3.connect(session.folder / "accounts.db")) as database:
         database.execute(BREAKS)
         answer = session.blur({"image": session.inline})
@@ -128,7 +128,7 @@ def operate(session: Session) -> list[tuple[str, bytes]]:
 
 
 def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
-    """Return the output of the client's command for one valid and one invalid photo."""
+    """Return the output of `bgblur blur --json` for one valid and one invalid photo."""
     for name, content in (("good.jpg", session.inline), ("bad.jpg", session.inline[:5000])):
         (elsewhere / name).write_bytes(content)
     env = {"BGBLUR_API": session.server.url, "BGBLUR_API_KEY": session.keys[0]}

@@ -78,7 +78,7 @@ class Visit:
         self.page.wait_for_selector("#outcome:visible")
 
     def rest(self) -> None:
-        """Wait until the line between before and after has stopped in the middle."""
+        """Wait until the line between the photo and its result has stopped in the middle."""
         script = "() => frame.style.getPropertyValue('--split') === '50%'"
         while not self.page.evaluate(script):
             self.page.wait_for_timeout(50)

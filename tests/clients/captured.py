@@ -25,7 +25,7 @@ UNUSED = [
     *("size", "type", "type_level", "format", "roi", "crop", "crop_margin", "scale", "position"),
     *("channels", "add_shadow", "semitransparency", "bg_color"),
 ]
-"""The fields that the official command sends in each request, in this order."""
+"""The fields that remove-bg-cli sends in each request, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ Part = tuple[list[str], bytes]
 
 
 def command_line(url: str, key: str, photo: File, **options: str) -> requests.PreparedRequest:
-    """Build the request of the official command, remove-bg-cli 2.0.3.
+    """Build the request of remove.bg's official command, remove-bg-cli 2.0.3.
 
     `lib/functions.js` sends every unused option as an empty field, after the file.
     superagent 6.1 and form-data 3.0 encode the form. `format` is `zip` if the user asks for a PNG.
@@ -56,7 +56,7 @@ def command_line(url: str, key: str, photo: File, **options: str) -> requests.Pr
 def go(
     url: str, key: str, photo: File, *, background: File | None = None, **params: str
 ) -> requests.PreparedRequest:
-    """Build the request of the official command in Go, remove-bg/go.
+    """Build the request of remove.bg's official command in Go, remove-bg/go.
 
     `client/client.go` attaches the files first, as `application/octet-stream`. The fields
     come from a map, in random order.
@@ -136,7 +136,7 @@ PHP = {"User-Agent": "Mtownsend/RemoveBg (github.com/mtownsend5512/remove-bg)"}
 def brilam(
     url: str, key: str, photo: File, *, crop: str | None = None, **options: str
 ) -> requests.PreparedRequest:
-    """Build the request of brilam/remove-bg, as its repository has it after version 0.04.
+    """Build the request of the Python client brilam/remove-bg, in a revision after version 0.04.
 
     `removebg/removebg.py` sends every option, with these defaults. `requests` omits an
     option that is None.
@@ -176,7 +176,7 @@ def pipedream(
 ) -> requests.PreparedRequest:
     """Build the request of Pipedream's action, `remove-background.mjs`: axios sends JSON.
 
-    `image_url` is required in the action, so users of base64 send an empty `image_url`.
+    `image_url` is required in the action, so users who send base64 send an empty `image_url`.
     """
     present = {"image_url": "", **{n: value for n, value in fields.items() if value is not None}}
     body = json.dumps(present, separators=(",", ":"), ensure_ascii=False).encode()

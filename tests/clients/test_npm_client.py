@@ -1,4 +1,4 @@
-"""npm's `remove.bg` 1.3.0 runs unchanged, except for the address."""
+"""The npm package `remove.bg` 1.3.0 runs unchanged, except for the API's address."""
 
 from __future__ import annotations
 

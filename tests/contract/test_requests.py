@@ -224,7 +224,7 @@ def test_calls_succeed_until_the_balance_is_zero(
         ("*/*", {}, "image/png"),
     ],
 )
-def test_result_has_the_format_of_the_field_or_else_of_the_accept_header_or_else_png(
+def test_the_format_is_taken_from_the_field_then_from_the_accept_header_and_is_png_by_default(
     accept: str, fields: dict[str, str], content_type: str, call: Call
 ) -> None:
     event = make.blur(make.FUNDED, None, **fields)

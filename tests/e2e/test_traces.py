@@ -96,7 +96,7 @@ def calls(
     broken: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Calls:
-    """Make one call of each kind; `broken` has made the call with an internal error."""
+    """Make one call of each kind; the fixture `broken` makes the call with an internal error."""
     folder = tmp_path_factory.mktemp("calls")
     assert post(url, customer.key).status_code == 200
     for strange in (customer.key[:-1], customer.key.lower(), make.UNKNOWN):

@@ -83,7 +83,7 @@ def env(env: dict[str, str]) -> dict[str, str]:
 
 
 def photos_worked_on(server: Running) -> int:
-    """Count in the log the photos that a worker has processed."""
+    """Return how many photos a worker has processed, by the lines of the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
-MODEL = "../layers/model/requirements.txt"  # SAM builds the layer only from this file's folder
+MODEL = "../layers/model/requirements.txt"  # to build the layer, SAM copies only this folder
 LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
 APART = [
     "audit.txt",
@@ -34,7 +34,7 @@ def pins(lock: str) -> set[tuple[str, ...]]:
 
 
 def wanted(lists: list[str]) -> set[str]:
-    """Return the names that `.in` files require."""
+    """Return the names of the packages that `.in` files require."""
     lines = "\n".join((REQUIREMENTS / name).read_text("utf-8") for name in lists)
     return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
 

@@ -3,9 +3,8 @@
 GCRA is a leaky bucket used as a meter. Requests conform, and are accepted, if the time between them
 is at least an emission interval T, except that an idle key can send `burst` requests together. The
 state is the theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is
-stored together with the instant from which the next request conforms,
-`allow = TAT - (burst - 1) T`, so that a store whose conditions cannot contain a calculation needs
-only one of two updates:
+stored together with the time from which the next request conforms, `allow = TAT - (burst - 1) T`,
+so that a store whose conditions cannot contain a calculation needs only one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
     busy, TAT > now and allow <= now   TAT += T, allow += T
@@ -65,7 +64,7 @@ def interval_us(limit: RateLimit) -> int:
 
 
 def slack_us(limit: RateLimit) -> int:
-    """Return `allow_us` minus now, positive or negative, after a request to an idle bucket."""
+    """Return `allow_us` minus now after the first request of an idle key; it can be negative."""
     return (2 - limit.burst) * interval_us(limit)
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from blur.parameter_errors import InvalidRoiError, RoiExceedsBoundsError, RoiRegionEmptyError
 
 MARGIN = 0.1
-"""The margin around the region for the network, as a share of the region's sides: the network finds
-a subject by the background that surrounds it."""
+"""The width of the margin around the region, as a share of the region's sides. The network also
+gets this margin, because it finds a subject by the background that surrounds it."""
 MIN_SIDE_PX = 2
 """The minimum width and height of a region: a subject and a background do not fit into one
 pixel."""

@@ -66,7 +66,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
-def test_a_copy_whose_hold_cannot_be_refunded_costs_nothing_after_the_hold_expires(
+def test_a_copy_of_a_call_whose_hold_cannot_be_refunded_is_free_after_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

@@ -86,8 +86,8 @@ def deploy(
     """Deploy the template; add `variables` to the environment of the functions.
 
     A message that was not processed is delivered again after `visibility_s`, not after the
-    template's six minutes. `worker` is another handler for the function that processes
-    photos.
+    template's six minutes. `worker`, if given, replaces the handler of the function that
+    processes photos.
     """
     s3 = emulator.client("s3")
     location = {"LocationConstraint": s3.meta.region_name}

@@ -90,7 +90,7 @@ def interrupted(table: str, act: Callable[[], object]) -> closing[DynamoJobStore
     return closing(DynamoJobStore(table, cast("Any", InterruptedClient(open_client(), act))))
 
 
-def test_an_object_that_ends_after_the_keeper_has_read_its_job_is_counted_at_the_end_of_the_job(
+def test_a_photo_processed_after_the_keeper_has_read_its_job_is_counted_at_the_end_of_the_job(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

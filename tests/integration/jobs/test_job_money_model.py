@@ -100,7 +100,7 @@ class Bulk(TwoClocks):
 
     @rule(attempt=attempts, state=final_states)
     def end(self, attempt: Attempt, state: ObjectState) -> None:
-        """End the object, possibly repeatedly and with different final states."""
+        """Write the object's final row, possibly repeatedly and with different final states."""
         known = self.job.objects[attempt.source]
         has_changed = self.opened[attempt.server].jobs.end_object(
             self.owner.row(attempt.source, state),
@@ -115,7 +115,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, state=final_states, server=servers)
     def end_without_a_hold(self, source: str, state: ObjectState, server: int) -> None:
-        """End an object without a hold, as happens to the objects of a cancelled job."""
+        """Write an object's final row without a hold, as for the objects of a cancelled job."""
         known = self.job.objects[source]
         row = self.owner.row(source, state)
         jobs = self.opened[server].jobs

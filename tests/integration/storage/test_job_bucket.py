@@ -141,7 +141,7 @@ def test_split_source_key_returns_none_for_a_key_that_does_not_belong_to_a_photo
     assert split_source_key(key) is None
 
 
-def test_reading_a_missing_photo_raises_upload_not_found(files: JobBucket) -> None:
+def test_reading_a_missing_photo_raises_an_upload_not_found_error(files: JobBucket) -> None:
     with pytest.raises(UploadNotFoundError):
         files.read_source("none", "a.jpg", max_bytes=MAX_BYTES)
 
@@ -172,12 +172,14 @@ def test_link_of_a_result_returns_its_latest_bytes_with_media_type_and_file_name
     assert files.read_result("links", "0f") == b"second"
 
 
-def test_reading_a_missing_result_raises_upload_not_found(files: JobBucket) -> None:
+def test_reading_a_missing_result_raises_an_upload_not_found_error(files: JobBucket) -> None:
     with pytest.raises(UploadNotFoundError):
         files.read_result("none", "0f")
 
 
-def test_listing_and_writing_in_a_missing_bucket_raise_unavailable(client: S3Client) -> None:
+def test_listing_and_writing_in_a_missing_bucket_raise_an_unavailable_error(
+    client: S3Client,
+) -> None:
     files = JobBucket("no-such-bucket", client)
     with pytest.raises(UnavailableError):
         list(files.list_sources("a"))
@@ -194,10 +196,10 @@ def test_opened_storage_has_a_job_bucket_for_s3_and_none_if_the_setting_is_empty
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_after_an_invalid_response_a_listing_is_complete_or_raises_unavailable(
+def test_after_an_invalid_response_a_listing_is_complete_or_raises_an_unavailable_error(
     name: str, s3: S3Server, client: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job ends when all listed photos have ended, so an incomplete list would lose photos."""
+    """A job ends when all listed photos are processed, so an incomplete list would lose photos."""
     names = [f"{number}.jpg" for number in range(3)]
     for source in names:
         client.put_object(Bucket=BUCKET, Key=f"job-sources/faults/{source}", Body=b"1")

@@ -66,7 +66,7 @@ def disc(height: int, width: int, radius: float, softness: float = 8.0) -> Alpha
 def weighted_blur(
     colours: RgbU8, weights: AlphaU8, radius: float, kernel: str = "gaussian"
 ) -> tuple[RgbU8, AlphaU8]:
-    """Blur and upscale colours and their weights; pixels without weight become grey."""
+    """Blur colours and their weights at a smaller size; pixels without weight become grey."""
     lens = KERNELS[kernel](radius)
     cells, cell_weights = downscale(colours, lens.cell_px), downscale(weights, lens.cell_px)
     blurred = normalised_convolution(cells, cell_weights, lens, np.full((1, 1, 3), 128, np.float32))

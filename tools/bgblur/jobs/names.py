@@ -85,7 +85,7 @@ def is_safe(source: str) -> bool:
 
 
 def source_digest(source: str) -> bytes:
-    """Return 16 bytes that identify a photo by its name, the source."""
+    """Return 16 bytes that identify a photo by `source`, its name."""
     return hashlib.sha256(source.encode(errors="surrogatepass")).digest()[:16]
 
 

@@ -28,9 +28,9 @@ STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
 ACCOUNT_TIMEOUT_S = 10
 """The time limit for one account call; the stores have their own limit of a few seconds."""
 ACCOUNT_WAIT_S = 5
-"""The time limit for waiting in the queue."""
+"""The time limit for a call that waits in the queue."""
 ACCOUNT_QUEUE = 64
-"""The number of calls that can wait."""
+"""The number of calls that can wait in the queue."""
 
 
 def uses_store(path: str) -> bool:

@@ -1,8 +1,8 @@
 """Gives the waiting photos of jobs to workers that no request needs.
 
-A photo of a job is never in the queue of requests. Photos of jobs start only while no request
-waits, and while requests arrive, one worker stays free for requests. With one worker, photos of
-jobs wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
+A photo of a job is never in the queue of requests. A worker gets a photo of a job only while no
+request waits, and while requests arrive, one worker stays free for requests. With one worker,
+photos of jobs wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
 
 If a worker fails, the photo that it was processing is released and tried again later. If the whole
 server is killed, the lease of the photo expires.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 RELEASE_TRIES = 60
-"""How often the server tries to end a lease in the store if the store is unavailable."""
+"""How many times the server tries to end a lease in the store if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
 """Called with the final row of each photo that a worker has processed, and the milliseconds of
 each step."""
@@ -36,7 +36,7 @@ LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
 """The time between two look-ups for photos of jobs that another program has added or resumed."""
 RETRY_PAUSES_S = (1, 10, 1)
-"""The pause after each failed attempt; the last pause is also for all later attempts. A photo
+"""The pause after each failed attempt; the last pause also follows all later attempts. A photo
 that has had `MAX_ATTEMPTS` attempts is claimed again only to mark it as failed."""
 
 
@@ -51,7 +51,7 @@ class JobDrain:
         limit: int,
         clock: Callable[[], Instant] = now,
     ) -> None:
-        """Keep the store; at most `limit` of the pool's `workers` can process photos of jobs."""
+        """Use `queue`; at most `limit` of the pool's `workers` can process photos of jobs."""
         self._queue = queue
         self._workers = workers
         self._limit = limit
@@ -101,7 +101,7 @@ class JobDrain:
                 if is_available:
                     LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
                 is_available = False
-            except Exception:  # if the loop ended, no photo of a job would start
+            except Exception:  # if the loop ended, no photo of a job would be processed
                 if is_available:
                     LOGGER.exception("the jobs cannot be read")
                 is_available = False
@@ -117,7 +117,7 @@ class JobDrain:
                 continue
 
     async def stop(self, timeout_s: float) -> None:
-        """Start no more photos; wait for running photos, and release the slow ones."""
+        """Give no more photos to workers; wait for photos in progress, and release slow ones."""
         self._is_stopping = True
         try:
             async with asyncio.timeout(timeout_s):

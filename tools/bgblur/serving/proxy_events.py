@@ -160,7 +160,7 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
 
 
 class RecordedHandler:
-    """The handler of this process; each reply also has the record that is logged for it."""
+    """The handler of this process; it returns each reply with the record that is logged for it."""
 
     def __init__(self, build: Callable[[Observe], Router]) -> None:
         """Build the handler; `build` gets the function to call with the record of each response."""

@@ -105,7 +105,7 @@ class DynamoAccountStore:
         table = self._table()
         check = RateCheck.start(table, account_id, key_digest, ACCOUNT_REQUESTS, now_us)
         item = admission.apply_rate_limit(table, check)
-        if key_digest not in item["keys"]:  # the key ended during this request
+        if key_digest not in item["keys"]:  # the key was revoked or expired during this request
             raise InvalidApiKeyError
         limiter_us = self._limiter.us(now_us)
         limit_status = rate_limit_status_of(item, key_digest, ACCOUNT_REQUESTS, limiter_us)

@@ -3,9 +3,9 @@
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
 item `USAGE#<YYYY-MM>`, where their names do not have the prefix `u<YYMM>`. One transaction adds the
-counters to that item and removes them from the account's item. A settle that arrives later starts
-new counters, which are moved in the same way, so the usage of a month is always the sum of both
-items.
+counters to that item and removes them from the account's item. A charge that is written later
+starts new counters, which are moved in the same way, so the usage of a month is always the sum of
+both items.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ for _digits in (b"0123456789abcdef", b"0123456789ABCDEF"):
 
 
 def parse_pairs(body: bytes, *, max_fields: int) -> list[tuple[str, str]]:
-    """Return the names and values, in order.
+    """Return the names and values of the fields, in order.
 
     Invalid bytes become a replacement character, and incomplete escapes stay as they are (WHATWG
     URL, 5.1).

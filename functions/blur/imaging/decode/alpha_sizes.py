@@ -35,7 +35,7 @@ def add_alpha_sizes(data: bytes) -> bytes:
 
 
 def _property_number(items: Items, item: int, kind: bytes) -> int:
-    """Return the index, from 1 on, of an item's property of this kind, or 0 if there is none."""
+    """Return the index of an item's property of this kind, counted from 1; 0 if there is none."""
     for number in items.associations.get(item, []):
         if 0 < number <= len(items.properties) and items.properties[number - 1].kind == kind:
             return number

@@ -37,7 +37,7 @@ def add_waiting(db: sqlite3.Connection, job_id: str, source: str, now_us: Instan
 
 
 def write_final(db: sqlite3.Connection, row: JobObject) -> None:
-    """Make an existing row final."""
+    """Write the final state of an object to its existing row."""
     db.execute(
         """
         UPDATE job_objects SET state = ?, quarters = ?, code = ?, message = ?, content_type = ?,
@@ -88,8 +88,8 @@ _CAN_START = """
     job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :latest)
 """
 """A lease that ends after `:latest` does not count: no lease ends later than a lease that begins
-now, unless the clock was set back. `:latest` allows a small difference, because a worker that waits
-for the database file has read the clock earlier than the worker that uses the file."""
+now, unless the clock was set back. `:latest` allows a small difference: while a worker waits for
+the database file, after it has read the clock, another worker can write a lease that ends later."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """
@@ -100,7 +100,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
 
     The account that has waited longest since its last claim is next, so that an account with many
     photos does not delay other accounts. The object comes from the account's oldest job that has an
-    object to start.
+    object that can be claimed now.
     """
     latest_us = until_us + CLOCK_SKEW_US
     job = db.execute(
@@ -160,7 +160,7 @@ def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
 
 
 def count_waiting(db: sqlite3.Connection) -> int:
-    """Return the number of objects that have not ended, in jobs that are not paused."""
+    """Return the number of objects without a final state, in jobs that are not paused."""
     (waiting,) = db.execute(
         f"""
         SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}

@@ -1,4 +1,4 @@
-"""The keeper ends and announces jobs after errors, too short runs and changes of the clock."""
+"""Jobs end and are announced despite errors, runs without enough time and changes of the clock."""
 
 from __future__ import annotations
 
