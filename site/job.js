@@ -28,7 +28,7 @@ const state = {
 let onChange = () => {};
 let polling = null;
 
-/** Set up the section for the job. `onUpdate()` is called when the page's button or hint can change. */
+/** Set up the section for the job. `onUpdate()` is called when the page must update its button or hint. */
 export function openJob(onUpdate, onChooseFolder) {
   onChange = onUpdate;
   onJobActions({

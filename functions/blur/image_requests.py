@@ -133,7 +133,7 @@ class RemovalRequest:
 
 
 def removal_digest(options: RemovalOptions, *images: str) -> str:
-    """Return the SHA-256 of the options, without a background image, and the images' digests."""
+    """Return the SHA-256 of the options, whose `background` is None, and the images' digests."""
     values = {each.name: getattr(options, each.name) for each in fields(options)}
     return sha256(json.dumps([values, *images]).encode())
 

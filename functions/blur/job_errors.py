@@ -27,7 +27,7 @@ class ResultNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "result_not_found"
 
     def __init__(self) -> None:
-        """Set the message, which names the document that lists the results."""
+        """Set the message, which names the job's manifest: it lists the results."""
         message = (
             "The job has no result with this id, or the result has expired. Use an id from the "
             "job's manifest."

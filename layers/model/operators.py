@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """An ONNX graph that grows operator by operator. A tensor's name is its number in the file."""
+    """An ONNX graph that grows operator by operator.
+
+    A tensor's name is its number in the file of TensorFlow Lite.
+    """
 
     def __init__(self, file: TfliteFile) -> None:
         """Start with a graph without nodes."""

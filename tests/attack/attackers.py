@@ -59,7 +59,7 @@ class Attack:
     content_type: str = "application/octet-stream"
 
     def head(self, number: int, *lines: str) -> bytes:
-        """Return a request's head for the client with this number."""
+        """Return the head of a request of the client with this number."""
         name = key_header(self.path)
         key = [f"{name}: {self.keys[number % len(self.keys)]}"] if self.keys else []
         start = f"{self.method} {self.path} HTTP/1.1"

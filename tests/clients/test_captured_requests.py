@@ -189,7 +189,7 @@ def shown_by(client: str, response: requests.Response) -> str:
     assert all(isinstance(value, str) and value for value in error.values())
     if client == "command line":  # remove.bg sends no detail with some errors
         return f"{error['code']} {error['title']} - {error.get('detail')}"
-    if client.startswith("PHP"):  # implode(' - ', reset($response['errors']))
+    if client.startswith("PHP"):  # it runs implode(' - ', reset($response['errors']))
         return " - ".join(error.values())
     title: str = error["title"]
     return title

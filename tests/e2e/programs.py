@@ -64,7 +64,8 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    The program's standard error goes to `log`. `begun` describes how the program is stopped.
+    The program's standard error goes to `log`. The docstring of `begun` describes how the program
+    is stopped.
     """
     with begun(command, folder=folder, log=log, environ=environ) as end:
         return end()
@@ -80,8 +81,8 @@ def begun(
 
     If this process is terminated, it first stops the program and lets the program clean up;
     `subprocess.run` would kill the program at once. The program gets SIGINT, as from Ctrl-C: after
-    SIGINT, `sam local invoke` removes its container; after SIGTERM, it does not. A program that
-    continues then gets SIGTERM: during a build step, `sam build` stops only after SIGTERM.
+    SIGINT, `sam local invoke` removes its container; after SIGTERM, it does not. If the program
+    continues, it then gets SIGTERM: during a build step, `sam build` stops only after SIGTERM.
     """
     out = log.with_suffix(".out")
     with (
@@ -103,7 +104,7 @@ def begun(
 def _program(
     command: list[str], folder: Path, environ: Mapping[str, str], out: IO[str], err: IO[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program. When the block ends, wait for the program, and kill it after `STOP_S`.
+    """Start a program. At the end of the block, wait for it, and kill it after `STOP_S`.
 
     The program gets a separate session, so that Ctrl-C reaches only the test run, which then stops
     its programs one after another.

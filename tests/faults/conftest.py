@@ -1,4 +1,4 @@
-"""Fixtures for fault trials: accounts, settings and disks."""
+"""Fixtures for the tests with faults: accounts, settings and disks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from blur.credits import QUARTER, format_credits
 
 HOLD_TTL_S = 12
 PRICE = QUARTER
-"""The price on the servers in these trials. In trials without a server, a call costs one credit."""
+"""The price of a call on the servers of these tests. In tests without a server, a call costs one
+credit."""
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def balances(env: dict[str, str]) -> Iterator[Balances]:
-    """Return an account in the store of `env`; the trial reads the account without a server."""
+    """Return an account in the store of `env`; the test reads the account without a server."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_balances(store, price=PRICE)
     store.close()

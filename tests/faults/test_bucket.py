@@ -72,7 +72,7 @@ SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 
 @dataclass
 class Bucket:
-    """The bucket: the service uses it through the relay, and the trial uses it directly."""
+    """The bucket: the service uses it through the relay, and the test uses it directly."""
 
     between: Relay
     environ: dict[str, str]
@@ -107,7 +107,7 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 def results() -> Iterator[list[Outcome]]:
     created: list[Outcome] = []
     yield created
-    if len(created) < len(SAMPLE):  # record only a trial with all faults
+    if len(created) < len(SAMPLE):  # record only a run with all faults
         return
     pictures = sum(seen.kind == PICTURE for seen in created)
     longest_s = max(seen.seconds for seen in created)

@@ -33,7 +33,7 @@ factor."""
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the service uses it through the relay, and the trial uses it directly."""
+    """A table: the service uses it through the relay, and the test uses it directly."""
 
     between: Relay
     through: AccountStore
@@ -57,7 +57,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # record only a trial with all faults
+    if len(created) < len(SAMPLE):  # record only a run with all faults
         return
     record(
         Part.FAULTS,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PHOTO = make.jpeg()
 LARGEST_BYTES = 1_000_000
-"""The largest file: enough for the accounts, but only for a third of the large photo."""
+"""The maximum size of a file: enough for the accounts, but only for a third of the large photo."""
 UNAVAILABLE = "temporarily_unavailable"
 HOLD_S = "60"
 WAIT_S = 60

@@ -70,7 +70,7 @@ def test_a_stop_under_load_loses_no_accepted_request(
     )
 
 
-def test_a_stop_ends_a_stalled_upload_with_400_and_is_not_delayed(
+def test_a_stalled_upload_gets_400_at_the_stop_and_does_not_delay_the_stop(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server:
@@ -80,7 +80,7 @@ def test_a_stop_ends_a_stalled_upload_with_400_and_is_not_delayed(
             client.sendall(b"ApiKey: %s\r\n" % balances.key.encode())
             client.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n")
             client.sendall(b"Expect: 100-continue\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the server has the request now
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the server has read the head
             client.sendall(b"a")
             server.process.send_signal(signal.SIGTERM)
             assert client.recv(100).startswith(b"HTTP/1.1 400")

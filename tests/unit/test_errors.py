@@ -1,4 +1,4 @@
-"""The contract's errors, and the documents that list them."""
+"""The errors of the API, and the documents that list them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from blur.accounts.model import KeyKind
 from blur.errors import InvalidApiKeyError
 
 Entropy = Callable[[int], bytes]
-"""Returns random bytes, as many as the argument, like `secrets.token_bytes`."""
+"""Returns the given number of random bytes, like `secrets.token_bytes`."""
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ACCOUNT_ID_LENGTH = 12

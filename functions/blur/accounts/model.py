@@ -1,4 +1,4 @@
-"""The account data. Amounts are in quarters of a credit, instants in microseconds since 1970."""
+"""The account data. Amounts are in quarters of a credit, times in microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits reserved for one call; it is settled, refunded, or expires."""
+    """Credits reserved for one call. A hold is settled or refunded, or it expires."""
 
     hold_id: str
     account_id: str
@@ -69,7 +69,7 @@ class KeyRecord:
     limit: RateLimit
 
     def is_valid(self, now_us: Instant) -> bool:
-        """Return whether the key can be used at this instant."""
+        """Return whether the key can be used at this time."""
         return not self.revoked and (self.expires_us is None or now_us < self.expires_us)
 
 
@@ -122,7 +122,7 @@ class AccountUsage:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A snapshot of one account. At any instant granted - used = balance + held."""
+    """A snapshot of one account. At any time, granted - used = balance + held."""
 
     account_id: str
     name: str
@@ -175,7 +175,7 @@ class IdempotencyRecord:
 
     account_id: str
     scope: str
-    """SHA-256 of the API key's digest and the header's value."""
+    """SHA-256 of the API key's digest and the idempotency key."""
     fingerprint: str
     """SHA-256 of the image's bytes and the parameters."""
     hold_id: str

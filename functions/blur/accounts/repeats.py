@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
-    """Return the key for a digest of a request's content.
+    """Return the idempotency key that is made from a digest of a request's content.
 
     The key contains a space, which no `Idempotency-Key` contains, so it never equals a client's
     key.

@@ -1,4 +1,4 @@
-"""The responses of the contract: images, JSON documents and errors, with their headers."""
+"""The responses of the API: images, JSON documents and errors, with their headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The time for errors on paths other than remove.bg's, where no header contains a time."""
+"""The argument `now_us` for errors on our own paths: their headers contain no time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""

@@ -1,4 +1,4 @@
-"""Keeps jobs going: resumes paused jobs, completes closed jobs, and announces ended jobs.
+"""Takes the next step of each job: resumes paused jobs, ends closed jobs, announces ended jobs.
 
 A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so the keeper
 can be killed at any point, and two keepers can run at the same time.
@@ -26,7 +26,8 @@ OPEN_DAYS = 7
 """After this number of days, an open job is closed, because the storage then deletes the job's
 first photos."""
 EMPTY_DAYS = 1
-"""After this number of days, an open job without photos is closed: clients forget such jobs."""
+"""After this number of days, an open job without photos is closed. Clients sometimes forget
+such jobs."""
 MOST_CANCELLED = 5_000
 """The maximum number of photos that one run cancels: each photo needs a write, while all other jobs
 wait.
@@ -38,12 +39,12 @@ and cost nothing. The number is small, because each photo that the account canno
 again, which costs a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
-"""Deliver the objects of a job with these sources to the workers again."""
+"""Deliver the photos of a job that have these sources (names) to the workers again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKeeper:
-    """Takes the next step of each job that has not ended or has not been announced."""
+    """Takes the next step of each job that has not ended, or whose end was not announced."""
 
     jobs: JobStore
     files: JobFiles
@@ -60,16 +61,16 @@ class JobKeeper:
     period_s: int
     """The interval between two runs."""
     retry_s: int
-    """If no object of a job ends for this time, the job's objects are delivered again. This time is
-    longer than the queue needs to deliver an object again."""
+    """If a job makes no progress for this time, its waiting objects are delivered again. This time
+    is longer than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can work on an object."""
     run_s: int
     """A run that has taken this time does not go on to another job. The stores list jobs in random
     order, so that later runs reach the jobs that are left."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty. If so, the queue has lost the waiting objects of a job
-    that makes no progress."""
+    """Return whether the queue is empty. If the queue is empty and a job makes no progress, the
+    queue has lost the job's waiting objects."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -140,10 +141,11 @@ class JobKeeper:
                 self._deliver_again(job, waiting, [], progress_us)
 
     def _complete(self, job: Job) -> bool:
-        """End a closed job if all its objects have ended; otherwise deliver lost objects again.
+        """End a closed job if no photo is left to process; otherwise deliver lost photos again.
 
-        The photos are listed in three cases: the job has just been closed, all known objects have
-        ended, or no object has ended for some time. Return whether the job has ended.
+        The photos are listed in three cases: the job has just been closed, all known photos are
+        done, have failed or are cancelled, or the job has made no progress for some time. Return
+        whether the job has ended.
         """
         closed_us = job.closed_us or job.created_us
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
@@ -158,10 +160,10 @@ class JobKeeper:
         return has_ended
 
     def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
-        """Cancel the photos of a cancelled job, once its running objects have ended.
+        """Cancel a cancelled job's photos, as soon as no worker can still be processing one.
 
-        Return whether the job has ended. If `allowance` does not suffice for all photos, the next
-        run continues.
+        Return whether the job has ended. If `allowance` ends before all photos are cancelled, the
+        next run continues.
         """
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
         if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
@@ -180,10 +182,10 @@ class JobKeeper:
     def _resume(self, job: Job) -> None:
         """Resume a paused job if the account can pay for at least one photo.
 
-        If the account cannot pay for all objects, only some are delivered. All other photos would
-        be parked again. Whenever a photo failed and was refunded, they would be delivered and
-        parked once more. If the objects cannot be delivered, the job is paused again, so that the
-        next run repeats this step.
+        If the account cannot pay for all photos, only some are delivered to workers. Otherwise the
+        photos that it cannot pay for would be delivered and parked again, each time that a photo
+        failed and was refunded. If the photos cannot be delivered, the job is paused again, so that
+        the next run repeats this step.
         """
         payable = self.payable(job)
         if payable == 0:

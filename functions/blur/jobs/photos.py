@@ -19,7 +19,7 @@ class Photos(NamedTuple):
     number: int
     """The number of photos that have a row in the store, are in the storage, or both."""
     waiting: list[str]
-    """The photos whose row is `waiting`."""
+    """The photos whose row has the state `waiting`."""
     unknown: list[str]
     """The photos in the storage that have no row."""
 

@@ -1,4 +1,4 @@
-"""Opens the storage that `BLUR_MEDIA` names. Only this module knows the schemes s3 and folder."""
+"""Opens the storage that `BLUR_MEDIA` names. No other module uses the schemes s3 and folder."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class PresignedUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """Presigns uploads for API keys; only the key that requested an upload can get it."""
+    """Presigns uploads for API keys; only the key that requested an upload can use it."""
 
     store: UploadStore
     max_bytes: int

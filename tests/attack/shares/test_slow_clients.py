@@ -138,7 +138,7 @@ def test_a_stopping_server_does_not_wait_for_a_client_that_does_not_read(
     )
 
 
-def test_a_request_that_does_not_end_before_the_stop_gets_500_and_one_log_line(
+def test_a_request_that_is_not_complete_before_the_stop_gets_500_and_one_log_line(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with serve(tmp_path, model_dir, BLUR_STOP_S="1") as served, served.connect() as client:

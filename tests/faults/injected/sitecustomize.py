@@ -1,6 +1,6 @@
 """Faults inside the server's own processes. Python imports this file when a process starts.
 
-The variable INJECTED_FAULTS names a folder, in which a test writes the faults while the server
+The variable INJECTED_FAULTS names a folder, in which a test writes these files while the server
 runs:
 
 - `spawn`: exceptions, one on each line. Each start of a process by the server raises the next

@@ -149,7 +149,7 @@ def waiting_copy(
     customer: Customer,
     **call: Any,  # noqa: ANN401 - any arguments of `run`
 ) -> tuple[ApiError, float]:
-    """Return the error for a copy of a call that does not end, and the copy's wait in seconds."""
+    """Return the error for a copy of an unfinished call, and the seconds that the copy waited."""
     first = Running()
     service = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:

@@ -69,13 +69,13 @@ class Engine:
             assert sent.status_code == 204, sent.text
 
     def send(self, *bodies: str) -> None:
-        """Send messages to the queue, as S3 and the keeper do."""
+        """Send messages to the queue, as S3 and the keeper function do."""
         sqs = self.stack.emulator.client("sqs")
         for body in bodies:
             sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
 
     def wait_for_rows(self, owner: JobOwner, count: int) -> dict[str, JobObject]:
-        """Wait for this number of final rows; return the rows by their sources."""
+        """Wait until `count` photos are done, failed or cancelled; return the rows by source."""
         find = partial(with_retries, partial(self.jobs.find_job, owner.job_id))
         wait_until(lambda: find().counts.ended >= count, PATIENCE_S, self.log)
         return {row.source: row for row in rows_of(self.jobs, owner.job_id)}

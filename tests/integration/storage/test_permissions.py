@@ -25,7 +25,7 @@ def test_role_of_the_image_function_allows_exactly_its_requests_to_the_bucket(
     upload = presign(by_link)
     assert send(upload).ok
     assert blur(by_link, upload["upload_id"]).status_code == 200
-    # Clients sign their requests in the query or the form; the function signs in a header.
+    # Requests of clients are signed in the query or the form, requests of the function in a header.
     own = {
         (ACTIONS[method], path.split("/")[2])
         for method, path, headers in s3.gate.seen

@@ -56,7 +56,7 @@ class FailingFolder(JobFolder):
 
 @dataclass
 class Log:
-    """The ended objects and the unexpected errors of a runner."""
+    """The photos that a runner has processed, and its unexpected errors."""
 
     ended: list[EndedObject] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The ends of connections: closed by one side only, or reset by the server."""
+"""How a connection ends: the client closes only its sending side, or the server resets it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A call's weight in its key's rate limit, added by the write that ends the call.
+"""A call's weight in its key's rate limit, added by the call's last write.
 
-`rate.add_weight` limits the bucket with `min`, which an update cannot compute. So up to three
-updates are tried, in this order: the first adds the whole weight, if the result is within the
-bound; the second moves the bucket to the bound; the third does not change the bucket. If the call
-has a hold, each of these updates also ends the hold.
+`rate.add_weight` limits the bucket with `min`, which an update of DynamoDB cannot compute. So up to
+three updates are tried, in this order: the first adds the whole weight, if the result is not above
+the bucket's upper bound; the second sets the bucket to this bound; the third does not change the
+bucket. If the call has a hold, each of these updates also settles or refunds the hold.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _leave(update: Expressions) -> None:
 
 
 def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, str]:
-    """Require that the key's limit has not changed, and return the paths of TAT and `allow`."""
+    """Require that the key's limit has not changed; return the paths of the bucket's two fields."""
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
     tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])

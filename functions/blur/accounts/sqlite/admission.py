@@ -26,8 +26,9 @@ _CALLER = """
     WHERE account_id = ? AND digest = ?
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
-"""`KeyRecord.is_valid` as a condition in SQL. With this condition, a revoked or expired key has no
-row, like an unknown key. So the same steps, in the same time, reject all three kinds of keys."""
+"""`KeyRecord.is_valid` as a condition in SQL. With this condition, a query finds no row for a
+revoked or expired key, as for an unknown key. So the same steps, in the same time, reject all three
+kinds of keys."""
 
 
 def authenticate(

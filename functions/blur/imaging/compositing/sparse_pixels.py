@@ -50,7 +50,10 @@ def take_colours(image: RgbU8, pixels: SparsePixels) -> RgbF32:
 
 
 def take_alpha(matte: AlphaU8, pixels: SparsePixels) -> AlphaF32:
-    """Return the alpha of the pixels, 0..1, once per channel, (n, 3): broadcasting is slow."""
+    """Return the alpha of the pixels, 0..1, repeated for each channel, (n, 3).
+
+    A calculation with this array is faster than with broadcasting.
+    """
     levels = matte.reshape(-1).take(pixels.indices)
     return (levels.repeat(3).reshape(-1, 3) / np.float32(OPAQUE)).astype(np.float32)
 

@@ -129,7 +129,7 @@ def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response
     assert (answered["message"], answered["status"]) == ("answered", 200)
 
 
-def test_a_record_that_cannot_be_made_changes_no_response(
+def test_a_response_is_sent_although_it_cannot_be_recorded(
     router: Router, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

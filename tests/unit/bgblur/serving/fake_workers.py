@@ -40,11 +40,11 @@ class Fleet:
         self.objects: list[JobObject] = []
         """The photos of jobs that workers can claim."""
         self.outcomes: list[Outcome | Exception] = []
-        """The outcomes of the next photos; all later photos end without an error."""
+        """The outcomes of the next photos; all later photos are processed without an error."""
         self.processed: list[str] = []
         """The sources (names) of the photos that were claimed."""
         self.may_end = asyncio.Event()
-        """A test sets this event to let claimed photos end."""
+        """A test sets this event to let the workers finish the claimed photos."""
 
     def new_worker(self) -> Worker:
         self.workers.append(FakeWorker(self))

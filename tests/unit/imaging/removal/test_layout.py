@@ -97,7 +97,7 @@ def test_a_photo_is_reduced_to_the_maximum_number_of_pixels(
     assert Limit(max_pixels, 10**6).fit(shape) == fitted
 
 
-def test_the_frame_of_a_photo_that_was_decoded_smaller_is_computed_from_its_full_size() -> None:
+def test_the_frame_of_a_photo_decoded_at_a_reduced_size_is_computed_from_its_full_size() -> None:
     layout = whole((751, 1000), (3001, 4000), Limit(250_000, 10**6))
     assert layout.frame == layout.shape == Limit(250_000, 10**6).fit((3001, 4000))
     assert layout.part == Box(slice(0, 751), slice(0, 1000))

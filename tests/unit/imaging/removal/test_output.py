@@ -111,14 +111,14 @@ LARGE = Picture(astronaut().repeat(3, axis=0).repeat(3, axis=1), disc(1536, 1536
 
 
 @pytest.mark.parametrize("picture", [LARGE, LARGE._replace(alpha=None)])
-def test_a_png_above_the_limit_is_compressed_harder_without_loss(picture: Picture) -> None:
+def test_a_png_above_the_limit_is_compressed_further_without_loss(picture: Picture) -> None:
     image = encoded("png", picture)
     smaller = encoded("png", picture, max_bytes=len(image.data) - 1, may_change_format=False)
     assert len(smaller.data) < len(image.data)
     assert np.array_equal(np.asarray(opened(smaller)), np.asarray(opened(image)))
 
 
-def test_a_jpeg_above_the_limit_is_compressed_harder_without_loss() -> None:
+def test_a_jpeg_above_the_limit_is_compressed_further_without_loss() -> None:
     image = encoded("jpg")
     smaller = encoded("jpg", max_bytes=len(image.data) - 1)
     assert len(smaller.data) < len(image.data)

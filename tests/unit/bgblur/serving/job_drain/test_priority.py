@@ -101,7 +101,7 @@ def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyP
             fleet.objects = objects(9)
             server.drain.add()
             await until(lambda: len(fleet.processed) == 1)
-            for _ in range(20):  # each request gets a worker, although the job's photo never ends
+            for _ in range(20):  # each request gets a worker, but the job's photo stays in progress
                 assert await send(server.pool) == REPLY
                 assert len(fleet.processed) == 1
             monkeypatch.setattr(fair_queue, "KEEP_S", 0)
