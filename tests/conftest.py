@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
+PATIENT_S = 10.0
 SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
@@ -74,6 +75,13 @@ def refused_url() -> Iterator[str]:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+@pytest.fixture
+def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set longer time limits for DynamoDB in this process, because a busy test machine is slow."""
+    for limit in ("CONNECT_S", "READ_S", "LATEST_START_S"):
+        monkeypatch.setattr(f"blur.accounts.dynamo.client.{limit}", PATIENT_S)
 
 
 @pytest.fixture

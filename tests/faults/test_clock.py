@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.faults.balances import open_balances
 from tests.faults.call_steps import caller
 from tests.faults.responses import PICTURE
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from blur.accounts.idempotency import Reservation
     from blur.accounts.model import Account
     from blur.accounts.ports import AccountStore
+
+pytestmark = pytest.mark.usefixtures("patient_client")
 
 CREDITS = 10_000
 STEPS = size(120, full=1_000)

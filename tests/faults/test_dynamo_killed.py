@@ -16,6 +16,8 @@ from tests.trials import Part, record, size
 
 from blur.accounts.connect import open_account_store
 
+pytestmark = pytest.mark.usefixtures("patient_client")
+
 CLIENTS = 2
 KILLS = size(1, full=10)
 REFUSED = 3

@@ -22,6 +22,8 @@ from blur.accounts.connect import open_account_store
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
+pytestmark = pytest.mark.usefixtures("patient_client")
+
 FAULTS = faults()
 NAMES = ["stopped", "slow-arrived", *size(["half-arrived"], full=list(FAULTS))]
 CLIENTS = 2

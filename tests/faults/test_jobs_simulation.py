@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 
+pytestmark = pytest.mark.usefixtures("patient_client")
+
 OBJECTS = size(100, full=10_000)
 SEED = 20
 BROKEN_SHARE = 0.04
