@@ -86,7 +86,7 @@ def against_peers(model: Model) -> str:
 
 
 def noting(durations: list[tuple[str, float]]) -> Callable[[str], None]:
-    """Return a callback that appends the name and the start of each step to `durations`."""
+    """Return a callback that appends the name and the start time of each step to `durations`."""
     return lambda name: durations.append((name, time.perf_counter()))
 
 

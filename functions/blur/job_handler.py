@@ -1,10 +1,10 @@
 """The entry point of the worker of bulk jobs: a Lambda function that SQS calls.
 
 A message names one or more objects; an object is one photo. SQS deletes the message when all its
-objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts the deliveries
-of the message, even if a worker was killed. While the store is unavailable, a delivery does not
-count as an attempt: the worker sends a new message instead of the delivered message, so that no
-photo fails because of a long outage.
+objects have a final state, and otherwise delivers it again. `ApproximateReceiveCount` counts the
+deliveries of the message, even if a worker was killed. While the store is unavailable, a delivery
+does not count as an attempt: the worker sends a new message instead of the delivered message, so
+that no photo fails because of a long outage.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ INTERNAL_ERROR = "internal_error"
 
 
 class NotEndedError(Exception):
-    """An object of the message has not ended, so SQS delivers the message again."""
+    """An object of the message has no final state yet, so SQS delivers the message again."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def worker() -> Worker:
 
 
 class Worker:
-    """Processes messages, and counts the objects that ended."""
+    """Processes messages, and counts the objects by their final state."""
 
     wait_s = 300
     """The delay before a photo is delivered again if the store was unavailable."""
@@ -75,7 +75,7 @@ class Worker:
     def __init__(
         self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
     ) -> None:
-        """Keep the runner; let it also count each ended or failed object in the metrics."""
+        """Keep a copy of the runner whose callbacks also count each object in the metrics."""
         self._queue = queue
         self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error

@@ -62,7 +62,7 @@ EXPECTED = {int: "a whole number", bool: "yes or no"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings. Each field is the environment variable `BLUR_<FIELD>`."""
+    """The settings. The environment variable `BLUR_<FIELD>` sets a field."""
 
     accounts: str = "sqlite:var/accounts.db"
     """Where accounts are stored: `sqlite:<path>` or `dynamodb:<table>`."""
@@ -79,28 +79,28 @@ class Settings:
     price_person: Credits | None = None
     """Credits for an image with `subject=person`; None means `price`."""
     max_pixels: int = 50_000_000
-    """Largest image: width times height in the image's header, before decoding."""
+    """Largest image, in pixels: width times height in the file's header, before decoding."""
     max_body_bytes: int = 20_000_000
-    """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
+    """Largest request body, in bytes. Lambda's own limit of 6 MB of JSON is lower."""
     removebg_max_body_bytes: int = 32_000_000
     """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
-    """Seconds after a call to `/v1.0/removebg`, at most 86,400. In this time, a call with the same
-    image and parameters, but without an `Idempotency-Key`, counts as a copy and is not charged. 0
-    turns this off."""
+    """For this number of seconds after a call to `/v1.0/removebg`, a call with the same image and
+    parameters, but without an `Idempotency-Key`, counts as a copy and is not charged. At most
+    86,400; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
-    """Largest upload."""
+    """Largest upload, in bytes."""
     base_path: str = ""
     """The first part of each path, without slashes, on an API Gateway domain with a base path."""
     public_url: str = ""
     """The URL at which clients reach this server, such as `https://api.example.com`. Upload
     forms need it."""
     max_response_bytes: int = 6_291_556
-    """Largest proxy response; a larger result goes to the bucket, if there is one. The default is
-    the limit that Lambda's error message states."""
+    """Largest response in API Gateway's JSON format, in bytes; a larger result is stored in the
+    bucket, if there is one. The default is the limit that Lambda's error message states."""
     site_dir: Path = Path("/opt/site")
     """Folder with the files of the page at `/`; without this folder, the server has no page."""
     fetch_urls: bool = False
@@ -130,8 +130,8 @@ class Settings:
     rate_burst: int = 100
     """Requests that a key without its own limit can send together after a pause."""
     ordinary_cpu_ms: int = 2_000
-    """CPU time of an ordinary photo. In the rate limit, an uncharged call that takes n times as
-    much CPU time counts as n requests, rounded up."""
+    """Milliseconds of CPU time for an ordinary photo. In the rate limit, an uncharged call that
+    takes n times as much CPU time counts as n requests, rounded up."""
 
     def __post_init__(self) -> None:
         """Reject values that would fail later, in a request."""

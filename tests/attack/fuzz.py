@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "mult
     import blur.api.jobs
     import blur.api.removebg.routes
     import blur.api.router
-    import blur.api.upload  # noqa: F401 - instrumented when it is imported
+    import blur.api.upload  # noqa: F401 - the import instruments the module
 
 from tests.attack.raw_events import attacked, event_of  # noqa: E402
 from tests.attack.target import Target  # noqa: E402 - imports below are not instrumented

@@ -32,7 +32,7 @@ def plain() -> bytes:
 
 
 def send_four(visit: Visit) -> None:
-    """Remove the background of four photos, two of which cannot succeed."""
+    """Remove the background of four photos, two of which always get an error."""
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.page.check("input[value=cutout]", force=True)
@@ -53,7 +53,7 @@ def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
     visit.page.route(BLUR, handler, times=1)
 
 
-def test_photos_that_cannot_succeed_are_not_offered_again(visit: Visit) -> None:
+def test_photos_that_always_get_an_error_are_not_offered_again(visit: Visit) -> None:
     send_four(visit)
     assert visit.page.inner_text("#go") == "Choose another photo"
     assert "in all" not in visit.page.inner_text("#hint")

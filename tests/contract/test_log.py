@@ -61,7 +61,7 @@ def test_background_removal_is_logged_with_the_steps_of_a_removal(
 
 
 @pytest.mark.parametrize("key", [make.UNKNOWN, "nonsense"])
-def test_log_line_of_a_rejected_key_has_no_account_and_no_key_prefix(
+def test_the_log_line_of_a_rejected_key_has_no_account_and_no_key_prefix(
     key: str, call: Call, log: io.StringIO
 ) -> None:
     assert call(make.blur(key)).status == 401

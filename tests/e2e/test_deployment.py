@@ -54,7 +54,7 @@ def key(deployment: Deployment, issued: list[str]) -> str:
 
 @pytest.fixture
 def album(tmp_path: Path) -> Iterator[Album]:
-    """Write the photos; remove them before the run's output is searched for photos."""
+    """Write the photos; remove them before the output of the tests is searched for photos."""
     folder = tmp_path / "album"
     yield write_album(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -203,7 +203,7 @@ def test_a_call_with_many_slow_requests_is_reported_as_unavailable_in_time() -> 
 
 
 def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
-    """Return a handler that forwards requests; the first of equal requests gets no response."""
+    """Return a handler that forwards requests; the first of several equal ones gets no response."""
     seen: set[bytes] = set()
 
     class Handler(BaseHTTPRequestHandler):

@@ -201,7 +201,7 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
     for _ in range(3):
         worker = server.worker()
         os.kill(worker, signal.SIGKILL)
-        until(lambda: worker not in workers(server.running.process.pid))  # noqa: B023 - is called before the next iteration
+        until(lambda: worker not in workers(server.running.process.pid))  # noqa: B023 - the lambda is called before the next iteration
     until_answered(server)
 
 

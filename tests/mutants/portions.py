@@ -23,7 +23,8 @@ JOBS = (
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Leaves out tests of DynamoDB, and of several processes, of which only one has the mutant."""
+"""Leaves out tests of DynamoDB, and tests with several processes: only one of these processes would
+have the mutant."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Month(click.ParamType[str]):
     name = "YYYY-MM"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the month."""
+        """Return the value, if it is a month."""
         if not _MONTH.fullmatch(value):
             self.fail("send a month such as 2026-11", param, ctx)
         return value

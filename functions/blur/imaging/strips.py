@@ -46,8 +46,8 @@ def for_each_strip(
 ) -> None:
     """Call `work` with the rows of each strip, in parallel.
 
-    Strips start at multiples of `multiple`. If `work` raises an exception, no further strip starts,
-    and this function raises the exception.
+    The index of each strip's first row is a multiple of `multiple`. If `work` raises an exception,
+    it is not called for the remaining strips, and this function raises the exception.
 
     The calling thread also processes strips. When no strip is left, all tasks that no helper thread
     has started are cancelled. So this function never waits for a free helper thread: `work` can

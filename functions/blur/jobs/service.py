@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link, PresignedForm
 
 MOST_ACTIVE = 1_000
-"""The maximum number of jobs of an account that have not ended or have not been announced."""
+"""The maximum number of jobs of an account that have not ended or whose end is not announced."""
 KEPT_US = KEEP_DAYS * 86_400 * SECOND_US
 """How long results are kept."""
 ENDED_STATES = tuple(state for state in ObjectState if state.has_ended)
@@ -123,7 +123,7 @@ class JobService:
         return self.jobs.list_objects(job.job_id, states=states, after=after, limit=limit)
 
     def ended(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
-        """Return a page of ended objects, which are the lines of the manifest."""
+        """Return a page of the objects with a final state, which are the lines of the manifest."""
         return self.jobs.list_objects(job.job_id, states=ENDED_STATES, after=after, limit=limit)
 
     def result(self, job: Job, object_id: str) -> StoredResult:

@@ -1,4 +1,4 @@
-"""The storage of the embedded server, which presigns uploads and receives them in a folder.
+"""The storage of the embedded server: signs upload forms and stores the uploads in a folder.
 
     <folder>/secret*                        the secrets, which sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
@@ -36,7 +36,7 @@ KEEP_S = 24 * 3600
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""How long a client waits before it sends a form again, if an upload with the form is running."""
+"""How long a client should wait before it uses a form with which an upload is running."""
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
@@ -144,7 +144,7 @@ class FolderStore:
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names are needed
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
-        yield uploads / file_name  # the path on an older server; `sweep` moves the file
+        yield uploads / file_name  # an older server's path; `sweep` moves the file
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:

@@ -28,7 +28,7 @@ JOB_FIELDS = {
 }
 
 
-def test_new_job_is_open_and_has_a_form_for_uploading_photos(call: Call) -> None:
+def test_a_new_job_is_open_and_has_a_form_for_uploading_photos(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", document={"radius": "2%", "mode": "cutout", "x": 1})
     job = json.loads(response.body)
     assert (response.status, set(job)) == (201, JOB_FIELDS)
@@ -44,7 +44,7 @@ def test_new_job_is_open_and_has_a_form_for_uploading_photos(call: Call) -> None
     assert job["upload"]["expires_at"] > job["created_at"]
 
 
-def test_url_of_the_upload_form_begins_with_the_public_url(
+def test_the_url_of_the_upload_form_begins_with_the_public_url(
     settings: Settings, store: SqliteAccountStore
 ) -> None:
     del store
@@ -75,7 +75,7 @@ def test_url_of_the_upload_form_begins_with_the_public_url(
         ({"radius": 3, "notify": None}, "invalid_notify"),
     ],
 )
-def test_invalid_field_gets_400_with_the_error_code_of_the_field(
+def test_an_invalid_field_gets_400_with_the_error_code_of_the_field(
     call: Call, fields: dict[str, Any], code: str
 ) -> None:
     response = send(call, "POST", "/v2/jobs", document=fields)
@@ -106,7 +106,7 @@ def test_only_the_response_that_creates_a_job_with_notify_has_the_notification_s
         assert (rejected.status, rejected.error["code"]) == (400, "invalid_notify")
 
 
-def test_account_with_too_many_active_jobs_gets_429_for_a_new_job(
+def test_an_account_with_too_many_active_jobs_gets_429_for_a_new_job(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_use_cases, "MOST_ACTIVE", 2)
@@ -128,13 +128,13 @@ def test_parameters_are_stored_as_texts_without_spaces_around_them(call: Call) -
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '"radius"'])
-def test_body_that_is_not_a_json_object_is_rejected(call: Call, body: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected(call: Call, body: str) -> None:
     event = make.event("POST", "/v2/jobs", key=make.FUNDED, document={})
     response = call({**event, "body": body, "isBase64Encoded": False})
     assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
-def test_body_of_more_than_10_kb_gets_413(call: Call) -> None:
+def test_a_body_of_more_than_10_kb_gets_413(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", document={"radius": "3", "x": "y" * 10_000})
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 

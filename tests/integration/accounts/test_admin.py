@@ -41,7 +41,7 @@ def test_a_new_account_without_credits_has_an_empty_ledger(admin: AccountAdmin) 
     assert list(admin.store.list_entries(account_id)) == []
 
 
-def test_entry_that_is_added_twice_with_the_same_id_is_stored_once(admin: AccountAdmin) -> None:
+def test_an_entry_that_is_added_twice_with_the_same_id_is_stored_once(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     for _ in range(2):
         line = admin.add_ledger_entry(
@@ -104,7 +104,7 @@ def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_ends_after_the_grace_period(
+def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_expires_after_the_grace(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")
@@ -122,7 +122,7 @@ def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_ends_after_t
 
 
 @pytest.mark.parametrize("why", ["revoked", "expired"])
-def test_revoked_or_expired_key_cannot_be_rotated(admin: AccountAdmin, why: str) -> None:
+def test_a_revoked_or_expired_key_cannot_be_rotated(admin: AccountAdmin, why: str) -> None:
     account_id = admin.create_account("A customer")
     _, old = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT, ttl_us=HOUR_US)
     if why == "revoked":
@@ -177,6 +177,6 @@ def test_getting_the_account_id_from_a_malformed_prefix_is_an_error(name: str) -
         account_id_of(name)
 
 
-def test_account_id_is_found_in_a_prefix_and_in_a_key() -> None:
+def test_the_account_id_is_found_in_a_prefix_and_in_a_key() -> None:
     assert account_id_of("bb_live_0aZ9bY8cX7dW_abcd") == "0aZ9bY8cX7dW"
     assert account_id_of(keys.mint(KeyKind.TEST, "0aZ9bY8cX7dW", token_bytes)) == "0aZ9bY8cX7dW"

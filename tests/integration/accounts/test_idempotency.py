@@ -90,7 +90,7 @@ def test_a_call_without_an_idempotency_key_reserves_its_price_and_is_then_charge
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
 
-def test_idempotency_key_of_a_running_call_or_used_with_another_photo_is_rejected_with_the_reason(
+def test_an_idempotency_key_in_use_or_used_with_another_photo_is_rejected_with_the_reason(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

@@ -86,7 +86,7 @@ def test_credits_are_reserved_once_if_32_threads_reserve_the_same_hold_at_the_sa
     assert store.reserve(customer.hold(), now_us=START).rate.remaining == 8
 
 
-def test_a_hold_settled_and_refunded_at_the_same_time_ends_once(
+def test_a_hold_settled_and_refunded_at_the_same_time_is_either_charged_or_refunded(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)

@@ -28,7 +28,7 @@ def stopping_at(chosen: str) -> ProgressCallback:
     return progress
 
 
-def test_call_that_is_interrupted_during_its_upload_costs_nothing(
+def test_a_call_that_is_interrupted_during_its_upload_costs_nothing(
     without_uploads: Api, large_photo: Path
 ) -> None:
     url, key = without_uploads.server.url, without_uploads.key
@@ -40,7 +40,7 @@ def test_call_that_is_interrupted_during_its_upload_costs_nothing(
         assert client.account().balance == before
 
 
-def test_call_that_is_interrupted_after_its_upload_is_finished_and_charged(
+def test_if_a_call_is_interrupted_after_its_upload_the_photo_is_processed_and_charged(
     api: Api, photo: Path, balance: Callable[[], int]
 ) -> None:
     before = balance()

@@ -43,7 +43,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
         ((), "Missing argument"),
     ],
 )
-def test_wrong_command_prints_the_reason_and_exits_with_2(
+def test_a_wrong_command_prints_the_reason_and_exits_with_2(
     arguments: tuple[str, ...], message: str, run: Run, photo: Path
 ) -> None:
     done = run(*arguments)
@@ -52,14 +52,18 @@ def test_wrong_command_prints_the_reason_and_exits_with_2(
     assert list(photo.parent.iterdir()) == [photo]
 
 
-def test_error_for_a_missing_model_suggests_make_model_and_the_api(run: Run, photo: Path) -> None:
+def test_the_error_for_a_missing_model_suggests_make_model_and_an_api(
+    run: Run, photo: Path
+) -> None:
     done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
     assert done.returncode == 2
     assert "`make model`" in done.stderr.decode()
     assert "--api" in done.stderr.decode()
 
 
-def test_batch_with_a_wrong_key_stops_after_one_request(run: Run, api: Api, tmp_path: Path) -> None:
+def test_a_batch_with_a_wrong_key_stops_after_one_request(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
     with unreliable(api.server.url) as relay:
         done = run("album", "--jobs", "1", BGBLUR_API=relay.url, BGBLUR_API_KEY="nonsense")
@@ -117,7 +121,7 @@ def test_ctrl_c_ends_the_wait_before_a_retry(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-def test_a_second_ctrl_c_ends_a_call_without_a_response(
+def test_a_second_ctrl_c_ends_a_call_that_gets_no_response(
     environ: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

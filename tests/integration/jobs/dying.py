@@ -35,7 +35,7 @@ class Death:
     steps: int = 0
     has_come: bool = False
 
-    def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - any result of a step
+    def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - the type of the step's result
         """Run a step; at the chosen step, raise `Killed`."""
         self.steps += 1
         if self.steps != self.step:
@@ -48,7 +48,7 @@ class Death:
 
 
 class DyingClient:
-    """A client of DynamoDB; `death` can end the process at each request."""
+    """A client of DynamoDB; `death` decides at which request the simulated process is killed."""
 
     def __init__(self, client: Any, death: Death) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._death = client, death
@@ -61,7 +61,7 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite; `death` can end the process at each statement; the next ones fail."""
+    """A connection to SQLite; `death` kills it at one statement, and all later statements fail."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death

@@ -55,7 +55,7 @@ class JobOwner:
         )
 
     def row(self, source: str, state: ObjectState = ObjectState.DONE) -> JobObject:
-        """Return a final row as a worker writes it."""
+        """Return a photo's row with a final state, as a worker writes it."""
         row = JobObject(job_id=self.job_id, source=source, state=state, duration_ms=1500)
         if state is ObjectState.DONE:
             return replace(row, content_type="image/png", pixels=PIXELS)
@@ -101,7 +101,7 @@ def process(
     *,
     now_us: Instant = START,
 ) -> bool:
-    """Reserve the price of an object and write its final row, as a worker does."""
+    """Reserve the price of an object and write its final state, as a worker does."""
     hold = owner.hold(source, now_us=now_us)
     jobs.reserve_object(hold, now_us=now_us)
     return jobs.end_object(owner.row(source, state), hold, now_us=now_us)

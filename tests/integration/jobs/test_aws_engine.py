@@ -100,7 +100,7 @@ def server(
 
 @pytest.fixture
 def client(engine: Engine, server: str) -> Client:
-    """Return a customer with three credits."""
+    """Return the client of a customer with three credits."""
     return with_retries(partial(new_client, engine, server))
 
 
@@ -141,7 +141,7 @@ def test_results_of_a_job_are_charged_and_all_its_photos_are_in_the_manifest(
     assert (read.account.used, read.account.held) == (whole(2), 0)
 
 
-def test_paused_job_is_completed_after_a_top_up(client: Client, engine: Engine) -> None:
+def test_a_paused_job_is_completed_after_a_top_up(client: Client, engine: Engine) -> None:
     photos = {f"{number}.jpg": PHOTO for number in range(5)}
     job_id = client.create(photos)
     client.wait_until_paused(job_id)

@@ -227,7 +227,7 @@ def test_a_cancelled_job_charges_only_its_results(
     assert sum(row["file"] is not None for row in rows.values()) == job.done
 
 
-def test_key_of_another_account_gets_job_not_found_from_each_command(
+def test_the_key_of_another_account_gets_job_not_found_from_each_command(
     run: Run, api: Api, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", ["a.jpg"])

@@ -90,7 +90,7 @@ def test_an_expired_hold_is_released_before_an_object_is_rejected_for_missing_cr
 
 
 @pytest.mark.parametrize("first_s", [0, 30], ids=["later", "earlier"])
-def test_a_repeated_reserve_extends_the_hold_to_the_latest_expiry(
+def test_a_repeated_reservation_extends_the_hold_to_the_latest_expiry(
     store: AccountStore, jobs: JobStore, owner: JobOwner, first_s: int
 ) -> None:
     account_id = owner.customer.account_id
@@ -104,7 +104,7 @@ def test_a_repeated_reserve_extends_the_hold_to_the_latest_expiry(
     assert (account.balance, account.held) == (100 - PRICE, 0)
 
 
-def test_a_repeated_reserve_with_the_same_expiry_does_not_extend_the_hold(
+def test_a_repeated_reservation_with_the_same_expiry_does_not_extend_the_hold(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     for _ in range(2):

@@ -35,12 +35,12 @@ ENDED = [state for state in HoldState if state is not HoldState.HELD]
         (HoldEvent.EXPIRE, HoldState.REFUNDED),
     ],
 )
-def test_each_event_ends_an_open_hold(event: HoldEvent, after: HoldState) -> None:
+def test_each_event_settles_or_refunds_a_hold(event: HoldEvent, after: HoldState) -> None:
     assert next_state(HoldState.HELD, event) is after
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(ENDED, HoldEvent)))
-def test_no_event_changes_an_ended_hold(state: HoldState, event: HoldEvent) -> None:
+def test_no_event_changes_a_settled_or_refunded_hold(state: HoldState, event: HoldEvent) -> None:
     assert next_state(state, event) is state
 
 
@@ -48,7 +48,7 @@ def test_the_table_has_a_transition_for_each_event_and_only_from_the_state_held(
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
-def test_the_state_of_a_hold_decides_if_its_price_is_held_used_or_part_of_the_balance() -> None:
+def test_the_state_of_a_hold_decides_whether_its_price_is_held_used_or_in_the_balance() -> None:
     assert PRICE_LOCATION == {
         HoldState.HELD: Amount.HELD,
         HoldState.SETTLED: Amount.USED,
@@ -75,7 +75,7 @@ def test_a_hold_can_be_released_5_seconds_after_its_expiry_and_not_earlier() -> 
     assert released_until_us(Instant(now_us - 1)) < EXPIRES_US
 
 
-def test_only_a_settled_hold_is_charged_and_only_before_its_expiry() -> None:
+def test_a_charge_is_reported_only_for_a_settled_hold_before_its_expiry() -> None:
     charged = {state: credits_charged(state, HOLD, JUST_BEFORE_US) for state in (*HoldState, None)}
     assert charged == {
         HoldState.HELD: 0,

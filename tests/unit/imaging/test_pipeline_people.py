@@ -54,7 +54,7 @@ def test_subject_person_does_not_run_the_saliency_model() -> None:
     assert model.input_shape == ()
 
 
-def test_an_unknown_subject_and_person_without_a_network_are_rejected_before_decoding() -> None:
+def test_an_unknown_subject_or_person_without_its_network_is_rejected_before_decoding() -> None:
     for subject, people in (("animal", Everyone()), ("person", None)):
         with pytest.raises(InvalidSubjectError, match=r"subject"):
             blur_photo(

@@ -77,7 +77,7 @@ def test_a_job_that_waits_for_credits_is_shown_as_paused_until_it_has_ended(
     assert job.shown_state == shown
 
 
-def test_a_photo_counts_as_ended_in_every_state_except_waiting() -> None:
+def test_every_state_of_a_photo_except_waiting_is_final() -> None:
     assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
 
 

@@ -58,7 +58,7 @@ class BodyBudget:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """The memory that one body holds."""
+    """The memory that is reserved for one body."""
 
     budget: BodyBudget
     factors: Mapping[str, float]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
-"""The limit for all connections. Each connection uses a buffer and a file descriptor. A process
+"""The maximum number of connections. Each connection uses a buffer and a file descriptor. A process
 can usually have 1,024 file descriptors."""
 
 BATCHES = 32
@@ -34,7 +34,7 @@ class Closable(Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the response was written, or the client has not read for some seconds."""
+        """Whether the response was written, or the client has read nothing for some seconds."""
         ...
 
     def evict(self) -> None:

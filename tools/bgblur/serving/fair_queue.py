@@ -82,7 +82,7 @@ class FairQueue(Generic[Item]):
         return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item, after `has_slot` was true; return the item that lost its slot, if any."""
+        """Add an item, if `has_slot` returned True; return the item that lost its slot, if any."""
         removed = None
         if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
@@ -103,7 +103,7 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # moves behind other accounts with equal use
+        self._shares[account] = share  # the account moves behind others with equal use
         share.working += 1
         return share.waiting.popleft()
 

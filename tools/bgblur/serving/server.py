@@ -95,7 +95,7 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
         sweeping(folders),
         keeping(open_keeper(settings).run if jobs else None),
         observing(photos, jobs, metrics_at) as observe,
-        suppress(KeyboardInterrupt),  # uvicorn raises the exception again at the end
+        suppress(KeyboardInterrupt),  # after Ctrl-C, uvicorn raises it again at the end
     ):
         open_access_log()
         raise_file_limit()
@@ -216,7 +216,7 @@ def configuration(
     settings: Settings,
     observe: Observe = ignore,
 ) -> uvicorn.Config:
-    """Return uvicorn's settings: our protocol, and a time limit for the stop.
+    """Return uvicorn's settings: our protocol class, and a time limit for the shutdown.
 
     uvicorn's `Server` header and its access log are disabled.
     """

@@ -1,13 +1,13 @@
 """Holds in an account's item; `hold_states` has their states and events.
 
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
-a second or late copy of the write fails. When a call ends its hold, a tombstone is added to the set
-`ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the reserve. A set
-is deleted when no late copy can arrive any more. The client sends copies of a request for at most
-two seconds (`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold
-that nothing settles, so the hold expires. The hold for a photo of a job has no tombstone, because
-the photo's row in the table has the same effect. With many photos per second, tombstones would make
-each write expensive.
+a second or late copy of the write fails. When a call settles or refunds its hold, a tombstone is
+added to the set `ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the
+write that reserved the credits. A set is deleted when no late copy can arrive any more. The client
+sends copies of a request for at most two seconds (`client`), and `DEDUP_WINDOW_US` is much longer.
+An even later copy would create a hold that nothing settles, so the hold expires. The hold for a
+photo of a job has no tombstone, because the photo's row in the table has the same effect. With many
+photos per second, tombstones would make each write expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
 tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.
@@ -67,7 +67,7 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
 
 
 def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
-    """Make the update extend a stored hold that has not ended and expires before `hold` does."""
+    """Make the update extend the hold in the item, if it expires before `hold` does."""
     expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
     update.conditions.append(f"{expiry} < {later}")
     update.sets.append(f"{expiry} = {later}")
@@ -113,7 +113,7 @@ def settle(
 def refund(
     table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None, *, failed: bool
 ) -> Item:
-    """Move the price back to the balance, unless the hold has ended; return the account's item.
+    """Move the price of a hold in the state `HELD` to the balance; return the account's item.
 
     Raises:
         UnknownAccountError: the account does not exist.
@@ -134,7 +134,7 @@ def refund(
 def settlement(
     hold: Hold, now_us: Instant, pixels: int, *, leaves_tombstone: bool = True
 ) -> Expressions:
-    """Return the write that charges a hold which has neither ended nor expired."""
+    """Return the write that charges a hold, if it is in the state `HELD` and has not expired."""
     update = _ending(hold, HoldEvent.SETTLE, now_us, leaves_tombstone=leaves_tombstone)
     key_usage.add(update, hold.key_digest, KeyCounts(1, hold.price, pixels, 0), now_us)
     update.conditions.append(f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}")
@@ -144,7 +144,7 @@ def settlement(
 def refunding(
     hold: Hold, now_us: Instant, *, failed: bool, leaves_tombstone: bool = True
 ) -> Expressions:
-    """Return the write that refunds a hold which has not ended."""
+    """Return the write that refunds a hold, if it is in the state `HELD`."""
     update = _ending(hold, HoldEvent.REFUND, now_us, leaves_tombstone=leaves_tombstone)
     if failed:
         key_usage.add(update, hold.key_digest, KeyCounts(0, ZERO, 0, 1), now_us)
@@ -154,7 +154,7 @@ def refunding(
 def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
     """Release expired holds, delete old tombstones, and return the new account item.
 
-    Ended keys and the usage of past months are moved to their own items.
+    Revoked and expired keys and the usage of past months are moved to their own items.
     """
     while update := _compaction(item, now_us):
         try:
@@ -166,7 +166,7 @@ def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Ins
 
 
 def _compaction(item: Item, now_us: Instant) -> Expressions | None:
-    """Return the write that compacts the item, or None if the saving is too small."""
+    """Return the write that removes expired holds and old tombstones; None if it is not needed."""
     until_us = released_until_us(now_us)
     expired = {name: held for name, held in item["holds"].items() if held["x"] <= until_us}
     slot = (until_us - DEDUP_WINDOW_US) // SLOT_US
@@ -180,7 +180,7 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
 
 
 def release(holds: Item) -> Expressions:
-    """Return the write that ends these holds as expired, if none of them has changed."""
+    """Return the write that releases these expired holds, if none of them has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
     _add_to_balance(update, Credits(sum(held["c"] for held in holds.values())))
@@ -192,7 +192,7 @@ def release(holds: Item) -> Expressions:
 
 
 def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
-    """End an expired hold, for which a settle has arrived too late."""
+    """Release an expired hold that a call has tried to settle too late."""
     try:
         return table.update(schema.account_key(hold.account_id), release({hold.hold_id: held}))
     except ConditionFailedError as failed:
@@ -202,7 +202,7 @@ def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
 def _ending(
     hold: Hold, event: HoldEvent, now_us: Instant, *, leaves_tombstone: bool
 ) -> Expressions:
-    """Return the write that applies the event to a hold which has not ended."""
+    """Return the write that applies the event to a hold, if it is in the state `HELD`."""
     update = Expressions()
     tombstone = _tombstone(hold.hold_id)
     if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:

@@ -12,22 +12,22 @@ have only one letter:
 | `u<YYMM><digits><letter>` | a counter of one key in the month `YYMM` (see `key_usage`) |
 | `v` | the version; each ledger entry and each added or moved key raises it; absent at first |
 | `holds.<hold id>` | the hold of a running call; in it, `c` is the price and `x` the expiry |
-| `ended<slot>` | the tombstones of the holds that ended in the five seconds of this slot |
+| `ended<slot>` | the tombstones of holds settled or refunded in the five seconds of this slot |
 | `keys.<digest>` | a key, with the attributes below |
 | `k`, `p`, `c` | the key's kind (`live` or `test`), its prefix, and the time of its creation |
 | `x` | the expiry; a key that does not expire has `NEVER`, so one comparison is enough |
 | `r` | true if the key is revoked, otherwise absent |
 | `m`, `b` | the limit: the requests per minute, and the burst |
 | `i`, `s` | the results of `rate.interval_us` and `rate.slack_us` for the limit |
-| `t`, `a`, `l` | the key's bucket for calls: TAT, `allow`, last request (absent before the first) |
-| `T`, `A`, `L` | the key's bucket for requests that read the account |
+| `t`, `a`, `l` | the key's `rate.Bucket` for calls; `l` is absent before the first call |
+| `T`, `A`, `L` | the key's `rate.Bucket` for requests that read the account |
 
 Instants and durations are in microseconds. The account's held credits are the sum of `c` over all
 holds.
 
-The item of an ended key has the attributes `k`, `p`, `c`, `x`, `r`, `m` and `b`. The item of an
-idempotency record has the fields of `IdempotencyRecord`. The item of a ledger entry has the fields
-of `LedgerEntry`, and `v`, the version that the entry gave the account.
+The item of a revoked or expired key has the attributes `k`, `p`, `c`, `x`, `r`, `m` and `b`. The
+item of an idempotency record has the fields of `IdempotencyRecord`. The item of a ledger entry has
+the fields of `LedgerEntry`, and `v`, the version that the entry gave the account.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ NEVER = 10**18
 BucketNames = tuple[str, str, str]
 CALLS: BucketNames = ("t", "a", "l")
 ACCOUNT_REQUESTS: BucketNames = ("T", "A", "L")
-"""The attributes of a bucket's TAT, `allow` and last request."""
+"""The attributes of a bucket's `tat_us`, `allow_us` and `last_us`."""
 
 VERSION = "v"
 
@@ -188,7 +188,8 @@ def rate_limit_status_of(
 ) -> RateLimitStatus:
     """Return a key's rate-limit status, from one of its buckets.
 
-    A key that ends during the call is removed from the item; its status shows no requests left.
+    A key that is revoked or expires during the call is removed from the item; its status shows no
+    requests left.
     """
     if digest not in item["keys"]:
         return RateLimitStatus(RateLimit(1, 1), 0, 0)

@@ -1,9 +1,9 @@
 """Holds in SQLite, inside the caller's transaction; `hold_states` has their states and events.
 
 A row stays in `holds` until its hold expires, even after the call has ended, so that a repeated
-reserve finds it and takes no second hold. This is long enough, because a hold lasts longer than any
-request. If a copy of a reserve arrives even later, it takes a new hold, which expires without a
-charge.
+reservation finds the row and creates no second hold. This is long enough, because a hold lasts
+longer than any request. A reservation that is repeated even later creates a new hold, which expires
+without a charge.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def find(db: sqlite3.Connection, account_id: str, hold_id: str) -> tuple[Hold, H
 
 
 def is_held(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> bool:
-    """Return whether the hold has neither ended nor expired."""
+    """Return whether the hold is in the state `HELD` and has not expired."""
     found = find(db, hold.account_id, hold.hold_id)
     return found is not None and found[1] is HoldState.HELD and now_us < found[0].expires_us
 
@@ -83,7 +83,7 @@ def take(db: sqlite3.Connection, hold: Hold) -> None:
 
 
 def extend(db: sqlite3.Connection, hold: Hold) -> None:
-    """Extend the expiry of a hold, if it has not ended and the new expiry is later."""
+    """Extend the expiry of a hold, if its state is `HELD` and the new expiry is later."""
     db.execute(
         """
         UPDATE holds SET expires_us = MAX(expires_us, ?)

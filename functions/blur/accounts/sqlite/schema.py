@@ -50,8 +50,8 @@ _FIRST = (
         PRIMARY KEY (account_id, digest)
     ) WITHOUT ROWID
     """,
-    # A settled or refunded hold stays until its expiry, so that a late copy of its reserve finds it
-    # and takes no second hold.
+    # The row of a settled or refunded hold stays until the hold's expiry, so that a reservation
+    # that is repeated late finds the row and creates no second hold.
     """
     CREATE TABLE holds (
         account_id TEXT NOT NULL REFERENCES accounts,

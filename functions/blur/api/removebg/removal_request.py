@@ -46,7 +46,7 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         InvalidRequestError: the body is malformed.
         RemovalError, InvalidParameterError: a parameter is not valid.
         InvalidImageError: the field `image_file_b64` is not base64.
-        InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
+        InvalidIdempotencyKeyError: `Idempotency-Key` is not 1 to 255 visible ASCII characters.
 
     """
     require_valid_idempotency_key(request)

@@ -60,7 +60,10 @@ class Lens:
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
-    """Return the Gaussian with a standard deviation of `radius_px`, for samples as in the file."""
+    """Return the Gaussian with a standard deviation of `radius_px`.
+
+    The samples are not converted to linear light.
+    """
     cell_px = _cell_size(radius_px, min_sigma_cells)
     sigma = max(MIN_SIGMA, _sigma_cells(radius_px, cell_px))
     radius = ceil(TRUNCATE * sigma)

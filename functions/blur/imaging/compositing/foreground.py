@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbF32, RgbU8
 
 PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
-"""The weight of a pixel's colour in the estimate of a layer, by the layer's alpha in the pixel: 1/2
-for an alpha of 0.986."""
+"""A table with the weight of a pixel's colour in the estimate of a layer. The index is the layer's
+alpha in the pixel, 0..255; for an alpha of 0.986, the weight is 1/2."""
 GRID_SIDE_PX = 320
 """The longer side of the grid on which the layers are estimated."""
 

@@ -63,4 +63,4 @@ _READERS: tuple[tuple[bytes, int, Callable[[bytes], Size | None]], ...] = (
     (b"\x89PNG\r\n\x1a\n", 0, _read_png),
     (b"WEBP", 8, _read_webp),
 )
-"""A signature, its position, and the function that reads the size."""
+"""For each format: a signature, its position, and the function that reads the size."""

@@ -69,7 +69,7 @@ class Source:
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode, and return RGB (H, W, 3), alpha (H, W) or None, and the RGB profile.
 
-        The profile None means sRGB.
+        A profile of None means sRGB.
         """
         colour_space = self.colour_space
         if colour_space is None or (

@@ -53,7 +53,7 @@ class SubjectMaps(NamedTuple):
 
     subject: AlphaF32
     people: AlphaF32 | None
-    """The map of the network for people; None without this network."""
+    """The map of the network for people; None if this network is not used."""
 
 
 def find_matte(

@@ -1,6 +1,6 @@
 """The options of a background removal: the parameters of remove.bg's API, parsed and checked.
 
-The module also has the steps of a background removal.
+The module also has the names of the steps of a background removal.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _in_partition(key: str) -> Expressions:
 
 
 def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
-    """Return the write that sets the number of files, and ends the job if all photos have ended."""
+    """Return the write that sets the number of files; it ends a job whose photos are all final."""
     update = _in_states(item["state"])
     update.conditions.append(f"attribute_not_exists({update.path('ended_us')})")
     update.sets.append(f"{update.path('listed')} = {update.value(received)}")

@@ -97,7 +97,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(4.9)) is None
     second = claim(queue, after(5))
     assert second is not None
-    queue.release_object(first, retry_us=START)  # the first worker writes late
+    queue.release_object(first, retry_us=START)  # the first worker releases it late
     assert claim(queue, after(6)) is None
 
 
@@ -130,7 +130,7 @@ def test_a_worker_with_an_earlier_time_does_not_claim_an_object_that_is_already_
     assert sorted(each.source for each in claimed if each) == ["a", "b", "c"]
 
 
-def test_an_object_that_has_ended_is_not_claimed(
+def test_an_object_with_a_final_state_is_not_claimed(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     queue.add_object(owner.job_id, "1.jpg", now_us=START)

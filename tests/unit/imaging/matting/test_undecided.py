@@ -53,7 +53,7 @@ def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
-def test_the_network_for_people_decides_if_a_half_transparent_person_becomes_opaque() -> None:
+def test_the_network_for_people_decides_whether_a_half_transparent_person_becomes_opaque() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
     assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()

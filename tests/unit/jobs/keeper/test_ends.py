@@ -1,4 +1,4 @@
-"""Open jobs are closed after some days, and closed jobs are done when each photo has ended."""
+"""Open jobs are closed after some days; a closed job is done when all its photos are final."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_closed_job_without_photos_is_done_and_announced_once(
     assert (job.state, job.ended_us, job.counts.received) == (JobState.DONE, START, 0)
 
 
-def test_a_closed_job_is_done_when_each_photo_has_ended(
+def test_a_closed_job_is_done_when_all_its_photos_have_a_final_state(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     for source in "abc":
