@@ -1,7 +1,7 @@
 """A photo with measured disparity: the motorcycle of Middlebury's stereo set.
 
 D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth", GCPR
-2014. Disparity is linear in 1 / z.
+2014. Disparity is linear in 1 / z, where z is the distance from the camera.
 """
 
 from __future__ import annotations

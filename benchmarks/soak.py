@@ -85,7 +85,9 @@ def main() -> None:
     rows = [(mark, f"{mean_at(sizes, mark):.0f}") for mark in marks]
     table = report.table(("after request", "memory of the front process and two workers, MB"), rows)
     report.publish(
-        "Soak", f"{table}\n\nGrowth {growth:+.1f} %; {threads} threads, {files} files at the end."
+        "Soak",
+        f"{table}\n\nThe memory grew by {growth:+.1f} %; "
+        f"{threads} threads, {files} open files at the end.",
     )
     trials.record(
         trials.Part.LOAD,

@@ -99,7 +99,7 @@ def factors_of(fitted: Fit, rank: int) -> Factors:
 
 
 def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
-    """Store the factors as half floats: 11 bits are more precise than the fit is."""
+    """Store the factors as half-precision floats: their 11 bits are more precise than the fit."""
     arrays = {
         f"{name}_{field}": getattr(each, field).astype(np.float16)
         for name, each in factors.items()

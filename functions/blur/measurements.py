@@ -36,7 +36,7 @@ class Measurements:
         self.durations_ms = self.watch.durations_ms() if self.watch else {}
 
     def steps_ms(self) -> dict[str, float]:
-        """Return the time of each step; for a failed call, the last step ends now."""
+        """Return the time of each step; for a failed call, the last step lasts until now."""
         failed_ms = self.watch.durations_ms() if self.watch and not self.durations_ms else {}
         durations_ms = self.durations_ms or failed_ms
         return {name: step_ms for name, step_ms in durations_ms.items() if name != TOTAL}

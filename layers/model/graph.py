@@ -34,7 +34,7 @@ def weight(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
 def convolution(
     inputs: Sequence[str], output: str, *, side: int, group: int = 1, dilation: int = 1
 ) -> onnx.NodeProto:
-    """Return a node for a convolution with stride 1; its output has the same sides as its input."""
+    """Return a node for a convolution with stride 1, which keeps the height and the width."""
     return helper.make_node(
         "Conv",
         list(inputs),

@@ -1,9 +1,9 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each rejection is timed at the handler, because the jitter of a network would hide differences. The
-kinds of keys alternate at random, so that other load affects all of them equally. A classifier gets
-two times, one for each of two kinds, and decides which time belongs to which kind. Random decisions
-are correct for half of all pairs.
+keys of all kinds are sent in random order, so that other load affects all kinds equally. A
+classifier gets two times, one for each of two kinds, and decides which time belongs to which kind.
+Random decisions are correct for half of all pairs.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def by_chance(each: int) -> float:
-    """Return the standard deviation of `right_guesses` if the time does not depend on the kind."""
+    """Return the standard deviation of `right_guesses` if all kinds take equally long."""
     return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
 
 

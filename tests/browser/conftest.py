@@ -103,7 +103,7 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
 
 @pytest.fixture(params=WIDTHS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
 def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser context in which the page's security policy does not block axe."""
+    """Return a browser context in which the security policy does not block the checker axe."""
     width, scheme = request.param
     viewport: Any = {"width": width, "height": 800}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)

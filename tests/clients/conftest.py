@@ -20,7 +20,7 @@ from tests.integration.storage.conftest import Api, serve
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://api.remove.bg"
-"""The address of the API in the clients' code."""
+"""The address of remove.bg's API in the clients' code."""
 NPM = Path(__file__).parent / "npm"
 PORTRAIT = ROOT / "docs" / "images" / "astronaut.jpg"
 

@@ -34,7 +34,7 @@ CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 @pytest.fixture
 def confined(variables: dict[str, str]) -> Iterator[str]:
-    """Run the image without privileges; yield the URL for events."""
+    """Run the image without privileges; yield the URL to which tests send events."""
     with emulated(f"{machine.PROJECT}-confined", variables, *CONFINED) as url:
         yield url
 

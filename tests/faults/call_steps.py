@@ -39,7 +39,7 @@ STEPS_OF_CALL = {
 
 @dataclass
 class Clock:
-    """A clock whose time changes only when a trial moves it."""
+    """A clock whose time changes only when a test moves it."""
 
     at_us: Instant
 

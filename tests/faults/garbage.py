@@ -1,6 +1,6 @@
 """Faulty responses of an AWS service: corrupted, slow or missing.
 
-Every fault has two kinds: the request *arrived* and its response is corrupted, or the request is
+Every fault has two variants: the request *arrived* and its response is corrupted, or the request is
 *lost* and the response is fabricated.
 """
 
@@ -112,7 +112,7 @@ def silent(request: Request, forward: Forward) -> None:
 
 
 def faults() -> dict[str, Fault]:
-    """Return every fault except `silent` by name, in both kinds."""
+    """Return every fault except `silent` by name, in both variants."""
     created: dict[str, Fault] = {}
     for kind, arrives in (("arrived", True), ("lost", False)):
         for name, corrupt in CORRUPTIONS.items():

@@ -1,6 +1,6 @@
 """The responses that a client can get during a fault: a documented response, or none.
 
-Anything else fails the trial: an invalid image, an error in another format, internal details.
+Anything else fails the test: an invalid image, an error in another format, internal details.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class MutantRunner:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """End a fork at its first failure, because the test's teardown could wait without end."""
+        """End a fork at its first failure, because the test's teardown could wait forever."""
         if report.failed and not self.is_changed:
             print(f"fails without any mutant: {report.nodeid}", file=sys.stderr)  # noqa: T201
         if report.failed and self.is_fork:

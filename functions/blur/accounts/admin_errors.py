@@ -51,7 +51,7 @@ class InvalidKeyError(AccountAdminError):
 
     @classmethod
     def ended(cls) -> InvalidKeyError:
-        """Return the error for an ended key, whose rate limit cannot be changed."""
+        """Return the error for a revoked or expired key, whose rate limit cannot be changed."""
         return cls("the key is revoked or has expired; issue a new key instead")
 
 

@@ -1,4 +1,4 @@
-"""The audit checks that granted - used = balance + held for every account, at any instant."""
+"""The audit checks that granted - used = balance + held for every account, at any time."""
 
 from __future__ import annotations
 

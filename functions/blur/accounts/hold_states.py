@@ -69,7 +69,7 @@ def next_state(state: HoldState, event: HoldEvent) -> HoldState:
 
 
 def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEvent:
-    """Return the event that takes effect at this time: a settle after the expiry is an expiry."""
+    """Return the event that takes effect at this time: after the expiry, SETTLE becomes EXPIRE."""
     is_late = event is HoldEvent.SETTLE and now_us >= expires_us
     return HoldEvent.EXPIRE if is_late else event
 
@@ -84,7 +84,7 @@ def released_until_us(now_us: Instant) -> Instant:
 
 
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
-    """Return the charge that a settle reports for a hold in this state.
+    """Return the charge that `settle` reports for a hold in this state.
 
     `state` is None if the store has deleted the hold. After the expiry the charge is 0, even if
     the hold was settled in time, because stores delete ended holds.

@@ -1,1 +1,1 @@
-"""HTTP: converts proxy events to requests, and results to the responses of the contract."""
+"""HTTP: converts proxy events to requests, and results to the documented responses."""

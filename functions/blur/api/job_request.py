@@ -87,7 +87,7 @@ def job_id_of(request: HttpRequest) -> str:
 
 
 def object_id_of(request: HttpRequest) -> str:
-    """Return the object id, which names a photo of a job, in the path.
+    """Return the object id in the path; it names a photo of a job.
 
     Raises:
         ResultNotFoundError: the text in the path cannot be an object id.

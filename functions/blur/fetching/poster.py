@@ -17,7 +17,7 @@ from blur.fetching.errors import DownloadError
 from blur.fetching.target import parse_target
 
 TIMEOUT_S = 10.0
-"""The limit for the look-up, the connection, the request and the head of the response."""
+"""The time limit for the DNS look-up, the connection, the request and the response's head."""
 HEADERS = {"User-Agent": "background-blur", "Connection": "close"}
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
@@ -25,7 +25,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], int]
 
 
 class Poster:
-    """Sends requests; call it with a URL to get the status of the response.
+    """Sends POST requests; a call with a URL, a body and headers returns the response's status.
 
     Redirects are not followed.
     """
@@ -33,7 +33,7 @@ class Poster:
     def __init__(
         self, connections: Connections | None = None, *, timeout_s: float = TIMEOUT_S
     ) -> None:
-        """Set the limits; by default, all hosts on the public internet are allowed."""
+        """Set the time limit and the allowed hosts: by default, all on the public internet."""
         self._connections = connections or Connections()
         self._timeout_s = timeout_s
 

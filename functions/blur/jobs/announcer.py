@@ -25,15 +25,15 @@ BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
 """The seconds between the seven attempts to send a notification."""
 THREADS = 16
 MOST_OF_AN_ACCOUNT = 4
-"""The maximum number of notifications for one account in a run."""
+"""The maximum number of notifications for one account in one run of the keeper."""
 MOST = 2 * THREADS
-"""The maximum number of notifications in a run. All of them together take at most twice the time
-limit of one notification."""
+"""The maximum number of notifications in one run of the keeper. All of them together take at most
+twice the time limit of one notification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcer:
-    """Announces jobs; each step can be repeated."""
+    """Announces that jobs have ended; each step can be repeated."""
 
     jobs: JobStore
     announce: Callable[[Job], None]
@@ -44,7 +44,7 @@ class Announcer:
     on_error: Callable[[Exception], None]
 
     def run(self, ended: Iterable[Job]) -> None:
-        """Announce jobs that have no `notify` URL, and send the notifications that are due."""
+        """Announce ended jobs without a `notify` URL, and send the notifications that are due."""
         notified = []
         for job in ended:
             if job.notification is None:
@@ -58,7 +58,7 @@ class Announcer:
                 self._guarded(self._record, job, is_accepted)
 
     def _announce_silent(self, job: Job) -> None:
-        """Announce a job that has no notification."""
+        """Announce the end of a job without a `notify` URL."""
         self.announce(job)
         self.jobs.record_attempt(job.job_id, next_attempt_us=None)
 

@@ -35,12 +35,12 @@ def job_document(job: Job, *, now_us: Instant) -> dict[str, Any]:
 
 
 def failure_document(row: JobObject) -> dict[str, Any]:
-    """Return a failed object as JSON values."""
+    """Return a failed photo of a job as JSON values."""
     return {"source": row.source, "code": row.code, "message": row.message}
 
 
 def manifest_line(row: JobObject, *, result_url: str) -> dict[str, Any]:
-    """Return an ended object as JSON values; `result_url` is the address of the result."""
+    """Return the manifest's line for a photo as JSON values; `result_url` links to the result."""
     return {
         "source": row.source,
         "state": str(row.state),

@@ -1,8 +1,8 @@
-"""The data types of bulk jobs: a job, its objects, and how each object ends.
+"""The data types of bulk jobs: a job, its photos, and the outcome of each photo.
 
-An object is one photo of a job. When an object ends, it gets exactly one final row, which names the
-object's source and decides the charge. So a message that is delivered five times results in one row
-and one charge.
+An object is one photo of a job. When the work on an object has ended, the object gets exactly one
+final row, which names the object's source and decides the charge. So a message that is delivered
+five times results in one row and one charge.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class JobState(StrEnum):
     CLOSED = "closed"
     """The job accepts no more photos."""
     DONE = "done"
-    """Every object has its final row."""
+    """Every photo of the job is done, failed or cancelled."""
     CANCELLED = "cancelled"
-    """The client cancelled the job; photos that had not started are not processed."""
+    """The client cancelled the job; workers finish only the photos that they were processing."""
 
 
 class ObjectState(StrEnum):
-    """The states of an object's row."""
+    """The states of a photo of a job."""
 
     WAITING = "waiting"
     """The photo was received, and its processing has not ended."""
@@ -51,16 +51,16 @@ class ObjectState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether the row is final."""
+        """Whether the photo is done, failed or cancelled."""
         return self is not ObjectState.WAITING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """The counts of a job's objects, and their charges."""
+    """How many photos of a job are in each state, and the sum of their charges."""
 
     received: int = 0
-    """The number of the job's objects that the store has counted. If the photos are in an S3
+    """The number of the job's photos that the store has counted. If the photos are in an S3
     bucket, this number can be too low until the job has ended."""
     done: int = 0
     failed: int = 0
@@ -69,7 +69,7 @@ class JobCounts:
 
     @property
     def ended(self) -> int:
-        """Return how many objects have ended."""
+        """Return how many photos are done, failed or cancelled."""
         return self.done + self.failed + self.cancelled
 
 
@@ -104,17 +104,17 @@ class Job:
     cancelled_us: Instant | None = None
     ended_us: Instant | None = None
     """When `end_job` ended the job. For a cancelled job, this is some time after the cancellation,
-    because objects that had started are still processed and charged."""
+    because photos that a worker had already started to process are still finished and charged."""
     first_us: Instant | None = None
-    """When a worker started the object that ended first."""
+    """When a worker started to process the photo that was finished first."""
     last_us: Instant | None = None
-    """When the latest object ended."""
+    """When the work on the latest finished photo ended."""
     counts: JobCounts = JobCounts()
     notification: Notification | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether the job is done or cancelled; no more of its photos are started."""
+        """Whether the job is done or cancelled; no worker starts to process another photo."""
         return self.state in (JobState.DONE, JobState.CANCELLED)
 
     @property
@@ -133,7 +133,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobObject:
-    """The row of one object in the store."""
+    """The row (the record) of one photo of a job in the store."""
 
     job_id: str
     source: str
@@ -149,10 +149,10 @@ class JobObject:
     pixels: int = 0
     """The number of pixels of the photo, which is added to the usage of the key."""
     at_us: Instant | None = None
-    """When the object ended; the store sets it."""
+    """When the work on the photo ended; the store sets this time."""
     attempts: int = 0
-    """How often a worker has started the object. Only the SQLite store counts attempts; with SQS,
-    the message contains the number."""
+    """How often a worker has started to process the photo. Only the SQLite store counts attempts;
+    with SQS, the message contains the number."""
 
     @property
     def object_id(self) -> str:
@@ -169,7 +169,7 @@ def hold_id(job_id: str, source: str) -> str:
     """Return the id of the hold for an object's price; an object has at most one hold at a time.
 
     The id has 80 bits: it is short, because an account's item in DynamoDB contains the ids of all
-    running objects, and the probability that two of 50,000 objects have the same id is below 1 in
-    10**14.
+    objects that are being processed, and the probability that two of 50,000 objects have the same
+    id is below 1 in 10**14.
     """
     return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:20]

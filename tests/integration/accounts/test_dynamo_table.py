@@ -1,4 +1,4 @@
-"""The schema of the table, the imports of the store, clock skew, and late copies of writes."""
+"""The table's schema, the store's imports, clock skew, and repeated writes that arrive late."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_hold_is_released_5_seconds_after_its_expiry_because_clocks_differ(
     assert (home.balance, home.held) == (10, 0)
 
 
-def test_late_copies_of_an_ended_calls_writes_change_nothing(
+def test_writes_that_arrive_again_after_the_end_of_their_call_change_nothing(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     sent: list[dict[str, Any]] = []

@@ -141,7 +141,7 @@ def test_a_grace_period_never_extends_a_keys_lifetime(
     assert store.read_account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
 
 
-def test_a_revoked_key_ends_immediately_and_permanently(
+def test_a_revoked_key_becomes_invalid_immediately_and_permanently(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

@@ -50,7 +50,7 @@ def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> in
 
 
 @pytest.mark.parametrize("end", [settle, refund])
-def test_settle_and_refund_add_the_weight_of_the_call(
+def test_settle_and_refund_count_a_call_with_its_weight(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -72,7 +72,7 @@ def test_a_call_without_a_weight_counts_as_one_request(
 
 
 @pytest.mark.parametrize("end", [settle, refund])
-def test_repeated_settle_or_refund_adds_the_weight_once(
+def test_a_repeated_settle_or_refund_counts_the_weight_once(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -80,7 +80,7 @@ def test_repeated_settle_or_refund_adds_the_weight_once(
     assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
 
 
-def test_add_weight_adds_the_weight_of_a_call_without_a_hold(
+def test_add_weight_counts_a_call_without_a_hold_with_its_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -129,7 +129,7 @@ def test_a_rate_limit_that_was_changed_during_the_call_does_not_prevent_the_refu
     assert (account.balance, account.held) == (5, 0)
 
 
-def test_an_expired_hold_is_not_charged_and_adds_no_weight(
+def test_an_expired_hold_is_neither_charged_nor_counted_with_a_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -139,7 +139,7 @@ def test_an_expired_hold_is_not_charged_and_adds_no_weight(
     assert status.rate.remaining == 10
 
 
-def test_an_uncharged_call_with_an_idempotency_key_adds_its_weight(
+def test_an_uncharged_call_with_an_idempotency_key_counts_with_its_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)
@@ -158,7 +158,7 @@ def test_an_uncharged_call_with_an_idempotency_key_adds_its_weight(
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
 
 
-def test_free_calls_and_calls_that_have_lost_their_idempotency_record_add_their_weight(
+def test_free_calls_and_calls_that_have_lost_their_idempotency_record_count_with_their_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

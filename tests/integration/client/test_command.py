@@ -55,7 +55,7 @@ def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
     assert b"standard input: Unsupported image format" in done.stderr
 
 
-def test_options_have_the_same_effect_locally_and_by_the_api(
+def test_options_have_the_same_effect_locally_and_with_the_api(
     run: Run, api_settings: dict[str, str], model_dir: Path
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
@@ -157,7 +157,7 @@ def test_large_photos_are_uploaded_and_linked_results_are_fetched_by_default(
     assert uploaded.stdout == fetched.stdout
 
 
-def test_blur_by_the_api_needs_no_model_on_this_machine(
+def test_blurring_with_the_api_needs_no_model_on_this_machine(
     run: Run, api_settings: dict[str, str], photo: Path
 ) -> None:
     assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **api_settings).returncode == 0

@@ -27,7 +27,7 @@ class Attempt:
 
 @dataclass
 class Expected:
-    """An object in the model."""
+    """The state of an object that the model expects."""
 
     row: ObjectState | None = None
     charged: Credits = ZERO
@@ -43,7 +43,7 @@ class Expected:
 
 @dataclass
 class ExpectedJob:
-    """The job in the model."""
+    """The state of the job that the model expects."""
 
     state: JobState = JobState.OPEN
     is_over: bool = False
@@ -59,5 +59,5 @@ class ExpectedJob:
 
     @property
     def ended(self) -> int:
-        """Return the number of objects with a final row."""
+        """Return how many photos are done, failed or cancelled."""
         return self.number() - self.number(ObjectState.WAITING)

@@ -37,7 +37,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder_api(
     media: Path, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Api]:
-    """Start a server whose folder has expired uploads, and uploads of an earlier version."""
+    """Start a server whose folder has expired uploads, and uploads of an earlier server version."""
     expired = media / "uploads" / "2020-01-01T00"
     expired.mkdir(parents=True)
     for path, age_s in (

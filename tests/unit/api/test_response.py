@@ -143,7 +143,7 @@ def test_a_document_is_json_and_has_account_headers_if_there_is_an_account_statu
     assert response.json_response({}, REQUEST_ID, STATUS).headers == COMMON | ACCOUNT_HEADERS | JSON
 
 
-def test_an_error_has_the_format_of_the_contract_and_costs_nothing() -> None:
+def test_an_error_has_the_documented_format_and_costs_nothing() -> None:
     sent = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
     assert (sent.status_code, sent.content_type) == (400, "application/json")
     assert json.loads(sent.body or "") == {

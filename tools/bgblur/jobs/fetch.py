@@ -32,7 +32,7 @@ still be fetched."""
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome for one result."""
+    """The outcome of fetching one result."""
 
     source: str
     is_new: bool = False
@@ -76,7 +76,7 @@ class Fetch:
                 self._count(outcome)
 
     def _rows(self, manifest: TextIO) -> Iterator[tuple[ManifestRow, str]]:
-        """Yield each manifest row that has a result, and the result's file name; write all rows."""
+        """Write every manifest row; yield the rows with a result, and each result's file name."""
         output = self.job.parameters.get("format", "png")
         names = ResultNames(self.files.folder, output, self.files.assigned())
         for row in self.jobs.manifest(self.job.job_id):

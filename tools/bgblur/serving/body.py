@@ -42,7 +42,7 @@ class Body:
         """Yield the body as it arrives.
 
         Raises:
-            ClientDisconnected: the client closed the connection during the body.
+            ClientDisconnected: the client closed the connection before the end of the body.
             InvalidRequestError: the client sends too slowly.
 
         """

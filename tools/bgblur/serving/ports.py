@@ -53,7 +53,7 @@ class PhotoPool(Protocol):
 
         Raises:
             ApiError: the request failed.
-            ClientDisconnected: the client disconnected before a worker began.
+            ClientDisconnected: the client disconnected before a worker got the request.
 
         """
         ...
@@ -98,7 +98,7 @@ class JobQueue(Protocol):
         ...
 
     def count_waiting(self) -> int:
-        """Return how many photos are not done, failed or cancelled, in jobs that are not paused."""
+        """Return how many photos wait or are being processed, in jobs that are not paused."""
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:

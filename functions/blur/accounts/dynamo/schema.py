@@ -4,15 +4,15 @@
 |---|---|---|
 | account | `ACCT#<account id>` | `ACCOUNT` |
 | ledger entry | `ACCT#<account id>` | `ENTRY#<entry id>` |
-| ended key | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
+| revoked or expired key | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
 | usage of the keys in a past month | `ACCT#<account id>` | `USAGE#<YYYY-MM>` |
 | idempotency record | `ACCT#<account id>` | `IDEM#<scope>` |
 
 The items of bulk jobs are in the same table, so that one transaction writes a photo's row and its
 charge; `blur.jobs.dynamo.items` defines them.
 
-The key of a ledger entry contains only its id, without the instant, so that a repeated entry does
-not become a second entry. `ledger.py` sorts the entries by their instant. Only idempotency records
+The key of a ledger entry contains only its id, without the time, so that a repeated entry does
+not become a second entry. `ledger.py` sorts the entries by their time. Only idempotency records
 and items of jobs have the attribute `ttl`. DynamoDB deletes an item after the time in `ttl`,
 typically within a few days
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record that still
@@ -67,7 +67,7 @@ def entry_key(account_id: str, entry_id: str) -> dict[str, str]:
 
 
 def ended_key_key(account_id: str, key_digest: str) -> dict[str, str]:
-    """Return the primary key of an ended API key's item."""
+    """Return the primary key of the item of a revoked or expired API key."""
     return {PARTITION_KEY: partition(account_id), SORT_KEY: ENDED_KEY + key_digest}
 
 

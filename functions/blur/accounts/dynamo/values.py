@@ -39,7 +39,7 @@ def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - `Item` lists the po
 
 
 def marshal_item(item: Item) -> dict[str, Any]:
-    """Return an item, or a map in an item, in the format of requests."""
+    """Return an item, or a map in an item, in the format of DynamoDB's requests."""
     return {name: marshal(value) for name, value in item.items()}
 
 

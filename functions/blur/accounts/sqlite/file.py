@@ -1,9 +1,10 @@
 """The embedded store's file: how it is opened, and transactions with a deadline.
 
 With WAL, readers and a writer work at the same time. With `synchronous=FULL`, every commit is on
-the disk before its response is sent, so that neither `kill -9` nor a power cut undoes a paid call
-(https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN IMMEDIATE, because
-a transaction that reads first and writes later fails instead of waiting for the lock.
+the disk before the client gets the response, so that neither `kill -9` nor a power cut undoes a
+paid call (https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN
+IMMEDIATE, because a transaction that reads first and writes later fails instead of waiting for the
+lock.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ POLL_S = 0.01
 class AccountsFile:
     """A SQLite file shared by the threads of this process and by other processes.
 
-    The threads of the process share one connection, one after the other: SQLite allows one writer
-    at a time, and waiting for a lock costs less than polling a file. After a fork, each process
-    opens the file for itself.
+    The threads of the process take turns with one shared connection: SQLite allows one writer at a
+    time, and waiting for a lock costs less than polling a file. After a fork, each process opens
+    the file for itself.
     """
 
     def __init__(self, path: Path) -> None:

@@ -64,7 +64,7 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 
 
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
-    """Return the options without images.
+    """Return all options except the background image.
 
     A result at the price of a preview is not larger than a preview, even if the size in the header
     of the file `photo` is wrong. `type` and `semitransparency` do not change the result. `type` can
@@ -96,8 +96,8 @@ def parse_size(fields: Fields) -> str:
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
     """Return whether the result has the price of a preview.
 
-    As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
-    photo's size is read from the header of a file in the request.
+    As with remove.bg, the size `auto` counts as a preview if the photo has at most as many pixels
+    as a preview. The photo's size is read from the header of a file in the request.
     """
     size = parse_size(fields)
     if size != AUTO_SIZE or photo is None:

@@ -87,9 +87,9 @@ def paeth(bytes_: Neighbours) -> Bytes:
 
     a is on the left, b above and c in the corner. The smaller of a and b is low, the larger is
     high. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between
-    low and high, then p = low + rise = high - fall. So the distance of p is rise from low, fall
-    from high, and |rise - fall| from c. If c > high, low is the nearest, and rise is 0. If c < low,
-    high is the nearest, and fall is 0.
+    low and high, then p = low + rise = high - fall. So the distance from p to low is rise, to
+    high it is fall, and to c it is |rise - fall|. If c > high, low is the nearest, and rise is 0.
+    If c < low, high is the nearest, and fall is 0.
     """
     low, high = cv2.min(bytes_.left, bytes_.above), cv2.max(bytes_.left, bytes_.above)
     rise, fall = cv2.subtract(high, bytes_.corner), cv2.subtract(bytes_.corner, low)  # both >= 0

@@ -32,7 +32,7 @@ def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list
 
 
 def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str]:
-    """Take items one after another; each item uses a worker for `used_s`."""
+    """Take items one after another; each item uses a worker for `used_s` seconds."""
     items = []
     for _ in range(count):
         item = queue.take()
@@ -77,7 +77,7 @@ def test_a_new_account_gets_no_slot_if_each_account_has_only_one() -> None:
     assert not queue.has_slot("d")
 
 
-def test_another_account_gets_no_slot_of_running_items() -> None:
+def test_another_account_cannot_get_the_slots_of_running_items() -> None:
     queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
     queue.take()

@@ -15,7 +15,7 @@ from blur.errors import OverloadedError
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
-def test_requests_of_an_account_start_in_the_order_of_their_arrival() -> None:
+def test_workers_get_the_requests_of_an_account_in_the_order_of_their_arrival() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=2, queue=2))
         tasks = [send(pool, b"%d" % n) for n in range(4)]

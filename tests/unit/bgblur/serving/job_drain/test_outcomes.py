@@ -47,7 +47,7 @@ def test_a_photo_that_must_be_retried_can_be_claimed_again_after_a_pause() -> No
     run(test)
 
 
-def test_photos_that_ended_or_were_parked_are_not_released_for_another_attempt() -> None:
+def test_finished_or_parked_photos_are_not_released_for_another_attempt() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(3)
         fleet.outcomes = [Outcome.ENDED, Outcome.PARKED]
@@ -60,7 +60,7 @@ def test_photos_that_ended_or_were_parked_are_not_released_for_another_attempt()
     run(test)
 
 
-def test_each_ended_photo_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
+def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(4)
         fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
