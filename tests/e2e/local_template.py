@@ -13,7 +13,7 @@ from tests.e2e import machine
 from tests.integration.jobs.stack import Loader, allow_batches
 
 IMAGE = f"localhost/{machine.IMAGE}"
-"""The image's name with a registry; without a registry, sam would push the image."""
+"""The image's name. It has a registry, because sam pushes images whose names have no registry."""
 RUNTIME = "/emulator"
 """The path of Lambda's Runtime Interface Emulator in the containers. On AWS, Lambda itself runs the
 image."""

@@ -50,7 +50,7 @@ class Portion:
 
 PORTIONS = {
     "accounts": Portion(
-        "Mutants of the rules of credits, keys and limits",
+        "Mutants in the code for credits, keys and limits",
         ("blur/credits.py", "blur/accounts/a*.py", "blur/accounts/[h-r]*.py"),
         ("tests/unit/test_credits.py", *ACCOUNTS),
         EMBEDDED,

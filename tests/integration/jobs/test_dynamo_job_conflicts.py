@@ -103,7 +103,7 @@ def test_a_photo_processed_after_the_keeper_has_read_its_job_is_counted_at_the_e
     require_exact(accounts, other, owner, after(3))
 
 
-def test_job_does_not_end_if_an_object_was_parked_after_the_keeper_read_the_job(
+def test_a_job_does_not_end_if_a_photo_began_to_wait_for_credits_after_the_job_was_read(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)

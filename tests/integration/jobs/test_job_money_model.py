@@ -79,9 +79,15 @@ class Bulk(TwoClocks):
 
     @rule(target=attempts, source=sources, price=st.integers(0, 4), server=servers)
     def deliver(self, source: str, price: int, server: int) -> object:
-        """Reserve an object's price, as a worker does if the object has no final row."""
+        """Reserve an object's price, as a worker does if the object has no final row.
+
+        After the job has ended, `deliver_after_the_end` does this: if the object's hold was
+        refunded, the stores differ in when they take a second hold.
+        """
         known, now_us = self.job.objects[source], self.clock_us(server)
         if known.row and known.row.has_ended:
+            return multiple()
+        if self.job.is_over and not known.is_held(self.now_us):
             return multiple()
         hold, jobs = self.owner.hold(source, price, now_us=now_us), self.opened[server].jobs
         if not self.key_is_valid:

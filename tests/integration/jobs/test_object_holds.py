@@ -120,3 +120,17 @@ def test_a_free_object_needs_no_credits(store: AccountStore, jobs: JobStore) -> 
     assert jobs.end_object(owner.row("1.jpg"), hold, now_us=START)
     assert jobs.find_job(owner.job_id).counts == JobCounts(received=1, done=1)
     require_exact(store, jobs, owner, START)
+
+
+def test_a_photo_that_is_delivered_again_after_its_job_ended_is_never_charged(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    hold = owner.hold("late.jpg")
+    jobs.reserve_object(hold, now_us=START)
+    jobs.cancel_job(owner.job_id, now_us=START)
+    assert jobs.end_job(owner.job_id, received=0, now_us=START)
+    for now_us in (START, START, after(60)):
+        again = owner.hold("late.jpg", now_us=now_us)
+        jobs.reserve_object(again, now_us=now_us)
+        assert not jobs.end_object(owner.row("late.jpg"), again, now_us=now_us)
+        assert require_exact(store, jobs, owner, now_us).balance == 100

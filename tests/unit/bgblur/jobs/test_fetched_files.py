@@ -48,7 +48,7 @@ def test_the_next_run_detects_a_complete_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"resul", b"Result", b""])
-def test_a_result_that_was_changed_is_not_detected_and_can_be_written_again(
+def test_a_changed_file_does_not_count_as_the_result_and_can_be_replaced(
     damaged: bytes, tmp_path: Path
 ) -> None:
     with opened(tmp_path) as files:
