@@ -16,8 +16,7 @@ ENDED_MS = 100_000
 
 def choose(visit: Visit, album: Path, key: str | None = None) -> None:
     """Use a key and choose the folder."""
-    visit.use_key(key or visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(key or visit.api.key)
     visit.page.set_input_files("#folder", album)
     visit.page.wait_for_selector("#job[data-state=draft]")
 

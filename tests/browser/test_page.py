@@ -145,8 +145,7 @@ def test_the_code_sample_has_the_parameters_and_never_the_key(visit: Visit) -> N
 
 
 def test_a_photo_that_the_browser_cannot_show_is_still_blurred(visit: Visit) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     visit.give("<b>scan</b>.tiff", picture("TIFF"), "image/tiff")
     visit.page.wait_for_selector("#frame[data-state=unseen]")
     assert "cannot show <b>scan</b>.tiff" in visit.page.inner_text("#placeholder")

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_each_photo_has_a_row_and_a_download_and_one_zip_contains_all_results(sized: Visit) -> None:
-    sized.use_key(sized.api.key)
-    sized.page.wait_for_selector("#key-known:visible")
+    sized.use_valid_key(sized.api.key)
     sized.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))
     sized.page.wait_for_selector("#queue:visible")
     assert sized.page.locator("#queue-items li").count() == 3
@@ -42,8 +41,7 @@ def test_each_photo_has_a_row_and_a_download_and_one_zip_contains_all_results(si
 
 
 def test_a_failed_photo_does_not_stop_the_others_and_only_results_are_charged(visit: Visit) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     broken = files("broken.jpg", data=b"this is no image")
     visit.page.set_input_files("#file", [*broken, *files("ä b.jpg", "c.jpg")])
     visit.page.wait_for_selector("#queue:visible")
@@ -72,8 +70,7 @@ def test_a_failed_photo_does_not_stop_the_others_and_only_results_are_charged(vi
 
 
 def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     visit.page.set_input_files("#file", files("a.jpg", "b.jpg", "c.jpg"))
     visit.page.wait_for_selector("#queue:visible")
     before = visit.balance()
@@ -86,8 +83,7 @@ def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
 
 
 def test_a_batch_stops_after_its_first_call_if_no_credits_are_left(visit: Visit) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     error = {"code": "insufficient_credits", "message": "No credits.", "request_id": "req_1"}
     charged = {"X-Credits-Charged": "0"}
     visit.page.route(BLUR, partial(answered, status=402, headers=charged, json={"error": error}))

@@ -62,8 +62,7 @@ def test_the_main_button_asks_for_a_key_and_then_runs_the_example(
     visit.page.click("#go")
     assert "Enter an API key" in visit.key_error()
     assert visit.page.evaluate("document.activeElement.id") == "key"
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     assert visit.page.is_hidden("#key-error")
     visit.blur()
     assert visit.download()[0] == "example-blurred.jpg"

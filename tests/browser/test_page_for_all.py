@@ -32,8 +32,7 @@ def test_a_list_of_photos_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(screen, served)
-    visit.use_key(served.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(served.key)
     named = [(f"{'a long name ' * 8}.jpg", make.jpeg()), ("broken.jpg", b"no image")]
     photos: list[FilePayload] = [
         {"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in named

@@ -102,8 +102,7 @@ def test_the_caption_on_a_touch_screen_contains_tap_instead_of_drop(
 
 
 def test_the_heading_of_the_list_keeps_a_distance_from_the_button_below_it(phone: Visit) -> None:
-    phone.use_key(phone.api.key)
-    phone.page.wait_for_selector("#key-known:visible")
+    phone.use_valid_key(phone.api.key)
     photos: list[FilePayload] = [
         {"name": name, "mimeType": "image/jpeg", "buffer": photo()} for name in ("a.jpg", "b.jpg")
     ]

@@ -60,8 +60,7 @@ def test_the_credits_fit_into_one_line_at_the_top_of_a_phone_screen(
 def test_a_result_has_the_format_of_its_photo_and_a_bmp_becomes_a_png(
     given: str, mime: str, ending: str, visit: Visit
 ) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     visit.give(f"photo.{given.lower()}", picture(given), mime)
     visit.page.wait_for_selector("#frame[data-state=before]")
     visit.blur()
@@ -177,8 +176,7 @@ def test_an_error_disappears_when_a_photo_is_chosen_or_the_connection_is_back(
 def test_without_a_connection_the_example_shows_that_the_server_cannot_be_reached(
     visit: Visit, context: BrowserContext
 ) -> None:
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     context.set_offline(offline=True)
     visit.page.route("**/sample.jpg", lambda route: route.abort())
     visit.page.click("#go")

@@ -33,8 +33,7 @@ def plain() -> bytes:
 
 def send_four(visit: Visit) -> None:
     """Remove the background of four photos, two of which always get an error."""
-    visit.use_key(visit.api.key)
-    visit.page.wait_for_selector("#key-known:visible")
+    visit.use_valid_key(visit.api.key)
     visit.page.check("input[value=cutout]", force=True)
     data = {"a.jpg": make.jpeg(), "b.jpg": plain(), "c.jpg": make.jpeg(), "d.jpg": NOT_AN_IMAGE}
     photos: list[FilePayload] = [

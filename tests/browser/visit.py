@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ PIXELS = """async (id) => {
   return [canvas.height, canvas.width, btoa(text)];
 }"""
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+ATTEMPTS = 5
 TABS = 60
 """A number larger than the number of focusable elements on the page."""
 
@@ -66,6 +68,18 @@ class Visit:
         self.page.fill("#key", key)
         self.page.click("#key-use")
 
+    def use_valid_key(self, key: str) -> None:
+        """Use a key and wait until the page shows its prefix; if the API responds 503, repeat.
+
+        On a busy machine, the server's database can be slower than the time limit of a call.
+        """
+        for _ in range(ATTEMPTS):
+            with self.page.expect_response("**/v2/account") as responses:
+                self.use_key(key)
+            if responses.value.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+        self.page.wait_for_selector("#key-known:visible")
+
     def give(self, name: str, data: bytes, mime: str = "image/jpeg") -> None:
         """Choose a file."""
         file: FilePayload = {"name": name, "mimeType": mime, "buffer": data}
@@ -96,8 +110,7 @@ class Visit:
 
     def begin(self, data: bytes | None = None, key: str | None = None) -> None:
         """Enter a valid key and choose a photo."""
-        self.use_key(key or self.api.key)
-        self.page.wait_for_selector("#key-known:visible")
+        self.use_valid_key(key or self.api.key)
         self.give("photo.jpg", data or make.jpeg())
         self.page.wait_for_selector("#frame:not([data-state=compare])")
 
