@@ -208,12 +208,12 @@ async function download() {
 }
 
 /** Remove the draft or the job from the page; the job on the server does not change. */
-function remove() {
+async function remove() {
   if (state.draft) state.draft = null;
   else {
     polling?.abort();
+    await removeJob(); // if the page were reloaded before this ends, it would show the job again
     Object.assign(state, { saved: null, job: null, ...EMPTY });
-    removeJob();
   }
   update();
 }

@@ -72,7 +72,7 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
         "broken.jpg": 0,
     }
     sized.page.click("#job-remove")
-    assert sized.page.is_hidden("#job")
+    sized.page.wait_for_selector("#job", state="hidden")
     sized.page.reload()
     sized.page.wait_for_selector("#key-known:visible")
     assert sized.page.is_hidden("#job")
