@@ -3,7 +3,7 @@
 The format is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/). The bill lists the
 locked packages with their hashes, licences and the native libraries in their wheels, the model's
 files, and the base image. Licences and libraries come from the installed packages, which must have
-the versions in the lock file. There is no timestamp, and the serial number is made from the
+the versions in the lock file. The bill has no timestamp, and its serial number is made from the
 content, so the same checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this
 script with cyclonedx-bom.
 """

@@ -86,16 +86,13 @@ def parse_radius(text: str) -> Mapping[str, float] | None:
 
 def check_options(options: BlurOptions) -> None:
     """Raise the error for the first option that has an unknown value."""
-    if options.mode not in MODE_NAMES:
-        message = f"mode must be one of: {', '.join(MODE_NAMES)}."
-        raise InvalidModeError(message)
-    if options.kernel not in KERNEL_NAMES:
-        message = f"blur must be one of: {', '.join(KERNEL_NAMES)}."
-        raise InvalidBlurError(message)
-    if options.subject not in SUBJECT_NAMES:
-        message = f"subject must be one of: {', '.join(SUBJECT_NAMES)}."
-        raise InvalidSubjectError(message)
-    if options.depth not in DEPTHS:
-        message = f"depth must be one of: {', '.join(DEPTHS)}."
-        raise InvalidDepthError(message)
+    for field, value, allowed, error in (
+        ("mode", options.mode, MODE_NAMES, InvalidModeError),
+        ("blur", options.kernel, KERNEL_NAMES, InvalidBlurError),
+        ("subject", options.subject, SUBJECT_NAMES, InvalidSubjectError),
+        ("depth", options.depth, DEPTHS, InvalidDepthError),
+    ):
+        if value not in allowed:
+            message = f"{field} must be one of: {', '.join(allowed)}."
+            raise error(message)
     check_format(options.output, options.quality)

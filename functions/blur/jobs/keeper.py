@@ -225,5 +225,5 @@ class JobKeeper:
 
 
 def with_spare(payable: int | None) -> int | None:
-    """Return how many waiting objects are delivered at most; None if there is no limit."""
+    """Return the maximum number of waiting objects to deliver; None sets no limit."""
     return None if payable is None else payable + SPARE

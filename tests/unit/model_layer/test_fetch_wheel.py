@@ -1,4 +1,4 @@
-"""The real pip fetches a model's file in a wheel; if there is no wheel, the release is used."""
+"""The real pip fetches a model's file in a wheel; without a wheel, the release is used."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Limits:
 
     max_body_bytes: int
     max_image_bytes: int | None = None
-    """The largest result in a response, as an image or in JSON; None if there is no limit."""
+    """The size of the largest result in a response, as an image or in JSON; None sets no limit."""
     fetch: Fetch | None = None
     """Returns the file at a URL; None if this server does not fetch URLs."""
 

@@ -52,10 +52,10 @@ class Queue:
     asked: int = 0
 
     def find_job(self, job_id: str) -> Job:
-        raise NotImplementedError(job_id)
+        pytest.fail(f"the drain must not read the job {job_id}")
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        raise NotImplementedError(job_id, source, now_us)
+        pytest.fail(f"the drain must not add {source} to the job {job_id} at {now_us}")
 
     def count_waiting(self) -> int:
         self.asked += 1
