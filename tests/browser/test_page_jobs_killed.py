@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Error
 from tests.browser.conftest import CHROMIUM_OPTIONS, chromium_path
 from tests.browser.visit import Visit
-from tests.faults.processes import descendants, require_gone
+from tests.faults.processes import arguments_of, descendants, require_gone
 from tests.integration.jobs.album import fill_album, number_of
 from tests.integration.jobs.aws_engine import api_environment, aws_engine
 from tests.integration.jobs.disc_model import write_disc_model
@@ -53,12 +53,8 @@ def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
 
 def kill_browser(profile: Path) -> None:
     """Kill all processes of the browser with this profile."""
-    option = f"--user-data-dir={profile}".encode()
-    members = [
-        pid
-        for pid in descendants(os.getpid())[1:]
-        if option in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    ]
+    option = f"--user-data-dir={profile}"
+    members = [pid for pid in descendants(os.getpid())[1:] if option in arguments_of(pid)]
     assert members
     for pid in members:
         with suppress(ProcessLookupError):  # the process can already have ended with its parent

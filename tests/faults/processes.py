@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
-from pathlib import Path
+
+import psutil
 
 GONE_S = 10
 
 
 def descendants(pid: int) -> list[int]:
     """Return the ids of the process and of all its descendants."""
-    children = [
-        int(child)
-        for listed in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in listed.read_text().split()
-    ]
-    return [pid, *(member for child in children for member in descendants(child))]
+    with suppress(psutil.NoSuchProcess):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return [pid]
 
 
 def workers(pid: int, name: str = "photo") -> list[int]:
@@ -26,16 +23,23 @@ def workers(pid: int, name: str = "photo") -> list[int]:
     return [member for member in members if _is_running(member)]
 
 
-def environment_of(pid: int) -> set[str]:
-    """Return the environment variables of a process, each as `NAME=value`."""
-    with suppress(OSError):  # the process has ended
-        return set(Path(f"/proc/{pid}/environ").read_text().split("\0"))
-    return set()
+def arguments_of(pid: int) -> list[str]:
+    """Return the command line of a process; it is empty if the process has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return list(psutil.Process(pid).cmdline())
+    return []
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """Return the environment variables of a process; it has none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return dict(psutil.Process(pid).environ())
+    return {}
 
 
 def mapped_files(pid: int) -> str:
-    """Return the list of the files that a process has mapped into its memory."""
-    return Path(f"/proc/{pid}/maps").read_text()
+    """Return the paths of the files that a process has mapped into its memory, one per line."""
+    return "\n".join(mapped.path for mapped in psutil.Process(pid).memory_maps())
 
 
 def require_gone(pids: list[int]) -> None:
@@ -47,16 +51,13 @@ def require_gone(pids: list[int]) -> None:
 
 
 def _name(pid: int) -> str:
-    with suppress(OSError):  # the process has ended
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+    with suppress(psutil.NoSuchProcess):
+        return str(psutil.Process(pid).name())
     return ""
 
 
 def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with suppress(OSError):
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    """A process that has ended, but that its parent has not waited for, does not run."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False

@@ -116,9 +116,13 @@ class Engine:
         os.kill(self._workers()[0], signal.SIGKILL)
 
     def _workers(self) -> list[int]:
-        name = f"AWS_LAMBDA_FUNCTION_NAME={self.stack.functions['JobWorkerFunction']}"
+        function = self.stack.functions["JobWorkerFunction"]
         members = descendants(self.stack.emulator.pid)
-        return [pid for pid in members if name in environment_of(pid)]
+        return [
+            pid
+            for pid in members
+            if environment_of(pid).get("AWS_LAMBDA_FUNCTION_NAME") == function
+        ]
 
     def subscribe(self, name: str, pattern: str) -> Callable[[], list[dict[str, Any]]]:
         """Add a rule to the event bus; return a function that returns the rule's events so far."""
