@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import axe_playwright_python
 import numpy as np
+import pytest
 import requests
 from events import make
 from PIL import Image
+from playwright.sync_api import TimeoutError  # noqa: A004 - Playwright's class is a different one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +45,8 @@ class Visit:
     page: Page
     api: Api
     asked: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """The URLs of requests that got no response."""
     errors: list[str] = field(default_factory=list)
 
     @classmethod
@@ -51,6 +55,7 @@ class Visit:
         page = context.new_page()
         visit = cls(page, api)
         page.on("request", lambda request: visit.asked.append(request.url))
+        page.on("requestfailed", lambda request: visit.failed.append(request.url))
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("console", visit._heard)
         # Without this line, the browser reports file choosers only after `expect_file_chooser`,
@@ -58,6 +63,11 @@ class Visit:
         page.on("filechooser", lambda _: None)
         page.goto(api.server.url + path)
         return visit
+
+    def _report(self) -> str:
+        """Describe the page for the message of a failed test."""
+        log = "\n".join(self.api.server.out.read_text("utf-8").splitlines()[-5:])
+        return f"requests: {self.asked}\nfailed: {self.failed}\nerrors: {self.errors}\nlog: {log}"
 
     def _heard(self, message: Any) -> None:  # noqa: ANN401 - Playwright's console message
         if "Content Security Policy" in message.text or "Trusted" in message.text:
@@ -74,8 +84,11 @@ class Visit:
         On a busy machine, the server's database can be slower than the time limit of a call.
         """
         for _ in range(ATTEMPTS):
-            with self.page.expect_response("**/v2/account") as responses:
-                self.use_key(key)
+            try:
+                with self.page.expect_response("**/v2/account") as responses:
+                    self.use_key(key)
+            except TimeoutError as error:
+                pytest.fail(f"{error.message}\n{self._report()}")
             if responses.value.status != HTTPStatus.SERVICE_UNAVAILABLE:
                 break
         self.page.wait_for_selector("#key-known:visible")

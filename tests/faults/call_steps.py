@@ -14,6 +14,7 @@ from tests.faults.responses import PICTURE, Outcome, from_proxy
 
 import blur.app
 from bgblur.serving.proxy_events import InvocationContext
+from blur.accounts.dynamo.client import READ_S
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Result = tuple[float, int]
 """The seconds that the call with the fault took, and how many of the two calls were charged."""
+ATTEMPTS = 5
 MAX_S = 10.0
 """The time limit of a call: two store requests of 2 s, the blurring, and some extra time."""
 
@@ -66,12 +68,13 @@ class FaultyStore:
     def __init__(self, store: object, method: str, trip: Callable[[], object]) -> None:
         """Call `trip` once, before the first call of `method`."""
         self._store = store
-        self._method: str | None = method
+        self._method = method
         self._trip = trip
+        self.has_tripped = False
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method of the store
-        if name == self._method:
-            self._method = None
+        if name == self._method and not self.has_tripped:
+            self.has_tripped = True
             self._trip()
         return getattr(self._store, name)
 
@@ -108,6 +111,23 @@ def caller(
     return Caller(handler, balances, make.flat() if moment == "refund" else make.jpeg())
 
 
+def call_in_time(
+    client: Caller, is_faulty: Callable[[], bool], wait: Callable[[], None]
+) -> Outcome:
+    """Send the call; repeat it if the store had no fault and was too slow nevertheless.
+
+    On a busy machine, a store without a fault can exceed its time limit of `READ_S` seconds. `wait`
+    waits until the hold of the slow call has expired.
+    """
+    for _ in range(ATTEMPTS):
+        outcome = client.call()
+        was_slow = outcome.kind == "temporarily_unavailable" and outcome.seconds > READ_S
+        if is_faulty() or not was_slow:
+            break
+        wait()
+    return outcome
+
+
 def run_with_fault(
     settings: Settings,
     store: FaultyStore,
@@ -121,16 +141,20 @@ def run_with_fault(
     """
     clock = Clock(now())
     client = caller(settings, store, balances, moment, clock=clock)
-    seen = client.call()
+
+    def wait() -> None:
+        clock.move(settings.hold_ttl_s + 10)
+
+    seen = call_in_time(client, lambda: store.has_tripped, wait)
     assert seen.kind == STEPS_OF_CALL[moment]
     assert seen.seconds < MAX_S
     break_off()
     balances.exact(at_us=clock())
-    clock.move(settings.hold_ttl_s + 10)
+    wait()
     balances.exact(at_us=clock())
-    again = client.call()
+    again = call_in_time(client, lambda: False, wait)
     assert again.kind == ("no_subject" if moment == "refund" else PICTURE)
-    clock.move(settings.hold_ttl_s + 10)
+    wait()
     account = balances.exact(at_us=clock())
     assert account.held == 0
     assert account.used <= (again.kind == PICTURE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import PATIENT_S
 from tests.faults.balances import open_balances
 from tests.faults.call_steps import STEPS_OF_CALL, FaultyStore, Result, run_with_fault, summary
 from tests.faults.garbage import faults
@@ -47,7 +48,10 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
             through = open_account_store(location)
-        directly = open_account_store(location)
+        with pytest.MonkeyPatch.context() as patch:
+            for limit in ("CONNECT_S", "READ_S"):
+                patch.setattr(f"blur.accounts.dynamo.client.{limit}", PATIENT_S)
+            directly = open_account_store(location)
         yield Table(between, through, directly)
         through.close()
         directly.close()

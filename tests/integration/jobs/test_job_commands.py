@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -191,6 +192,24 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     assert closed.returncode == 1
     assert "The job is done, so no photo can be added. [job_closed]" in closed.stderr
     assert f"Progress: bgblur jobs status {job_id} --wait" in closed.stderr
+
+
+def test_the_printed_commands_reach_the_same_api_if_it_was_set_with_an_option(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", ["0.jpg"])
+    url = api.server.url
+    sent = run("submit", "album", *OPTIONS, "--wait", "--api", url, BGBLUR_API="")
+    assert sent.returncode == 0, sent.stderr
+    hint = "Results:  bgblur jobs "
+    [printed] = [line for line in sent.stderr.splitlines() if line.startswith(hint)]
+    assert printed.endswith(f" -o FOLDER --api {url}")
+    fetched = run(*shlex.split(printed.removeprefix(hint)), BGBLUR_API="")
+    assert fetched.returncode == 0, fetched.stderr
+    assert [file.stem for file in (tmp_path / "FOLDER").glob("*.jpg")] == ["0"]
+    job_id = sent.stdout.strip()
+    closed = run("submit", "album", "--job", job_id, "--api", url, BGBLUR_API="")
+    assert f"Progress: bgblur jobs status {job_id} --wait --api {url}" in closed.stderr
 
 
 def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(

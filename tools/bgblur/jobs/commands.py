@@ -23,6 +23,7 @@ from bgblur.jobs.report import (
     document,
     fetch_summary,
     how_to_continue,
+    how_to_follow,
     reason_to_wait,
     record,
     submit_summary,
@@ -101,17 +102,18 @@ def submit(  # noqa: PLR0913 - has one argument for each option
         try:
             job = submission.run(parallel)
         except JobClosedError:
-            display.print(f"Progress: bgblur jobs status {job_id} --wait")
+            display.print(how_to_follow(job_id, server))
             raise
         finally:
             if submission.is_open:
-                display.print(f"Job {job_id} is still open. {how_to_continue(photos, job_id)}")
+                hint = how_to_continue(photos, job_id, server)
+                display.print(f"Job {job_id} is still open. {hint}")
         if wait:
             job = follow(client, job, display, stop)
     if as_json:
         click.echo(json.dumps({**document(job), **submission.counts(), **secret}))
     else:
-        click.echo(submit_summary(submission, job), err=True)
+        click.echo(submit_summary(submission, job, server), err=True)
         click.echo(job_id)
     context.exit(EXIT_FAILED if submission.failures or job.failed else 0)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from bgblur.api_options import api_key_option, require_api_key
 
@@ -48,7 +49,11 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - click passes the command's options
-        command(*arguments, server=Server.checked(api, key), **options)
+        server = Server.checked(api, key)
+        source = click.get_current_context().get_parameter_source("api")
+        if source is ParameterSource.COMMANDLINE:
+            server.options = ("--api", server.url)
+        command(*arguments, server=server, **options)
 
     return address(api_key_option(connected))
 
@@ -60,6 +65,8 @@ class Server:
         """Keep the address and the key."""
         self.url = url
         self._key = key
+        self.options: tuple[str, ...] = ()
+        """The options that the next command must repeat to reach the same API."""
 
     @classmethod
     def checked(cls, url: str | None, key: str | None) -> Server:

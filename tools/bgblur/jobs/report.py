@@ -10,6 +10,7 @@ from bgblur.jobs.progress import NO_CREDITS
 from bgblur.live_bars import duration
 
 if TYPE_CHECKING:
+    from bgblur.jobs.connection import Server
     from bgblur.jobs.fetch import Fetch
     from bgblur.jobs.folder import Folder
     from bgblur.jobs.submit import Submission
@@ -56,14 +57,18 @@ def reason_to_wait(job: Job) -> str | None:
     return None
 
 
-def how_to_continue(photos: Folder, job_id: str) -> str:
+def how_to_continue(photos: Folder, job_id: str, server: Server) -> str:
     """Return a sentence with the command that continues an interrupted upload."""
-    options = ["-R"] if photos.recursive else []
-    command = ["bgblur", "jobs", "submit", str(photos.path), *options, "--job", job_id]
-    return f"Continue with: {shlex.join(command)}"
+    options = [*(["-R"] if photos.recursive else []), "--job", job_id, *server.options]
+    return f"Continue with: {_command('submit', str(photos.path), *options)}"
 
 
-def submit_summary(submission: Submission, job: Job) -> str:
+def how_to_follow(job_id: str, server: Server) -> str:
+    """Return a line with the command that shows the progress of a job until its end."""
+    return f"Progress: {_command('status', job_id, '--wait', *server.options)}"
+
+
+def submit_summary(submission: Submission, job: Job, server: Server) -> str:
     """Return the lines to print after an upload: the job's id, and the next commands."""
     uploaded = submission.uploaded + submission.skipped
     failed = f", {len(submission.failures)} not uploaded" if submission.failures else ""
@@ -71,8 +76,8 @@ def submit_summary(submission: Submission, job: Job) -> str:
     if note := reason_to_wait(job):
         lines.append(note)
     if not job.has_ended:
-        lines.append(f"Progress: bgblur jobs status {job.job_id} --wait")
-    lines.append(f"Results:  bgblur jobs fetch {job.job_id} -o FOLDER")
+        lines.append(how_to_follow(job.job_id, server))
+    lines.append(f"Results:  {_command('fetch', job.job_id, '-o', 'FOLDER', *server.options)}")
     return "\n".join(lines)
 
 
@@ -83,6 +88,10 @@ def fetch_summary(fetched: Fetch, job: Job) -> str:
     parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []
     line = f"{', '.join(parts)}. {_state(job)}"
     return line if job.has_ended else f"{line} Repeat the command for the other results."
+
+
+def _command(*arguments: str) -> str:
+    return shlex.join(["bgblur", "jobs", *arguments])
 
 
 def _state(job: Job) -> str:
