@@ -64,7 +64,7 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 # same process. Six processes on two cores are faster than two, because many tests wait for servers.
 # pytest runs the files in the order of `testpaths`, in which the slowest files are first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
-# The threads of an inference wait actively for each other, which makes other processes slower.
+# The threads of an inference busy-wait for each other, which makes other processes slower.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 # The tests start hundreds of processes. Without bytecode, each process compiles all modules that it
 # imports.
@@ -91,13 +91,13 @@ php:
 samples: php $(TEST_READY) model ## Run the documents' sample programs and the published clients of remove.bg; installs PHP on Debian
 	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
 
-# Debian's Chromium without windows: a browser's windows take a third of the tests' CPU time.
+# Debian's Chromium without windows: drawing windows would take a third of the tests' CPU time.
 HEADLESS := chromium-headless-shell
 chromium:
 	@{ command -v $(HEADLESS) && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends $(HEADLESS) pngcheck >/dev/null; }
 
-browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; installs it on Debian, as root
+browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; as root on Debian, first install Chromium
 	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
@@ -146,7 +146,7 @@ calibrate: $(RESEARCH_READY) model ## Fit the light model's factors again; see r
 # This script writes measurements into the documents that show them.
 RESULTS = $(BIN)/python docs/results.py
 BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/python benchmarks
-bench: $(TEST_READY) model ## Compare speed and memory with other libraries; writes BASELINE.md
+bench: $(TEST_READY) model ## Compare speed and memory with other libraries, and write BASELINE.md
 	@$(BENCH)/speed.py
 	@$(RESULTS)
 
@@ -181,7 +181,8 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 TRIALS ?= small
 # These trials compare times under attack with usual times, so no other trials run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
-# These trials mostly wait for time limits, which are too short for a busy machine.
+# These trials mostly wait for time limits. On a busy machine these limits would be too short, so
+# these trials run separately from all others.
 WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
 	faults/test_dynamo_outages.py faults/test_outage.py faults/test_sqlite_outages.py \
 	faults/test_waiting.py)
@@ -207,8 +208,9 @@ endif
 results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
 	@$(RESULTS)
 
-# A portion of the code, which is accounts, sqlite, service, api or dynamo, or one file of a portion,
-# such as api:blur_request.py. If it is empty, all portions are changed.
+# The code in which mutants are made: a portion (accounts, sqlite, service, api, dynamo, job_stores
+# or job_dynamo), or one file of a portion, such as api:blur_request.py. If MUTANTS is empty, all
+# portions are used.
 MUTANTS ?=
 mutants: $(MUTANTS_READY) model ## Check that tests detect small changes in the code; MUTANTS=portion
 	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)
@@ -240,7 +242,7 @@ audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities in all 
 		echo "A package is vulnerable, or the index has no data about vulnerabilities." >&2; \
 		exit 1; }
 
-# `--constraints` names a lock file whose versions the new lock file must repeat.
+# The new lock file gets the versions of the lock file that `--constraints` names.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)

@@ -23,10 +23,10 @@ SITE = ROOT / "site"
 
 
 class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
-    """Build the packages, then add the data."""
+    """Build the packages, then add the page and the models."""
 
     def run(self) -> None:
-        """Copy the packages, then the page and the models; make a missing model first."""
+        """Copy the packages, the page and the models; a missing model is first built or fetched."""
         super().run()
         if self.editable_mode:
             return

@@ -143,7 +143,7 @@ def under_load(peer: RembgServer, server: Served) -> str:
         rows.append((name, f"{photos_a_second(work):.1f}", f"{memory_gb(pid):.2f}"))
     width, height = PHOTO_SIZE
     head = f"{PHOTOS} cutouts of {width} x {height} from {CLIENTS} clients"
-    return report.table((head, "photos per second", "memory afterwards, GB"), rows)
+    return report.table((head, "photos per second", "memory after the run, GB"), rows)
 
 
 def main() -> None:

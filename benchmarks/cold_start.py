@@ -8,9 +8,9 @@ The script prints the tables of docs/operations.md. Each run is a new container 
 root file system, a writable /tmp and no privileges. A program that writes a file elsewhere fails.
 *Ready* is the time from the start of the process until the handler is ready, including Python's own
 start. *Peak* is the largest resident set of the process, for photos of 4000 x 3000 pixels. *Warm*
-is the median time of five further calls, with the share of CPU that Lambda gives for the memory:
-1,769 MB have one vCPU. On a machine with fewer CPUs than this share, the time and the cost are
-upper bounds.
+is the median time of five further calls. The container gets as much CPU as Lambda assigns to a
+function with this memory: one vCPU for 1,769 MB. On a machine with fewer CPUs, the time and the
+cost are upper bounds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DEPLOYED = {
 }
 SIZES = [(1920, 1080), (4000, 3000)]
 SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
-"""The number of vCPUs that Lambda gives, by the function's memory in megabytes."""
+"""The number of vCPUs that Lambda assigns, by the function's memory in megabytes."""
 TWO = min(2, usable_cpus())
 """The number of CPUs of a container that measures a start or a first call."""
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
@@ -100,12 +100,12 @@ def main() -> None:
     first = [Calls.measured(options.image, *SIZES[-1]) for _ in range(3)]
     size, base = image_bytes(options.image), image_bytes(BASE)
     print("| | measured |\n|---|---|")
-    print(f"| ready, median of {options.runs} | {statistics.median(inits):.2f} s |")
-    print(f"| ready, slowest | {max(inits):.2f} s |")
+    print(f"| time until ready, median of {options.runs} | {statistics.median(inits):.2f} s |")
+    print(f"| longest time until ready | {max(inits):.2f} s |")
     print(f"| first 4000 x 3000 photo, {first[0].answer} | {first[0].first_s:.2f} s |")
     print(f"| peak memory after one photo | {max(each.peak_mib for each in first):.0f} MiB |")
     print(f"| peak memory after six photos | {max(each.last_peak_mib for each in first):.0f} MiB |")
-    print(f"| image | {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} MB of it on its base |")
+    print(f"| image size | {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} MB without its base |")
     heads = (f"{width} x {height}, warm | a million calls" for width, height in SIZES)
     print(f"\n| memory | {' | '.join(heads)} |")
     print("|---" * (1 + 2 * len(SIZES)) + "|")

@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether the pictures of all other decoders differ from ours."""
+        """Whether our picture differs from the pictures of all other decoders."""
         return self.difference is not None and self.difference > NEAR_LEVELS
 
 
@@ -108,7 +108,7 @@ def references(folder: Path) -> dict[str, Reference]:
 
 
 def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[RgbU8]:
-    """Yield the file's picture from each of the other decoders that opens it."""
+    """Yield the pictures that the other decoders read from the file, if they can open it."""
     for command in known.values():
         target = folder / "reference.png"
         target.unlink(missing_ok=True)
@@ -139,7 +139,7 @@ def kind_of(path: Path) -> str:
 
 
 def measure(data: Path) -> list[Outcome]:
-    """Return the outcome for every file of the tree.
+    """Return the outcome for each file in `data` and its subfolders.
 
     Files are decoded in a separate process, because a broken file can crash the process.
     """
@@ -199,7 +199,7 @@ def report(outcomes: list[Outcome], data: Path) -> str:
 
 
 def main() -> None:
-    """Measure the given folder."""
+    """Decode the files in the given folder, and print the comparison with other decoders."""
     named = next(iter(sys.argv[1:]), "")  # make passes an empty string if DATA is not set
     data = Path(named)
     if not named or not data.is_dir():

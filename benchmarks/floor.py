@@ -13,9 +13,9 @@ from blur.imaging.matting.session import to_tensor
 
 
 def runs_in(model: str, started: float, seconds: float, _: int = 0) -> int:
-    """Return how often the network runs in the given seconds.
+    """Return how many times the network runs in `seconds` seconds.
 
-    The count begins at `started`, in seconds since 1970.
+    The first counted run begins at `started`, a Unix time in seconds.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

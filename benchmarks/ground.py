@@ -1,4 +1,4 @@
-"""Measure how much `depth=ground` differs from the blur of a lens, and how much it costs.
+"""Measure how `depth=ground` differs from the blur of a lens, and its time and memory.
 
     make bench-ground
 
@@ -54,7 +54,7 @@ PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, de
 
 
 def worlds() -> dict[str, list[World]]:
-    """Return groups of scenes, by a description of their content."""
+    """Return the groups of scenes; the name of a group describes its scenes."""
     family = (Subject("person", 1.7, 5.5, 0.7), Subject("person", 1.65, 4.0, -0.7))
     bicycle, product = Subject("bicycle", 1.1, 4.0), Subject("box", 0.5, 2.5)
     both = (-5, 5)
@@ -76,11 +76,11 @@ def worlds() -> dict[str, list[World]]:
 FOLLOW_THE_MODEL = ("camera as high as the subject", "two people at different distances")
 PHOTO_TARGET = f"at most 1 x, {FLOOR} x"
 FAILURES = ("wall 2 m behind the person", "box in the air")
-"""Scenes in which the ground is not as `find_ground` assumes: they have no target."""
+"""Scenes that break an assumption of `find_ground`. Their errors are measured without a target."""
 
 
 class Errors(NamedTuple):
-    """The mean errors with `depth=flat`, or with `depth=ground`."""
+    """The mean errors of one result, which has `depth=flat` or `depth=ground`."""
 
     confusion: float
     background: float
@@ -88,7 +88,7 @@ class Errors(NamedTuple):
 
 
 def compare(scene: Scene, truth: Rendered, ideal: RgbU8) -> tuple[Errors, Errors]:
-    """Return the errors of `flat` and of `ground`."""
+    """Return the mean errors of the results with `depth=flat` and with `depth=ground`."""
     ground = find_ground(scene.matte)
     height, _ = scene.shape
     uniform = np.ones(height, np.float32)

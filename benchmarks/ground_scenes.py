@@ -48,7 +48,7 @@ class Subject(NamedTuple):
     height_m: float
     distance_m: float
     side_m: float = 0.0
-    """The distance to the right of the camera."""
+    """How far the subject is to the right of the camera."""
     raised_m: float = 0.0
     """The height above the ground."""
     depth_m: float = 0.0
@@ -140,7 +140,7 @@ def _tilt(world: World) -> float:
 def _trace(
     world: World, rays: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, NDArray[np.bool_], RgbU8]:
-    """Return each pixel's distance along the camera's axis, whether it is floor, and its colour."""
+    """Return each pixel's distance along the camera's axis, whether it is floor, and the colour."""
     x, y, z = rays
     rise = float(np.tan(np.deg2rad(world.slope_deg)))
     wall = world.backdrop_m / np.maximum(z, 1e-3)

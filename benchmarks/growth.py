@@ -28,7 +28,7 @@ def peak_mib(script: str, *arguments: object) -> float:
 
 
 def naive_mib(width: int, height: int) -> str:
-    """Return the naive service's peak memory; an empty text for sizes that are not measured."""
+    """Return the naive service's peak memory; an empty string for sizes that are not measured."""
     if width * height > NAIVE_UP_TO_PX:
         return ""
     return f"{peak_mib('peak.py', 'naive', width, height):.0f}"
@@ -50,5 +50,11 @@ def growth(model: Model) -> str:
                 naive_mib(width, height),
             )
         )
-    head = ("photo", "ms", "time per pixel, first row = 1", "peak RSS here, MiB", "naive, MiB")
+    head = (
+        "photo",
+        "ms",
+        "time per pixel, first row = 1",
+        "peak RSS, MiB",
+        "peak RSS of the naive service, MiB",
+    )
     return report.table(head, rows)

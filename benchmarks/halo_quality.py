@@ -45,7 +45,7 @@ class Known(NamedTuple):
     alpha: AlphaU8
 
     def photo(self) -> RgbU8:
-        """Return the sharp picture."""
+        """Return the foreground composited over the background, without blur."""
         return composite(self.foreground, self.background, self.alpha)
 
     def ideal(self, radius_px: int) -> RgbU8:
@@ -63,7 +63,7 @@ def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
 
 def estimated(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return the subject's own colours. The first call compiles code, which takes a minute."""
-    from pymatting import estimate_foreground_ml  # noqa: PLC0415 - compiles when it is imported
+    from pymatting import estimate_foreground_ml  # noqa: PLC0415 - the import compiles code
 
     colours = estimate_foreground_ml(photo / 255, alpha / 255)
     levels: RgbU8 = np.rint(255 * np.clip(colours, 0, 1)).astype(np.uint8)
@@ -77,7 +77,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Yield each subject of the folder `matting` over every second photo of the folder `photos`."""
+    """Combine each subject of the folder `matting` with every second photo of `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")

@@ -51,7 +51,7 @@ def overhead_ms(model: Model, rounds: int) -> float:
 
 
 def steps_ms(timing: str) -> float:
-    """Return the sum of the imaging steps in a `Server-Timing` header, in milliseconds."""
+    """Return the total time of the imaging steps in a `Server-Timing` header, in milliseconds."""
     durations = dict(item.strip().split(";dur=") for item in timing.split(","))
     return sum(float(durations[step]) for step in STEPS)
 

@@ -1,6 +1,6 @@
 """IS-Net for the benchmark, from an npm package.
 
-rembg's `isnet-general-use.onnx` has 179 MB. IMG.LY publishes the same network with half-precision
+rembg's `isnet-general-use.onnx` is 179 MB. IMG.LY publishes the same network with half-precision
 floats, in several files of an npm package. The package has the AGPL licence; the network has the
 licence of https://github.com/xuebinqin/DIS. The benchmark only measures the network; no build
 contains it.

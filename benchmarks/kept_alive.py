@@ -22,12 +22,12 @@ AT_MOST = 1.05
 
 
 def kept_alive(rounds: int) -> str:
-    """Compare both kinds of connections, for `GET /health` and for a photo."""
+    """Compare a kept-alive connection with new ones, for `GET /health` and for a photo."""
     rows = []
     with served() as server:
         for name, ask, count in (
-            ("GET /health kept alive", health(), 50),
-            (f"{SIZE[0]} x {SIZE[1]} photo kept alive", blur(server), 1),
+            ("GET /health", health(), 50),
+            (f"{SIZE[0]} x {SIZE[1]} photo", blur(server), 1),
         ):
             kept = connection(server)
             times = paired(
@@ -46,7 +46,7 @@ def kept_alive(rounds: int) -> str:
                     f"at most {AT_MOST}",
                 )
             )
-    head = ("request", "ms", "on new connections, ms", "ratio", "target")
+    head = ("request", "on a kept connection, ms", "on new connections, ms", "ratio", "target")
     return report.table(head, rows)
 
 
@@ -102,6 +102,6 @@ def on_new_connection(server: Served, ask: Ask) -> None:
 
 
 def repeat(count: int, work: Callable[[], None]) -> None:
-    """Call a function several times."""
+    """Call `work` `count` times."""
     for _ in range(count):
         work()

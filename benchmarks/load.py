@@ -99,7 +99,7 @@ def floor_per_s(model: str) -> float:
     """Return how often the neural network runs per second, on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
-        started = time.time() + 3  # by then, all processes have started
+        started = time.time() + 3  # 3 s are enough to start all processes
         work = partial(runs_in, model, started, FLOOR_S)
         return sum(pool.map(work, range(cpus))) / FLOOR_S
 
@@ -124,13 +124,13 @@ def throughput(workers: str) -> str:
             f"{here:.1f} photos per second, {share:.2f} of the network's runs (target {TARGET})",
             by=HERE,
         )
-    share_head = f"share of the network alone; at least {TARGET}"
+    share_head = f"throughput relative to the network alone; at least {TARGET}"
     head = ("600 x 399, per second", "network alone", "`bgblur serve`", share_head)
     return report.table(head, rows)
 
 
 def latencies(server: Served) -> str:
-    """Measure the response time by the number of users."""
+    """Measure the response time for different numbers of users."""
     rows = []
     for users in USERS:
         done = loaded(server, users)["200"]

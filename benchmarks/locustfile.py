@@ -30,7 +30,7 @@ HEADERS = {
 def form(photo: bytes) -> bytes:
     """Return the body that all requests share.
 
-    The body is built only once, so that the users need little CPU time.
+    The body is built only once, so that the simulated users need little CPU time.
     """
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="radius"\r\n\r\n10\r\n',

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 YARDSTICK = "u2netp"
-"""The model whose time counts as 1."""
+"""The reference model: the table has each model's time as a multiple of this model's time."""
 
 
 class Recorded:
@@ -52,14 +52,14 @@ class Recorded:
         return self.model.side_px
 
     def see(self, photo: RgbU8) -> None:
-        """Run the network on a photo, and keep its output and the time."""
+        """Run the network on a photo, and keep its output and the seconds that it took."""
         start = time.perf_counter()
         raw = self.model.predict(photo)
         self.seconds.append(time.perf_counter() - start)
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the kept output for a photo; run the network if no output is kept."""
+        """Return the cached output for a photo; run the network if no output is cached."""
         key = hash(photo.tobytes())
         return self.maps[key] if key in self.maps else self.model.predict(photo)
 
@@ -86,7 +86,7 @@ def present() -> dict[str, Path]:
 
 
 def row(name: str, seen: Recorded, yardstick: Recorded, data: Path) -> tuple[str, ...]:
-    """Return the row of the table for a network whose outputs are cached."""
+    """Return the table's row for a network, measured with its cached outputs."""
     theirs, here = (measure(way, seen, data) for way in (rembg_mask, matte_or_nothing))
     ratio = np.median(np.divide(seen.seconds, yardstick.seconds))
     return (name, *figures(theirs), *figures(here), str(seen.without_subject()), f"{ratio:.2f}")

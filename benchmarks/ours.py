@@ -31,7 +31,7 @@ def opened() -> Model:
 
 @cache
 def opened_people() -> Model:
-    """Open the network for people."""
+    """Open the network that finds people."""
     people = open_people_model(MODELS, threads=THREADS)
     if people is None:
         sys.exit(f"The network for people is missing in {MODELS}: run `make model`.")

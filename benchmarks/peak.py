@@ -29,7 +29,7 @@ def peak_mib() -> float:
 
 
 def photo_of_child(width: int, height: int) -> bytes:
-    """Return the photo, made in a process that ends before the measurement."""
+    """Return the photo; a child process makes it, and ends before the measurement starts."""
     from multiprocessing import get_context  # noqa: PLC0415 - the child process does not use this import
 
     with get_context("spawn").Pool(1) as pool:

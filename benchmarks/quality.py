@@ -85,7 +85,10 @@ def false_alarms(model: Model, data: Path) -> str:
             find_matte(model, photo, people=opened_people())
         except NoSubjectError:
             missed += 1
-    return f"`no_subject` on {missed} of {len(photos)} photos of ECSSD, which all have a subject."
+    return (
+        f"{missed} of {len(photos)} photos of ECSSD get the error `no_subject`, "
+        "although all of them have a subject."
+    )
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def machine() -> str:
-    """Return a description of the machine."""
+    """Return the date, and the CPU and the Python version of this machine, as text."""
     cpu = next(
         (line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")),
         platform.processor() or platform.machine(),

@@ -25,7 +25,7 @@ REQUESTS = 2000
 WORKERS = 2
 EARLY = 200
 WINDOW = 20
-"""The number of requests over which the memory is averaged: each photo changes the memory."""
+"""The memory is averaged over this number of requests, because it varies from photo to photo."""
 TARGET_PERCENT = 5
 SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
 RECIPES = (

@@ -81,7 +81,7 @@ def against_peers(model: Model) -> str:
             )
         )
     head = ("JPEG", "naive, ms", "u2netp alone", f"{DEFAULT} alone", "here")
-    more = ("faster than naive", "target", "here : u2netp alone", "at most")
+    more = ("naive : here", "target", "here : u2netp alone", "at most")
     return report.table((*head, *more), rows)
 
 
@@ -134,24 +134,24 @@ def by_kernel(model: Model) -> str:
         ("bokeh 10 : gaussian 10", f"{ratio(times['bokeh'], times['ten']):.2f}", "at most 2"),
         ("bokeh 50 : gaussian 50", f"{ratio(times['wide'], times['fifty']):.2f}", "at most 2"),
     ]
-    return report.table(("4000 x 3000", "ratio", "target"), rows)
+    return report.table(("4000 x 3000", "ratio of the times", "target"), rows)
 
 
 def around(model: Model) -> str:
     """Measure the time that the handler adds to the pipeline, for Lambda's largest request."""
     rows = [("4.4 MB in, PNG out", f"{overhead_ms(model, ROUNDS):.0f}", "at most 40")]
-    return report.table(("handler around the pipeline", "ms", "target"), rows)
+    return report.table(("time that the handler adds", "ms", "target"), rows)
 
 
 def over_http(model: Model) -> str:
     """Compare kept-alive connections with new connections."""
-    del model  # the server opens its own model
+    del model  # the server loads the model itself
     return kept_alive(ROUNDS)
 
 
 def cold(model: Model) -> str:
-    """Compare the starts of new processes; `cold_start.py` measures the starts of containers."""
-    del model  # each process opens its own model
+    """Compare the start times of new processes; `cold_start.py` measures those of containers."""
+    del model  # each process loads the model itself
     return starts(ROUNDS)
 
 

@@ -1,4 +1,4 @@
-"""Measure a cold start without its container: from the start of a process to the first result.
+"""Measure a cold start from the start of the process, not of its container, to the first result.
 
 `python benchmarks/starting.py ours|naive FOLDER` prints two times in seconds, both from the start
 of the process: until the service is ready for a photo, and until it has computed the first result.
@@ -50,7 +50,7 @@ def starts(rounds: int) -> str:
         naive, ours = ([pair[who][part] for pair in pairs[1:]] for who in (0, 1))
         medians = (f"{statistics.median(each):.2f}" for each in (naive, ours))
         rows.append((title, *medians, f"{ratio(naive, ours):.1f} x"))
-    return table(("new process, s", "naive", "here", "faster than naive"), rows)
+    return table(("new process, s", "naive", "here", "naive : here"), rows)
 
 
 def _prepare(folder: Path) -> None:
@@ -71,7 +71,7 @@ def _started(who: str, folder: Path) -> Start:
 
 
 def main(who: str, folder: Path) -> None:
-    """Load one of the two services, let it blur one photo, and print the times."""
+    """Load the service `who`, `naive` or `ours`, let it blur one photo, and print the times."""
     answer = {"naive": _naive, "ours": _ours}[who](folder)
     ready_s = _alive_s()
     answer()

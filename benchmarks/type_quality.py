@@ -38,7 +38,7 @@ PRECISION, RECALL = 0.95, 0.7
 
 @cache
 def opened_faces() -> Model:
-    """Open the network for faces."""
+    """Open the network that finds faces."""
     faces = open_faces_model(MODELS, threads=1)
     if faces is None:
         sys.exit(f"The network for faces is missing in {MODELS}: run `make model`.")
@@ -46,7 +46,7 @@ def opened_faces() -> Model:
 
 
 def find_persons(model: Model, folder: Path) -> tuple[list[str], int]:
-    """Return the names of the photos that get `person`, and the number of all photos."""
+    """Return the names of the photos with the subject type `person`, and the number of photos."""
     matting = SUBJECTS["auto"](model, opened_people())
     paths = sorted(folder.glob("*.jpg"))
     if not paths:

@@ -68,7 +68,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """The name of the measurement, which no other measurement has."""
+        """The unique name of the measurement."""
         return self.title
 
 
@@ -85,7 +85,7 @@ def store(result: Trial | Measurement, folder: Path = RESULTS) -> Path:
 
 
 def stored(kind: type[Result], folder: Path = RESULTS) -> list[Result]:
-    """Return the results of this kind that `store` wrote."""
+    """Return all results of the type `kind` that `store` has written."""
     return [
         kind(**json.loads(path.read_text("utf-8")))
         for path in sorted((folder / kind.FOLDER).glob("*.json"))
@@ -98,7 +98,7 @@ def published(kind: type[Result], path: Path) -> list[Result]:
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the published results, then the new ones that have other names.
+    """Return the published results, then the new results whose names are not published yet.
 
     A new result replaces the published result with the same name.
     """

@@ -43,7 +43,7 @@ TEST = _fixed_key(b"test", KeyKind.TEST)
 
 
 def jpeg(side_px: int = 192) -> bytes:
-    """Return the sample photo, small enough for a readable event."""
+    """Return a part of the sample photo, so small that a person can read the event."""
     with Image.open(PHOTO) as photo:
         part = photo.convert("RGB").crop(HEAD_AND_SHOULDERS)
         part.thumbnail((side_px, side_px))
@@ -110,7 +110,7 @@ def event(  # noqa: PLR0913 - the parts of a request
 
 
 def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) -> dict[str, Any]:
-    """Return the event for blurring one photo; `image=b""` leaves the file out."""
+    """Return the event for blurring one photo; with `image=b""`, the event has no file."""
     content = jpeg() if image is None else image
     file = {"image": ("photo.jpg", content, "image/jpeg")} if content else {}
     return event("POST", "/v2/rembg/blur/", key=key, form={**file, "radius": "12", **fields})
@@ -119,7 +119,7 @@ def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) ->
 def removal(
     key: str | None = FUNDED, image: bytes | None = None, accept: str = "*/*", **fields: str
 ) -> dict[str, Any]:
-    """Return the event of a remove.bg client with one photo; `image=b""` leaves the file out."""
+    """Return a remove.bg client's event with one photo; with `image=b""`, the event has no file."""
     content = jpeg() if image is None else image
     file = {"image_file": ("photo.jpg", content, "image/jpeg")} if content else {}
     return event("POST", REMOVEBG_PATH, key=key, form={**fields, **file}, accept=accept)

@@ -92,7 +92,7 @@ def outputs(
 
 
 def factors_of(fitted: Fit, rank: int) -> Factors:
-    """Return the matrices of a fit as the weights of convolutions."""
+    """Return the matrices of a fit, reshaped to the weights of convolutions."""
     half, full = fitted.reduce.T.reshape(rank, 2, -1, 3, 3).swapaxes(0, 1)
     parts = (half, full, fitted.expand, fitted.bias)
     return Factors(*(part.astype(np.float32) for part in parts))

@@ -20,18 +20,23 @@ DAMPING = 0.05
 """This share of the diagonal's mean is added to the diagonal of the metric, so that no error has
 zero weight."""
 PENALTIES = (0.05, 0.3, 1.0, 1.0)
-"""For each iteration, the weight of the squared distance to the linear responses."""
+"""For each iteration, the weight of the squared distance to the output of the linear map; see
+`relaxed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A linear map of low rank: responses are about (features @ reduce) @ expand.T + bias."""
+    """A linear map of low rank.
+
+    The responses are approximately (features @ reduce) @ expand.T + bias.
+    """
 
     reduce: Doubles
     expand: Doubles
     bias: Doubles
     error: float
-    """The error of the rectified responses in the metric, relative to their variance."""
+    """The squared error of the rectified responses, as a share of their variance; both are computed
+    with the metric."""
 
 
 def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:
@@ -55,10 +60,10 @@ def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:
 
 
 class Regression:
-    """The parts of the fit that do not depend on the responses."""
+    """The parts of the fit that need only the features and the metric, not `responses`."""
 
     def __init__(self, features: Floats, metric: Doubles) -> None:
-        """Centre the features and factor their covariance and the metric."""
+        """Centre the features, factorise their covariance, and compute the metric's square root."""
         self.metric = metric
         self.mean = features.mean(axis=0, dtype=np.float64)
         self.centred = features - self.mean.astype(np.float32)
@@ -72,7 +77,8 @@ class Regression:
     def reduced(self, responses: Floats, rank: int) -> tuple[Doubles, Doubles, Doubles]:
         """Return the best linear map of this rank for responses, (samples, channels); Izenman 1975.
 
-        The map is returned as `reduce`, `expand` and the mean of the responses.
+        The return values are the map's factors `reduce` and `expand` (see `Fit`), and the mean of
+        the responses.
         """
         mean = responses.mean(axis=0, dtype=np.float64)
         rest = (responses - mean).astype(np.float32)
@@ -83,7 +89,7 @@ class Regression:
         return full_rank @ self.root @ chosen, self.inverse_root @ chosen, mean
 
     def energy(self, errors: Doubles) -> float:
-        """Return the sum of the squared errors in the metric."""
+        """Return the sum of the squared errors, weighted by the matrix `metric`."""
         return float(np.sum((errors @ self.metric) * errors))
 
 
@@ -95,7 +101,7 @@ def rectify(values: Doubles | Floats) -> Doubles:
 def relaxed(responses: Floats, linear: Doubles, penalty: float) -> Floats:
     """Return the z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)².
 
-    In this formula, y stands for the responses.
+    In this formula, y is a value of `responses`.
     """
     target = rectify(responses)
     off = np.minimum(linear, 0)

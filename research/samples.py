@@ -31,7 +31,7 @@ class Samples:
     """
 
     def __init__(self, network: Network, names: Sequence[str], pictures: Sequence[Floats]) -> None:
-        """Choose the positions in each picture, and compute the metric of each convolution."""
+        """For each convolution in `names`, choose positions in each picture; compute the metric."""
         generator = np.random.default_rng(1)
         self.positions: dict[str, list[Positions]] = {name: [] for name in names}
         self.metric = dict.fromkeys(names, np.zeros((1, 1)))

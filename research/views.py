@@ -69,7 +69,7 @@ def crop(photo: RgbU8, generator: np.random.Generator) -> RgbU8:
 
 
 def recolour(view: RgbU8, generator: np.random.Generator) -> RgbU8:
-    """Return the view with its channels in random order, with random contrast and brightness."""
+    """Return the image with its channels in random order, with random contrast and brightness."""
     linear = view[:, :, generator.permutation(3)] / 255
     bent = linear ** generator.uniform(0.6, 1.6, 3) * generator.uniform(0.6, 1.1)
     recoloured: RgbU8 = (bent.clip(0, 1) * 255).astype(np.uint8)

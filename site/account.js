@@ -27,7 +27,7 @@ export function openAccount(onFailure) {
   if (!useKeyInAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
 }
 
-/** Show an error next to the key's field; without lines, remove the error. */
+/** Show an error next to the key's field; if `lines` is empty, remove the error. */
 export function showKeyError(...lines) {
   const box = byId("key-error");
   box.replaceChildren(...lines);

@@ -17,7 +17,7 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // if there are several photos, the page waits and retries at most this often for each
+const MAX_WAITS = 20; // if there are several photos, the page waits and retries at most this many times for each
 /** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
@@ -175,8 +175,8 @@ function showFailedCount() {
 }
 
 /**
- * Blur one photo. Return whether it has a result; throw an error that concerns all photos, or any
- * error if there is only one photo.
+ * Blur one photo; return whether it has a result now. If there is only one photo, throw every error;
+ * otherwise, throw only errors that would also occur for the other photos.
  */
 async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });

@@ -126,7 +126,7 @@ async function upload(photo, key, hooks) {
   return presigned.upload_id;
 }
 
-/** The URL of a form can be relative to the API. A URL on this host gets the page's protocol. */
+/** Make a form's URL absolute; if its host is the page's host, also use the page's protocol. */
 export function storageUrl(url) {
   const target = new URL(url, absoluteUrl("v2/uploads"));
   if (target.host === location.host) target.protocol = location.protocol;

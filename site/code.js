@@ -1,4 +1,4 @@
-// The call of the API as program code, with the current parameters. The code contains a variable instead of the key.
+// The API call as program code, with the current parameters. The code contains a variable instead of the key.
 
 import { absoluteUrl, announce, byId } from "./dom.js";
 

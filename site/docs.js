@@ -126,7 +126,7 @@ function errorCodes(response) {
   return own?.properties.error?.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error on `/v1.0/…`, the paths of remove.bg's API, where errors have a different format. */
+/** The error codes in a response on `/v1.0/…`: remove.bg's errors have a different format. */
 function removebgCodes(response) {
   const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
@@ -205,7 +205,7 @@ function errorEntries() {
   });
 }
 
-/** The status of a response in `components.responses`: its status in the first route that uses it. */
+/** The status of a response in `components.responses`, from the first route that refers to it. */
 function statusOf(name) {
   const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses that no route refers to
   for (const verbs of Object.values(description.paths)) {

@@ -6,7 +6,7 @@ import { explain } from "./errors.js";
 
 /** Errors caused by the key; the page shows them next to the key's field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
-/** Errors that are solved with another photo, but not with another setting. */
+/** Errors that the user can fix by choosing another photo, but not by changing a setting. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);
 
 const NOTHING_CHARGED = "Nothing was charged.";

@@ -4,7 +4,8 @@ const EXTENSIONS = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif)$/i;
 
 /** Return `{name, photos}` for dropped items with a folder, or null if there is no folder. */
 export async function droppedFolder(items) {
-  // Entries have to be read in the event itself, before the first await.
+  // Read the entries before the first await: the browser empties `items` when the event handler
+  // returns.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const folders = entries.filter(({ isDirectory }) => isDirectory);
   if (!folders.length) return null;
@@ -18,7 +19,7 @@ export function chosenFolder(files) {
   return asFolder(Array.from(files, (file) => [file.webkitRelativePath || file.name, file]), true);
 }
 
-/** Return `{name, photos}` for files without a folder; if a name is already used, it gets a number. */
+/** Return `{name, photos}` for files without a folder; a second "a.jpg" becomes "a (2).jpg". */
 export function looseFiles(files) {
   const taken = new Set();
   const named = files.map((file) => [freeName(file.name, taken), file]);

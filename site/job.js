@@ -16,7 +16,7 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
- * the last uploaded photo. `job`: the API's document about the job. `upload`: an AbortController
+ * the last uploaded photo. `job`: the job, as the API returned it. `upload`: an AbortController
  * while photos are uploaded. `download`: an AbortController while results are downloaded.
  * `downloaded`: the number of downloaded results. `lost`: photos that could not be uploaded.
  * `hasMore`: whether more than the first page of failures is shown. `problem`: the error of the last

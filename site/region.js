@@ -11,7 +11,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 const frame = byId("frame");
 const box = byId("region");
 let photo = null; // the displayed photo; its region is the property `region`
-let corner = null; // where the user pressed the pointer
+let corner = null; // the point at which the user started to draw
 
 /** Set up the drawing of regions. `onChange()` is called after each change. */
 export function openRegion(onChange) {
@@ -65,7 +65,7 @@ export function openRegion(onChange) {
   });
 }
 
-/** Show the region of the displayed photo; `isShown` is false if the browser cannot show the photo. */
+/** Show the region on `shown`; `isShown` is false if the browser cannot show this photo. */
 export function showRegion(shown, isShown) {
   if (shown !== photo) setDrawing(false);
   photo = shown ?? null;

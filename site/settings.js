@@ -4,8 +4,8 @@ import { byId, show } from "./dom.js";
 import { roiOf } from "./region.js";
 
 const KERNEL_NOTES = {
-  gaussian: "Smooth, as photo editors blur.",
-  bokeh: "Discs and bright highlights, as a lens blurs.",
+  gaussian: "A smooth blur, as in photo editors.",
+  bokeh: "Discs and bright highlights, as from a lens.",
 };
 /** The format that "Auto" chooses: the photo's format if the API writes this format, otherwise JPEG or PNG. */
 const FORMAT_OF_TYPE = {

@@ -18,8 +18,8 @@ let gesture = null;
 let sweep = 0;
 
 /**
- * Set up the stage, the area with the photo and its result. `onPress()` is called for a click while
- * there is no result.
+ * Set up the stage, the area with the photo and its result. `onPress()` is called if the user
+ * clicks the stage while there is no result.
  */
 export function openStage(onPress) {
   const split = byId("split");

@@ -32,8 +32,8 @@ SEPARATE = (
     *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
     "tests/attack/shares/test_slow_clients.py",
 )
-"""Files with slow tests, which run before all other tests. Each of them can run in any process. If
-the tests of a file share a server, each process starts its own server."""
+"""Files whose tests are slow and run before all other tests. Each of these tests can run in any
+process. If the tests of a file share a server, each process starts its own server."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
@@ -115,7 +115,7 @@ def dynamodb_table(dynamodb: DynamoDBLocal, worker_id: str) -> str:
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return a value of `BLUR_ACCOUNTS`, with which each process opens the same accounts."""
+    """Return a value for `BLUR_ACCOUNTS`; all processes with this value open the same accounts."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'accounts.db'}"
     return f"dynamodb:{request.getfixturevalue('dynamodb_table')}"

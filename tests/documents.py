@@ -41,7 +41,7 @@ def read(document: str) -> str:
 
 
 def blocks(document: str, *languages: str) -> list[Block]:
-    """Return a document's blocks in any of `languages`; without languages, all blocks."""
+    """Return a document's blocks in any of `languages`, or all blocks if no language is given."""
     text = read(document)
     found = [
         Block(document, text.count("\n", 0, match.start()) + 1, match[1], match[2])

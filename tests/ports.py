@@ -7,7 +7,7 @@ import secrets
 import socket
 
 # Operating systems give ports above 32767 to connections and to servers that ask for port 0. So no
-# other program of the test run gets a port of this range before the server listens on it.
+# other program of the test run gets a port from this range before the server listens on it.
 PORTS = range(20_000, 32_000)
 
 

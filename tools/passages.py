@@ -147,7 +147,7 @@ def _plain(text: str) -> Iterator[Passage]:
 
 
 def _comments(text: str) -> Iterator[Passage]:
-    """Yield comments after `#`, and the text of `echo`."""
+    """Yield the comments, each after a `#`, and the texts that `echo` prints."""
     kept = [
         " ".join([*re.findall(r'echo "([^"]*)"', line), *re.findall(r"(?:^|\s)#+ (.*)", line)])
         for line in text.splitlines()

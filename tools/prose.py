@@ -38,7 +38,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A phrase in a file."""
+    """A rejected phrase that was found in a file, and what to write instead."""
 
     path: str
     line: int
@@ -46,7 +46,7 @@ class Finding:
     instead: str
 
     def __str__(self) -> str:
-        """Show the finding as a compiler would."""
+        """Return the finding in the format of a compiler's messages."""
         return f"{self.path}:{self.line}: {self.found!r}: {self.instead}"
 
 

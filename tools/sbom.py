@@ -78,14 +78,14 @@ def package(pin: Pin) -> Component:
     """Return the entry for a package in the bill of materials.
 
     Raises:
-        ValueError: the installed version differs from the version in the lock.
+        ValueError: the installed version differs from the version in the lock file.
 
     """
     installed = metadata.distribution(pin.name)
     if installed.version != pin.version:
-        message = f"{pin.name} {installed.version} is installed, the lock has {pin.version}"
+        message = f"{pin.name} {installed.version} is installed; the lock file has {pin.version}"
         raise ValueError(message)
-    comment = "the hashes of the release's files; the image has one of them, unpacked"
+    comment = "the hashes of all files of the release; one of these files is installed in the image"
     files = {"type": "distribution", "url": pin.purl, "comment": comment}
     return {
         "type": "library",
@@ -220,7 +220,9 @@ def _hexadecimal(digest: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Write the file and print the number of components."""
     parser = argparse.ArgumentParser(description="Write the bill of materials of the image.")
-    parser.add_argument("--model", default="u2netp-light", help="the network in the image")
+    parser.add_argument(
+        "--model", default="u2netp-light", help="the network in the container image"
+    )
     parser.add_argument("--into", type=Path, required=True, help="the file to write")
     options = parser.parse_args(arguments)
     document = bill(options.model, MODEL_DIR)

@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def draw_removals(model: Model) -> None:
-    """Draw a photo and its subject in three frames, side by side."""
+    """Draw a photo and three results of its background removal, side by side."""
     file, gravel = (png(getattr(data, name)()) for name in ("coffee", "gravel"))
     margin = Length(10, is_percent=True)
     options = (

@@ -23,7 +23,7 @@ class RateLimitStatus:
 
     limit: RateLimit
     remaining: int
-    """Requests that the key can send now."""
+    """The number of requests that the key can send now."""
     reset_s: int
     """Whole seconds, rounded up, until the whole burst is available again."""
 

@@ -82,7 +82,8 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     """
     get_model_spec(settings.model)  # reject an unknown model even if no photo is processed
     get_engine = cache(lambda: engine or import_engine(settings))
-    # ONNX Runtime releases the GIL while it opens a model, so the stores open at the same time.
+    # ONNX Runtime releases the GIL while it opens a model, so this thread can open the storage and
+    # the store at the same time.
     with ThreadPoolExecutor(max_workers=1) as executor:
         opening = executor.submit(get_engine().open_networks) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)

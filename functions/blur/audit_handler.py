@@ -42,13 +42,13 @@ def handler(event: object, context: object) -> dict[str, int]:
 
 
 def audit_settings(environ: Mapping[str, Any]) -> Settings:
-    """Return settings with the location of the accounts; an audit needs no other setting."""
+    """Return settings with the location of the account store; an audit needs no other setting."""
     variable = variable_of("accounts")
     return Settings.from_environ({variable: environ[variable]})
 
 
 def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
-    """Audit all accounts, this month's bills and, in a month's first week, last month's bills."""
+    """Audit all accounts and this month's bills; until the 7th, also audit last month's bills."""
     months = sorted({usage_month(Instant(now_us - LOOK_BACK_US)), usage_month(now_us)})
     return audit_each(store, months, now_us=now_us)
 

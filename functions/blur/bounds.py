@@ -18,7 +18,8 @@ MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The longest time for which a derived idempotency key is stored: as long as a client's own key."""
+"""The longest time for which the record of a derived key can be kept: 24 hours, the time for the
+record of a key that the client sends."""
 MAX_VALID_KEYS = 2
 """The maximum number of valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64

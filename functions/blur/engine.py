@@ -108,7 +108,7 @@ class Engine:
 
 
 def new_engine(settings: Settings) -> Engine:
-    """Return the engine, and set the number of threads of this process.
+    """Set the number of threads of this process, and return a new engine.
 
     Raises:
         ValueError: the model is unknown.

@@ -51,14 +51,14 @@ class ApiError(Exception):
             self.headers["Retry-After"] = str(retry_after_s)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the content; a process that receives the error does not call `__init__`.
+        """Pickle the attributes; a process that unpickles the error does not call `__init__`.
 
         By default, `__init__` would be called with only the message, which few subclasses accept.
         """
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def add_account_status(self, status: AccountStatus) -> None:
-        """Add the status to an error from code that does not know the account."""
+        """Add the account's status to an error that was raised by code without access to it."""
         self.account_status = status
 
 
@@ -181,7 +181,7 @@ class InternalError(ApiError):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
     def __init__(self) -> None:
-        """Set a message without internal details."""
+        """Set the message, which contains no internal details."""
         super().__init__("The service failed to process this request. Nothing was charged.")
 
 

@@ -73,12 +73,12 @@ class Source(NamedTuple):
 
     @classmethod
     def of_file(cls, data: bytes) -> Source:
-        """Return the source for a file in the request."""
+        """Return the source of an image whose file is in the request."""
         return cls(lambda: sha256(data), lambda: data, data)
 
     @classmethod
     def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> Source:
-        """Return the source for a URL."""
+        """Return the source of an image that `fetch` downloads from a URL."""
         return cls(lambda: "url " + sha256(url.encode()), lambda: fetch(url))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Rendered(Protocol):
-    """The result of a request."""
+    """The properties of an `ImageRequest`'s result that the service uses."""
 
     @property
     def image(self) -> EncodedImage:
@@ -100,7 +100,8 @@ class RemovalRequest:
     image: bytes = field(repr=False)
     options: RemovalOptions
     has_type: bool = True
-    """Whether the response names the type of the subject. Otherwise, faces are not searched for."""
+    """Whether the response names the type of the subject. If not, the service does not search for
+    faces."""
     max_bytes: int | None = None
     """The largest file that fits into the response; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
@@ -133,7 +134,10 @@ class RemovalRequest:
 
 
 def removal_digest(options: RemovalOptions, *images: str) -> str:
-    """Return the SHA-256 of the options, whose `background` is None, and the images' digests."""
+    """Return the SHA-256 of the options and of `images`, the digests of the images.
+
+    `options.background` must be None; `images` has the digest of the background image.
+    """
     values = {each.name: getattr(options, each.name) for each in fields(options)}
     return sha256(json.dumps([values, *images]).encode())
 

@@ -129,7 +129,7 @@ def build_keeper(  # noqa: PLR0913 - it is called once, at the start
             return None  # all photos of the job fail
         try:
             price = job_price(job, prices, parse_parameters(job.parameters))
-        except InvalidParameterError:  # parameters from an older version: all photos fail too
+        except InvalidParameterError:  # an older version accepted them; all photos fail
             return None
         balance = accounts.read_account(job.account_id, now_us=clock()).balance
         return balance // price if price else None

@@ -8,7 +8,7 @@ from blur.errors import ApiError
 from blur.parameter_errors import InvalidParameterError
 
 RETRY_AFTER_S = 60
-"""The time to wait after `TooManyJobsError`; some jobs have probably ended by then."""
+"""The time to wait after `TooManyJobsError`; in this time, some jobs will probably end."""
 
 
 class JobNotFoundError(ApiError):
@@ -27,7 +27,7 @@ class ResultNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "result_not_found"
 
     def __init__(self) -> None:
-        """Set the message, which names the job's manifest: it lists the results."""
+        """Set the message, which refers to the manifest, because the manifest lists all ids."""
         message = (
             "The job has no result with this id, or the result has expired. Use an id from the "
             "job's manifest."

@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def worker() -> Worker:
-    """Return the worker of this process; the first message builds it."""
+    """Return the worker of this process; it is created when the first event arrives."""
     logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     settings = Settings.from_environ(os.environ)
     queue = ObjectQueue(os.environ[QUEUE_URL])
@@ -75,7 +75,7 @@ class Worker:
     def __init__(
         self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
     ) -> None:
-        """Keep a copy of the runner whose callbacks also count each object in the metrics."""
+        """Store a copy of the runner; its callbacks also count each object in the metrics."""
         self._queue = queue
         self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error
@@ -120,7 +120,7 @@ class Worker:
             return
         self._metrics.add_metric(RETRIED, MetricUnit.Count, 1)
         fields = {"job": job_id, "attempt": attempt, "outcome": str(outcome)}
-        self._logger.warning("the object has not ended", extra=fields)
+        self._logger.warning("the object is not finished; it is delivered again", extra=fields)
         if outcome is Outcome.RETRY:
             raise NotEndedError
         self._queue.defer(name._replace(attempts=attempt - 1), delay_s=self.wait_s)

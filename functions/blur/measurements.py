@@ -26,12 +26,12 @@ class Measurements:
     watch: Stopwatch | None = None
     """Measures the steps of a call that computes an image."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)
-    """The time of each step and of the whole call, once the call has succeeded."""
+    """The time of each step and of the whole call; empty until the call has succeeded."""
     photo_pixels: int = 0
     """Width times height of the photo in the file; 0 if the call failed."""
 
     def finish(self, status: AccountStatus, photo_pixels: int) -> None:
-        """Keep the measurements of a successful call."""
+        """Add the measurements of a successful call."""
         self.status, self.photo_pixels = status, photo_pixels
         self.durations_ms = self.watch.durations_ms() if self.watch else {}
 

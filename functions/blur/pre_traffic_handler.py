@@ -53,7 +53,7 @@ Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class CheckFailedError(Exception):
-    """The new version did not return a blurred photo free of charge; the message shows why."""
+    """The new version returned no blurred photo, or charged for it; the message has details."""
 
 
 def handler(event: Mapping[str, str], context: object) -> str:
@@ -77,7 +77,7 @@ def handler(event: Mapping[str, str], context: object) -> str:
 
 
 def check_new_version(environ: Mapping[str, str]) -> None:
-    """Check the version that `NEW_VERSION` names, with the accounts that `BLUR_ACCOUNTS` names.
+    """Check the version that `NEW_VERSION` names; `BLUR_ACCOUNTS` names the store of its key.
 
     Raises:
         Exception: the version failed, or it could not be checked.
@@ -133,7 +133,7 @@ def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
         raise CheckFailedError(message)
     image = pybase64.b64decode(reply["body"])
     if not image.startswith(b"\xff\xd8\xff") or image == photo:
-        message = f"{len(image)} bytes, which are not a new JPEG"
+        message = f"the result ({len(image)} bytes) is not a JPEG, or is the photo itself"
         raise CheckFailedError(message)
     if headers.get("X-Credits-Charged") != ["0"]:
         message = "a call with a test key was charged"

@@ -66,5 +66,5 @@ class Prices:
 
 
 def charged_price(kind: KeyKind, price: Credits) -> Credits:
-    """Return the price that a key of this kind pays; calls with test keys are free."""
+    """Return the charge for a call with a key of this kind; calls with test keys are free."""
     return price if kind is KeyKind.LIVE else ZERO

@@ -146,10 +146,10 @@ class ImageService:
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
-        """Authenticate and count a free request; errors in the context get the account's status.
+        """Authenticate and count a free request; add the account's status to errors in the block.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: raised before any error in the request itself.
+            InvalidApiKeyError, RateLimitError: the key is rejected; the `with` block does not run.
 
         """
         status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())
@@ -175,8 +175,8 @@ class ImageService:
         """Parse the form of a call that is not authenticated yet.
 
         Raises:
-            ApiError: the form is not valid. If the key is not valid, has reached its rate limit or
-            has too few credits for the lowest price, that error is raised instead.
+            ApiError: the form is not valid. But if the key is not valid, has reached its rate limit
+            or has too few credits for the lowest price, the error about the key is raised.
 
         """
         try:
@@ -240,7 +240,7 @@ class ImageService:
         return request.render(self.engine(), watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
-        """Return the weight of an uncharged call by its CPU time, or None for an ordinary call."""
+        """Return the weight of an uncharged call; None for up to `ordinary_cpu_ms` of CPU time."""
         cpu_ns = self.cpu_ticks() - cpu_begun_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None

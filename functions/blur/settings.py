@@ -57,7 +57,7 @@ AT_MOST = {
 
 SWITCH = {"yes": True, "no": False}
 EXPECTED = {int: "a whole number", bool: "yes or no"}
-"""The description of valid text for error messages, by the type of the field."""
+"""How error messages describe a valid value, by the type of the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Settings:
     max_upload_bytes: int = 50_000_000
     """Largest upload, in bytes."""
     base_path: str = ""
-    """The first part of each path, without slashes, on an API Gateway domain with a base path."""
+    """The base path of the API's domain in API Gateway, without slashes, or empty."""
     public_url: str = ""
     """The URL at which clients reach this server, such as `https://api.example.com`. Upload
     forms need it."""
@@ -194,7 +194,7 @@ class Settings:
             is_bucket, "media", "s3:<bucket> on Lambda, which drops responses of more than 6 MB"
         )
         enough = self.hold_ttl_s >= self.timeout_s + CLOCK_SKEW_S
-        least = f"at least {variable_of('timeout_s')} and {CLOCK_SKEW_S} s more on Lambda"
+        least = f"at least {CLOCK_SKEW_S} s more than {variable_of('timeout_s')} on Lambda"
         _require(enough, "hold_ttl_s", least)
 
     def person_price(self) -> Credits:

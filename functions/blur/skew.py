@@ -1,8 +1,8 @@
 """The largest tolerated difference between the clocks of two machines.
 
-A comparison of one machine's time with another machine's clock allows for this difference: a hold
-or a lease counts as expired only `CLOCK_SKEW_US` after its expiry. NTP keeps clocks within
-milliseconds; the allowance is for a machine whose clock has started to drift.
+Times that one machine stored are compared with the clock of another machine. So a hold or a lease
+counts as expired only `CLOCK_SKEW_US` after its expiry. NTP keeps the difference within
+milliseconds; the limit is larger because the clock of a machine can start to drift.
 """
 
 from __future__ import annotations

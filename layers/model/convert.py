@@ -35,7 +35,7 @@ OPSET, IR_VERSION = 13, 7
 
 
 def convert(content: bytes) -> bytes:
-    """Return a network of TensorFlow Lite in ONNX's format.
+    """Convert a network from the TensorFlow Lite format to the ONNX format.
 
     Raises:
         UnsupportedNetworkError: the network has an operator or option that the conversion does not
@@ -84,7 +84,7 @@ def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no t
 
 
 def main(folder: Path) -> None:
-    """Write the converted network of each source in the folder, completely or not at all."""
+    """Convert each network in the folder; write each result completely or not at all."""
     for source, converted in CONVERTED.items():
         if (folder / source).exists():
             write_whole(convert((folder / source).read_bytes()), folder / converted)

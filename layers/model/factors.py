@@ -31,7 +31,7 @@ FIELDS = ("half", "full", "expand", "bias")
 class Factors:
     """Replaces a convolution of two maps, a and b: a has half the size of b, and is upsampled.
 
-    It computes expand @ (up(half * a) + full * b) + bias.
+    The result is expand @ (up(half * a) + full * b) + bias.
     """
 
     half: NDArray[np.float32]
@@ -47,7 +47,7 @@ class Factors:
 def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
     """Return the SHA-256 of the model for which the factors were fitted, and the factors by name.
 
-    A name is the output of the convolution that the factors replace.
+    The factors have the name of the output of the convolution that they replace.
     """
     with np.load(path) as stored:
         names = [str(name) for name in stored["names"]]
@@ -58,7 +58,7 @@ def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
 
 
 def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
-    """Return the names of the two maps that a convolution reads: of half size, and of full size.
+    """Return the names of the half-size map and the full-size map that a convolution reads.
 
     `name` is the output of the convolution.
     """

@@ -37,7 +37,7 @@ def is_there(model: Model, target: Path) -> bool:
 
 
 def store(file: IO[bytes], model: Model, target: Path) -> None:
-    """Copy the file to the target if it is the pinned file; after an error, leave no partial file.
+    """Copy the pinned file to the target; after an error, leave no partial file.
 
     Raises:
         CorruptError: the file is not the pinned file.

@@ -30,10 +30,10 @@ class Network:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
-        """For each tensor that is a copy with 32-bit floats: the original with half floats."""
+        """Maps each tensor that is a copy in 32-bit floats to the original in half floats."""
         self.maps: dict[int, int] = {}
-        """For each tensor that lists the pixels of a feature map: the tensor with the feature map
-        itself, (1, height, width, channels)."""
+        """For each output that is a feature map reshaped to a list of pixels: the feature map,
+        (1, height, width, channels)."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes that replace an operator.
@@ -114,7 +114,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
     """Return how many pixels TensorFlow's padding "SAME" adds before and after an axis.
 
-    If their total is odd, the larger number is added after the axis.
+    If the total is odd, the number after the axis is larger by one.
     """
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
@@ -207,4 +207,4 @@ CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
     "RESHAPE": _list_pixels,
     "RESIZE_BILINEAR": _resize,
 }
-"""The converters by the operator's name in the file."""
+"""The function that converts an operator, by the name of the operator in the model file."""

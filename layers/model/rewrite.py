@@ -16,7 +16,8 @@ SIDE_PX = 320
 SAME_SIZE = {"Conv", "Relu", "Add", "Sigmoid"}
 TAPS = 9
 BLOCK = 16
-"""The number of channels for the nine taps: ONNX Runtime's AVX2 blocks need a multiple of 8."""
+"""The number of channels that hold the nine taps (the weights of a 3 x 3 kernel): a multiple of 8,
+because ONNX Runtime's AVX2 code computes channels in blocks of 8."""
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
@@ -31,9 +32,10 @@ def rewrite(graph: onnx.GraphProto) -> None:
 def fix_scales(graph: onnx.GraphProto) -> None:
     """Give every Resize node a whole number as its factor, instead of a computed size.
 
-    With a factor, ONNX Runtime keeps the tensor in the blocked layout of its convolutions. With a
-    size, it reorders the tensor before and after the resize. The mode `half_pixel` differs from
-    PyTorch's `pytorch_half_pixel` only if the result is one pixel wide.
+    If a Resize node has a factor, ONNX Runtime keeps the tensor in the blocked layout of its
+    convolutions. If the node has a size, ONNX Runtime reorders the tensor before and after the
+    resize. The mode `half_pixel` differs from PyTorch's `pytorch_half_pixel` only if the output
+    is one pixel wide.
     """
     sizes = sizes_px(graph)
     for node in list(graph.node):

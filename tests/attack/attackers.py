@@ -36,13 +36,13 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""After this time, the attack of an `unread_pipeline` client counts as running."""
+"""Seconds from the start of an `unread_pipeline` client until its attack counts as running."""
 PIPELINE_PATH = "/sample.jpg"
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """The clients to run, their number and their requests."""
+    """The kind and the number of the clients to run, and the requests that they send."""
 
     name: str
     host: str
@@ -59,7 +59,7 @@ class Attack:
     content_type: str = "application/octet-stream"
 
     def head(self, number: int, *lines: str) -> bytes:
-        """Return the head of a request of the client with this number."""
+        """Return the head of a request that the client with this number sends."""
         name = key_header(self.path)
         key = [f"{name}: {self.keys[number % len(self.keys)]}"] if self.keys else []
         start = f"{self.method} {self.path} HTTP/1.1"
@@ -136,7 +136,7 @@ async def dripped_body(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def dripped_head(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a head one line at a time."""
+    """Send the headers of a request without an end, one line per second."""
     async with Connection(attack, number) as connection:
         await connection.send(attack.head(number)[:-2])
         while True:

@@ -39,7 +39,7 @@ def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
 
 
 def gif(screen: int, frame: int) -> bytes:
-    """Return a GIF that claims a screen and a first frame of these sizes."""
+    """Return a GIF that declares a screen and a first frame of these sizes."""
     data = bytearray(plain("GIF"))
     at = data.index(b"," + struct.pack("<HHHH", 0, 0, SIDE_PX, SIDE_PX))
     data[6:10] = struct.pack("<HH", screen, screen)
@@ -48,7 +48,7 @@ def gif(screen: int, frame: int) -> bytes:
 
 
 def webp(canvas: int) -> bytes:
-    """Return a WebP whose extended header claims a canvas of this size."""
+    """Return a WebP whose extended header declares a canvas of this size."""
     image = plain("WEBP")[12:]
     side = (canvas - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<II", 10, 0) + side + side + image
@@ -56,7 +56,7 @@ def webp(canvas: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """Return a JPEG that claims this size, with the data of a small JPEG."""
+    """Return a JPEG that declares this size, with the data of a small JPEG."""
     data = plain("JPEG")
     at = data.index(b"\xff\xc0")
     old = data[at + 5 : at + 9]
@@ -66,13 +66,13 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def bmp(width: int, height: int) -> bytes:
-    """Return a BMP that claims this size, upside down if the height is negative."""
+    """Return a BMP that declares this size, upside down if the height is negative."""
     data = plain("BMP")
     return data[:18] + struct.pack("<ii", width, height) + data[26:]
 
 
 def nested_tiff() -> bytes:
-    """Return a TIFF whose only directory refers to itself as next, EXIF and child directory."""
+    """Return a TIFF whose only directory refers to itself as its next, EXIF and child directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -84,7 +84,7 @@ def chain_tiff() -> bytes:
 
 
 def strips_tiff() -> bytes:
-    """Return a TIFF that has one pixel, and claims a million strips."""
+    """Return a TIFF that has one pixel, and declares a million strips."""
     return tiff((1, 1), bytes(9), (278, SHORT, 1, 2), (273, SHORT, 10**6, b"\x08\0" * 10**6))
 
 
@@ -166,18 +166,18 @@ BOMBS: dict[str, Make] = {
     "gif with a comment in 5 million blocks": lambda: crowded(
         plain("GIF"), 13 + 768, b"!\xfe" + b"\1x" * 50_000 + b"\0", 100
     ),
-    "jpeg that claims 65,535 x 65,535": partial(jpeg, 65_535, 65_535),
-    "jpeg that claims 7,000 x 7,000": partial(jpeg, LARGE, LARGE),
+    "jpeg that declares 65,535 x 65,535": partial(jpeg, 65_535, 65_535),
+    "jpeg that declares 7,000 x 7,000": partial(jpeg, LARGE, LARGE),
     "gif with a screen of 65,535 x 65,535": partial(gif, 65_535, SIDE_PX),
     "gif with a frame of 65,535 x 65,535": partial(gif, SIDE_PX, 65_535),
     "gif with a frame of 12,000 x 12,000": partial(gif, SIDE_PX, 12_000),
     "gif with a frame of 7,000 x 7,000": partial(gif, SIDE_PX, LARGE),
-    "webp that claims 16,384 x 16,384": partial(webp, 16_384),
-    "webp that claims 7,000 x 7,000": partial(webp, LARGE),
-    "webp that claims 1 x 1": partial(webp, 1),
-    "bmp that claims 40,000 x 40,000": partial(bmp, 40_000, 40_000),
-    "bmp that claims -40,000 rows": partial(bmp, 40_000, -40_000),
-    "bmp of the lowest possible height": partial(bmp, SIDE_PX, -(2**31)),
+    "webp that declares 16,384 x 16,384": partial(webp, 16_384),
+    "webp that declares 7,000 x 7,000": partial(webp, LARGE),
+    "webp that declares 1 x 1": partial(webp, 1),
+    "bmp that declares 40,000 x 40,000": partial(bmp, 40_000, 40_000),
+    "bmp that declares -40,000 rows": partial(bmp, 40_000, -40_000),
+    "bmp that claims -2,147,483,648 rows": partial(bmp, SIDE_PX, -(2**31)),
     "tiff whose directories form a loop": nested_tiff,
     "tiff with a million directories": chain_tiff,
     "tiff with a million strips": strips_tiff,
@@ -185,14 +185,14 @@ BOMBS: dict[str, Make] = {
     "tiff with 60,000 samples per pixel": samples_tiff,
     "heic with a million boxes": lambda: crowded(plain("HEIF"), 36, b"\0\0\0\x08free", 10**6),
     "avif with a million boxes": lambda: crowded(plain("AVIF"), 32, b"\0\0\0\x08free", 10**6),
-    "heic that claims 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),
-    "heic that claims 70,000 x 70,000": lambda: sized(plain("HEIF"), SIDE_PX, 70_000),
-    "avif that claims 7,000 x 7,000": lambda: sized(plain("AVIF"), SIDE_PX, LARGE),
-    "avif that claims 70,000 x 70,000": lambda: sized(plain("AVIF"), SIDE_PX, 70_000),
-    "avif that claims 16 x 16 and is 16,384 x 16,384": (
+    "heic that declares 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),
+    "heic that declares 70,000 x 70,000": lambda: sized(plain("HEIF"), SIDE_PX, 70_000),
+    "avif that declares 7,000 x 7,000": lambda: sized(plain("AVIF"), SIDE_PX, LARGE),
+    "avif that declares 70,000 x 70,000": lambda: sized(plain("AVIF"), SIDE_PX, 70_000),
+    "avif that declares 16 x 16 and is 16,384 x 16,384": (
         CORPUS / "16-that-are-16384.avif"
     ).read_bytes,
-    "avif that claims 16 x 16 and is 16,384 x 16,384, in 12 bits": (
+    "avif that declares 16 x 16 and is 16,384 x 16,384, in 12 bits": (
         CORPUS / "16-that-are-16384-in-12-bits.avif"
     ).read_bytes,
 }
@@ -214,7 +214,8 @@ HEAVY: dict[str, Make] = {
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
     "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
 }
-"""Functions that make small files with about the maximum number of pixels; all are decoded."""
+"""Functions that make small files with about the maximum number of pixels; the service decodes
+all these files."""
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:

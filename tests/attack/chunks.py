@@ -106,7 +106,7 @@ def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
 
 
 def sized(data: bytes, side: int, claimed: int) -> bytes:
-    """Set the stated side of a square HEIC or AVIF to `claimed` pixels (ISO/IEC 23008-12)."""
+    """Write the side `claimed` into the header of a square HEIC or AVIF (ISO/IEC 23008-12)."""
     (old, new) = starmap(struct.Struct(">II").pack, ((side, side), (claimed, claimed)))
     mark = b"ispe\0\0\0\0"
     return patched(data, (mark + old, mark + new))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Target:
-    """Return one handler, which all tests of a module attack."""
+    """Return a handler that all tests of a module share and attack."""
     return Target(tmp_path_factory.mktemp("target"), model_dir)
 
 

@@ -19,7 +19,7 @@ LONGEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The throughput, the slowest response of /health and the refusals in a period."""
+    """The throughput, the slowest response of /health and the number of failed calls."""
 
     photos_per_s: float
     slowest_health_s: float
@@ -72,7 +72,8 @@ class Customer:
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
         """Send photos for `window_s`, and request /health in parallel.
 
-        Continue until `least_photos` results have arrived, but at most `LONGEST` times `window_s`.
+        If fewer than `least_photos` results have arrived, continue, but stop after `LONGEST` times
+        `window_s`.
         """
         done, refusals = 0, 0
         with requests.Session() as session, self._health_watched() as waits_s:

@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers. About half of the mutants have flipped bits only there."""
+"""The size of a file's headers. About half of the damaged files have flipped bits only there."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -66,7 +66,7 @@ def exif(*, nested: bool) -> bytes:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     exif[Base.Make] = "Camera"
-    if nested:  # a nested directory, which Pillow cannot write into every TIFF
+    if nested:  # the EXIF directory, which Pillow cannot write into some kinds of TIFF
         exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2024:01:01 00:00:00"
     return exif.tobytes()
 
@@ -160,7 +160,7 @@ RARE: dict[str, Callable[[], bytes]] = {
 
 
 def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
-    """Yield a file of every kind, truncated to each of these percentages of its length."""
+    """Yield, for each kind and percentage, a file truncated to this percentage of its length."""
     for kind in KINDS:
         whole = sample(kind)
         for percent in percents:
@@ -170,7 +170,7 @@ def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
 def with_flipped_bits(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield mutants of each kind in turn. A mutant's number decides which bits are flipped."""
+    """Yield damaged files of each kind in turn. A file's number decides which bits are flipped."""
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -34,7 +34,7 @@ PROCESSES = 2
 TIMEOUT_S = 120
 """A process that does not respond within this time is killed; most files need much less time."""
 ADDRESS_SPACE_BYTES = 12 << 30
-"""The address space of each process: larger allocations fail."""
+"""The limit of each process's address space: an allocation that would exceed it fails."""
 LIMIT_S = 10
 """The maximum CPU time for one file, summed over all threads of the process."""
 LIMIT_MB = 1769
@@ -43,7 +43,7 @@ LIMIT_MB = 1769
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one file."""
+    """The outcome of one file, and the time and the memory that its process needed."""
 
     name: str
     outcome: str

@@ -8,7 +8,7 @@ from tests.attack.chunks import LONG, SHORT, Entry, directory, segment
 from tests.attack.damaged_files import sample
 
 SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
-"""A scan that changes nothing: a run of end-of-block codes."""
+"""A scan that changes no pixel: it has only codes for the end of a block."""
 
 
 def scans() -> bytes:

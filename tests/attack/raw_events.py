@@ -23,9 +23,10 @@ KEY = b"$KEY"
 LIMIT_S = 1.0
 """The limit of CPU time for a request without a complete image."""
 FACTOR = 8
-"""A request can use this many times the size of the event's body as memory, plus `FREE_BYTES`."""
+"""A request can use memory of this many times the size of the event's body, plus `FREE_BYTES`."""
 FREE_BYTES = 4_000_000
-"""Memory that any request can use, because some modules and tables are loaded only once."""
+"""Memory that a request can use in addition to `FACTOR` times its size, because the first request
+that needs a module or a table loads it."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:

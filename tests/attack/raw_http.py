@@ -104,7 +104,7 @@ class _Unclosed:
         self.readline = stream.readline
 
     def close(self) -> None:
-        """Leave the stream open."""
+        """Do nothing, so that the stream stays open."""
 
     def flush(self) -> None:
         """Do nothing, because the stream is only for reading."""

@@ -95,7 +95,7 @@ def outcome_of(response: ApiResponse) -> str:
 
 
 def _removebg_outcome(status: int, document: dict[str, Any]) -> str:
-    """Return the outcome of an error in remove.bg's format."""
+    """Check an error in remove.bg's format, and return its status and code as text."""
     (error,) = document["errors"]
     assert document.keys() == {"errors"}
     assert {"title", "code"} <= error.keys() <= {"title", "code", "detail"}

@@ -65,7 +65,7 @@ def unread_removals(server: Server, photo: bytes, key: str) -> Attack:
     ],
     ids=["blurred", "removed"],
 )
-def test_with_unread_results_the_front_process_uses_limited_memory(
+def test_the_front_process_uses_limited_memory_if_a_client_does_not_read_results(
     attack_of: Callable[[Server, bytes, str], Attack],
     results: str,
     tmp_path: Path,

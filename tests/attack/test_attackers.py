@@ -83,7 +83,7 @@ def before() -> list[Service]:
 @pytest.mark.parametrize(
     ("make", "source"), CASES, ids=[f"{make.__name__}-{source}" for make, source in CASES]
 )
-def test_a_customer_keeps_half_of_its_throughput_and_health_stays_fast_during_an_attack(
+def test_during_an_attack_a_customer_keeps_half_of_its_throughput_and_health_responds_quickly(
     make: Make, source: str, server: Running, accounts: Accounts, before: list[Service]
 ) -> None:
     customer = Customer(server.url, accounts.customer(), jpeg(600, 400))
@@ -115,7 +115,7 @@ def test_a_customer_keeps_half_of_its_throughput_and_health_stays_fast_during_an
 
 @dataclass(frozen=True)
 class Rounds:
-    """A customer's measurements, alternately without and during an attack.
+    """The service that a customer gets, measured alternately without and during an attack.
 
     Other programs on the machine make some windows slower. So each window under attack is compared
     with the slower of the two windows before and after it, and the best round counts.

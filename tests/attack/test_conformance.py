@@ -35,7 +35,7 @@ REFUSED_BY_US = {
 
 @dataclass(frozen=True)
 class Case:
-    """A body, and the parts that the suite expects."""
+    """A case of the conformance suite: a body, and the parts that the suite expects."""
 
     name: str
     content_type: str
@@ -94,7 +94,7 @@ def ours(case: Case) -> dict[str, list[str]] | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_parsing_agrees_with_the_suite_except_for_documented_cases(case: Case) -> None:
+def test_parsing_agrees_with_the_conformance_suite_except_in_documented_cases(case: Case) -> None:
     if case.name in REFUSED_BY_US:
         assert case.digests is not None
         assert ours(case) is None

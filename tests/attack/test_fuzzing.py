@@ -37,7 +37,7 @@ def test_the_stored_fuzzing_corpus_gets_documented_responses_with_at_least_six_s
 
 @settings(max_examples=size(300, full=10_000), deadline=None)
 @given(data=st.data())
-def test_requests_that_combine_two_stored_requests_get_a_documented_response(
+def test_requests_that_combine_parts_of_two_stored_requests_get_a_documented_response(
     data: st.DataObject, target: Target
 ) -> None:
     one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
@@ -65,7 +65,7 @@ if FULL:  # this test takes more than ten minutes
 
 
 def fuzzed(found: Path, folder: Path) -> str:
-    """Fuzz for some time and return libFuzzer's output.
+    """Run the fuzzer for `FUZZED_S` seconds, and return libFuzzer's output.
 
     Raises:
         AssertionError: a request failed; the message has the request and the error.

@@ -183,7 +183,7 @@ def test_a_request_in_900_tiny_chunks_without_a_key_gets_one_invalid_api_key_res
     assert reply.code == "invalid_api_key"
 
 
-def test_a_client_without_a_key_that_expects_100_continue_is_rejected_before_its_body(
+def test_a_request_that_expects_100_continue_but_has_no_key_is_rejected_before_its_body(
     server: Running,
 ) -> None:
     with connected(server) as client:
@@ -192,7 +192,7 @@ def test_a_client_without_a_key_that_expects_100_continue_is_rejected_before_its
     assert (reply.code, reply.headers["connection"]) == ("invalid_api_key", "close")
 
 
-def test_unfinished_heads_get_400_and_do_not_block_other_clients(server: Running) -> None:
+def test_unfinished_request_heads_get_400_and_do_not_block_other_clients(server: Running) -> None:
     count = trials.size(20, full=200)
     started = time.monotonic()
     clients = [opened(server, head("A: b")[:-2]) for _ in range(count)]

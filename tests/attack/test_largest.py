@@ -18,7 +18,7 @@ from blur.imaging.modes import MODES
 
 MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)
 REFUSED = {("avif", "background"), ("avif", "cutout"), ("webp", "cutout")}
-"""Formats and modes that accept at most `MOST_HEAVY_PX`."""
+"""Formats and modes that accept photos of at most `MOST_HEAVY_PX`."""
 CASES = [(kind, mode, MOST_PX) for kind in OUTPUT_FORMATS for mode in MODES]
 CASES += [(kind, mode, MOST_HEAVY_PX) for kind, mode in sorted(REFUSED)]
 

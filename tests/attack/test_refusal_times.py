@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
 KINDS = (*SAME_ACCOUNT, "of an unknown account", "malformed")
 ADVANTAGE = 0.06
-"""The share of correct decisions can exceed 0.5 by this much, plus random variation."""
+"""An attacker compares two response times and guesses why each key was rejected. The share of
+correct guesses can exceed 0.5 by this much, plus random variation."""
 FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
@@ -112,7 +113,7 @@ def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def by_chance(each: int) -> float:
-    """Return the standard deviation of `right_guesses` if all kinds take equally long."""
+    """Return the standard deviation of `right_guesses` if every rejection takes the same time."""
     return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
 
 

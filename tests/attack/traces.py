@@ -12,10 +12,11 @@ from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 WINDOW = 48
 """The number of bytes in a sample of a photo. Other data does not contain this sample by chance."""
 PLACES = 5
-"""The number of samples per photo, from the first bytes of the photo to the last bytes."""
+"""The number of samples from each photo, at equal distances from its start to its end."""
 
 BOTH_QUOTES = b"'\""
-"""The `repr` of bytes depends on the quotes in the bytes; a whole photo has both kinds."""
+"""`repr` escapes single quotes only in bytes that contain both single and double quotes. A whole
+photo contains both, so both are added to a sample before its `repr` is computed."""
 
 Forms = Mapping[str, bytes]
 """The values to search for, by names that do not contain the values."""
@@ -33,7 +34,7 @@ def key_forms(texts: Iterable[str]) -> Forms:
 
 
 def photo_forms(photos: Iterable[bytes]) -> Forms:
-    """Return samples of each photo: raw, in hexadecimal, in base64, as `repr` and as JSON."""
+    """Return samples of each photo's bytes: raw, in hexadecimal and base64, as `repr` and JSON."""
     forms: dict[str, bytes] = {}
     for number, photo in enumerate(photos):
         for place in range(PLACES):
@@ -43,7 +44,7 @@ def photo_forms(photos: Iterable[bytes]) -> Forms:
 
 
 def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
-    """Return the name of each value that was found, with the name of the output that has it."""
+    """Return (name of the value, name of the output) for each value that an output contains."""
     return {
         (form, where)
         for where, content in written
@@ -53,7 +54,7 @@ def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, 
 
 
 def files(folder: Path, *, leaving_out: Iterable[str] = ()) -> list[tuple[str, bytes]]:
-    """Return path and content of each file below a folder, except files named in `leaving_out`."""
+    """Return the path and content of each file below a folder, except files in `leaving_out`."""
     left_out = set(leaving_out)
     paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return [(str(path), path.read_bytes()) for path in paths if path.name not in left_out]
@@ -64,14 +65,14 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
     return {
         name: window,
         f"{name}, in hexadecimal": window.hex().encode(),
-        f"{name}, as repr": shown.encode(),
-        f"{name}, as repr in JSON": json.dumps(shown)[1:-1].encode(),
+        f"{name}, as Python's repr": shown.encode(),
+        f"{name}, as Python's repr in a JSON string": json.dumps(shown)[1:-1].encode(),
         **_base64(name, window),
     }
 
 
 def _base64(name: str, window: bytes) -> dict[str, bytes]:
-    """Encode the value for each of the three offsets within a longer text."""
+    """Return `window` in base64, for each offset modulo 3 at which it starts in a longer text."""
     return {
         f"{name}, in base64 at offset {offset}": base64.b64encode(bytes(offset) + window)[4:-4]
         for offset in range(3)

@@ -36,26 +36,26 @@ ABSURD: dict[str, Make] = {
     "png with a profile of 4 GB": lambda: _long_chunk(b"iCCP", 2**32 - 1),
     "png with a profile of 2 GB": lambda: _long_chunk(b"iCCP", 2**31 - 1),
     "png with EXIF of 4 GB": lambda: _long_chunk(b"eXIf", 2**32 - 1),
-    "png whose EXIF claims 4 G values": lambda: png((8, 8), png_chunk(b"eXIf", exif(2**32 - 1))),
+    "png whose EXIF declares 4 G values": lambda: png((8, 8), png_chunk(b"eXIf", exif(2**32 - 1))),
     "png with a cycle in its EXIF": lambda: png((8, 8), png_chunk(b"eXIf", nested_tiff())),
-    "jpeg whose EXIF claims 4 G values": lambda: _with(0xE1, b"Exif\0\0" + exif(2**32 - 1)),
-    "jpeg whose EXIF claims no values": lambda: _with(0xE1, b"Exif\0\0" + exif(0)),
-    "jpeg whose profile is piece 255 of 1": lambda: _with(0xE2, b"ICC_PROFILE\0\xff\x01" + SRGB),
-    "jpeg whose profile is piece 0 of 0": lambda: _with(0xE2, b"ICC_PROFILE\0\0\0" + SRGB),
-    "jpeg whose profile claims 4 GB": lambda: _with(
+    "jpeg whose EXIF declares 4 G values": lambda: _with(0xE1, b"Exif\0\0" + exif(2**32 - 1)),
+    "jpeg whose EXIF declares no values": lambda: _with(0xE1, b"Exif\0\0" + exif(0)),
+    "jpeg with profile chunk 255 of 1": lambda: _with(0xE2, b"ICC_PROFILE\0\xff\x01" + SRGB),
+    "jpeg with profile chunk 0 of 0": lambda: _with(0xE2, b"ICC_PROFILE\0\0\0" + SRGB),
+    "jpeg whose profile declares 4 GB": lambda: _with(
         0xE2, b"ICC_PROFILE\0\x01\x01\xff\xff\xff\xff" + SRGB[4:]
     ),
     "jpeg whose profile has 4 G tags": lambda: _with(
         0xE2, b"ICC_PROFILE\0\x01\x01" + SRGB[:128] + b"\xff\xff\xff\xff" + SRGB[132:]
     ),
-    "tiff whose profile claims 4 GB": lambda: tiff(
+    "tiff whose profile declares 4 GB": lambda: tiff(
         (8, 8), bytes(64), (34675, UNDEFINED, 2**32 - 1, 8)
     ),
-    "webp whose profile claims 4 GB": lambda: patched(
+    "webp whose profile declares 4 GB": lambda: patched(
         sample("webp"), (b"ICCP" + _length_after(b"ICCP"), b"ICCP\xff\xff\xff\xff")
     ),
-    "heic whose profile claims 4 GB": lambda: _long_box("heic"),
-    "avif whose profile claims 4 GB": lambda: _long_box("avif"),
+    "heic whose profile declares 4 GB": lambda: _long_box("heic"),
+    "avif whose profile declares 4 GB": lambda: _long_box("avif"),
 }
 """Images, by name, whose EXIF data or profile states an impossible length."""
 

@@ -80,7 +80,7 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
 
 
 def test_requests_and_pauses_that_have_ended_leave_no_listeners(visit: Visit, album: Path) -> None:
-    """A listener keeps a whole result in memory, and a job can have 50,000 results."""
+    """Each listener that is left keeps a result in memory, and a job can have 50,000 results."""
     visit.page.evaluate(COUNT_LISTENERS)
     choose(visit, album)
     visit.page.click("#go")
@@ -134,7 +134,7 @@ def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     assert visit.balance(key) == 0
 
 
-def test_a_key_of_another_account_cannot_see_the_job(visit: Visit, album: Path) -> None:
+def test_a_job_is_not_found_with_a_key_of_another_account(visit: Visit, album: Path) -> None:
     choose(visit, album)
     visit.page.click("#go")
     wait_for_end(visit)
@@ -144,7 +144,7 @@ def test_a_key_of_another_account_cannot_see_the_job(visit: Visit, album: Path) 
     visit.page.wait_for_function(alert)
 
 
-def test_a_job_fits_the_window_and_axe_finds_no_serious_problem(
+def test_the_page_with_a_job_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api, album: Path
 ) -> None:
     long = album / f"{'a long name ' * 12}.jpg"

@@ -1,4 +1,4 @@
-"""Files and folders that are chosen on the page become a bulk job or a list."""
+"""The page shows up to 24 chosen photos as a list, and makes a bulk job of more photos."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def without_jobs(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """Start a server without storage, and so without bulk jobs."""
+    """Start a server without storage, which therefore has no bulk jobs."""
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
-def test_25_photos_become_a_job_and_24_photos_become_a_list(visit: Visit) -> None:
+def test_the_page_shows_24_photos_as_a_list_and_25_photos_as_a_job(visit: Visit) -> None:
     visit.page.set_input_files("#file", files(*(f"{number}.jpg" for number in range(24))))
     visit.page.wait_for_selector("#queue:visible")
     assert visit.page.is_hidden("#job")

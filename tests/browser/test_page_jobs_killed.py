@@ -57,7 +57,7 @@ def kill_browser(profile: Path) -> None:
     members = [pid for pid in descendants(os.getpid())[1:] if option in arguments_of(pid)]
     assert members
     for pid in members:
-        with suppress(ProcessLookupError):  # the process can already have ended with its parent
+        with suppress(ProcessLookupError):  # it can end when its parent is killed
             os.kill(pid, signal.SIGKILL)
     require_gone(members)
 
@@ -124,7 +124,7 @@ def wait_until_sent(visit: Visit, count: int) -> None:
 
 
 def wait_for_end(visit: Visit) -> None:
-    """Wait until the job is done; after a timeout, raise an error with the job's text."""
+    """Wait until the job is done; after a timeout, raise an error with the text of `#job`."""
     try:
         visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
     except Error as error:

@@ -28,7 +28,7 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     def pass_two(route: Route) -> None:
         if len(passed) < 2:
             passed.append(route.request.url)
-            route.continue_()  # later uploads never get a response
+            route.continue_()  # all later uploads stay without a response
 
     visit.page.route(UPLOADS, pass_two)
     choose(visit, album, key)
@@ -58,7 +58,8 @@ def test_the_uploaded_photos_can_be_processed_without_the_missing_photos(
     visit: Visit, album: Path
 ) -> None:
     # The page uploads three photos at a time: the fourth upload starts when an upload has ended.
-    # The failure of an upload interrupts the two other uploads, which can have arrived by then.
+    # If an upload fails, the page stops the two other uploads, but their photos can already have
+    # arrived.
     visit.page.route(UPLOADS, partial(answered, status=403, json={}))
     visit.page.route(UPLOADS, lambda route: route.continue_(), times=3)
     choose(visit, album)

@@ -36,7 +36,7 @@ def follow(visit: Visit, fragment: str) -> None:
     visit.page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
 
 
-def test_a_key_link_on_the_open_page_is_used_and_removed_from_the_history(
+def test_a_key_in_a_new_fragment_of_the_open_page_is_used_and_removed_from_the_history(
     visit: Visit, served: Api
 ) -> None:
     follow(visit, f"key={served.key}")
@@ -75,7 +75,7 @@ def test_an_invalid_stored_key_is_replaced_by_the_key_in_a_link(visit: Visit, se
     assert visit.page.is_hidden("#key-error")
 
 
-def test_a_link_with_a_wrong_key_keeps_the_stored_key_and_shows_the_reason(
+def test_a_link_with_a_wrong_key_shows_an_error_and_keeps_the_stored_key(
     visit: Visit, served: Api
 ) -> None:
     visit.use_key(served.key)

@@ -101,7 +101,7 @@ def test_the_caption_on_a_touch_screen_contains_tap_instead_of_drop(
     assert "Drop a photo" in visit.page.inner_text("#caption")
 
 
-def test_the_heading_of_the_list_keeps_a_distance_from_the_button_below_it(phone: Visit) -> None:
+def test_there_is_space_between_the_heading_of_the_list_and_the_button_below(phone: Visit) -> None:
     phone.use_valid_key(phone.api.key)
     photos: list[FilePayload] = [
         {"name": name, "mimeType": "image/jpeg", "buffer": photo()} for name in ("a.jpg", "b.jpg")
@@ -124,7 +124,7 @@ def test_the_result_in_the_code_sample_is_named_after_the_mode(visit: Visit) -> 
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
 
 
-def test_only_one_button_mentions_the_example(visit: Visit) -> None:
+def test_only_one_button_has_the_word_example_in_its_text(visit: Visit) -> None:
     buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]
 

@@ -1,4 +1,4 @@
-"""After a lost response, the page's texts about costs are right, and a retry costs nothing more."""
+"""After a lost response, the page shows the right costs, and a retry is not charged again."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_charged_call_with_a_lost_response_is_neither_shown_as_free_nor_charge
     ("status", "code"),
     [(409, "idempotency_in_progress"), (429, "rate_limit_exceeded"), (503, "overloaded")],
 )
-def test_an_uncharged_error_after_a_lost_response_is_not_shown_as_free(
+def test_after_a_lost_response_the_page_does_not_show_that_nothing_was_charged(
     status: int, code: str, visit: Visit
 ) -> None:
     sent: list[str] = []

@@ -105,7 +105,7 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(vis
     assert visit.page.inner_text("#tag-after") == "After"
 
 
-def test_three_steps_are_shown_and_a_retry_after_a_cancelled_download_is_free(
+def test_the_three_steps_of_a_call_are_shown_and_a_retry_after_a_cancelled_download_is_free(
     visit: Visit,
 ) -> None:
     visit.begin(picture(size=(900, 900)))
@@ -145,7 +145,7 @@ def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None
     assert sized.in_view("#failure")
     assert sized.page.is_disabled("#retry")
     assert sized.page.inner_text("#failure").count(" s.") == 1, (
-        "the seconds are not shown exactly once"
+        "the error must show the seconds exactly once"
     )
     assert re.search(r"in [123] s", sized.page.inner_text("#countdown"))
     sized.page.wait_for_selector("#countdown:has-text('now')")
@@ -162,7 +162,7 @@ def test_an_error_disappears_when_a_photo_is_chosen_or_the_connection_is_back(
     visit.failure()
     visit.page.locator("#radius").fill("0.3")
     assert visit.page.is_visible("#failure"), (
-        "a changed setting hides an error that the photo causes"
+        "changing a setting hid an error that the photo caused"
     )
     visit.give("another.jpg", picture())
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")

@@ -52,7 +52,7 @@ def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
     visit.page.route(BLUR, handler, times=1)
 
 
-def test_photos_that_always_get_an_error_are_not_offered_again(visit: Visit) -> None:
+def test_the_page_does_not_offer_to_resend_photos_that_always_get_an_error(visit: Visit) -> None:
     send_four(visit)
     assert visit.page.inner_text("#go") == "Choose another photo"
     assert "in all" not in visit.page.inner_text("#hint")
@@ -85,7 +85,7 @@ def test_the_list_and_the_placeholder_show_why_a_photo_has_no_result(visit: Visi
 
 
 @pytest.mark.parametrize("code", LASTING)
-def test_after_a_permanent_error_the_button_offers_another_photo(code: str, visit: Visit) -> None:
+def test_after_a_permanent_error_the_button_opens_a_file_chooser(code: str, visit: Visit) -> None:
     visit.begin()
     answer_with(visit, code, 422)
     visit.page.click("#go")
@@ -109,7 +109,7 @@ def test_after_a_temporary_error_the_button_blurs_the_same_photo(code: str, visi
 
 
 @pytest.mark.parametrize("code", ["invalid_image", "no_subject", "insufficient_credits"])
-def test_an_error_has_two_paragraphs_without_the_message_of_the_api(
+def test_an_error_on_the_page_has_two_paragraphs_and_does_not_contain_the_apis_message(
     code: str, visit: Visit
 ) -> None:
     visit.begin()
@@ -127,7 +127,7 @@ def test_the_page_shows_only_one_error_for_an_invalid_key(visit: Visit) -> None:
     assert "Check it for missing characters" in text
 
 
-def test_the_text_nothing_was_charged_is_shown_once(visit: Visit) -> None:
+def test_the_page_does_not_repeat_that_nothing_was_charged(visit: Visit) -> None:
     visit.begin()
     answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
     visit.page.click("#go")

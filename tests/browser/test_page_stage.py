@@ -1,4 +1,4 @@
-"""The photo on the page: frame, zoom, the line between before and after, and motion."""
+"""The photo on the page: frame, zoom, the line between photo and result, and motion."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_slider_line_moves_once_across_a_new_result(visit: Visit) -> None:
     assert swept[-1] == 50
 
 
-def test_with_reduced_motion_the_line_is_in_the_middle_at_once(
+def test_with_reduced_motion_the_line_is_in_the_middle_without_an_animation(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")
@@ -143,7 +143,7 @@ def test_a_right_click_on_either_side_of_the_line_hits_the_image_of_the_result(
         assert source == visit.page.evaluate("after.src")
 
 
-def test_dragging_moves_the_line_and_in_a_zoomed_result_moves_the_result_instead(
+def test_dragging_moves_the_dividing_line_but_if_the_result_is_zoomed_it_moves_the_result(
     visit: Visit,
 ) -> None:
     visit.begin(picture(size=(1600, 1200)))

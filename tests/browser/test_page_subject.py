@@ -38,7 +38,7 @@ def test_only_the_person_in_the_box_stays_sharp(visit: Visit) -> None:
     frame = visit.page.locator("#frame").bounding_box()
     assert frame is not None
     mouse = visit.page.mouse
-    mouse.move(frame["x"] + 8, frame["y"] + 8)  # inside of the rounded corner
+    mouse.move(frame["x"] + 8, frame["y"] + 8)  # inside the frame's rounded corner
     mouse.down()
     mouse.move(frame["x"] + 0.3 * frame["width"], frame["y"] + 0.5 * frame["height"], steps=4)
     mouse.move(frame["x"] + 0.5 * frame["width"], frame["y"] + frame["height"] - 1, steps=4)
@@ -104,7 +104,9 @@ def test_depth_ground_is_the_default_and_the_page_reports_if_no_ground_is_found(
     assert visit.page.is_hidden("#depth-set")
 
 
-def test_the_option_for_people_sends_subject_person_and_gets_a_result(visit: Visit) -> None:
+def test_with_the_option_for_people_the_page_sends_subject_person_and_gets_a_result(
+    visit: Visit,
+) -> None:
     visit.begin()
     visit.page.check("input[value=person]", force=True)
     assert "subject=person" in visit.page.inner_text("#sample")

@@ -1,4 +1,4 @@
-"""The reference: its content, its forms and its layout."""
+"""The API reference: its content, its layout, and its forms to try the API."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def test_each_error_has_a_meaning_and_a_remedy(context: BrowserContext, served: 
         assert re.search(r"\b[45]\d\d\b", text)
 
 
-def test_each_route_shows_the_format_of_its_errors(context: BrowserContext, served: Api) -> None:
+def test_the_reference_shows_the_error_format_of_each_route(
+    context: BrowserContext, served: Api
+) -> None:
     visit = opened(context, served)
     for section in visit.page.locator("#calls section").all():
         if section.locator("summary:text-is('Errors')").count():
@@ -125,7 +127,7 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
     assert not visit.errors
 
 
-def test_the_form_of_a_route_with_a_job_id_in_its_path_shows_the_job(
+def test_the_reference_can_request_a_job_whose_id_is_in_the_path(
     context: BrowserContext, served: Api
 ) -> None:
     visit = opened(context, served)
@@ -146,7 +148,9 @@ def test_the_form_of_a_route_with_a_job_id_in_its_path_shows_the_job(
     assert not visit.errors
 
 
-def test_the_section_that_the_address_names_is_opened(context: BrowserContext, served: Api) -> None:
+def test_the_section_in_the_fragment_of_the_url_is_opened(
+    context: BrowserContext, served: Api
+) -> None:
     visit = opened(context, served, "#migrating-from-removebg")
     assert "image_file_b64" in visit.page.inner_text("#migrating-from-removebg")
     code = "".join(visit.page.locator("#migrating-from-removebg pre").all_inner_texts())
@@ -156,13 +160,13 @@ def test_the_section_that_the_address_names_is_opened(context: BrowserContext, s
     visit.page.wait_for_selector("#error-no_subject[open]")
 
 
-def test_the_reference_fits_a_phone_and_is_not_too_long(chromium: Browser, served: Api) -> None:
+def test_reference_fits_a_phone_and_has_a_limited_height(chromium: Browser, served: Api) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780})
     visit = opened(context, served)
     assert fits(visit.page)
     tops = "each => each.map(link => link.getBoundingClientRect().top)"
     lines = visit.page.eval_on_selector_all("#contents a", tops)
-    assert len(set(lines)) == len(lines), "two entries are in one line"
+    assert len(set(lines)) == len(lines), "two entries of the table of contents are on one line"
     # The six routes of jobs have sections of about 650 pixels each.
     height = visit.page.evaluate("document.documentElement.scrollHeight")
     assert height < 12_499 * 0.6 + 6 * 660

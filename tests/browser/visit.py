@@ -1,4 +1,4 @@
-"""Operates and reads the page in a browser, and records the requests of the page."""
+"""Use the page in a browser as a visitor does, and record the requests that the page sends."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Visit:
     def use_valid_key(self, key: str) -> None:
         """Use a key and wait until the page shows its prefix; if the API responds 503, repeat.
 
-        On a busy machine, the server's database can be slower than the time limit of a call.
+        On a busy machine, the server's database can take longer than the time limit of a call.
         """
         for _ in range(ATTEMPTS):
             try:
@@ -133,7 +133,7 @@ class Visit:
         return self.page.inner_text("#failure")
 
     def fact(self, name: str) -> str:
-        """Return the value of one fact about the result, such as its size."""
+        """Return one value from the page's list of facts about the result, such as the size."""
         return self.page.inner_text(f"#facts div:has(dt:text-is('{name}')) dd")
 
     def pixels(self, image: str) -> NDArray[np.uint8]:

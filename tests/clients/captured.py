@@ -76,8 +76,8 @@ def ruby_file(
 ) -> requests.PreparedRequest:
     """Build the request of the official Ruby gem, remove_bg 2.2.1, for a file.
 
-    `lib/remove_bg/request_options.rb` adds `size=auto`. faraday-multipart and multipart-post give
-    the part of the file a `Content-Length` and a `Content-Transfer-Encoding`.
+    `lib/remove_bg/request_options.rb` adds `size=auto`. faraday-multipart and multipart-post add
+    `Content-Length` and `Content-Transfer-Encoding` to the headers of the form's part for the file.
     """
     head = [
         f'Content-Disposition: form-data; name="image_file"; filename="{photo.name}"',
@@ -107,7 +107,8 @@ def php_file(url: str, key: str, photo: File, **body: str | bool) -> requests.Pr
     """Build the request of the PHP package mtownsend/remove-bg for a file.
 
     `src/RemoveBg.php` gives every file a name with `.png`; Guzzle 7 derives the part's type from
-    that name, sends `true` as 1 and `false` as nothing, and gives each part a `Content-Length`.
+    that name, sends `true` as 1 and `false` as an empty text, and gives each part a
+    `Content-Length`.
     """
     name = photo.name.split(".", 1)[0] + ".png"
     head = [
@@ -176,7 +177,8 @@ def pipedream(
 ) -> requests.PreparedRequest:
     """Build the request of Pipedream's action, `remove-background.mjs`: axios sends JSON.
 
-    `image_url` is required in the action, so users who send base64 send an empty `image_url`.
+    Pipedream's action requires `image_url`, so users who send base64 also send an empty
+    `image_url`.
     """
     present = {"image_url": "", **{n: value for n, value in fields.items() if value is not None}}
     body = json.dumps(present, separators=(",", ":"), ensure_ascii=False).encode()

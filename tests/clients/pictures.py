@@ -1,4 +1,4 @@
-"""Checks for the pictures that a client gets."""
+"""Opens the results that a client gets, and checks whether they are cutouts."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ WRONG = "not-a-key"
 
 
 def sends(client: str, api: Api, photo: File) -> requests.PreparedRequest:
-    """Build the usual request of a client."""
+    """Return the request that this client usually sends."""
     url, key = api.server.url, api.key
     encoded = base64.b64encode(photo.data).decode()
     requests_: dict[str, Callable[[], requests.PreparedRequest]] = {
@@ -91,7 +91,9 @@ def test_the_response_has_x_type_unless_type_level_is_none(api: Api, photo: File
     assert "X-Type" not in send(captured.brilam(api.server.url, api.key, photo)).headers
 
 
-def test_the_command_line_gets_a_result_with_all_of_its_options_set(api: Api, photo: File) -> None:
+def test_a_request_of_the_command_line_client_with_all_options_set_gets_a_result(
+    api: Api, photo: File
+) -> None:
     options = {
         "size": "full",
         "type": "person",
@@ -113,7 +115,7 @@ def test_the_command_line_gets_a_result_with_all_of_its_options_set(api: Api, ph
     assert picture(response.content).getpixel((0, 0)) == (0x81, 0xD4, 0xFA, 0x77)
 
 
-def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) -> None:
+def test_the_background_file_that_the_go_client_sends_is_used(api: Api, photo: File) -> None:
     wall = io.BytesIO()
     Image.new("RGB", (64, 48), (10, 200, 30)).save(wall, "PNG")
     wall_file = File("wall.png", wall.getvalue())
@@ -189,7 +191,7 @@ def shown_by(client: str, response: requests.Response) -> str:
     assert all(isinstance(value, str) and value for value in error.values())
     if client == "command line":  # remove.bg sends no detail with some errors
         return f"{error['code']} {error['title']} - {error.get('detail')}"
-    if client.startswith("PHP"):  # it runs implode(' - ', reset($response['errors']))
+    if client.startswith("PHP"):  # the client runs implode(' - ', reset($response['errors']))
         return " - ".join(error.values())
     title: str = error["title"]
     return title
@@ -202,7 +204,9 @@ def test_a_url_of_the_ruby_gem_gets_400_if_the_operator_does_not_allow_urls(api:
     assert shown_by("Ruby", response) == "Image URL invalid or not allowed"
 
 
-def test_the_command_line_gets_the_seconds_to_wait_at_the_rate_limit(api: Api, photo: File) -> None:
+def test_the_command_line_gets_a_retry_after_header_at_the_rate_limit(
+    api: Api, photo: File
+) -> None:
     key = issue(api.env, options=("--rate", "1", "--burst", "1"))
     first, second = (
         send(captured.command_line(api.server.url, key, photo, size="preview", format="zip"))

@@ -56,14 +56,14 @@ def reader(tmp_path: Path, api: Api, photo: File, python_clients: Path, npm_clie
     )
 
 
-def test_the_guide_has_only_blocks_in_languages_that_are_run_or_reviewed() -> None:
+def test_each_code_block_of_the_guide_is_in_a_language_that_is_run_or_reviewed() -> None:
     assert {block.language for block in documents.blocks(DOCUMENT)} == {
         *("sh", "python", "js"),
         *REVIEWED,
     }
 
 
-def test_the_commands_and_the_program_for_node_save_cutouts(reader: Reader, tmp_path: Path) -> None:
+def test_the_commands_and_the_node_program_save_cutouts(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs(["sh", "-euc", reader.filled_in("\n".join(blocks("sh")))])
     assert '"credits"' in printed
     assert "0.25 credits" in printed
@@ -72,7 +72,7 @@ def test_the_commands_and_the_program_for_node_save_cutouts(reader: Reader, tmp_
     (tmp_path / "cutout.png").unlink()
     [program] = blocks("js")
     assert reader.runs([node(), "--no-deprecation", "-e", reader.filled_in(program)]).split() == [
-        *("0", "512", "512"),  # 0 credits, because the call is a copy of the first command's call
+        *("0", "512", "512"),  # 0 credits, because this call is a copy of the first command's call
     ]
     assert is_cut_out(opened(tmp_path / "cutout.png"))
 

@@ -78,7 +78,9 @@ def run(words: list[str], folder: Path, env: dict[str, str]) -> Ran:
     )
 
 
-def test_removebg_cuts_out_a_file(removebg: Client, api: Api, tmp_path: Path) -> None:
+def test_removebg_removes_the_background_of_a_file(
+    removebg: Client, api: Api, tmp_path: Path
+) -> None:
     before = credits_of(api)
     done = removebg("remove_background_from_img_file", "photo.jpg")
     assert (done.returncode, done.stderr) == (0, "")
@@ -88,7 +90,9 @@ def test_removebg_cuts_out_a_file(removebg: Client, api: Api, tmp_path: Path) ->
     assert before - credits_of(api) == 0.25
 
 
-def test_removebg_cuts_out_a_photo_in_base64(removebg: Client, photo: File, tmp_path: Path) -> None:
+def test_removebg_removes_the_background_of_a_photo_in_base64(
+    removebg: Client, photo: File, tmp_path: Path
+) -> None:
     encoded = base64.b64encode(photo.data).decode()
     done = removebg("remove_background_from_base64_img", encoded, "4k", "big.png")
     assert (done.returncode, done.stderr) == (0, "")

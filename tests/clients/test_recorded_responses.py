@@ -34,14 +34,14 @@ ACCOUNT = {
         }
     }
 }
-"""The body of the recording `account`."""
+"""The response body in the recording `account`."""
 WRONG_KEY = {"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}
-"""The body of the recordings `account-invalid-api-key` and
+"""The body of the recorded responses `account-invalid-api-key` and
 `from-file-person-in-field-invalid-api-key`."""
 NOT_AN_IMAGE = {
     "errors": [{"title": "Failed to download image from given image_url: HTTP Status 404"}]
 }
-"""The body of the recording `from-url-non-existent-image`, with status 400."""
+"""The response body in the recording `from-url-non-existent-image`; its status is 400."""
 
 
 def shape(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -73,7 +73,7 @@ def test_the_account_has_exactly_the_recorded_fields(api: Api) -> None:
     assert attributes["credits"]["total"] == sum(spent.values())
 
 
-def test_a_wrong_key_gets_the_recorded_response(api: Api, photo: File) -> None:
+def test_a_wrong_key_gets_the_response_recorded_from_remove_bg(api: Api, photo: File) -> None:
     answers = [
         account(api, "invalid-api-key"),
         send(captured.ruby_file(api.server.url, "invalid-api-key", photo)),
@@ -84,7 +84,7 @@ def test_a_wrong_key_gets_the_recorded_response(api: Api, photo: File) -> None:
         assert response.json() == WRONG_KEY
 
 
-def test_an_error_has_at_least_the_recorded_fields(api: Api) -> None:
+def test_an_error_has_at_least_the_fields_of_the_recorded_error(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert (response.status_code, media_type(response)) == (400, JSON)
     assert response.headers["Access-Control-Allow-Origin"] == "*"
@@ -104,7 +104,9 @@ def test_a_result_of_size_auto_has_the_recorded_price(api: Api) -> None:
 @pytest.mark.parametrize(
     ("options", "kind"), [({}, "image/png"), ({"format": "zip"}, "application/zip")]
 )
-def test_a_result_has_the_recorded_headers(options: dict[str, str], kind: str, api: Api) -> None:
+def test_a_result_has_the_headers_of_recorded_responses(
+    options: dict[str, str], kind: str, api: Api
+) -> None:
     small = portrait(400)
     response = send(captured.ruby_file(api.server.url, api.key, small, size="regular", **options))
     assert response.status_code == 200

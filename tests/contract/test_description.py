@@ -71,11 +71,11 @@ def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
             yield from names(part)
 
 
-def test_no_description_in_openapi_yaml_is_split_at_a_comma() -> None:
+def test_no_unquoted_comma_cuts_off_a_description_in_openapi_yaml() -> None:
     assert [name for name in names(API) if " " in name] == []
 
 
-def test_exactly_the_existing_routes_and_methods_are_described() -> None:
+def test_the_openapi_document_describes_exactly_the_existing_routes_and_methods() -> None:
     uploads, jobs = cast("Uploads", object()), cast("JobService", object())
     table = routes(cast("ImageService", None), uploads, 1, Limits(max_body_bytes=1), jobs)
     expected = {(path, method.lower()) for path, methods in table.items() for method in methods}
@@ -83,7 +83,7 @@ def test_exactly_the_existing_routes_and_methods_are_described() -> None:
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
-def test_bounds_and_choices_of_the_fields_are_the_same_as_in_the_code() -> None:
+def test_the_bounds_and_choices_of_the_described_fields_are_the_same_as_in_the_code() -> None:
     pixels, percentage = field("radius")["oneOf"]
     assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
     smallest, largest = RADIUS_PERCENT
@@ -149,7 +149,7 @@ def test_the_parameters_of_jobs_are_the_blur_options_of_a_single_call() -> None:
     assert (job["format"]["default"], DEFAULT) == ("png", "png")
 
 
-def test_the_limits_and_states_of_jobs_are_the_same_as_in_the_code() -> None:
+def test_the_description_has_the_same_limits_and_states_of_jobs_as_the_code() -> None:
     limits = {
         path: each["schema"]
         for path in (JOB_PATH, f"{JOB_PATH}/manifest")

@@ -64,7 +64,7 @@ def test_exactly_the_existing_error_codes_are_described_each_under_its_status() 
         for code in codes_of(resolved(response))
     }
     everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
-    everywhere |= {("409", "job_closed")}  # an upload to a closed job gets this error
+    everywhere |= {("409", "job_closed")}  # the response to an upload to a closed job
     named = {
         code for response in API["components"]["responses"].values() for code in codes_of(response)
     }

@@ -107,12 +107,12 @@ def test_preflight_response_allows_the_key_header_from_any_origin(call: Call) ->
     assert response.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
-def test_response_to_a_wrong_method_lists_the_allowed_methods(call: Call) -> None:
+def test_the_response_to_a_wrong_method_lists_the_allowed_methods(call: Call) -> None:
     response = response_to(EVENTS / "405-method_not_allowed.json", call)
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
-def test_call_after_the_time_in_retry_after_succeeds(call: Call, clock: Clock) -> None:
+def test_a_call_succeeds_after_the_seconds_in_retry_after(call: Call, clock: Clock) -> None:
     event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
     refused = call(event)
     wait_s = refused.error["retry_after"]
@@ -134,7 +134,7 @@ def test_account_document_has_the_balance_the_rate_limit_and_only_a_prefix_of_th
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_the_stored_events_equal_the_events_of_make_py_except_for_the_bodies() -> None:
+def test_the_stored_events_equal_the_generated_events_except_for_the_bodies() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:

@@ -108,12 +108,12 @@ def test_repeated_call_is_replayed_for_a_day_and_then_charged_again(
 
 
 @pytest.mark.parametrize("value", ["", " ", "two words", "a" * 256, "caf\u00e9", "tab\t"])
-def test_idempotency_key_that_is_empty_too_long_or_not_visible_ascii_gets_400(
+def test_an_idempotency_key_that_is_empty_too_long_or_not_visible_ascii_gets_400(
     value: str, call: Call
 ) -> None:
     response = call(keyed(value))
     assert (response.status, response.error["code"]) == (400, "invalid_idempotency_key")
 
 
-def test_idempotency_key_of_255_characters_is_accepted(call: Call) -> None:
+def test_an_idempotency_key_of_255_characters_is_accepted(call: Call) -> None:
     assert call(keyed("~" * 255)).status == 200

@@ -32,7 +32,7 @@ def require_protected(response: ApiResponse) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"].startswith("req_")
     assert not HEADERS_THAT_NAME_SOFTWARE & set(response.headers)
-    # Without cookies, another site cannot send requests in the name of a visitor.
+    # Without cookies, another site cannot send requests on behalf of a visitor.
     assert "set-cookie" not in response.headers
 
 

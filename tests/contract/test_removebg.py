@@ -63,7 +63,7 @@ def test_multipart_json_and_urlencoded_bodies_give_the_same_picture(call: Call) 
     ]
     for other in others:
         assert image_of(other).tobytes() == image_of(multipart).tobytes()
-        # Within two minutes, requests with the same image and parameters are one call.
+        # Each is a copy of the first request: the same image and parameters, within two minutes.
         assert other.headers["idempotent-replayed"] == "true"
         assert other.headers["x-credits-charged"] == "0"
 

@@ -76,7 +76,7 @@ def test_the_error_for_an_unreadable_background_names_the_background_image(call:
     assert error_of(call(event))["title"] == "Failed to read background image"
 
 
-def test_the_key_the_rate_limit_and_the_credits_are_checked_before_the_fields(
+def test_fields_are_checked_after_the_key_the_rate_limit_and_the_credits(
     call: Call,
 ) -> None:
     unknown = call(make.removal(make.UNKNOWN, size="huge"))

@@ -165,7 +165,7 @@ def test_calls_without_credits_count_towards_the_rate_limit(call: Call) -> None:
     assert left == ["r=9999", "r=9998", "r=9997"]
 
 
-def test_content_length_above_the_limit_gets_413_even_if_the_body_is_empty(call: Call) -> None:
+def test_a_content_length_above_the_limit_gets_413_even_if_the_body_is_empty(call: Call) -> None:
     event = make.blur()
     event["headers"]["Content-Length"] = "20000001"
     response = call({**event, "body": None, "isBase64Encoded": False})
@@ -173,7 +173,7 @@ def test_content_length_above_the_limit_gets_413_even_if_the_body_is_empty(call:
     assert "20000000" in response.error["message"]
 
 
-def test_body_above_the_limit_gets_413(call: Call) -> None:
+def test_a_body_above_the_limit_gets_413(call: Call) -> None:
     response = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 

@@ -33,7 +33,7 @@ PHOTO = make.jpeg()
 
 
 def found_in(text: str) -> set[str]:
-    """Return the encodings in which a text contains the funded key or the photo."""
+    """Return the encodings in which a text contains the key `make.FUNDED` or the photo."""
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
     return {name for name, form in forms.items() if form in text.encode()}
 
@@ -75,7 +75,7 @@ def test_an_unknown_path_is_not_logged(path: str, call: Call, log: io.StringIO) 
 
 
 @pytest.mark.parametrize("path", ["/v2/account", "/v2/account/"])
-def test_path_of_a_route_is_logged_without_a_slash_at_its_end(
+def test_path_of_a_route_is_logged_without_a_trailing_slash(
     path: str, call: Call, log: io.StringIO
 ) -> None:
     call(make.event("GET", path))

@@ -46,7 +46,7 @@ def test_browser_gets_each_file_with_its_content_type(path: str, call: Call) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
-def test_request_with_the_current_etag_of_a_file_gets_304(path: str, call: Call) -> None:
+def test_a_request_with_the_current_etag_of_a_file_gets_304(path: str, call: Call) -> None:
     tag = call(get(path)).headers["etag"]
     for known in (tag, f'"other", W/{tag}'):
         again = call(get(path, **{"If-None-Match": known}))
@@ -127,7 +127,7 @@ def test_scripts_of_any_origin_can_read_the_openapi_document(call: Call) -> None
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-def test_sample_photo_of_the_page_is_the_photo_that_the_test_events_use() -> None:
+def test_the_pages_sample_photo_is_also_the_photo_in_the_test_events() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 

@@ -51,7 +51,7 @@ def base_image() -> Iterator[None]:
         machine.make_base_image()
         others = machine.containers()
         yield
-        assert machine.containers() <= others, "the tests left containers"
+        assert machine.containers() <= others, "the tests did not remove all their containers"
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def built(request: pytest.FixtureRequest, base_image: None) -> None:
     """Build the stack on the base image."""
     del base_image
     if _is_requested("server_image", request):
-        # Both builds then run at the same time, each on one processor.
+        # The server's image and the stack are built at the same time, each on one processor.
         request.getfixturevalue("server_image")
     machine.build()
 
@@ -170,7 +170,7 @@ def function_url(
 def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[str]:
     """Run a subcommand of `sam local`, which keeps a container for each called function.
 
-    Yield the URL of the subcommand.
+    Yield the URL at which the subcommand listens.
     """
     port = free_port()
     command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]

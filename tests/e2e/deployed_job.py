@@ -23,7 +23,7 @@ TIMEOUT_S = 60
 
 
 class Job:
-    """A job for the photos of an album, with the actions of its client and of an operator."""
+    """A job for the photos of an `Album`; its methods act as the client or the operator."""
 
     def __init__(self, deployment: Deployment, key: str, album: Album) -> None:
         self._deployment, self._key, self._album = deployment, key, album
@@ -96,7 +96,7 @@ class Job:
         return {line["source"]: line for line in lines}
 
     def state(self) -> dict[str, Any]:
-        """Return the job's document."""
+        """Request the job, and return the JSON of the response."""
         answer = requests.get(
             f"{self._deployment.url}/v2/jobs/{self.job_id}",
             headers={"ApiKey": self._key},
@@ -135,7 +135,7 @@ def containers_of(function: str) -> set[str]:
     filters = ("status=running", "label=ministack=lambda")
     running = machine.containers(*(word for each in filters for word in ("--filter", each)))
     command = ["docker", "inspect", "--format", "{{.Id}} {{.Config.Env}}", *running]
-    # A container that has ended in the meantime makes the exit code 1.
+    # If one of the containers has ended since it was listed, the exit code is 1.
     described = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return {
         line.partition(" ")[0]

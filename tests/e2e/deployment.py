@@ -68,7 +68,7 @@ class Deployment:
         export, issue = self.outputs["FirstKey1"], self.outputs["FirstKey2"]
         printed = self.operate(export, re.sub(r"--credits \d+", f"--credits {credits_}", issue))
         words: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(words, key=len)  # the shorter word is the key's prefix
+        return max(words, key=len)  # the printed prefix is shorter than the key
 
     def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Call a function; return its response."""

@@ -13,12 +13,13 @@ from tests.e2e import machine
 from tests.integration.jobs.stack import Loader, allow_batches
 
 IMAGE = f"localhost/{machine.IMAGE}"
-"""The image's name. It has a registry, because sam pushes images whose names have no registry."""
+"""The image's name. It starts with a registry; without a registry in the name, sam would push the
+image."""
 RUNTIME = "/emulator"
 """The path of Lambda's Runtime Interface Emulator in the containers. On AWS, Lambda itself runs the
 image."""
 NOT_DEPLOYED = {
-    "ConcurrencyAlarm": "the emulator has no alarms on expressions",
+    "ConcurrencyAlarm": "the emulator does not support alarms on metric math expressions",
     "MediaBucketPolicy": "it requires TLS, which the emulator does not have here",
 }
 ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
@@ -30,12 +31,12 @@ FUNCTION = "AWS::Serverless::Function"
 def local_template(built: Path, url: str) -> dict[str, Any]:
     """Return the template for an emulator at this URL.
 
-    Its functions call the emulator instead of AWS. Traffic moves to a new version at once, because
-    the emulator has no CodeDeploy.
+    The functions of the template call the emulator instead of AWS. Traffic moves to a new version
+    at once, because the emulator has no CodeDeploy.
     """
     template: dict[str, Any] = yaml.load(built.read_text("utf-8"), Loader)  # noqa: S506 - `Loader` is a SafeLoader
     resources = template["Resources"]
-    # CloudFormation requires this type as `*~1*`, which the emulator does not read.
+    # CloudFormation requires `*~1*` for this type, but the emulator does not support this form.
     resources["Api"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
     for name in NOT_DEPLOYED:
         del resources[name]

@@ -64,9 +64,9 @@ def docker_daemon() -> Iterator[None]:
 
 @contextlib.contextmanager
 def containers_removed() -> Iterator[None]:
-    """Remove the containers that the context leaves, for example after a failed build step.
+    """Remove the containers that are left when the context ends, such as after a failed build.
 
-    Only containers from the base image are removed, because other containers are not ours.
+    Only containers from the base image are removed, because the tests did not start the others.
     """
     others = containers()
     try:
@@ -128,7 +128,7 @@ def invoke(
 ) -> dict[str, Any] | None:
     """Run the function on one event in a separate container.
 
-    Return its response, or None if the container sends no response.
+    Return the function's response, or None if the container sends no response.
     """
     arguments = ["--event", written(folder / "event.json", event)]
     arguments += ["--env-vars", written(folder / "env.json", {"Parameters": dict(variables)})]
@@ -177,7 +177,7 @@ def entry_point(image: str) -> list[str]:
 
 
 def command(image: str) -> list[str]:
-    """Return the arguments of an image's program: the name of the handler."""
+    """Return the arguments of the program that a container image runs: the handler's name."""
     return _config(image, "Cmd")
 
 

@@ -129,7 +129,7 @@ def _program(
 
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a program and its child processes, because a shell waits for its children."""
+    """Terminate a program and its children; a shell does not exit until its children have ended."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if process.poll() is None:
             os.killpg(process.pid, number)

@@ -86,7 +86,7 @@ def test_an_invalid_field_gets_its_error_code_and_is_not_charged(
     assert customer.account().balance == whole(3)
 
 
-def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> None:
+def test_a_call_whose_photo_has_no_subject_is_refunded(url: str, customer: Customer) -> None:
     answer = requests.post(
         f"{url}/v2/rembg/blur/",
         headers={"ApiKey": customer.key},

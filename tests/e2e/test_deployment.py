@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REDELIVERY_S = 20
-"""Seconds after which the photo of a killed worker is delivered again; the template has 360."""
+"""The queue delivers the photo of a killed worker again after this many seconds; the template sets
+360 seconds."""
 CREDITS = 300
 
 
@@ -41,7 +42,7 @@ def deployment(deploying: Callable[[], Deployment]) -> Iterator[Deployment]:
     machine.install_missing(PACKAGES)
     deployed = deploying()
     yield deployed
-    deployed.close()  # other tests require that no container is added
+    deployed.close()  # a fixture checks that no containers are left
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def key(deployment: Deployment, issued: list[str]) -> str:
 
 @pytest.fixture
 def album(tmp_path: Path) -> Iterator[Album]:
-    """Write the photos; remove them before the output of the tests is searched for photos."""
+    """Write the photos to a folder; remove it, because a later test searches files for photos."""
     folder = tmp_path / "album"
     yield write_album(folder)
     shutil.rmtree(folder, ignore_errors=True)

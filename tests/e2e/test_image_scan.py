@@ -43,7 +43,7 @@ def test_only_files_of_the_base_image_are_setuid() -> None:
     )
 
 
-def test_added_files_belong_to_root_and_other_users_cannot_write_them() -> None:
+def test_files_added_to_the_base_image_belong_to_root_and_only_root_can_write_them() -> None:
     assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
     assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
 
@@ -59,7 +59,7 @@ def test_the_container_image_adds_no_file_that_only_a_build_needs(pattern: str) 
     assert added_to_base("-name", pattern) == set()
 
 
-def test_the_container_image_adds_only_the_certificates_of_botocore() -> None:
+def test_the_only_certificates_that_the_container_image_adds_are_those_of_botocore() -> None:
     assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
 
 

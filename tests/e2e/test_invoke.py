@@ -34,7 +34,9 @@ EXPIRED_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
-def test_an_event_gets_the_status_in_its_file_name(file: Path, function_url: str) -> None:
+def test_the_status_of_the_response_is_the_one_in_the_name_of_the_event_file(
+    file: Path, function_url: str
+) -> None:
     answer = requests.post(function_url, data=file.read_bytes(), timeout=60)
     answer.raise_for_status()
     assert answer.json()["statusCode"] == int(file.stem[:3]), answer.text[:500]
@@ -69,7 +71,7 @@ def test_the_credit_of_a_call_that_times_out_is_released_when_the_hold_expires(
     require_released(customer)
 
 
-def test_the_credit_of_a_call_that_is_out_of_memory_is_released_when_the_hold_expires(
+def test_the_credit_of_a_call_that_runs_out_of_memory_is_released_when_the_hold_expires(
     customer: Customer, variables: dict[str, str]
 ) -> None:
     options = ["--memory", "256m", "--memory-swap", "256m"]

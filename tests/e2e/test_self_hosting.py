@@ -75,7 +75,7 @@ class Project:
         """Issue a key with the documented command."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(keys, key=len)  # the shorter word is the key's prefix
+        return max(keys, key=len)  # the command also prints the key's prefix
 
 
 @pytest.fixture(scope="module")

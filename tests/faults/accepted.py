@@ -1,9 +1,9 @@
-"""A client that knows from `100 Continue` whether the server accepted the request.
+"""A client that uses `100 Continue` to find out whether the server accepted the request.
 
-The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
-`100 Continue`. Then the server must respond. If the connection closes before `100 Continue`, the
-request was not accepted. Without the header `Expect`, a client cannot know whether a request was
-accepted.
+The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and sends the body when it
+has received `100 Continue`. A server that has sent `100 Continue` must respond to the request. If
+the connection closes before `100 Continue`, the request was not accepted. Without the header
+`Expect`, a client cannot know whether a request was accepted.
 """
 
 from __future__ import annotations

@@ -81,7 +81,10 @@ CORRUPTIONS: dict[str, Callable[[Response], Response]] = {
 
 
 def corrupting(corrupt: Callable[[Response], Response], *, arrives: bool) -> Fault:
-    """Return a fault that corrupts the real response, or a fabricated response."""
+    """Return a fault that sends a corrupted response.
+
+    If the request `arrives`, the fault corrupts the real response, otherwise a fabricated one.
+    """
 
     def fault(request: Request, forward: Forward) -> None:
         request.respond(corrupt(forward() if arrives else FABRICATED))
@@ -112,7 +115,7 @@ def silent(request: Request, forward: Forward) -> None:
 
 
 def faults() -> dict[str, Fault]:
-    """Return every fault except `silent` by name, in both variants."""
+    """Return, by name, all faults but `silent` in two variants: the request arrives, or is lost."""
     created: dict[str, Fault] = {}
     for kind, arrives in (("arrived", True), ("lost", False)):
         for name, corrupt in CORRUPTIONS.items():

@@ -1,4 +1,4 @@
-"""A customer who sends a folder with `bgblur jobs`; tests kill and restart these commands."""
+"""A customer who sends a folder with `bgblur jobs`; tests kill and restart the commands."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def post(url: str, key: str, idempotency_key: str) -> Outcome:
 def load(
     url: str, key: str, clients: int, client: Callable[[Load], None] = Load.run
 ) -> Iterator[Load]:
-    """Run clients during the context; at the end, wait for the last outcome of each client."""
+    """Run clients until the `with` block ends; then wait for the last outcome of each client."""
     created = Load(url, key)
     with ThreadPoolExecutor(clients) as pool:
         at_work = [pool.submit(client, created) for _ in range(clients)]

@@ -46,7 +46,7 @@ def require_gone(pids: list[int]) -> None:
     """Require that the processes of a stopped server end within `GONE_S` seconds."""
     deadline = time.monotonic() + GONE_S
     while left := [pid for pid in pids if _is_running(pid)]:
-        assert time.monotonic() < deadline, f"processes {left} still run after the server ended"
+        assert time.monotonic() < deadline, f"processes left after the server ended: {left}"
         time.sleep(0.05)
 
 
@@ -57,7 +57,7 @@ def _name(pid: int) -> str:
 
 
 def _is_running(pid: int) -> bool:
-    """A process that has ended, but that its parent has not waited for, does not run."""
+    """Return whether a process runs; a zombie, which has ended but still has an id, does not."""
     with suppress(psutil.NoSuchProcess):
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False

@@ -1,7 +1,7 @@
 """An HTTP relay on loopback that can inject faults between an AWS client and a server.
 
-A fault gets a function that forwards the request. The fault can call this function and corrupt the
-response, or not call it. Each connection has one request.
+The relay calls a fault with a function that forwards the request. The fault can call this function
+and corrupt the response, or not call it. Each connection has one request.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Request(BaseHTTPRequestHandler):
     server: _Server
 
     def pass_on(self) -> None:
-        """Let the current fault handle the request."""
+        """Read and count the request, and pass it to the current fault."""
         relay = self.server.relay
         relay.requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -71,7 +71,7 @@ class Request(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     relay: Relay
-    block_on_close = False  # so that a slow request does not delay a stop
+    block_on_close = False  # a slow request must not delay the shutdown of the server
     daemon_threads = True
 
 
@@ -81,7 +81,7 @@ def faithful(request: Request, forward: Forward) -> None:
 
 
 class Relay:
-    """Listens at `url` and forwards requests to `upstream`, except while stopped or failing."""
+    """Listens at `url` and forwards requests to `upstream`; tests can stop it or set a fault."""
 
     def __init__(self, upstream: str) -> None:
         """Listen on a free port."""
@@ -128,7 +128,7 @@ class Relay:
 
 @contextmanager
 def relay(upstream: str) -> Iterator[Relay]:
-    """Run a relay during the context."""
+    """Run a relay while the context lasts."""
     created = Relay(upstream)
     try:
         yield created

@@ -142,7 +142,7 @@ class SimulatedJob:
         return source_prefix(self.owner.job_id)
 
     def wait_for_empty_queue(self) -> None:
-        """Wait until no message is in the queue or with a worker."""
+        """Wait until the queue is empty and no worker processes a message."""
         url = self.stack.queue_url
         count = partial(self.stack.message_count, url)
         wait_until(lambda: not count(), TIMEOUT_S, lambda: f"{count()} messages")

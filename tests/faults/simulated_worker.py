@@ -1,4 +1,4 @@
-"""The worker of bulk jobs, with a stub for the model, and with faults.
+"""A worker of bulk jobs that fails on purpose; a stub replaces the model.
 
 The worker runs as a Lambda function in ministack. The name of a photo, `<fault>/<anything>`,
 selects its fault:
@@ -40,14 +40,14 @@ class Faulty:
     """Wraps a job store or a storage; for some photos, a method fails or kills the process."""
 
     fault = ""
-    """The fault of the current photo, shared by all instances; empty if the photo has none."""
+    """The fault that all instances cause for the current photo; empty if they cause none."""
 
     def __init__(self, inner: object) -> None:
         """Wrap a job store, or the storage of the jobs' files."""
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method
-        """Return the method of the wrapped object, with the fault of the current photo."""
+        """Return the method of the wrapped object; it can fail with the current photo's fault."""
         method: Callable[..., object] = getattr(self._inner, name)
         if name not in METHODS:
             return method
@@ -55,7 +55,7 @@ class Faulty:
         def called(*args: object, **more: object) -> object:
             die_if(self.fault == f"killed-{name}-before")
             if self.fault == f"unavailable-{name}" and secrets.randbelow(2):
-                message = "The accounts cannot be reached."
+                message = "The account store cannot be reached."
                 raise UnavailableError(message)
             returned = method(*args, **more)
             die_if(self.fault == f"killed-{name}-after")
@@ -65,10 +65,10 @@ class Faulty:
 
 
 class FaultyRunner(ObjectRunner):
-    """A runner that applies the fault of each photo."""
+    """A runner that causes, for each photo, the fault that the photo's name selects."""
 
     def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
-        """Process an object with the fault that its name selects."""
+        """Process an object; the first folder of its source is the name of the fault."""
         fault = source.partition("/")[0]
         Faulty.fault = fault if attempt == 1 else ""
         die_if(fault == POISON and attempt <= MAX_POISONED)
@@ -76,8 +76,7 @@ class FaultyRunner(ObjectRunner):
 
 
 MAX_POISONED = 3
-"""The number of attempts in which a poisoned photo kills its worker; there is no further attempt.
-"""
+"""A poisoned photo kills its worker in this many attempts; the service makes no other attempt."""
 
 
 def die_if(condition: bool) -> None:  # noqa: FBT001 - `die_if(condition)` reads as a sentence

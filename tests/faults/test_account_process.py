@@ -41,7 +41,7 @@ def locked(env: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_while_the_store_is_locked_account_calls_get_503_in_time_and_pages_are_not_delayed(
+def test_while_the_store_is_locked_account_calls_get_503_within_30_s_and_pages_are_not_delayed(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
@@ -51,7 +51,7 @@ def test_while_the_store_is_locked_account_calls_get_503_in_time_and_pages_are_n
             calls = [pool.submit(account, server, balances.key) for _ in range(12)]
             for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
                 assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
-            assert not wait(calls, timeout=0).done  # the account calls still wait
+            assert not wait(calls, timeout=0).done  # no account call has got a response yet
             for call in calls:
                 assert call.result().status_code == 503
                 assert int(call.result().headers["Retry-After"]) >= 1

@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 MAX_S = 20.0
-"""The time limit of a call: two transfers of five seconds each, the work, and extra time."""
+"""The time limit of a call: two transfers of five seconds each, processing, and a margin."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
 """The largest response in bytes. Results go to the bucket only if they are larger."""
 
 KINDS = {
     "results": {PICTURE, "temporarily_unavailable"},
-    # S3 returns "denied" for a missing file, and a fault can truncate a file.
+    # AccessDenied counts as a missing upload, because S3 can also respond with it if a file does
+    # not exist. A fault that truncates a file makes it an invalid image.
     "uploads": {PICTURE, "temporarily_unavailable", "upload_not_found", "invalid_image"},
 }
 

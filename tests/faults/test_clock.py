@@ -1,4 +1,4 @@
-"""Clocks that jump backwards and forwards; the tests pass the time to the stores."""
+"""The clock jumps backwards and forwards; the tests pass the time to the stores."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Walk:
         return after(self.at_s)
 
     def step(self) -> None:
-        """Start a call, or end an open call: settle, refund or lose the call."""
+        """Start a call, or end an open call: settle it, refund it, or let its hold expire."""
         if not self.open or self.random.random() < 0.5:
             self.begin()
             return
@@ -143,8 +143,8 @@ def test_calls_during_clock_jumps_get_documented_responses_and_no_hold_is_left(
 
     client = caller(Settings(model_dir=model_dir), store, balances, "settle", clock=clock)
     seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
-    # After a jump forward, the call can exceed its deadline. After a jump back, the rate limit can
-    # reject it (`blur.accounts.rate`).
+    # If the clock jumps forward, a call can exceed its deadline. If the clock jumps back, the rate
+    # limit can reject the call (`blur.accounts.rate`).
     assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
     assert PICTURE in seen
     late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))

@@ -29,7 +29,7 @@ JUMPS_S = size(
     [DAY_S, -DAY_S],
     full=[61, -61, HOUR_S, -HOUR_S, DAY_S, -DAY_S, 30 * DAY_S, -30 * DAY_S] * 3,
 )
-"""The jumps in seconds, one after another; their sum is zero."""
+"""The jumps of the server's clock in seconds, in the order of the test; their sum is zero."""
 EXPECTED = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
 """After a jump forward, a running call can exceed its deadline. After a jump back, the rate limit
 can reject calls."""
@@ -44,7 +44,7 @@ def library() -> Path:
 
 
 def require_clock(url: str, at_s: float) -> None:
-    """Wait until the server's clock has this time; every response contains the time."""
+    """Wait until the server's clock shows `at_s`; every response contains the server's time."""
     deadline = time.monotonic() + 10
     while True:
         date_header = requests.get(f"{url}/health", timeout=10).headers["Date"]

@@ -52,7 +52,7 @@ if FULL and IS_ROOT:
 
 
 @pytest.mark.parametrize("way", FULL_DISKS)
-def test_a_full_disk_under_load_loses_no_credit(
+def test_no_credit_is_lost_if_the_disk_is_full_under_load(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with (

@@ -34,7 +34,7 @@ factor."""
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the service uses it through the relay, and the test uses it directly."""
+    """A table that the service uses through the relay, and the test uses directly."""
 
     between: Relay
     through: AccountStore
@@ -61,7 +61,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # record only a run with all faults
+    if len(created) < len(SAMPLE):  # a run without some of the faults is not recorded
         return
     record(
         Part.FAULTS,

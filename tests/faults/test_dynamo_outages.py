@@ -123,7 +123,7 @@ def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], objec
 
 
 @every_call
-def test_a_refused_connection_is_reported_as_unavailable_in_time(
+def test_a_refused_connection_is_reported_as_unavailable_within_the_time_limit(
     call: Callable[[AccountStore], object], refused_url: str
 ) -> None:
     with store_at(refused_url) as store:
@@ -131,7 +131,7 @@ def test_a_refused_connection_is_reported_as_unavailable_in_time(
 
 
 @every_call
-def test_a_server_that_never_responds_is_reported_as_unavailable_in_time(
+def test_a_server_that_never_responds_is_reported_as_unavailable_within_the_time_limit(
     call: Callable[[AccountStore], object],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -189,7 +189,7 @@ def test_a_permanent_error_is_reported_as_unavailable_without_a_retry(code: str)
     assert impostor.deliveries == 1
 
 
-def test_a_call_with_many_slow_requests_is_reported_as_unavailable_in_time() -> None:
+def test_a_call_of_many_slow_dynamodb_requests_raises_unavailable_within_the_time_limit() -> None:
     key = key_record(CUSTOMER.account_id, limit=LIMIT)
     used = {**key_item(key), "t": after(1), "a": START}
     item = {**new_account(CUSTOMER.account_id, "Busy", START), "keys": {CUSTOMER.digest: used}}
@@ -203,7 +203,7 @@ def test_a_call_with_many_slow_requests_is_reported_as_unavailable_in_time() -> 
 
 
 def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
-    """Return a handler that forwards requests; the first of several equal ones gets no response."""
+    """Return a handler that forwards each request, but responds only to a repeated request."""
     seen: set[bytes] = set()
 
     class Handler(BaseHTTPRequestHandler):

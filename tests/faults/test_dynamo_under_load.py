@@ -32,7 +32,7 @@ REFUSED = size(2, full=4)
 
 
 @pytest.mark.timeout(900)
-def test_a_failing_table_under_load_loses_no_credit(
+def test_no_credit_is_lost_if_the_table_fails_under_load(
     tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     location = f"dynamodb:{dynamodb_table}"

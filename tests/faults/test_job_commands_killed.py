@@ -1,4 +1,4 @@
-"""`bgblur jobs`, the server and workers are killed with -9 while a folder is processed.
+"""`kill -9` ends `bgblur jobs`, the server and workers while a folder is processed.
 
 The same commands are started again. Afterwards each photo has one result, one line in the manifest
 and one charge, and the manifest, the balance, the audit and the usage agree. The same trial runs on
@@ -31,7 +31,7 @@ PARALLEL = 2
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_one_machine_although_the_commands_and_the_server_are_killed(
+def test_every_photo_is_processed_on_one_machine_although_the_commands_and_the_server_are_killed(
     tmp_path: Path,
 ) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
@@ -43,7 +43,7 @@ def test_a_folder_is_completed_on_one_machine_although_the_commands_and_the_serv
 
 
 @pytest.mark.timeout(900)
-def test_a_folder_is_completed_on_aws_although_the_commands_a_worker_and_the_server_are_killed(
+def test_every_photo_is_processed_on_aws_although_the_commands_a_worker_and_the_server_are_killed(
     tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)
@@ -76,7 +76,7 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
     again = ("submit", "album", "-R", "--job", job_id)
     sent = shop.complete(*again, "--parallel", str(PARALLEL), during=kill_at_half)
     assert sent["uploaded"] + sent["skipped"] == PHOTOS
-    assert sent["skipped"] >= before, "a recorded photo was sent again"
+    assert sent["skipped"] >= before, "a photo that was already recorded as sent was sent again"
 
     wait_for(lambda: ended(shop.job(job_id)) >= PHOTOS // 2)
     fetch = ("fetch", job_id, "-o", RESULTS)

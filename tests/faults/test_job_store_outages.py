@@ -79,7 +79,7 @@ def jobs_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[JobStor
     [(HTTPStatus.OK, b"{}"), error(400, "ThrottlingException"), (503, b"<html>Busy</html>")],
     ids=["empty", "throttled", "busy"],
 )
-def test_an_empty_or_busy_response_of_dynamodb_is_reported_as_unavailable(
+def test_an_empty_response_or_a_busy_dynamodb_is_reported_as_unavailable(
     call: Callable[[JobStore], object], status: int, body: bytes
 ) -> None:
     impostor = Impostor(status, body)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 PHOTO = make.jpeg()
 LARGEST_BYTES = 1_000_000
-"""The maximum size of a file: enough for the accounts, but only for a third of the large photo."""
+"""The maximum size of each file that the server writes: enough for the accounts' file, but only for
+a third of the large photo."""
 UNAVAILABLE = "temporarily_unavailable"
 HOLD_S = "60"
 WAIT_S = 60
@@ -125,7 +126,7 @@ def test_photos_wait_while_the_disk_is_almost_full_and_then_continue(
         require_done(JobClient(server.url, balances.key), job, balances, done=1)
 
 
-def test_a_locked_store_rejects_an_upload_and_all_photos_are_processed_later(
+def test_a_locked_store_rejects_an_upload_but_all_photos_are_processed_after_a_retry(
     tmp_path: Path, disk: Path, lenient_env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, lenient_env) as server:
@@ -169,7 +170,7 @@ def test_a_damaged_store_rejects_photos_and_a_restored_store_continues_the_job(
 
 
 def without_journal(accounts: Path) -> bytes:
-    """Write the journal into the file of the accounts, and return the file's content."""
+    """Write the write-ahead log into the accounts' database file, and return the file's content."""
     with closing(sqlite3.connect(accounts)) as db:
         assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     assert not accounts.with_name("accounts.db-wal").exists()
@@ -185,7 +186,7 @@ def require_done(client: JobClient, job: Document, balances: Balances, *, done: 
 
 
 def code_of(response: requests.Response) -> str:
-    """Require a documented error, and return its code."""
+    """Check that the response is a documented error, and return its code."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return require_error(response.status_code, headers, response.json()["error"])
 

@@ -79,7 +79,7 @@ def test_a_server_restarted_after_a_kill_continues_its_jobs_and_charges_each_pho
 def test_a_killed_worker_loses_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    photos, kills = 40, MAX_ATTEMPTS - 1  # so no photo fails, even if all kills hit the same photo
+    photos, kills = 40, MAX_ATTEMPTS - 1  # no photo fails, even if all kills hit the same photo
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -97,7 +97,7 @@ def test_a_killed_worker_loses_no_photo_of_a_job(
 def test_a_photo_whose_worker_is_killed_in_every_attempt_fails_and_the_job_ends(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    """The test kills the worker in each attempt, like a crash in a decoder."""
+    """The test kills the worker in each attempt, as a crash in a decoder would."""
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -132,7 +132,7 @@ def test_a_photo_that_was_stored_but_not_added_to_its_job_is_added_after_the_job
 
 
 @pytest.mark.timeout(900)
-def test_a_stopping_server_finishes_running_photos_and_continues_the_job_after_its_next_start(
+def test_a_stopping_server_finishes_started_photos_and_continues_the_job_after_a_restart(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     photos = 30
@@ -204,7 +204,7 @@ def wait_for_attempt(folder: Path, attempt: int) -> None:
 
 
 def leases(folder: Path) -> list[tuple[str, int]]:
-    """Return source and attempts of each waiting photo that has a lease or a counted attempt."""
+    """Return the source and attempts of each waiting photo with a lease or a counted attempt."""
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         return db.execute(
             "SELECT source, attempts FROM job_objects"

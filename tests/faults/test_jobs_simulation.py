@@ -55,7 +55,7 @@ VISIBILITY_S = size(6, full=20)
 
 
 def sources(random: Random) -> list[str]:
-    """Return the names of the photos; a name begins with the photo's fault."""
+    """Return the names of the photos; each begins with the photo's kind of fault or `good`."""
     killed = [f"killed-{method}-{when}" for method in METHODS for when in ("before", "after")]
     unavailable = [f"unavailable-{method}" for method in STORE]
     names = {"killed": killed, "unavailable": unavailable}

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
-"""The longest time from a server's first results to the kill of the server."""
+"""Each server is killed at most this time after it has sent its first results."""
 
 
 @pytest.mark.timeout(900)
-def test_after_kills_of_the_server_each_retry_gets_its_result_without_a_second_charge(
+def test_after_the_server_is_killed_each_retry_gets_its_result_without_a_second_charge(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     random, keys = Random(7), set[str]()

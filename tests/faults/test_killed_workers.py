@@ -33,7 +33,7 @@ def slow_photo() -> bytes:
 
 @dataclass(frozen=True)
 class AtWork:
-    """A server with one worker that processes a photo, and the key of the photo's customer."""
+    """A server whose only worker processes a photo, and the key that the photo was sent with."""
 
     server: Running
     key: str

@@ -1,4 +1,4 @@
-"""Trials find the processes of a server while other processes and threads of it start and end."""
+"""Trials find all processes of a server, even while other processes and threads start and end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ while True:
 
 @pytest.fixture
 def busy() -> Iterator[tuple[int, int]]:
-    """Start a process whose threads and children end all the time; give its id and one child's."""
+    """Start a process whose threads and children end all the time.
+
+    Yield the id of the process and the id of one of its children.
+    """
     with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:

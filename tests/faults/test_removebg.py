@@ -54,7 +54,7 @@ class FailingStore:
 
     @staticmethod
     def _fail(*_: object, **__: object) -> None:
-        message = "The accounts cannot be reached. Nothing was charged."
+        message = "The account store cannot be reached. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1)
 
 

@@ -69,7 +69,9 @@ def test_all_threads_that_wait_for_a_locked_file_fail_within_two_seconds(
     assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
-def test_a_lock_released_in_time_only_delays_a_call(store: SqliteAccountStore, path: Path) -> None:
+def test_a_call_waits_until_a_lock_is_released_and_then_succeeds(
+    store: SqliteAccountStore, path: Path
+) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

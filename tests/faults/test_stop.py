@@ -35,7 +35,7 @@ def client(load: Load) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_stop_under_load_loses_no_accepted_request(
+def test_a_server_that_is_stopped_under_load_loses_no_accepted_request(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     random, answered, pictures, longest_s = Random(7), 0, 0, 0.0
@@ -70,7 +70,7 @@ def test_a_stop_under_load_loses_no_accepted_request(
     )
 
 
-def test_a_stalled_upload_gets_400_at_the_stop_and_does_not_delay_the_stop(
+def test_a_stalled_upload_gets_400_at_shutdown_and_does_not_delay_the_shutdown(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server:
@@ -80,7 +80,7 @@ def test_a_stalled_upload_gets_400_at_the_stop_and_does_not_delay_the_stop(
             client.sendall(b"ApiKey: %s\r\n" % balances.key.encode())
             client.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n")
             client.sendall(b"Expect: 100-continue\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the server has read the head
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the server has read the headers
             client.sendall(b"a")
             server.process.send_signal(signal.SIGTERM)
             assert client.recv(100).startswith(b"HTTP/1.1 400")

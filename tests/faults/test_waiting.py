@@ -83,7 +83,7 @@ def env(env: dict[str, str]) -> dict[str, str]:
 
 
 def photos_worked_on(server: Running) -> int:
-    """Return how many photos a worker has processed, by the lines of the log."""
+    """Return how many photos a worker has processed, according to the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 
@@ -121,9 +121,9 @@ def test_a_result_for_a_disconnected_client_is_charged_only_with_an_idempotency_
         for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
             balances = open_balances(store, price=PRICE)
             connection = send(server, balances.key, slow, *header)
-            until(lambda: balances.exact().held == 1)  # noqa: B023 - is called before the next iteration
+            until(lambda: balances.exact().held == 1)  # noqa: B023 - runs in this iteration
             leave(connection)
-            until(lambda: balances.exact().held == 0)  # noqa: B023 - is called before the next iteration
+            until(lambda: balances.exact().held == 0)  # noqa: B023 - runs in this iteration
             assert balances.settled(after_s=HOLD_TTL_S) == charged
     store.close()
 

@@ -46,7 +46,7 @@ class Faulty:
         (self.folder / name).write_text("\n".join(faults))
 
     def is_due(self, name: str) -> bool:
-        """Return whether a fault with this name has still to happen."""
+        """Return whether a fault with this name is still pending."""
         return bool((self.folder / name).read_text())
 
     def post(self, idempotency_key: str | None = None) -> requests.Response:

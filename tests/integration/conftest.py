@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def patient_clients(patient_client: None) -> None:
-    """Use `patient_client` in all integration tests. Only `tests/faults` tests the time limits."""
+    """Use longer time limits in all integration tests; `tests/faults` tests the real limits."""

@@ -35,7 +35,7 @@ class Reader:
     """Runs commands unchanged, except for words that each user has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
-        """Store the words that users have to replace, and their values, such as an address."""
+        """Store the placeholders that users have to replace, such as KEY, and their values."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
@@ -68,7 +68,7 @@ class Reader:
         return done.stdout
 
     def filled_in(self, text: str) -> str:
-        """Replace each word that has a value by this value, and return the new text."""
+        """Replace each placeholder, such as KEY, with its value, and return the new text."""
         for word, value in self._words.items():
             text = re.sub(rf"\b{re.escape(word)}\b", value, text)
         return text

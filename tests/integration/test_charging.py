@@ -68,7 +68,7 @@ def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
         assert balance(server, key) == (5 - charged, 0)
 
 
-def test_uncharged_call_counts_as_several_requests_if_it_takes_more_than_the_ordinary_cpu_time(
+def test_an_uncharged_call_that_takes_much_cpu_time_counts_as_several_requests(
     tmp_path: Path, model_dir: Path
 ) -> None:
     small, photo = jpeg(512, 512), jpeg(2500, 2500)

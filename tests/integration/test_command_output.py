@@ -90,7 +90,7 @@ def test_no_cell_of_the_csv_output_is_a_formula_in_a_spreadsheet(shell: Shell) -
         for cells in csv.reader(io.StringIO(printed.stdout), delimiter=separator):
             assert not any(cell.strip().startswith(FORMULAS) for cell in cells)
     document = json.loads(shell(COMMANDS[2]).stdout)
-    assert {row["name"] for row in document} == set(NAMES)  # JSON has the names unchanged
+    assert {row["name"] for row in document} == set(NAMES)  # unchanged in the JSON output
 
 
 @pytest.mark.usefixtures("used")

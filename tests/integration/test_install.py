@@ -90,7 +90,7 @@ def test_installed_bgblur_prints_its_version(bgblur: Path, empty: Path) -> None:
     assert re.search(rb"\d+\.\d+\.\d+", output)
 
 
-def test_wheel_of_the_api_contains_the_models_a_licence_the_page_and_no_tests(
+def test_wheel_of_the_api_contains_models_and_licence_and_page_but_no_tests(
     wheels: Path,
 ) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")

@@ -27,7 +27,7 @@ def run(
     )
 
 
-def test_error_for_a_port_in_use_is_one_line_that_suggests_another_port(
+def test_the_error_for_a_port_in_use_is_one_line_that_suggests_another_port(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -39,7 +39,7 @@ def test_error_for_a_port_in_use_is_one_line_that_suggests_another_port(
     assert re.fullmatch(sentence, done.stderr)
 
 
-def test_error_for_a_metrics_port_in_use_names_the_port_and_the_option(
+def test_the_error_for_a_metrics_port_in_use_names_the_port_and_the_option(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -26,7 +26,7 @@ PHOTOS = ("astronaut", "chelsea", "coffee")
 def rembg_home(model_dir: Path) -> Iterator[Path]:
     """Set U2NET_HOME to the folder of the model, so that rembg downloads nothing.
 
-    Without NUMBA_DISABLE_JIT, importing rembg would compile for a minute or two.
+    Without NUMBA_DISABLE_JIT, numba would compile for a minute or two when rembg is imported.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_DISABLE_JIT", "1")
@@ -47,7 +47,7 @@ def rembgs_mask(name: str) -> AlphaU8:
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
-def test_matte_before_refinement_differs_from_rembgs_mask_by_few_grey_levels_on_average(
+def test_matte_before_refinement_differs_from_rembgs_mask_by_only_a_few_grey_levels_on_average(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
     theirs = rembgs_mask(name)

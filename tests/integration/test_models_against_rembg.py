@@ -78,7 +78,7 @@ def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
 def rembgs_mask(name: str, home: Path, photo: RgbU8) -> AlphaU8:
     """Return the mask of rembg's session, which uses the files in U2NET_HOME."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")  # otherwise importing rembg compiles for a minute
+        patch.setenv("NUMBA_DISABLE_JIT", "1")  # else numba compiles for a minute
         patch.setenv("U2NET_HOME", str(home))
         patch.setattr("pooch.retrieve", None)
         from rembg import new_session  # noqa: PLC0415 - the environment must be set before this import

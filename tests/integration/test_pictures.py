@@ -31,7 +31,7 @@ FACES = {
     "astronaut": (slice(60, 130), slice(195, 260)),
     "chelsea": (slice(90, 200), slice(110, 240)),
 }
-"""Rows and columns inside each face."""
+"""The rows and columns of a rectangle inside each face."""
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_invalid_chunk_gets_400_in_the_error_format_of_remove_bg(server: Running
         head("POST", "/v1.0/removebg", "Content-Length: ten"),
         head("POST", "/v1.0/removebg", "Content-Length: 5", "Transfer-Encoding: chunked"),
     ],
-    ids=["TLS", "200 headers", "invalid length", "length and chunks"],
+    ids=["TLS", "200 headers", "invalid length", "Content-Length and chunked"],
 )
 def test_request_with_an_invalid_head_gets_400_in_both_error_formats(
     server: Running, sent: bytes

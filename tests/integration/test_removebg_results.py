@@ -70,7 +70,7 @@ def remove(
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
-def test_result_that_is_too_large_for_a_lambda_response_is_in_the_body(
+def test_the_embedded_server_returns_a_result_above_lambdas_limit_in_the_body(
     server: Running, key: str, accept: str
 ) -> None:
     answer = remove(server, key, accept=accept, file=grainy(), size="full", format="png")

@@ -23,7 +23,7 @@ def slow_photo() -> bytes:
     return jpeg(4000, 4000)
 
 
-def test_two_workers_spend_exactly_the_credits_of_one_account(
+def test_two_workers_together_never_charge_an_account_more_than_its_credits(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:

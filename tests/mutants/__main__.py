@@ -1,4 +1,4 @@
-"""`make mutants`: change the code of accounts and of the contract, and check that a test fails.
+"""`make mutants`: change the code of accounts, jobs and the API, and check that a test fails.
 
 A change that no test detects is a survivor. A survivor fails the run, unless `explained.toml`
 contains it with the reason why no test can detect it.
@@ -24,7 +24,7 @@ PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 def main(names: Sequence[str]) -> int:
     """Test the mutants of the named portions, such as `api` or `api:blur_request.py`, or of all."""
     name, *more = names or list(PORTIONS)
-    if more:  # each portion runs in a new process, which imports the code that it changes
+    if more:  # each portion is tested in a new process, which imports the code again
         command = [sys.executable, "-m", "tests.mutants"]
         return max(subprocess.call([*command, one]) for one in (name, *more))
     portion, _, file = name.partition(":")

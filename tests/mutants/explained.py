@@ -1,4 +1,4 @@
-"""The explained survivors: mutants that no test can detect."""
+"""The mutants in `explained.toml`, which no test can detect; each has a reason."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TABLE = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True)
 class Explanation:
-    """The reason why no test detects one mutant, or any mutant that matches a pattern."""
+    """The reason why no test detects a mutant, or the mutants that match a pattern."""
 
     file: str
     why: str
     place: str = ""
-    """The function or constant; an empty text means any place in the file."""
+    """The function or constant; an empty string means any place in the file."""
     before: str = ""
     after: str = ""
     after_like: str = ""

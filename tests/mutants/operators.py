@@ -1,8 +1,8 @@
 """The kinds of changes: mutmut's operators, and ours for SQL and DynamoDB's expressions.
 
-mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings of
-Python. SQL and DynamoDB's expressions move credits; mutmut handles them only as strings.
-This module changes the conditions and operators in these strings like those of Python.
+mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings in
+Python code. Credits are moved by SQL statements and DynamoDB expressions, which are only strings
+for mutmut. This module also changes the conditions and operators inside these strings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ SWAPS = {
     "attribute_exists": "attribute_not_exists",
     "attribute_not_exists": "attribute_exists",
 }
-"""The replacement of each operator. An operator comes before the operators that it contains."""
+"""The replacement of each operator.
+
+An operator comes before each shorter operator that is a part of its text.
+"""
 
 _PLACE = re.compile("|".join(map(re.escape, SWAPS)))
 
@@ -46,7 +49,7 @@ def swapped(text: str) -> Iterator[str]:
 
 
 def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    """Yield the changes of a string: SQL with one operator swapped, other strings as in mutmut."""
+    """Yield the mutants of a string: SQL with another operator, other strings as in mutmut."""
     if SQL.match(node.value):
         yield from (node.with_changes(value=text) for text in swapped(node.value))
     else:

@@ -1,4 +1,4 @@
-"""The code that `make mutants` changes, in portions, each with the tests that run for it."""
+"""The portions of the code that `make mutants` changes, each with the tests that check it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ PORTIONS = {
         "Mutants of the DynamoDB store of accounts",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
         (*ACCOUNTS, OUTAGES.format("dynamo"), *JOB_STORES),
-        # An audit of all accounts takes too long after the tests have run twice on one table.
+        # `test_audit_command` audits all accounts of the table, which takes too long after the
+        # tests have run on this table twice.
         "(dynamo or connect) and not processes and not test_audit_command",
         every=8,
     ),

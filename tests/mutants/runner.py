@@ -37,12 +37,12 @@ class MutantRunner:
 
     mutants: list[Mutant]
     paths: dict[str, Path]
-    """The path of each file, by the file name that the mutants contain."""
+    """The path of each file, by `Mutant.file`."""
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
     is_fork: bool = False
     is_changed: bool = False
-    """Whether this fork runs a mutant."""
+    """Whether this process is a fork to which a mutant has been applied."""
 
     def pytest_configure(self) -> None:
         """Configure Hypothesis before tests are collected, because tests copy the settings."""
@@ -56,7 +56,7 @@ class MutantRunner:
             pytest.exit("the tests fail without any mutant", returncode=1)
         traces.sort(key=lambda trace: trace.seconds)
         self._require_passing(session, traces)
-        gc.freeze()  # otherwise the garbage collector of a fork would copy all objects
+        gc.freeze()  # otherwise garbage collection in a fork would copy the memory of all objects
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
@@ -114,7 +114,7 @@ class MutantRunner:
                 inject(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for trace in traces:
                 limit_s = EXTRA_TIME_S + 3 * trace.seconds
-                # At the limit, a separate thread ends the process, even if all other threads wait.
+                # After `limit_s`, a separate thread ends the process, even if all others wait.
                 faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
                 _run(session, trace.item)
             os._exit(0)

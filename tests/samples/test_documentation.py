@@ -46,7 +46,7 @@ NOT_TYPED = {
     "bgblur serve --demo": INSTALLED,
     "make run": "a separate test starts `bgblur serve --demo`",
     "make test": "runs this test",
-    "make e2e": "a separate part of CI",
+    "make e2e": "`.ci/run` runs it separately",
     SERVE: "runs until it is stopped; a separate test starts and stops it",
     ".venv-sam/bin/sam build": "`make e2e` builds the stack in this way",
     "make run MODEL=isnet-general-use": "downloads 179 MB from the publisher, if reachable",
@@ -215,7 +215,7 @@ def test_the_server_starts_and_stops_as_documented(folder: Path, env: dict[str, 
         assert server.process.wait(timeout=10) == -signal.SIGTERM
 
 
-def test_make_run_prints_a_command_that_saves_an_image_and_a_link_to_the_page(
+def test_make_run_prints_a_link_to_the_page_and_a_command_that_saves_an_image(
     folder: Path, env: dict[str, str]
 ) -> None:
     makefile = (documents.ROOT / "Makefile").read_text("utf-8")

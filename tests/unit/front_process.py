@@ -2,8 +2,8 @@
 
     python -m tests.unit.front_process FOLDER KEY
 
-After the lines of the log, it prints one line of JSON: the status of each request, and the names of
-all imported modules.
+After the lines of the log, the program prints one line of JSON: the status of each request, and the
+names of all imported modules.
 """
 
 from __future__ import annotations

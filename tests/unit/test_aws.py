@@ -26,7 +26,7 @@ def test_every_call_of_create_client_passes_a_config(place: str) -> None:
     assert "config" in {keyword.arg for keyword in CALLS[place].keywords}
 
 
-def test_the_limited_config_sets_the_timeouts_and_the_number_of_attempts() -> None:
+def test_the_config_of_a_client_has_the_timeouts_and_the_number_of_attempts() -> None:
     config = vars(limited(read_s=7, attempts=2))
     assert (config["connect_timeout"], config["read_timeout"]) == (CONNECT_S, 7)
     assert config["retries"] == {"total_max_attempts": 2, "mode": "standard"}

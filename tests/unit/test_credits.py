@@ -37,7 +37,7 @@ AMOUNTS = st.integers(-(4 * 10**12), 4 * 10**12).map(Credits)
         ("1000000000000.75", 4 * 10**12 + 3, "1000000000000.75"),
     ],
 )
-def test_a_number_of_credits_is_read_as_quarters_and_shown_without_needless_decimals(
+def test_credits_are_parsed_to_quarters_and_formatted_without_trailing_zeros(
     text: str, quarters: int, shown: str
 ) -> None:
     assert parse_credits(text) == quarters

@@ -40,7 +40,7 @@ def anchors(document: str) -> set[str]:
 
 
 def code_map() -> list[str]:
-    """Return the paths on the map of the code in CONTRIBUTING.md."""
+    """Return the paths that CONTRIBUTING.md lists under "Where the code is"."""
     [drawing] = blocks("CONTRIBUTING.md", "")
     paths: list[str] = []
     above = ""
@@ -56,7 +56,7 @@ def test_documented_make_targets_exist(document: str) -> None:
     assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", read(document), re.MULTILINE)) <= targets
 
 
-def test_documented_stacks_are_in_samconfig() -> None:
+def test_stacks_in_documented_commands_are_defined_in_samconfig() -> None:
     named = re.findall(r"--config-env (\S+)", "\n".join(COMMANDS))
     stacks = re.findall(r"--stack-name (\S+)", "\n".join(COMMANDS))
     assert named

@@ -1,4 +1,4 @@
-"""Forms of paid requests: prices, fingerprints and derived idempotency keys."""
+"""The parsed forms of paid requests: prices, fingerprints and derived idempotency keys."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_blur_request_and_a_removal_request_have_different_fingerprints() -> N
     assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
 
 
-def test_the_fingerprint_ignores_the_type_option_the_byte_limit_and_the_accepted_formats() -> None:
+def test_the_fingerprint_ignores_type_level_the_byte_limit_and_the_accepted_formats() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
     other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()

@@ -74,7 +74,7 @@ def test_importing_the_server_or_the_keeper_does_not_import_the_code_that_proces
     assert PACKAGES.isdisjoint(modules_after(f"import {module}"))
 
 
-def test_an_app_that_opens_the_model_imports_the_code_for_blur_and_removal_at_its_start(
+def test_importing_the_lambda_handler_also_imports_the_code_for_blur_and_removal(
     tmp_path: Path, model_dir: Path
 ) -> None:
     environment = {

@@ -48,7 +48,7 @@ def test_every_listed_phrase_is_found_in_one_of_the_example_sentences() -> None:
     assert unused == []
 
 
-def test_every_allowed_text_has_a_reason() -> None:
+def test_prose_toml_has_a_reason_for_every_text_that_it_allows() -> None:
     allowed = tomllib.loads(read("tools/prose.toml"))["allowed"]
     assert all(len(reason.split()) > 1 for reason in allowed.values())
 
@@ -82,7 +82,7 @@ def test_a_phrase_is_found_only_in_the_texts_of_a_file_and_reported_with_its_lin
     assert found(path, text) == lines
 
 
-def test_a_phrase_is_accepted_only_inside_of_an_allowed_text() -> None:
+def test_a_phrase_is_accepted_only_inside_an_allowed_text() -> None:
     assert found("a.md", "the odd turn test\n") == []
     assert found("a.md", "the odd turn test has an odd turn\n") == [1]
 

@@ -27,7 +27,8 @@ AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "base64 after two other bytes": lambda data: base64.b64encode(b"--" + data),
 }
 TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != "hexadecimal"}
-"""A key is text, and no program writes text in hexadecimal."""
+"""The ways to write a key into a log. A key is text, and programs write only binary data in
+hexadecimal."""
 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
@@ -40,7 +41,7 @@ def test_a_photo_in_a_log_is_found_by_all_its_bytes_or_its_first_or_last_100_byt
 
 
 @pytest.mark.parametrize("write", TEXT_AS_WRITTEN.values(), ids=TEXT_AS_WRITTEN)
-def test_a_key_in_a_log_is_found_by_the_whole_key_or_by_its_secret_part(
+def test_the_search_of_a_log_finds_a_whole_key_and_also_its_secret_part_alone(
     write: Callable[[bytes], bytes],
 ) -> None:
     forms = key_forms([make.EMPTY, make.FUNDED])
@@ -48,7 +49,7 @@ def test_a_key_in_a_log_is_found_by_the_whole_key_or_by_its_secret_part(
         assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
 
 
-def test_a_different_photo_or_the_prefix_of_a_key_in_a_log_is_not_found(tmp_path: Path) -> None:
+def test_the_search_of_a_log_ignores_other_data_and_the_prefix_of_a_key(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(make.FUNDED[:24].encode() + random.Random(1).randbytes(5_000))
     (tmp_path / "left-out").write_bytes(PHOTO)
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}

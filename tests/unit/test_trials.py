@@ -55,7 +55,7 @@ def test_the_documents_show_exactly_the_published_results() -> None:
     assert read("benchmarks/BASELINE.md") == results.render_measurements(MEASUREMENTS)
 
 
-def test_every_published_trial_has_a_part_and_names_a_script_that_exists() -> None:
+def test_every_part_has_published_trials_and_each_trial_names_an_existing_script() -> None:
     assert TRIALS
     assert {each.part for each in TRIALS} == set(results.PARTS) == {p.value for p in trials.Part}
     assert {each.by for each in TRIALS if not (ROOT / each.by).is_file()} == set()

@@ -19,6 +19,6 @@ def require_api_key(key: str | None) -> str:
 
     """
     if not key:
-        message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
+        message = "The API requires a key. Set BGBLUR_API_KEY, or use --key."
         raise click.UsageError(message)
     return key

@@ -55,7 +55,7 @@ def keys() -> None:
 @click.option("--rate", type=PER_MINUTE, help="The key's limit, in requests per minute.")
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
-def issue(  # noqa: PLR0913, PLR0917 - has one argument for each option
+def issue(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     account_id: str | None,
     name: str,
     initial_credits: Credits | None,

@@ -19,7 +19,7 @@ ECHO_CELLS = 2
 
 
 class LiveBars(Progress):
-    """Bars that are removed at the end, below lines that stay. Use it as a context manager.
+    """Progress bars below printed lines; leaving the context removes the bars, not the lines.
 
     The end of each row stays free, because a terminal echoes Ctrl-C there as ^C.
     """
@@ -35,7 +35,7 @@ class LiveBars(Progress):
             super().start()
 
     def stop(self) -> None:
-        """Remove the bars."""
+        """Stop drawing the progress bars, and remove them from the terminal."""
         if self.is_live:
             super().stop()
 
@@ -45,7 +45,7 @@ class LiveBars(Progress):
         self.console.print(Text(printable(text), style), soft_wrap=True)
 
     def get_renderable(self) -> RenderableType:
-        """Return the bars."""
+        """Return the bars, a few cells narrower than the terminal."""
         return _Narrowed(super().get_renderable())
 
 
@@ -65,7 +65,7 @@ def name_column() -> TextColumn:
 
 
 def rest_column(field: str) -> TextColumn:
-    """Return a column that shows a field of the tasks and fills the rest of the row."""
+    """Return a column that shows this field of each task and fills the rest of the row."""
     column = Column(no_wrap=True, overflow="ellipsis", ratio=1)
     return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=column)
 

@@ -89,7 +89,7 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
 @json_option
 def top(seconds: int, limit: int, *, as_json: bool) -> None:
-    """Print the busiest accounts. Their calls in the next seconds are shown as rates per minute.
+    """Count the calls for some seconds, and print the busiest accounts with rates per minute.
 
     The usage of all accounts is read twice, and the difference is printed.
     """
@@ -106,7 +106,7 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
 
 
 def _bill_row(month: str, line: BillLine) -> dict[str, Any]:
-    """Return the columns of a line of usage; calls that older versions counted have no key."""
+    """Return the columns of a line; calls that an older version counted have no key."""
     return {
         "month": month,
         "account": line.account.account_id,

@@ -42,7 +42,7 @@ class ApiError(BlurClientError):
         request_id: str | None = None,
         retry_after_s: int | None = None,
     ) -> None:
-        """Keep the fields of the error; `retry_after_s` is set if waiting helps."""
+        """Store the error's fields; `retry_after_s` is None if the response does not have it."""
         super().__init__(message)
         self.code = code
         self.message = message

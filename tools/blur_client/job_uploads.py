@@ -139,7 +139,7 @@ class JobUploads:
             raise parse_error(response)
 
     def _renewed(self, expired: UploadForm) -> UploadForm:
-        """Return a newer form; if several threads need it, only the first thread requests it."""
+        """Return a new upload form; if several threads need it, only the first one requests it."""
         with self._lock:
             if self._form is expired:
                 self._form = self._request_form()
@@ -166,7 +166,7 @@ def _too_large(form: UploadForm) -> ImageTooLargeError:
 
 
 def _has_expired(error: ApiError) -> bool:
-    """Return whether the storage rejects the form as expired.
+    """Return whether the error means that the upload form has expired.
 
     In this case, the embedded server responds with `upload_not_found`, and a bucket with 403.
     """

@@ -39,7 +39,7 @@ class Jobs:
     """The bulk jobs of the key's account. Threads can share one instance."""
 
     def __init__(self, transport: Transport, url: str, attempts: Attempts) -> None:
-        """Use the connections and the retries of a client of the API at `url`."""
+        """Call the API at `url` through `transport`; `attempts` repeats failed calls."""
         self._transport = transport
         self._url = url
         self._attempts = attempts
@@ -105,7 +105,7 @@ class Jobs:
         return JobUploads(self._transport, self._attempts, new_form)
 
     def failures(self, job_id: str) -> Iterator[JobFailure]:
-        """Yield the photos that failed so far."""
+        """Yield the photos that have failed so far."""
         query: dict[str, str] = {}
         while True:
             response = self._document("GET", _path(job_id), query)
@@ -179,7 +179,7 @@ class Jobs:
         *,
         json: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send a request about jobs; return the response, which has a job as JSON."""
+        """Send a request about jobs; return the response, whose body is a job as JSON."""
 
         def attempt() -> Response:
             response = self._transport.send_to_api(method, self._endpoint(path, query), json=json)

@@ -15,8 +15,8 @@ from blur_client.errors import (
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of temporary failures; a proxy in front of the API can send these statuses, too."""
 STORAGE_ERROR = 500
-"""The status after which S3 asks clients to retry. The API's own `internal_error` is not
-temporary."""
+"""The status of S3's temporary errors, which clients should retry. The API's `internal_error` has
+the same status, but is not temporary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

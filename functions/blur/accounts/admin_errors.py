@@ -15,7 +15,7 @@ class AccountAdminError(Exception):
 
 
 class InvalidArgumentError(AccountAdminError):
-    """A value is not valid: a function of `checks` rejects it."""
+    """A value is not valid: a function of the module `checks` rejects it."""
 
 
 class AccountExistsError(AccountAdminError):
@@ -41,7 +41,7 @@ class OverdrawnError(AccountAdminError):
 
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
-        """Return the error for an adjustment by `amount`, which the balance does not cover."""
+        """Return the error for an adjustment by `amount` that is more than the balance."""
         change, left = format_credits(amount), format_credits(balance)
         return cls(f"an adjustment of {change} credits is more than the balance, {left}")
 

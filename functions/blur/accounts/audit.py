@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account with a wrong sum, and a sentence that names the wrong sum."""
+    """One wrong sum of an account: the account's id, and a sentence that describes the error."""
 
     account_id: str
     text: str
@@ -46,9 +46,9 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
     """Check the ledgers of all accounts, and the bills of all accounts for these months.
 
-    Yield the results for each bill, then for each account. So the caller has the differences found
-    so far even if a later account cannot be read. The ids of the accounts come from the bills, so
-    `months` needs at least one month.
+    Yield one result for each bill, then one for each account, as soon as it is known: if an account
+    cannot be read, the caller has the differences found before. The ids of the accounts come from
+    the bills, so `months` needs at least one month.
     """
     ids: set[str] = set()
     for month in months:

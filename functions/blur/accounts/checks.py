@@ -72,7 +72,7 @@ def check_key(key: KeyRecord) -> None:
 
 
 def check_limit(limit: RateLimit) -> None:
-    """Check a rate limit.
+    """Check that the numbers of a rate limit are within their bounds.
 
     Raises:
         InvalidArgumentError: a number is below 1 or too large.
@@ -112,7 +112,7 @@ def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
 
 
 def text_problem(text: str, max_chars: int, *, min_chars: int = 0) -> str | None:
-    """Return the problem with an operator's text, or None."""
+    """Return what is wrong with an operator's text, or None if the text is valid."""
     if len(text.strip()) < min_chars:
         return "must not be empty"
     if len(text) > max_chars:

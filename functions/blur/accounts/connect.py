@@ -1,4 +1,4 @@
-"""Opens the account store at a location."""
+"""Opens the account store at a location such as `sqlite:<path>` or `dynamodb:<table>`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 r"""The states of a hold, as a table that both stores implement and that the ledger's tests read.
 
-If a process dies, the hold of its call stays HELD until the hold expires; the account's next use
-then returns the price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
+If a process ends too early, the hold of its call stays HELD until the hold expires; the next
+access to the account then returns the price (`release_expired` in `sqlite/holds.py` and
+`dynamo/holds.py`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
                     \--refund--> REFUNDED    the price is back in the balance, at once
-                    \--expire--> REFUNDED    the price is back, at the account's next use
+                    \--expire--> REFUNDED    the price is back, at the next access
 
 An ended hold never changes: repeated and later events have no effect, so each event can be sent
 again. `PRICE_LOCATION` names the amount of the account that includes the hold's price, so that
@@ -34,7 +35,7 @@ class HoldState(StrEnum):
 
 
 class HoldEvent(StrEnum):
-    """An event in the life of a hold."""
+    """An event that can end a hold."""
 
     SETTLE = "settle"
     REFUND = "refund"
@@ -42,7 +43,7 @@ class HoldEvent(StrEnum):
 
 
 class Amount(StrEnum):
-    """The amounts of an account that can include the price of a hold."""
+    """The amounts of an account; the price of a hold is part of exactly one of these amounts."""
 
     BALANCE = "balance"
     HELD = "held"
@@ -64,7 +65,7 @@ PRICE_LOCATION = {
 
 
 def next_state(state: HoldState, event: HoldEvent) -> HoldState:
-    """Return the state after an event, which is `state` itself if the event has no effect."""
+    """Return the state after an event, or `state` if the event has no effect."""
     return TRANSITIONS.get((state, event), state)
 
 
@@ -75,10 +76,10 @@ def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEven
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return the latest expiry of a hold that can be released now.
+    """Return a time: the holds that expired at or before this time can be released now.
 
-    A machine with a slow clock can settle its hold until the hold expires by that clock. So the
-    result is `CLOCK_SKEW_US` before now.
+    A machine whose clock is slow can settle its hold until its own clock shows the expiry. This can
+    be `CLOCK_SKEW_US` later, so the result is `CLOCK_SKEW_US` before now.
     """
     return Instant(now_us - CLOCK_SKEW_US)
 
@@ -86,7 +87,7 @@ def released_until_us(now_us: Instant) -> Instant:
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
     """Return the charge that `settle` reports for a hold in this state.
 
-    `state` is None if the store has deleted the hold. After the expiry the charge is 0, even if
-    the hold was settled in time, because stores delete ended holds.
+    `state` is None if the store has deleted the hold. After the hold's expiry, `settle` always
+    reports 0, even if the hold was settled in time, because stores delete ended holds.
     """
     return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

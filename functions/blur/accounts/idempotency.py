@@ -2,17 +2,18 @@
 
 A call has three steps:
 
-    reserve     authenticate, count the request, and hold the price
-    identify    once the form is read: store the record of the call's `Idempotency-Key`
-    commit      charge the hold; or rollback: give the price back
+    reserve     authenticate the call, count the request, and hold the price
+    identify    after the form is read, store the record of the call's `Idempotency-Key`
+    commit      charge the hold; or rollback: refund the hold
 
-The record names the hold that owns it. The order of the writes decides where the credit is after a
-crash between two writes (ADR 5 has the table). The record is marked done before the hold is
-settled, so the only possible error is a call that is not charged.
+The record contains the id of the call's hold. If the process crashes between two writes, the order
+of the writes determines whether the price is held, charged or refunded (ADR 5 has the table). The
+record is marked done before the hold is settled, so the only possible error is a call that is not
+charged.
 
-A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
-is rejected with 409. If several calls with one key are sent before the first call has stored its
-record, each call has a hold while its form is read.
+No credits are held for a call whose `Idempotency-Key` already has a record: the call gets a replay
+of the earlier call, or is rejected with 409. If several calls with one key are sent before the
+first call has stored its record, each call has a hold while its form is read.
 """
 
 from __future__ import annotations
@@ -53,20 +54,20 @@ class IdempotencyKey:
     """Whether the key is derived because the client has sent none; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
-        """Return the record's name; the same value has a different record for each API key."""
+        """Return the name of the idempotency record; it depends on the API key and on the value."""
         return hashlib.sha256(f"{key_digest}\n{self.value}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An authorized call, which has taken a hold or replays an earlier call."""
+    """An authorized call that has a hold or replays an earlier call."""
 
     hold: Hold
-    """The hold of the call; not taken if the call is a replay."""
+    """The hold of the call. If the call is a replay, the store does not have this hold."""
     status: AccountStatus
     key: IdempotencyKey | None = None
     record: IdempotencyRecord | None = None
-    """The record of the key, if this call owns it."""
+    """The record of the idempotency key, if this call owns the record."""
     earlier: IdempotencyRecord | None = None
     """The record of the earlier call that this call replays, if any."""
 
@@ -84,7 +85,7 @@ class Reservation:
 def reserve(
     store: CallStore, hold: Hold, key: IdempotencyKey | None, *, now_us: Instant
 ) -> Reservation:
-    """Authorize a call and take its hold, unless its idempotency key was used before.
+    """Authorize a call, and reserve its credits unless its idempotency key was used before.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`.
@@ -99,7 +100,7 @@ def reserve(
     try:
         status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
-        # The call that this call repeats can hold the last credit of the account.
+        # The first call with this idempotency key can hold the account's last credits.
         earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise
@@ -126,9 +127,9 @@ def identify(
 def claim(
     store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
 ) -> Reservation:
-    """Make the call the owner of its key's record.
+    """Store a record of the call for its idempotency key.
 
-    If another call owns the record, refund this call and set `earlier`.
+    If there is a valid record of another call, refund this call and set `earlier`.
     """
     key = reservation.key
     if key is None or reservation.is_replay:
@@ -185,8 +186,8 @@ def rollback(
 ) -> AccountStatus:
     """Refund a call and release its `Idempotency-Key`; count a `failed` call as a failure.
 
-    If the store cannot be reached, the hold expires; this also refunds the call and releases the
-    key.
+    If the store cannot be reached, the call is refunded and its idempotency key is released when
+    the hold expires.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

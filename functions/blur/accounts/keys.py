@@ -1,13 +1,13 @@
 """API keys: how keys are created, and how typos are found without the store.
 
-    bb_live_<account id>_<secret><check>
+    bb_live_<account id>_<secret><checksum>
 
 The account id has 12 base62 characters. The account id is public, and names the item that a store
-reads. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of all
+reads. The secret is 256 random bits in 43 base62 characters. The checksum is the CRC-32 of all
 characters before it, written as 6 base62 characters, as in GitHub's tokens
-(https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds typos,
-but gives no protection. A store keeps the SHA-256 of the text, not the text; because the secret has
-256 random bits, a salt or a slow hash would not make it safer.
+(https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it detects
+typos, but gives no protection. A store keeps the SHA-256 of the text, not the text; because the
+secret has 256 random bits, a salt or a slow hash would not make it safer.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def parse(text: str) -> ApiKey:
     """Parse a key's text; this needs no store, and its time grows linearly with the text's length.
 
     Raises:
-        InvalidApiKeyError: the text is not a key, or its check (the CRC-32) is wrong.
+        InvalidApiKeyError: the text is not a key, or its checksum is wrong.
 
     """
     match = _KEY.fullmatch(text)

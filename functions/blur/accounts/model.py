@@ -20,7 +20,10 @@ SECOND_US = 1_000_000
 
 
 class KeyKind(StrEnum):
-    """Calls with a live key are charged; calls with a test key are free, and watermarked."""
+    """Calls with a live key are charged; calls with a test key are free.
+
+    The images of calls with a test key have a watermark.
+    """
 
     LIVE = "live"
     TEST = "test"
@@ -40,7 +43,7 @@ class Weight:
 
     requests: int
     limit: RateLimit
-    """The key's limit, from the status that `reserve` returned."""
+    """The key's rate limit, from the status that `reserve` returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,13 @@ class KeyCounts(NamedTuple):
     """The calls of one key in one month."""
 
     calls: int
-    """Settled calls, including calls with test keys."""
+    """The number of settled calls, including calls with test keys."""
     credits: Credits
     """The credits that were charged for these calls."""
     pixels: int
-    """The pixels of the photos of these calls."""
+    """The number of pixels in the photos of these calls."""
     failures: int
-    """Calls that had taken a hold, and ended with an error."""
+    """The number of calls that ended with an error after their credits were held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,11 @@ class AccountUsage:
     account_id: str
     name: str
     balance: Credits
-    """The balance now."""
+    """The current balance."""
     held: Credits
     """Credits of running calls, and of holds that have expired since the account's last call."""
     total: Usage
-    """The settled calls of all keys, as in `Account.usage`."""
+    """The usage of all keys together: the entry of `Account.usage` for the month."""
     keys: tuple[KeyUsage, ...]
     """The keys with calls or failures, oldest first. Calls that an older version counted only for
     the account are not included."""
@@ -131,7 +134,7 @@ class Account:
     """Credits that can be spent; credits on hold are not included."""
     held: Credits
     granted: Credits
-    """Sum of the ledger's entries; the write of each entry updates this sum."""
+    """The sum of the ledger's entries; the write of each entry updates this sum."""
     used: Credits
     """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
@@ -189,7 +192,7 @@ class IdempotencyRecord:
     """When the record expires: 24 h after the first call, or earlier with a derived key."""
 
     def counts(self, now_us: Instant) -> bool:
-        """Return whether the record still blocks other calls; this allows for clock skew."""
+        """Return whether the record still blocks other calls, with a margin for clock skew."""
         past_us = now_us - CLOCK_SKEW_US
         return past_us < self.forget_us and (self.done or past_us < self.lease_until_us)
 

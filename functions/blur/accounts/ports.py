@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class CallStore(Protocol):
-    """The methods that a request needs."""
+    """The methods of the account store that a request needs."""
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """Authenticate and count one request, without a hold.
@@ -47,10 +47,11 @@ class CallStore(Protocol):
         ...
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """Authenticate, count the request and take the hold, in one write.
+        """Authenticate a call, count it towards the rate limit and create its hold, in one write.
 
-        A repeated `reserve` with the same `hold_id` neither takes a second hold nor counts a second
-        request. `credits_charged` of the status is the price, the maximum that the call can cost.
+        A repeated `reserve` with the same `hold_id` neither creates a second hold nor counts a
+        second request. `credits_charged` of the status is the price, the maximum that the call can
+        cost.
 
         Raises:
             InvalidApiKeyError: checked first; the key is unknown, revoked or expired.
@@ -95,7 +96,7 @@ class CallStore(Protocol):
 
         Raises:
             InvalidApiKeyError: the key is unknown, revoked or expired.
-            RateLimitError: the key has no requests of this kind left.
+            RateLimitError: the key has reached this separate rate limit.
 
         """
         ...
@@ -125,15 +126,15 @@ class CallStore(Protocol):
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
-        """Mark the record done and return True, if this call's hold still owns the record.
+        """Mark the record done and return True, if the record still has the hold of this call.
 
-        If the result is False, the call must not settle, because another call owns the record and
-        is charged.
+        If the result is False, this call must not settle its hold, because the record has the hold
+        of another call, and that call is charged.
         """
         ...
 
     def release_record(self, record: IdempotencyRecord) -> None:
-        """Delete the record, if this call's hold still owns it and the record is not done."""
+        """Delete the record, if it still has the hold of this call and is not done."""
         ...
 
 
@@ -214,7 +215,7 @@ class AccountStore(CallStore, Protocol):
     def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
         """Yield the usage of every account in a month, `YYYY-MM` in UTC, sorted by account id.
 
-        This scans the whole store; each account is read at one moment.
+        This scans the whole store. All counters of one account are read at the same moment.
         """
         ...
 
@@ -238,5 +239,5 @@ class AccountStore(CallStore, Protocol):
 
 def accounts_unreachable() -> UnavailableError:
     """Return the error for a store that cannot be reached or does not work."""
-    message = "The accounts cannot be reached at the moment. Nothing was charged."
+    message = "The account store cannot be reached at the moment. Nothing was charged."
     return UnavailableError(message, retry_after_s=1)

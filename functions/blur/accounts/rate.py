@@ -3,8 +3,10 @@
 GCRA is a leaky bucket used as a meter. Requests conform, and are accepted, if the time between them
 is at least an emission interval T, except that an idle key can send `burst` requests together. The
 state is the theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is
-stored together with the time from which the next request conforms, `allow = TAT - (burst - 1) T`,
-so that a store whose conditions cannot contain a calculation needs only one of two updates:
+stored together with the earliest time at which the next request conforms,
+`allow = TAT - (burst - 1) T`, because the conditions of some stores cannot contain a calculation.
+With both values stored, a condition only compares them with the present time. An accepted request
+makes one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
     busy, TAT > now and allow <= now   TAT += T, allow += T
@@ -46,14 +48,14 @@ class Bucket:
     tat_us: int
     """Theoretical arrival time; from then on the whole burst is available."""
     allow_us: int
-    """When the next request conforms: `tat_us - (burst - 1) * T`."""
+    """When the next request will be accepted: `tat_us - (burst - 1) * T`."""
     last_us: int = 0
     """When the last request was accepted, by the clock of the process that accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The request does not conform, so it is rejected; the bucket does not change."""
+    """The request exceeds the rate limit, so it is rejected; the bucket does not change."""
 
     retry_after_s: int
 
@@ -69,7 +71,7 @@ def slack_us(limit: RateLimit) -> int:
 
 
 def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
-    """Count one request and return the bucket after it, or reject the request."""
+    """Count one request; return the new state of the bucket, or a refusal."""
     now_us = bucket_time(bucket, now_us)
     interval = interval_us(limit)
     if bucket.tat_us <= now_us:
@@ -82,7 +84,8 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
     """Return the bucket after it has counted `requests` additional requests.
 
-    TAT moves to at most `max_ahead_us` after now, so that one call does not block its key for long.
+    TAT becomes at most `max_ahead_us` later than the present time, so that one call does not block
+    its key for long.
     """
     now_us, max_ahead = bucket_time(bucket, now_us), max_ahead_us(limit)
     shift_us = min(requests * interval_us(limit), max_ahead, now_us + max_ahead - bucket.tat_us)
@@ -92,7 +95,7 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return the maximum of TAT minus now: the time in which two bursts become available."""
+    """Return the maximum of TAT minus now: the time in which two bursts are refilled."""
     return 2 * limit.burst * interval_us(limit)
 
 
@@ -119,7 +122,7 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 class LimiterClock:
     """Measures by how much the times in buckets are ahead of this process's clock.
 
-    The limiter time is this process's clock plus that difference.
+    This process's clock plus this difference is called the limiter time.
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
@@ -128,18 +131,19 @@ class LimiterClock:
         self._ahead_us = 0
 
     def start(self, now_us: Instant) -> LimiterTime:
-        """Return the limiter time of a request that starts now, at `now_us` by this clock."""
+        """Return the limiter time of a request that starts at `now_us` on this process's clock."""
         return LimiterTime(self, now_us, self._ticks())
 
     def us(self, now_us: Instant) -> Instant:
-        """Return the limiter time at `now_us` by this clock."""
+        """Return the limiter time for the time `now_us` of this process's clock."""
         return Instant(now_us + self._ahead_us)
 
     def learn(self, last_us: int, started: LimiterTime) -> None:
-        """Compare this clock with the time of a bucket's last request, which was read just now.
+        """Compare this process's clock with `last_us`, the time of a bucket's last request.
 
-        The time since the start of the current request is added to this clock's time, because the
-        bucket's last request can have arrived after that start.
+        The bucket was read just now, and its last request can have arrived after the current
+        request started. Therefore the time since the current request started is added to the
+        `now_us` of the current request before the comparison.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)
@@ -147,7 +151,7 @@ class LimiterClock:
 
 @dataclass(frozen=True, slots=True)
 class LimiterTime:
-    """The limiter time (see `LimiterClock`) of one request."""
+    """Computes the limiter time of one request; `LimiterClock` defines the limiter time."""
 
     clock: LimiterClock
     now_us: Instant
@@ -155,7 +159,7 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the time of this request, or of the last request in `bucket` if that is later."""
+        """Return the later time: of this request, or of the last request in `bucket`."""
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

@@ -32,7 +32,7 @@ def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
     return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
 
 
-def identify_repeat(  # noqa: PLR0913 - it needs the call, the store and a way to wait
+def identify_repeat(  # noqa: PLR0913 - it needs the call, the store, a pause and a clock
     store: CallStore,
     reservation: Reservation,
     fingerprint: str,
@@ -41,7 +41,7 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store and a way t
     pause: Callable[[], None],
     clock: Callable[[], Instant],
 ) -> Reservation:
-    """Make the call the owner of its derived key's record, or a replay of a finished call.
+    """Wait until the call owns the record of its derived key, or replays a finished call.
 
     `pause` waits for a moment, or raises an error that ends the call. If the first call
     fails, one of the copies takes a hold and becomes the first call.
@@ -71,7 +71,7 @@ def _await_end(
     pause: Callable[[], None],
     clock: Callable[[], Instant],
 ) -> IdempotencyRecord | None:
-    """Return the record of the earlier call once it is done, or None if that call has failed."""
+    """Wait until the earlier call ends; return its record, or None if the call has failed."""
     while True:
         pause()
         record = store.find_record(reservation.hold.account_id, reservation.scope, now_us=clock())

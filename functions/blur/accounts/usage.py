@@ -54,7 +54,7 @@ class Activity(NamedTuple):
     """An account's calls between two readings of its usage."""
 
     account: AccountUsage
-    """The account's usage at the later reading."""
+    """The account's usage at the second of the two readings."""
     counts: KeyCounts
 
 
@@ -73,9 +73,10 @@ def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) ->
 def joined_months(
     before: Iterable[AccountUsage], after: Iterable[AccountUsage]
 ) -> list[AccountUsage]:
-    """Return the usage `after`, with the counts of the keys from both `before` and `after`.
+    """Return `after`, and add to each account its keys and their counts from `before`.
 
-    If the two readings are in different months, an account can have calls in both months.
+    If `before` was read in one month and `after` in the next, an account can have calls in each
+    month.
     """
     keys = {account.account_id: account.keys for account in before}
     return [replace(each, keys=(*keys.get(each.account_id, ()), *each.keys)) for each in after]

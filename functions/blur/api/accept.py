@@ -44,7 +44,7 @@ def prefers_json(header: str) -> bool:
     """Return whether a client prefers JSON to an image.
 
     Libraries such as axios send `application/json, text/plain, */*` with every request, even for
-    an image, so JSON must have a higher quality than images.
+    an image, so JSON must have a higher q-value than images.
     """
     ranges = _ranges(header)
     return _score(ranges, "application/json").quality > _score(ranges, "image/png").quality
@@ -67,7 +67,7 @@ def _range(item: str) -> _Range:
 
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
-    """Return a type's quality, from the most specific range that covers it (12.5.1)."""
+    """Return a type's quality, from the most specific range that covers it (RFC 9110, 12.5.1)."""
     family = content_type.partition("/")[0]
     for pattern in (content_type, f"{family}/*", "*/*"):
         qualities = [each.quality for each in ranges if each.pattern == pattern]

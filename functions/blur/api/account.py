@@ -33,5 +33,5 @@ def account_document(view: AccountView) -> dict[str, Any]:
 
 
 def account_status(view: AccountView) -> AccountStatus:
-    """Return the status of the account that `view` shows; reading the account costs nothing."""
+    """Return the status of the account in `view`; reading the account costs no credits."""
     return AccountStatus(credits_charged=ZERO, credits_left=view.account.balance, rate=view.rate)

@@ -26,8 +26,8 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
     """Return a function that prints the metrics of a response."""
 
     def observe(record: ResponseRecord) -> None:
-        # Metrics are printed. If standard output is a file on a full disk, the response is still
-        # sent, because the call can already be charged. The logger itself ignores such an error.
+        # Printing the metrics fails if standard output is a file on a full disk. The response is
+        # still sent, because the call can already be charged. The logger ignores this error itself.
         with suppress(OSError):
             try:
                 _add(metrics, record)

@@ -120,7 +120,10 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result or a redirect to it; not rate-limited, because a job has many results."""
+        """Return a result or a redirect to it.
+
+        This route has no rate limit, because a job has many results.
+        """
         key = request_key(request)
         now_us = self._service.clock()
         if not self._service.store.has_valid_key(key.account_id, key.digest, now_us=now_us):

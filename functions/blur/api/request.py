@@ -64,7 +64,7 @@ class HttpRequest:
     is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
     """Return whether the client is still connected; True if that is unknown."""
     repeated_headers: tuple[str, ...] = ()
-    """The headers that were sent more than once, although they can be sent only once."""
+    """The headers that a request can contain only once, but that this request repeats."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The parameters of the URL, decoded; if a parameter is repeated, its last value counts."""
     path_parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -85,7 +85,7 @@ class HttpRequest:
         """
         if self.is_base64:
             return _decode_base64(self.raw_body)
-        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with two hyphens
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # a multipart body
             return _decode_base64(self.raw_body)
         try:
             return self.raw_body.encode("latin-1")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The argument `now_us` for errors on our own paths: their headers contain no time."""
+"""The default of `now_us`: only the headers of errors on remove.bg's paths depend on the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
@@ -54,7 +54,8 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     """Return the size of the largest image whose proxy response has at most this many bytes.
 
     A proxy response is JSON with the image as base64. The calculation uses the longest possible
-    headers, so a response never exceeds the limit. The result can be a few hundred bytes too small.
+    headers, so a response never exceeds the limit. The returned size can therefore be a few
+    hundred bytes smaller than necessary.
     """
     rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
@@ -73,7 +74,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 
 
 def base64_capacity(characters: int) -> int:
-    """Return how many bytes fit into this many base64 characters: three bytes into four."""
+    """Return how many bytes fit into this many base64 characters; four encode three bytes."""
     return max(0, characters) // 4 * 3
 
 
@@ -90,9 +91,9 @@ def json_response(
 def error_response(
     error: ApiError, request_id: str, *, path: str = "", now_us: Instant = _UNUSED
 ) -> Response[str]:
-    """Return an error as exactly `{"error": {code, message, request_id[, retry_after]}}`.
+    """Return an error; its body is exactly `{"error": {code, message, request_id[, retry_after]}}`.
 
-    On remove.bg's paths, status and body have remove.bg's format.
+    On remove.bg's paths, the status and the body have remove.bg's format.
     """
     if is_removebg(path):
         removebg = removebg_headers(request_id, error.account_status, now_us) | error.headers
@@ -116,7 +117,8 @@ def no_content(request_id: str) -> Response[str]:
 def encode_body(response: Response[Any]) -> Response[Any]:
     """Encode a binary body as base64, which proxy responses need.
 
-    powertools would use the standard library, which takes 50 times as long (17 ms for 4.4 MB).
+    powertools would encode the body with the standard library, which takes 50 times as long (17 ms
+    for 4.4 MB).
     """
     if isinstance(response.body, bytes):
         response.body = pybase64.b64encode_as_string(response.body)

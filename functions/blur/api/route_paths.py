@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 
 
 class RouteMatch(NamedTuple):
-    """The route of a path."""
+    """The route that matches a path."""
 
     route: str
     parameters: Mapping[str, str]

@@ -60,7 +60,7 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""The handlers by path, without a slash at its end, and by HTTP method. `route_paths` explains
+"""The handlers by path, without a trailing slash, and by HTTP method. `route_paths` explains
 parameters in a path.
 """
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -110,7 +110,7 @@ class Router:
         return self._routes
 
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
-        """Return the proxy response to a REST API proxy event (both payload version 1.0)."""
+        """Return the proxy response to a proxy event of a REST API, in payload version 1.0."""
         started = time.monotonic()
         self._code = None
         request = from_event(
@@ -127,7 +127,8 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        # The response is complete and its call can be charged, so no error below replaces it.
+        # The response is complete and its call can be charged, so an error while the response is
+        # recorded does not replace it.
         try:
             self._write(self._record(request, reply, started))
         except Exception as error:  # noqa: BLE001 - the response is more important than its record

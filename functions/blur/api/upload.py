@@ -58,7 +58,7 @@ def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, 
 
 
 def upload_route(service: ImageService, uploads: Uploads) -> Route:
-    """Return the route that presigns uploads; a call is free, but counts towards the rate limit."""
+    """Return the route that presigns uploads; calls are free, but count towards the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
         key = request_key(request)

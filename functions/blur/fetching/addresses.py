@@ -3,7 +3,7 @@
 `connections` and the notifications of jobs reject all other addresses.
 
 `ipaddress.is_global` alone is not enough: it has changed between Python versions, and it is true
-for multicast and for addresses that contain the address of another network.
+for multicast addresses and for IPv6 addresses in which an IPv4 address is embedded.
 """
 
 from __future__ import annotations

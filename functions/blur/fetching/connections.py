@@ -1,8 +1,8 @@
 """Connections to hosts on the public internet, for the URLs that clients send.
 
 Each connection looks its host up once, checks all addresses of the host, and uses one address. The
-name server is not asked again, so it cannot return an internal address after the check. TLS
-verifies the certificate by the host's name.
+name is not looked up again, so DNS cannot return an internal address after the check. TLS verifies
+the certificate by the host's name.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Connections:
     def addresses(self, target: Target) -> Sequence[IPAddress]:
         """Look the host up once, and require that all its addresses are allowed.
 
-        Unknown and internal names get the same error, so that the error does not show which names
-        exist.
+        Unknown and internal host names get the same error, so that the error does not show which
+        host names exist.
 
         Raises:
             InvalidUrlError: the host is unknown, or has an address that is not allowed.
@@ -88,9 +88,9 @@ class Connections:
 class TimedExchange:
     """The requests for one URL and its redirects, in a separate thread and with one time limit.
 
-    The work needs a thread, because a look-up cannot be interrupted, and because a server that
-    sends one byte per second never causes a time-out of the socket. At the time limit the caller
-    stops waiting and shuts the socket down, which ends the thread.
+    The requests need a thread, because the look-up of a host cannot be interrupted, and because a
+    server that sends one byte per second never causes a time-out of the socket. At the time limit,
+    the caller stops waiting and shuts the socket down, which ends the thread.
     """
 
     def __init__(self, connections: Connections, timeout_s: float) -> None:

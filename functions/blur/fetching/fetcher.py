@@ -30,8 +30,8 @@ CHUNK_BYTES = 65_536
 HEAD_BYTES = 512
 """This many bytes, from the start of a file, are enough to detect the file's format."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
-"""The library adds `Accept-Encoding: identity`, so that servers do not compress the file, and no
-decompression bomb is unpacked. If a server compresses the file anyway, the file is rejected,
+"""The HTTP library adds `Accept-Encoding: identity`. So servers do not compress the file, and the
+service unpacks no decompression bomb. If a server compresses the file anyway, the file is rejected,
 because compressed data is not an image."""
 
 

@@ -80,7 +80,8 @@ class Decomposition:
     """The matte of the whole photo, in any size; with a region of interest, it is (H, W)."""
     layers: LayerColours
     maps: SubjectMaps
-    """The maps that the networks predict: of the photo, or of the region with a margin."""
+    """The maps that the networks predict for the photo, or for the region of interest and a margin
+    around it."""
     seen: RgbU8
     """The pixels from which the maps were computed: a working copy of the photo or of the
     region."""
@@ -95,7 +96,7 @@ class Decomposition:
         return self.subject if self.subject.shape == shape else resize_matte(self.subject, shape)
 
     def scene(self) -> Scene:
-        """Return the scene in the size of the photo."""
+        """Return the scene at the size of the photo."""
         return Scene(self.photo, self.alpha, self.matte(self.shape), self.layers)
 
 
@@ -163,7 +164,7 @@ def _find_in(
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:
-    """Return the power of two that reduces a photo of (height, width) to its working copy."""
+    """Return the power of two by which a photo of (height, width) is reduced to a working copy."""
     side_px = max(WORKING_SIDE_PX, matting.side_px)
     factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:

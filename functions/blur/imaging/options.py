@@ -71,7 +71,7 @@ class BlurOptions:
 
 
 def parse_radius(text: str) -> Mapping[str, float] | None:
-    """Return the radius in a text such as `12` or `1.5%` as a field of `BlurOptions`.
+    """Parse a radius such as `12` or `1.5%`; return it as a field of `BlurOptions`.
 
     Return None for any other text.
     """

@@ -91,7 +91,7 @@ def crop_grid(
 ) -> NDArray[np.float32]:
     """Return the part of `grid` that covers `window`; the grid covers an image of this `shape`.
 
-    The part is resampled bilinearly; its cells are about as large as the grid's cells.
+    The result is interpolated bilinearly; its cells are about as large as the grid's cells.
     """
     sides = zip(grid.shape, window, shape, strict=False)
     (rows, down, top), (columns, across, left) = (_cells(*side) for side in sides)

@@ -28,7 +28,7 @@ class Length(NamedTuple):
     is_percent: bool
 
     def in_px(self, side_px: int) -> float:
-        """Return the length in pixels; 100 percent is a side of `side_px` pixels."""
+        """Return the length in pixels; a percentage is relative to a side of `side_px` pixels."""
         return self.value * side_px / 100 if self.is_percent else self.value
 
 
@@ -81,7 +81,7 @@ class Roi(NamedTuple):
 
 
 def parse_roi(text: str) -> Roi:
-    """Return the region of `x1 y1 x2 y2`, each in pixels (`12`, `12px`) or percent (`12%`).
+    """Return the region of `x1 y1 x2 y2`: lengths in pixels (`12`, `12px`) or percent (`12%`).
 
     This is the syntax of remove.bg's parameter `roi`.
 

@@ -39,7 +39,7 @@ MEAN_SIGMA = 1 / 24
 """The standard deviation of the Gaussian that computes the mean around a pixel, as a fraction of
 the shorter side."""
 LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
-"""The brightness of the letters and of their outline, before it is mixed with the mean colour."""
+"""The brightness of the letters and of their outline, before the mean colour is mixed in."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
 """Alpha is moved towards `MID_LEVEL` by a share of the difference. The share is from `MIN_VEIL` to
@@ -96,7 +96,10 @@ def _local_mean(values: FloatArray) -> FloatArray:
 
 
 def _tint(hue: FloatArray) -> FloatArray:
-    """Return the change of each channel, (H, W, 3): the channels are a third of a cycle apart."""
+    """Return the values to add to the channels, (H, W, 3), for a tint with this hue in radians.
+
+    The three values are cosines, with phases that differ by a third of a cycle.
+    """
     phases = np.arange(3, dtype=np.float32) * np.float32(2 * pi / 3)
     return np.float32(TINT) * np.cos(hue[..., None] + phases)
 

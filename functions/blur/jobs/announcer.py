@@ -65,7 +65,7 @@ class Announcer:
     def _is_announced(self, job: Job) -> bool:
         """Announce a job's end to the operator before the first notification to the client.
 
-        Return False if this fails; the notification then waits for the next run.
+        Return False if the announcement fails; the notification then waits for the next run.
         """
         if job.notification is None or job.notification.attempts:
             return True
@@ -120,9 +120,11 @@ def _due_us(job: Job) -> int:
 
 
 def until_unavailable(announce: Callable[[Job], None]) -> Callable[[Job], None]:
-    """Return a function that calls `announce`, but fails at once after one `UnavailableError`.
+    """Return a function that calls `announce` until a call raises `UnavailableError`.
 
-    Each failure takes the whole time limit of a request, and a run can have many jobs to announce.
+    After that, the function raises the same error and does not call `announce`. Each call of
+    `announce` that fails can last until the time limit of a request, and a run can have many jobs
+    to announce.
     """
     failure: UnavailableError | None = None
 

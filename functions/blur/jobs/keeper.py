@@ -1,7 +1,7 @@
 """Takes the next step of each job: resumes paused jobs, ends closed jobs, announces ended jobs.
 
-A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so the keeper
-can be killed at any point, and two keepers can run at the same time.
+A keeper runs at short intervals, and keeps no state from one run to the next. Each step can be
+repeated, so the keeper can be killed at any point, and two keepers can run at the same time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
 
 DAY_S = 86_400
-"""The objects of a job that makes no progress are delivered again each day, even if other jobs fill
-the queue all the time: a second delivery is harmless."""
+"""After each day without progress, the waiting objects of a job are delivered again, even if other
+jobs keep the queue full and the objects are perhaps still in it: a second delivery is harmless."""
 OPEN_DAYS = 7
 """After this number of days, an open job is closed, because the storage then deletes the job's
 first photos."""
@@ -44,7 +44,7 @@ Enqueue = Callable[[str, Iterable[str]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKeeper:
-    """Takes the next step of each job that has not ended, or whose end was not announced."""
+    """Resumes, closes and ends jobs, announces their end, and delivers lost photos again."""
 
     jobs: JobStore
     files: JobFiles
@@ -59,15 +59,15 @@ class JobKeeper:
     """Send the notification of a job that has ended; return whether the client accepted it."""
     clock: Callable[[], Instant]
     period_s: int
-    """The interval between two runs."""
+    """The keeper runs once in this many seconds."""
     retry_s: int
     """If a job makes no progress for this time, its waiting objects are delivered again. This time
     is longer than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can work on an object."""
     run_s: int
-    """A run that has taken this time does not go on to another job. The stores list jobs in random
-    order, so that later runs reach the jobs that are left."""
+    """After this time, a run of the keeper starts no further job. The stores list jobs in random
+    order, so that later runs reach the remaining jobs."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. If the queue is empty and a job makes no progress, the
     queue has lost the job's waiting objects."""
@@ -129,7 +129,8 @@ class JobKeeper:
     def _keep_open(self, job: Job) -> None:
         """Close a job that its client has left open, or deliver the job's lost objects again.
 
-        An object with a waiting row is lost if a keeper was killed while it resumed the job.
+        If a keeper was killed while it resumed the job, the queue can lack objects whose rows are
+        waiting.
         """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_S * SECOND_US:
@@ -141,7 +142,7 @@ class JobKeeper:
                 self._deliver_again(job, waiting, [], progress_us)
 
     def _complete(self, job: Job) -> bool:
-        """End a closed job if no photo is left to process; otherwise deliver lost photos again.
+        """End a closed job if no photo is left; otherwise deliver the photos that the queue lost.
 
         The photos are listed in three cases: the job has just been closed, all known photos are
         done, have failed or are cancelled, or the job has made no progress for some time. Return
@@ -160,7 +161,7 @@ class JobKeeper:
         return has_ended
 
     def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
-        """Cancel a cancelled job's photos, as soon as no worker can still be processing one.
+        """Cancel a cancelled job's remaining photos, if no worker can still be processing them.
 
         Return whether the job has ended. If `allowance` ends before all photos are cancelled, the
         next run continues.

@@ -75,7 +75,7 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """The URL to which a job's end is announced, and the secret that signs the announcement."""
+    """The URL that receives the notification of a job's end, and the secret that signs it."""
 
     url: str
     secret: str = field(repr=False)
@@ -92,7 +92,7 @@ class Job:
     job_id: str
     account_id: str
     key_digest: str
-    """The SHA-256 of the key that created the job; this key also pays for the job's photos."""
+    """The SHA-256 of the key that created the job; the job's photos are charged to this key."""
     key_kind: KeyKind
     parameters: Mapping[str, str]
     """The form fields of `POST /v2/rembg/blur/` without the photo, as they were sent."""

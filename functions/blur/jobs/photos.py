@@ -17,7 +17,7 @@ class Photos(NamedTuple):
     """The photos of a job; each photo is named by its source."""
 
     number: int
-    """The number of photos that have a row in the store, are in the storage, or both."""
+    """The number of photos that have a row in the store or are in the storage (or both)."""
     waiting: list[str]
     """The photos whose row has the state `waiting`."""
     unknown: list[str]

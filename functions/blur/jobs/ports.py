@@ -70,7 +70,7 @@ class JobStore(Protocol):
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """Authenticate the key, and reserve an object's price, without effect on the rate limit.
 
-        While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
+        While the hold lasts, a repeated call with the same `hold_id` creates no second hold; it
         extends the first hold to the later expiry.
 
         Raises:
@@ -81,7 +81,7 @@ class JobStore(Protocol):
         ...
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
-        """Store the final row, settle or refund the hold, count object and charge, in one write.
+        """Store the final row, end the hold, and count the object and the charge, in one write.
 
         With `ObjectState.DONE` the hold is settled, otherwise it is refunded. If the hold has
         expired, nothing is charged, and the row has `charged` 0. The store sets `charged` and
@@ -91,7 +91,9 @@ class JobStore(Protocol):
         ...
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Give an object a `WAITING` row: it cannot be processed now, for example without credits.
+        """Write a `WAITING` row for an object that cannot be processed now.
+
+        For example, the account can have too few credits, or the job can be paused.
 
         In SQLite, this also ends the object's lease, and the attempt does not count. Returns False,
         without a change, if the object has a final row already, or if the job has ended
@@ -178,7 +180,7 @@ class JobFiles(Protocol):
         ...
 
     def list_sources(self, job_id: str) -> Iterator[str]:
-        """Yield the name of each photo once."""
+        """Yield the source of each stored photo, each source only once."""
         ...
 
     def write_result(
@@ -192,7 +194,7 @@ class JobFiles(Protocol):
         ...
 
     def read_result(self, job_id: str, object_id: str) -> bytes:
-        """Return the result.
+        """Return the bytes of the stored result.
 
         Raises:
             UploadNotFoundError: the file does not exist or has expired.

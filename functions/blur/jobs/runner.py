@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 3
 """The maximum number of attempts for an object. An attempt counts even if its worker was killed."""
-LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
-"""The message for a photo that gets no further attempt, because no attempt wrote a final row."""
+LOST = f"Processing the photo failed {MAX_ATTEMPTS} times. Nothing was charged."
+"""The message for a photo if all attempts ended without a final row."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
 REVOKED = "The key of the job was revoked or has expired. Nothing was charged."
 _MESSAGES = {UploadNotFoundError: DELETED, InvalidApiKeyError: REVOKED}
@@ -210,7 +210,7 @@ class ObjectRunner:
         return Outcome.ENDED
 
     def _park(self, row: JobObject) -> Outcome:
-        """Let the object wait.
+        """Write a `WAITING` row, so that the object waits until its job is resumed.
 
         The object is retried if the job was resumed before the row was written.
         """

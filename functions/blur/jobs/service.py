@@ -123,11 +123,11 @@ class JobService:
         return self.jobs.list_objects(job.job_id, states=states, after=after, limit=limit)
 
     def ended(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
-        """Return a page of the objects with a final state, which are the lines of the manifest."""
+        """Return a page of the objects with a final state; their rows are the manifest's lines."""
         return self.jobs.list_objects(job.job_id, states=ENDED_STATES, after=after, limit=limit)
 
     def result(self, job: Job, object_id: str) -> StoredResult:
-        """Return the result of an object.
+        """Return the blurred image of a photo in a job.
 
         Raises:
             ResultNotFoundError: the object has no result, or the result has expired.

@@ -2,8 +2,8 @@
 
 In this package, only this module imports botocore. botocore reads the endpoint, the region and the
 credentials from the environment (such as `AWS_ENDPOINT_URL_S3`), from boto's files or from the
-machine's role. Links and forms are signed without a request, by the machine's clock. A signature is
-valid only as long as the credentials that made it.
+machine's role. This machine signs links and forms without a request to AWS, and its clock gives the
+time of the signature. A signature is valid only as long as the credentials that made it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from blur.storage.ports import LINK_TTL_S, Link, PresignedForm
 
 CONNECT_S = 1
 READ_S = 4
-"""The longest pause in a transfer; the whole transfer can take longer."""
+"""The longest permitted pause in a transfer; the whole transfer can take longer."""
 MAX_ATTEMPTS = 2
 
 NOT_FOUND_CODES = frozenset({"NoSuchKey", "AccessDenied"})
@@ -47,7 +47,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
             retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
             signature_version="s3v4",
             s3={"addressing_style": "virtual"},
-            response_checksum_validation="when_required",  # uploads with a form have no checksum
+            response_checksum_validation="when_required",  # files from forms have no checksum
         ),
     )
 

@@ -36,7 +36,7 @@ KEEP_S = 24 * 3600
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""How long a client should wait before it uses a form with which an upload is running."""
+"""The seconds after which a client can try again, if an upload with its form is in progress."""
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
@@ -47,13 +47,13 @@ class FolderStore:
     """Uploads in a folder, which is created at its first use."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep the path; nothing is read or written yet."""
+        """Store the path; nothing is read or written yet."""
         self._folder = folder
         self._receiving: set[str] = set()
         self._receiving_lock = threading.Lock()
 
     def origin(self) -> str:
-        """Return "": the API's own server receives the uploads."""
+        """Return "", because clients send uploads to the API's own host."""
         return ""
 
     def presign_upload(
@@ -130,7 +130,7 @@ class FolderStore:
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # an older server can still be writing it
+            elif not path.name.startswith(_PART):  # an older server can be writing this upload
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)
@@ -161,10 +161,10 @@ class FolderStore:
 
 
 def _name_in(name: str) -> str:
-    """Return the name of the file for an upload's name.
+    """Return the name of the file: the last part of the upload's name.
 
     Raises:
-        UploadNotFoundError: `name` is not the name of an upload, such as a path to another folder.
+        UploadNotFoundError: `name` cannot be the name of an upload; for example, it is a path.
 
     """
     match = _NAME.fullmatch(name)

@@ -1,4 +1,4 @@
-"""The secrets of the storage's folder, which sign its upload tokens.
+"""The secrets with which the server signs upload tokens, if the storage is a folder.
 
 The secret whose name sorts last signs new tokens. Tokens of the other secrets are accepted, so that
 an operator can replace a secret.
@@ -20,7 +20,7 @@ SECRET_BYTES = 32
 def read_secrets(folder: Path) -> list[bytes]:
     """Return the secrets, sorted by the names of their files; create the first secret if needed.
 
-    A file with fewer than `SECRET_BYTES` is left out: another program is still writing the file.
+    A file that is shorter than `SECRET_BYTES` is left out: another program is still writing it.
     """
     paths = sorted(folder.glob(f"{KEY_FILE}*"))
     found = [path.read_bytes() for path in paths]

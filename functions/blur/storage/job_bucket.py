@@ -3,7 +3,7 @@
     job-sources/<job_id>/<source>      the photos, uploaded by a form or copied by an operator
     job-results/<job_id>/<object_id>   the results
 
-The bucket's lifecycle rules delete both (`template.yaml`).
+The bucket's lifecycle rules delete the photos and the results (`template.yaml`).
 """
 
 from __future__ import annotations

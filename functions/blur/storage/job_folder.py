@@ -60,7 +60,7 @@ class JobFolder:
     """The files of jobs; implements `blur.jobs.ports.JobFiles`."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep the path; nothing is read or written yet."""
+        """Store the path; nothing is read or written yet."""
         self._folder = folder
         self._receiving: Counter[str] = Counter()
         self._receiving_lock = threading.Lock()
@@ -92,7 +92,7 @@ class JobFolder:
         return match[1], token
 
     def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - `JobBucket` uses the argument
-        """Return None, because photos can be sent only with the form."""
+        """Return None, because clients can send photos only with the presigned form."""
         return None
 
     @contextmanager
@@ -101,8 +101,8 @@ class JobFolder:
     ) -> Iterator[BinaryIO]:
         """Yield a new file for a photo; store the file if the context ends without an exception.
 
-        A later upload of the same source replaces the file. At least `leave_bytes` of the disk must
-        be free at the start.
+        A later upload of the same source replaces the file. When the upload starts, at least
+        `leave_bytes` of the disk must be free.
 
         Raises:
             OverloadedError: too many uploads of the job are in progress.
@@ -111,7 +111,7 @@ class JobFolder:
         """
         path = self._sources(job_id) / _object_id(source)
         with self._one_of_few(job_id), writable(), self._replacing(path) as file:
-            self.require_space(leave_bytes)  # the accounts can be stored on the same disk
+            self.require_space(leave_bytes)  # the accounts file can be on the same disk
             file.write(json.dumps(source).encode() + b"\n")
             yield file
 
@@ -127,9 +127,9 @@ class JobFolder:
         return data
 
     def list_sources(self, job_id: str) -> Iterator[str]:
-        """Read the names in the files; see `JobFiles.list_sources`.
+        """Read the source of each photo from its file; see `JobFiles.list_sources`.
 
-        A damaged file without a name is left out: the object's row in the store has the name.
+        A damaged file without a source is skipped: the object's row also has the source.
         """
         folder = self._sources(job_id)
         with writable():
@@ -192,7 +192,7 @@ class JobFolder:
     @contextmanager
     def _replacing(self, path: Path) -> Iterator[BinaryIO]:
         parts = self._folder / PARTS
-        with self._folder_lock:  # wait until folders that another upload creates are on the disk
+        with self._folder_lock:  # wait until the folders of another upload are on the disk
             make_folder(parts)
             make_folder(path.parent)
         with replacing(path, part_in=parts, prefix="", durable=True) as file:

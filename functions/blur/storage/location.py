@@ -22,7 +22,7 @@ class Storage:
 
 
 def open_storage(location: str) -> Storage:
-    """Open `s3:<bucket>` or `folder:<path>`; an empty location has no stores.
+    """Open `s3:<bucket>` or `folder:<path>`; an empty location gives an empty `Storage`.
 
     Only the module in use is imported, because each import makes a cold start longer.
 

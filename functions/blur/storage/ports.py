@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
-"""The seconds for which the link to a result works, and in which an upload can be started."""
+"""For this many seconds, a link to a result works, and an upload can be started."""
 KEEP_DAYS = 7
 """How many days the photos and the results of jobs are kept."""
 

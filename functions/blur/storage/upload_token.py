@@ -35,7 +35,7 @@ class UploadToken:
 def sign(token: UploadToken, secrets: Sequence[bytes]) -> str:
     """Return the token as URL-safe text, signed with the newest secret.
 
-    `secrets` are sorted by age, the newest last.
+    `secrets` are sorted from the oldest to the newest.
     """
     return str(_serializer(secrets).dumps(astuple(token)))
 

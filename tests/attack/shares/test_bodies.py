@@ -55,7 +55,7 @@ def send_unless_closed(client: socket.socket, size: int) -> None:
         return
 
 
-def test_unfinished_bodies_of_one_key_leave_space_for_another_key(
+def test_unfinished_bodies_of_one_key_do_not_block_calls_with_another_key(
     served: Served, model_dir: Path
 ) -> None:
     other = issued(environment(served.folder, model_dir))
@@ -86,7 +86,7 @@ def is_answered(client: socket.socket) -> bool:
         return False
 
 
-def test_chunks_of_one_byte_get_400_and_health_stays_fast(served: Served) -> None:
+def test_bodies_in_chunks_of_one_byte_get_400_and_health_responds_fast(served: Served) -> None:
     stop = threading.Event()
     statuses: list[bytes] = []
 

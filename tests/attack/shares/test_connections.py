@@ -95,7 +95,7 @@ def test_one_key_cannot_occupy_all_connections(served: Served, kind: str) -> Non
             assert reply.status == 200
 
 
-def test_a_server_can_open_more_than_twice_as_many_files_as_connections(served: Served) -> None:
+def test_the_limit_for_open_files_is_more_than_twice_that_for_connections(served: Served) -> None:
     limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     now, most = map(int, line.split()[3:5])
@@ -115,7 +115,7 @@ def test_a_connection_with_an_unfinished_authenticated_request_stays_open(served
 
 
 def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) -> None:
-    """Linux delays a TCP acknowledgement by 40 ms; a request takes only a few milliseconds."""
+    """Each request takes less than the 40 ms by which Linux delays a TCP acknowledgement."""
     with served.connect() as client:
         times = []
         for _ in range(30):

@@ -1,4 +1,4 @@
-"""Clients that send or read slowly are disconnected, and do not delay the stop of the server."""
+"""Clients that send or read slowly are disconnected, and do not delay the server's shutdown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_body_at_one_byte_per_second_is_rejected(served: Served) -> None:
     )
 
 
-def test_a_client_that_does_not_read_is_disconnected(served: Served) -> None:
+def test_a_client_that_does_not_read_the_responses_is_disconnected(served: Served) -> None:
     with served.connect(buffer=SMALL_BUFFER_BYTES) as client:
         ask_and_never_read(client)
         served.health_s()
@@ -78,7 +78,7 @@ def ask_and_never_read(client: socket.socket) -> None:
 
 
 def is_reset(client: socket.socket) -> bool:
-    """Return whether the client's operating system knows that the connection has ended."""
+    """Return whether the client's TCP connection is no longer in the state `ESTABLISHED`."""
     state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     return state != TCP_ESTABLISHED
 
@@ -95,7 +95,7 @@ def test_if_unread_results_need_too_much_memory_the_oldest_connection_is_reset(
     limits = {"BLUR_MAX_BODY_BYTES": "1000000"}
     with serve(tmp_path, model_dir, **limits) as served, ExitStack() as stack:
         clients = []
-        for number in range(1, 5):  # the memory for results, 16 MB, has space for two
+        for number in range(1, 5):  # the memory for responses, 16 MB, is enough for two
             client = stack.enter_context(served.connect(buffer=SMALL_BUFFER_BYTES))
             send_photo(client, served.key)
             until(partial(has_results, served, number))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def runner(settings: Settings, clock: Clock, store: SqliteAccountStore) -> Iterator[ObjectRunner]:
-    """Return the runner of a worker that uses the same store and folder as the routes."""
+    """Return a worker's `ObjectRunner`, which uses the same store and folder as the routes."""
     del store
     stream = io.StringIO()
     runner = build_runner(

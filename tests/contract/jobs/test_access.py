@@ -87,7 +87,7 @@ def requests_left(answer: ApiResponse) -> int:
     return int(match[1])
 
 
-def test_log_has_the_route_without_the_id_of_the_job(call: Call, log: io.StringIO) -> None:
+def test_log_lines_have_the_route_without_the_id_of_the_job(call: Call, log: io.StringIO) -> None:
     job = create(call)
     show(call, job)
     send(call, "POST", f"/v2/jobs/{job['job_id']}/close")

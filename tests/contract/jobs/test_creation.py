@@ -119,7 +119,7 @@ def test_an_account_with_too_many_active_jobs_gets_429_for_a_new_job(
     assert show(call, first)["state"] == "open"
 
 
-def test_parameters_are_stored_as_texts_without_spaces_around_them(call: Call) -> None:
+def test_parameters_are_stored_as_strings_without_surrounding_whitespace(call: Call) -> None:
     assert create(call, quality=80, format=" jpeg\n")["parameters"] == {
         "radius": "3",
         "quality": "80",
@@ -139,6 +139,6 @@ def test_a_body_of_more_than_10_kb_gets_413(call: Call) -> None:
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 
 
-def test_creation_of_a_job_above_the_rate_limit_gets_429(call: Call) -> None:
+def test_creating_a_job_with_an_exhausted_rate_limit_gets_429(call: Call) -> None:
     response = send(call, "POST", "/v2/jobs", key=make.LIMITED, document={"radius": "3"})
     assert (response.status, response.error["code"]) == (429, "rate_limit_exceeded")

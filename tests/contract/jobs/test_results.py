@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur.storage.job_folder import JobFolder
 
 
-def test_processed_photos_are_counted_and_are_in_the_failures_or_the_results(
+def test_each_processed_photo_is_counted_and_has_a_result_or_is_listed_as_a_failure(
     call: Call,
     runner: ObjectRunner,
     folder: JobFolder,
@@ -73,7 +73,7 @@ def test_processed_photos_are_counted_and_are_in_the_failures_or_the_results(
         assert (image.format, image.size) == ("JPEG", (192, 192))
 
 
-def test_result_equals_the_image_of_a_single_call_with_the_same_parameters(
+def test_a_result_equals_the_image_of_a_single_call_with_the_same_parameters(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call, radius=12, blur="bokeh", format="webp", quality=80)
@@ -110,7 +110,7 @@ def test_expired_result_is_not_found(
         ("", "api.example.com", "/prod"),
     ],
 )
-def test_urls_of_results_have_the_public_url_or_a_loopback_address_or_only_a_path(  # noqa: PLR0913, PLR0917 - pytest passes the fixtures
+def test_urls_of_results_start_with_the_public_url_or_a_loopback_address_or_are_paths(  # noqa: PLR0913, PLR0917 - pytest passes the fixtures
     settings: Settings,
     runner: ObjectRunner,
     folder: JobFolder,

@@ -46,7 +46,7 @@ def test_cancelled_job_stays_cancelled_and_its_photo_is_not_charged(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
-def test_job_of_an_account_without_credits_is_paused(
+def test_a_job_of_an_account_without_credits_is_paused(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     event = make.event("POST", "/v2/jobs", key=make.EMPTY, document={"radius": "3"})

@@ -45,7 +45,7 @@ def broken_version(error: BaseException) -> Router:
 
 
 class CodeDeploy(BaseHTTPRequestHandler):
-    """A fake HTTP server of CodeDeploy that records the requests."""
+    """A fake of CodeDeploy's HTTP API that records the requests."""
 
     received: ClassVar[list[dict[str, str]]] = []
 

@@ -39,7 +39,7 @@ class Bill:
 
 
 def stored(table_name: str, customer: Customer) -> dict[str, Any]:
-    """Return the account's item, read with a separate client so that no bill counts the read."""
+    """Return the account's item, read with a separate client, so that no `Bill` counts the read."""
     client: Any = open_client()
     key = {name: {"S": part} for name, part in schema.account_key(customer.account_id).items()}
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=key)["Item"]

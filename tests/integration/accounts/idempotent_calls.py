@@ -1,4 +1,4 @@
-"""Calls with one idempotency key, and a store that cannot be reached."""
+"""Helpers for tests: calls with one idempotency key, and a store that cannot be reached."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ this time."""
 
 @dataclass
 class Call:
-    """One call in the model."""
+    """A call, as the model of the ledger records it."""
 
     hold: Hold
     server: int
@@ -26,5 +26,5 @@ class Call:
     hold expired."""
 
     def is_remembered(self, now_us: Instant) -> bool:
-        """Return whether every store still remembers the state of the call."""
+        """Return whether each store under test still has the call's hold or its tombstone."""
         return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US

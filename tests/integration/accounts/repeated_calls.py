@@ -1,4 +1,7 @@
-"""Calls to `/v1.0/removebg`, and copies of them, with texts instead of photos and results."""
+"""Make calls to `/v1.0/removebg` and repeat them.
+
+Short texts take the place of photos and results.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 DEDUPE_S = 120
 MAX_WAIT_S, POLL_S = 25, 0.25
-"""The longest wait of a copy for the first call, and the time between two checks, as documented."""
+"""How many seconds a copy waits for the first call, as documented, and the seconds between two
+checks whether the first call has ended."""
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Photo:
     """A parsed form and its request; `render` computes the result or raises an error."""
 
     content: str = "photo"
-    """The content of the request; a copy has the same content."""
+    """The content of the request; a repeated request has the same content."""
     image: str = "image"
     render_once: Callable[[], str] = lambda: "result"
     amount: Credits = QUARTER

@@ -116,7 +116,10 @@ def spend(store: AccountStore, customer: Customer, seed: int, traffic: Traffic) 
 def spend_in_threads(
     location: str, customer: Customer, threads: int, seed: int, traffic: Traffic
 ) -> int:
-    """Spend from many threads through a new connection to the store; return the charged amount."""
+    """Spend the customer's credits in many threads, and return the charged amount.
+
+    The threads share a new connection to the store.
+    """
     store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:

@@ -51,7 +51,7 @@ def test_an_entry_that_is_added_twice_with_the_same_id_is_stored_once(admin: Acc
     assert list(admin.store.list_entries(account_id)) == [line]
 
 
-def test_entries_without_an_id_are_all_added(admin: AccountAdmin) -> None:
+def test_two_equal_ledger_entries_without_an_id_are_both_added(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     lines = [
         admin.add_ledger_entry(account_id, EntryKind.TOP_UP, Credits(5), "again") for _ in range(2)
@@ -104,7 +104,7 @@ def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_expires_after_the_grace(
+def test_a_rotation_keeps_the_properties_of_the_key_and_the_old_key_expires_after_the_grace_period(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")
@@ -172,7 +172,7 @@ def test_looking_for_a_prefix_that_two_keys_share_is_an_error(admin: AccountAdmi
         "bb-live-0aZ9bY8cX7dW-abcd",
     ],
 )
-def test_getting_the_account_id_from_a_malformed_prefix_is_an_error(name: str) -> None:
+def test_getting_the_account_id_from_a_malformed_prefix_raises_an_error(name: str) -> None:
     with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
-def test_call_that_costs_more_than_the_balance_is_rejected_but_counts_towards_the_rate_limit(
+def test_a_call_that_costs_more_than_the_balance_is_rejected_but_counts_towards_the_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)

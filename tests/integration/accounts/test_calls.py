@@ -88,7 +88,7 @@ def test_refund_returns_the_credits_immediately_and_adds_no_usage(
     assert store.read_account(customer.account_id, now_us=after(1)).usage == {}
 
 
-def test_a_repeated_reserve_takes_one_hold_and_counts_one_request(
+def test_a_repeated_reserve_creates_one_hold_and_counts_one_request(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -99,7 +99,7 @@ def test_a_repeated_reserve_takes_one_hold_and_counts_one_request(
     assert balances(store, customer) == (7, 3, 0)
 
 
-def test_repeated_reserve_of_the_last_credits_returns_the_same_status(
+def test_repeated_reserve_of_the_last_credits_returns_the_same_account_status(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-# Each copy reserves a credit until the record of the first call exists. So the account has a credit
-# for each copy.
+# Each copy that arrives before the record of the first call exists reserves a credit. So the
+# account gets as many credits as there are copies.
 COPIES = 24
 
 
@@ -59,7 +59,8 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     photo = Photo(render_once=slow)
 
     def call(_: int) -> str:
-        # A copy that reserves before the first call's record exists can get 402, as documented.
+        # A copy that reserves the credit before the first call has written its record can get 402,
+        # as documented.
         for _ in range(50):
             try:
                 return with_retries(lambda: run(service, customer, photo)).output.text

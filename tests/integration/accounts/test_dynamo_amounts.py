@@ -1,4 +1,4 @@
-"""Amounts in DynamoDB's items are decimal numbers of credits; old programs wrote whole credits."""
+"""Amounts in DynamoDB's items are decimal numbers; older versions wrote whole credits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(dynamodb_table: str, client: DynamoDBClient) -> DynamoAccountStore:
 
 @pytest.fixture
 def old(dynamodb_table: str, client: DynamoDBClient) -> Customer:
-    """Write the items of an account as an old program did, which counted whole credits."""
+    """Write the items of an account as an older version did, which counted whole credits."""
     account_id = keys.new_account_id(secrets.token_bytes)
     key = key_record(account_id)
     items: tuple[dict[str, Any], ...] = (
@@ -90,7 +90,7 @@ def numbers(item: dict[str, Any], *names: str) -> list[str]:
     return [item[name]["N"] for name in names]
 
 
-def test_account_of_an_old_program_is_read_with_the_same_credits(
+def test_an_account_from_an_older_version_is_read_with_the_same_credits(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     read = store.read_with_ledger(old.account_id, now_us=after(1))
@@ -102,7 +102,7 @@ def test_account_of_an_old_program_is_read_with_the_same_credits(
     assert list(differences(account, read.entries)) == []
 
 
-def test_a_hold_from_an_old_program_is_settled_with_its_price(
+def test_a_hold_from_an_older_version_is_settled_at_the_price_in_the_hold(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     hold = Hold("running", old.account_id, old.digest, whole(3), after(60))
@@ -110,14 +110,14 @@ def test_a_hold_from_an_old_program_is_settled_with_its_price(
     assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
 
 
-def test_expired_hold_from_an_old_program_returns_its_price_to_the_balance(
+def test_an_expired_hold_from_an_older_version_is_returned_to_the_balance(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     account = store.read_account(old.account_id, now_us=after(120))
     assert (account.balance, account.held) == (whole(114), 0)
 
 
-def test_entry_from_an_old_program_that_is_added_again_is_counted_once(
+def test_an_entry_that_an_older_version_wrote_is_not_counted_again_if_it_is_added_again(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     line = entry(old.account_id, whole(117), EntryKind.TOP_UP)
@@ -125,7 +125,7 @@ def test_entry_from_an_old_program_that_is_added_again_is_counted_once(
     assert store.read_account(old.account_id, now_us=after(1)).granted == whole(117)
 
 
-def test_whole_amounts_are_written_in_the_format_of_old_programs(
+def test_whole_numbers_of_credits_are_written_as_older_versions_write_them(
     store: DynamoAccountStore, client: DynamoDBClient, dynamodb_table: str
 ) -> None:
     customer = open_account(store, whole(10))

@@ -81,7 +81,7 @@ def test_a_call_directly_after_another_call_also_takes_two_writes(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_after_a_call_of_another_process_repeats_one_rejected_write(
+def test_a_call_shortly_after_a_call_in_another_process_takes_three_writes(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -103,7 +103,7 @@ def test_a_call_with_an_idempotency_key_takes_four_writes_of_one_unit_each(
     assert bill.units == 4
 
 
-def test_get_account_and_a_refund_each_take_one_write_of_one_unit(
+def test_refund_and_get_account_each_make_one_write_that_costs_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = take_hold(store, customer, now_us=START)
@@ -166,7 +166,7 @@ def test_a_call_deletes_40_old_tombstones_and_adds_its_own_tombstone(
     assert ended(stored(dynamodb_table, customer)) == 1
 
 
-def test_revoked_keys_do_not_make_calls_more_expensive(
+def test_revoked_keys_do_not_increase_the_write_units_of_a_call(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     account_id = customer.account_id
@@ -190,7 +190,7 @@ def test_revoked_keys_do_not_make_calls_more_expensive(
     assert len(listed) == 62
 
 
-def test_calls_move_revoked_and_expired_keys_from_the_accounts_item_into_separate_items(
+def test_calls_move_revoked_and_expired_keys_from_the_item_of_the_account_into_separate_items(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     old = write_old_keys(dynamodb_table, customer, 100)

@@ -102,7 +102,7 @@ def test_settle_after_the_expiry_of_the_hold_charges_nothing(
     assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
 
 
-def test_settle_in_the_last_microsecond_of_the_hold_is_charged(
+def test_a_call_that_is_settled_in_the_last_microsecond_of_its_hold_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

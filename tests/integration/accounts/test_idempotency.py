@@ -130,7 +130,7 @@ def test_a_replay_and_a_conflict_reserve_no_credits(
         assert (error.account_status.credits_charged, error.account_status.credits_left) == (0, 1)
 
 
-def test_with_one_credit_left_212_replays_and_conflicts_get_no_402(
+def test_replays_and_conflicts_never_hold_the_last_credit_so_other_calls_get_no_402(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -191,7 +191,7 @@ def test_a_repeated_call_is_a_replay_even_if_the_first_call_holds_the_last_credi
     assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
 
 
-def test_if_an_idempotency_key_has_a_record_its_call_is_a_replay_and_its_form_is_not_needed(
+def test_a_call_whose_idempotency_key_has_a_record_is_replayed_without_its_form(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

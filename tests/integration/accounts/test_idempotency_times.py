@@ -1,4 +1,4 @@
-"""Idempotency records expire, or later calls claim them, even if two machines' clocks differ."""
+"""Idempotency records expire or are claimed by later calls, even if machines' clocks differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DAY_S = 24 * 3_600
 
 
-def test_a_retry_takes_over_the_idempotency_record_of_a_lost_call_when_the_hold_expires(
+def test_a_retry_takes_over_the_idempotency_record_of_an_unfinished_call_after_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -102,7 +102,7 @@ def test_a_call_whose_idempotency_record_a_later_call_has_claimed_is_not_charged
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
-def test_an_idempotency_key_is_valid_for_a_day_by_the_clock_of_any_machine(
+def test_an_idempotency_key_is_valid_for_a_day_and_the_clock_skew(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

@@ -85,7 +85,7 @@ def test_call_that_ends_after_the_expiry_of_its_hold_adds_no_usage(
     assert late.total.calls == 0
 
 
-def test_each_key_has_its_own_counts_even_after_it_is_revoked(
+def test_each_key_has_its_own_usage_even_after_it_is_revoked(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -127,7 +127,7 @@ def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_the_pa
         store.settle(take_hold(store, customer, 1, now_us=at_us), now_us=at_us)
 
 
-def test_concurrent_calls_in_february_are_counted_exactly_and_not_in_january(
+def test_concurrent_calls_in_february_are_counted_exactly_and_only_in_february(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1_000)

@@ -1,8 +1,8 @@
 """Compare the stores with a model of the ledger, for any order of calls, repeats and crashes.
 
-Like the stores, the model uses the table of state changes in `hold_states`. Two servers, each with
-a store, use one account, and their clocks differ by at most `CLOCK_SKEW_US`. A call ends on the
-server that started it; all other steps happen on either server.
+Like the stores, this model of the ledger uses the table of state changes in `hold_states`. Two
+servers, each with a store, use one account, and their clocks differ by at most `CLOCK_SKEW_US`. A
+call ends on the server that started it; all other steps happen on either server.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Ledger(TwoClocks):
         self.credits_in = credits_in
 
     def amount(self, amount: Amount) -> int:
-        """Return the sum of the prices of the calls that belong to one of the account's amounts."""
+        """Return the sum that the account should have in `amount`, such as `Amount.HELD`."""
         return sum(call.hold.price for call in self.known if PRICE_LOCATION[call.state] is amount)
 
     @property
@@ -124,7 +124,7 @@ class Ledger(TwoClocks):
     def wait_until_the_last_second_of_a_hold(self) -> None:
         """Wait until a hold is valid by the clock of one server and expired by the other clock."""
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
-        # If there were several expiry times, another hold could later be valid by only one clock.
+        # With several expiry times, another hold could later be valid by only one server's clock.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))
@@ -189,7 +189,7 @@ class Ledger(TwoClocks):
             assert list(differences(account, read.entries)) == []
 
     def pass_time(self, now_us: Instant) -> None:
-        """Set the time forward, and let holds expire."""
+        """Move the clock forward, and let holds expire."""
         self.now_us = now_us
         for call in self.known:
             if self.is_over(call):
@@ -203,7 +203,7 @@ class Ledger(TwoClocks):
             call.state, call.ended_us = after, self.now_us
 
     def is_over(self, call: Call) -> bool:
-        """Return whether the hold's expiry has passed, for a call in any state."""
+        """Return whether the hold's expiry has passed; the state of the call does not matter."""
         return self.end_us(call) <= self.now_us
 
     def end_us(self, call: Call) -> Instant:
@@ -216,7 +216,7 @@ class Ledger(TwoClocks):
 
 
 @pytest.mark.timeout(600)
-def test_no_order_of_calls_repeats_and_crashes_loses_or_creates_a_credit(
+def test_calls_repeats_and_crashes_in_any_order_lose_and_create_no_credit(
     store: AccountStore, location: str
 ) -> None:
     other = open_account_store(location)

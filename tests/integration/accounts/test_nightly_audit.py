@@ -73,7 +73,7 @@ def run(
     return result, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_audit_reports_a_changed_account_but_not_a_correct_account(
+def test_the_audit_reports_an_account_with_a_wrong_balance_but_not_a_correct_account(
     store: DynamoAccountStore,
     table: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -95,7 +95,7 @@ def test_the_audit_reports_a_changed_account_but_not_a_correct_account(
     assert measured["service"] == "background-blur"
 
 
-def test_differences_are_reported_if_a_later_account_cannot_be_read(
+def test_differences_are_reported_even_if_a_later_account_cannot_be_read(
     store: DynamoAccountStore,
     table: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -160,7 +160,7 @@ def test_a_table_of_several_megabytes_is_read_to_its_end(
     assert [len(list(month)) for month in months] == [6, 6]
 
 
-def test_usage_of_a_key_that_its_account_no_longer_has_is_listed_without_a_prefix(
+def test_usage_of_a_key_that_is_missing_in_its_account_is_listed_without_a_prefix(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
@@ -179,7 +179,7 @@ def test_the_audit_reports_an_account_whose_usage_differs_from_the_usage_of_its_
     store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
     assert differences(store, after(1)) == []
     change(table, customer.account_id, **{f"u2701{customer.digest[:12]}q": 5})
-    # The audit checks the usage of a month until the first week of the next month.
+    # The audit checks the usage of a month in that month and in the first week of the next month.
     for at_us in (after(1), after(17 * 24 * 3600)):
         (found,) = differences(store, at_us)
         assert found.account_id == customer.account_id

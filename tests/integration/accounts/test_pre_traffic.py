@@ -51,7 +51,7 @@ HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"}
 
 @pytest.fixture
 def version(table: str, model_dir: Path) -> Router:
-    """Return a working version of the function."""
+    """Return the handler of a new version; this version works correctly."""
     settings = Settings(accounts=f"dynamodb:{table}", model_dir=model_dir)
     return build_app(settings, logger=Logger(service=table, stream=io.StringIO()))
 
@@ -59,7 +59,7 @@ def version(table: str, model_dir: Path) -> Router:
 def test_the_check_of_a_working_version_succeeds_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
-    for _ in range(3):  # an account can have only two valid keys, so each check must end its key
+    for _ in range(3):  # each check must revoke its key: an account can have only two valid keys
         check(store, lambda event: version(event, InvocationContext()), PHOTO)
     (statement,) = (
         each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"
@@ -79,7 +79,7 @@ JPEG = {"Content-Type": ["image/jpeg"], "X-Credits-Charged": ["0"]}
     [
         ({"errorType": "Runtime.ExitError", "errorMessage": "killed"}, "Runtime.ExitError"),
         ({"statusCode": 500, "multiValueHeaders": {"X-Request-Id": ["req_1"]}}, "500 , req_1"),
-        ({"statusCode": 200, "multiValueHeaders": JPEG, "body": "AAAA"}, "not a new JPEG"),
+        ({"statusCode": 200, "multiValueHeaders": JPEG, "body": "AAAA"}, "is not a JPEG"),
         (
             {
                 "statusCode": 200,
@@ -90,7 +90,7 @@ JPEG = {"Content-Type": ["image/jpeg"], "X-Credits-Charged": ["0"]}
         ),
     ],
 )
-def test_the_check_of_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
+def test_the_check_fails_and_revokes_its_key_if_the_new_version_does_not_blur(
     store: DynamoAccountStore, reply: Mapping[str, Any], reason: str
 ) -> None:
     with pytest.raises(CheckFailedError, match=reason):
@@ -123,7 +123,7 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
 
 @pytest.fixture
 def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Set all environment variables, and return a fake AWS session whose new version fails."""
+    """Set all environment variables; return a fake AWS session. The new version fails in it."""
     session = Session(broken_version(TimeoutError()))
     monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
     monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
@@ -154,7 +154,7 @@ def test_a_check_with_wrong_environment_variables_is_reported_as_failed(
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), MemoryError()])
-def test_an_exception_of_any_kind_is_reported_and_leaves_no_valid_key(
+def test_if_a_check_raises_any_exception_it_is_reported_as_failed_and_its_key_is_revoked(
     codedeploy: Session, store: DynamoAccountStore, error: BaseException
 ) -> None:
     codedeploy.version = broken_version(error)
@@ -178,7 +178,7 @@ def test_a_failure_that_cannot_be_logged_is_reported(
 
 
 @pytest.mark.parametrize("event", [{}, {"DeploymentId": "d-1"}])
-def test_an_event_without_ids_is_rejected_before_any_check(
+def test_an_event_with_a_missing_id_is_rejected_before_any_check(
     codedeploy: Session, store: DynamoAccountStore, event: dict[str, str]
 ) -> None:
     with pytest.raises(KeyError):
@@ -206,7 +206,7 @@ def test_a_version_that_never_responds_is_reported_as_failed(
     assert not codedeploy.reported
 
 
-def test_all_requests_end_before_the_timeout_of_the_hook(resources: dict[str, Any]) -> None:
+def test_all_requests_end_before_the_functions_timeout(resources: dict[str, Any]) -> None:
     pauses_s = 5  # the pauses between the attempts
     invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
     reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s

@@ -105,7 +105,7 @@ def test_a_hold_settled_and_refunded_at_the_same_time_is_either_charged_or_refun
     assert account.balance == 100 - 5 * calls
 
 
-def test_of_60_requests_at_the_same_time_exactly_as_many_as_the_burst_are_accepted(
+def test_exactly_20_of_60_simultaneous_requests_are_accepted_with_a_burst_of_20(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=60, burst=20))

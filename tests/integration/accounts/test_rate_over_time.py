@@ -69,7 +69,7 @@ def test_no_pattern_of_requests_exceeds_the_rate_limit_times_the_elapsed_time_pl
     st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 4)),
     st.lists(st.integers(0, 3 * SECOND_US), max_size=20),
 )
-def test_a_client_that_waits_for_retry_after_is_accepted(
+def test_a_client_that_waits_for_the_seconds_in_retry_after_is_accepted(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
 ) -> None:
     customer = make_account(credits=0, limit=limit)

@@ -65,7 +65,7 @@ def test_a_call_can_claim_its_own_record_again(
         assert store.claim_record(first, now_us=START) is None
 
 
-def test_the_record_of_a_lost_call_can_be_claimed_after_its_lease(
+def test_another_call_can_claim_an_unfinished_record_after_its_lease_has_ended(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -75,7 +75,7 @@ def test_the_record_of_a_lost_call_can_be_claimed_after_its_lease(
     assert find(store, first, ENDED_S) == next_record
 
 
-def test_a_record_does_not_block_other_calls_after_its_lease(
+def test_a_record_that_is_not_completed_is_found_until_its_lease_ends(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -116,7 +116,7 @@ def test_a_completed_record_is_not_released(store: AccountStore, first: Idempote
     assert find(store, first, 1) == replace(first, done=True)
 
 
-def test_a_call_that_lost_its_record_can_neither_complete_nor_release_the_record(
+def test_a_call_cannot_complete_or_release_its_record_after_another_call_has_taken_it_over(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -147,7 +147,7 @@ def test_a_record_of_another_scope_or_account_can_be_claimed_at_the_same_time(
 
 
 @pytest.mark.parametrize("before", ["nothing", "a lease that ended"])
-def test_one_of_fifty_concurrent_calls_claims_the_record(
+def test_exactly_one_of_fifty_concurrent_calls_claims_the_record(
     store: AccountStore, first: IdempotencyRecord, before: str
 ) -> None:
     if before == "a lease that ended":

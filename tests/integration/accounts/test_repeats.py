@@ -1,4 +1,4 @@
-"""Repeated calls without an `Idempotency-Key`: copies are charged once, on both stores."""
+"""Repeated calls without an `Idempotency-Key`: only the first call is charged, on both stores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-def test_a_copy_is_not_charged_and_gets_the_result_again(
+def test_a_copy_of_a_call_is_not_charged_and_gets_the_result_again(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -107,7 +107,7 @@ def test_copy_of_a_failed_call_is_charged_as_a_new_call(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_call_of_a_client_that_disconnected_is_free_and_its_copy_is_charged(
+def test_a_call_of_a_client_that_disconnected_is_free_and_its_retry_is_charged(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -134,7 +134,7 @@ def test_derived_keys_of_different_content_have_different_scopes() -> None:
     assert one.scope("digest") != IdempotencyKey("one").scope("digest")
 
 
-def test_copy_does_not_wait_for_a_failed_call_that_left_its_record_in_the_store(
+def test_a_copy_does_not_wait_for_a_failed_call_whose_record_is_still_in_the_store(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -155,7 +155,7 @@ def test_copy_does_not_wait_for_a_failed_call_that_left_its_record_in_the_store(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_calls_for_a_url_are_charged_once_for_each_image_at_the_url(
+def test_repeated_calls_with_a_url_are_charged_again_only_if_the_image_at_the_url_is_new(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)

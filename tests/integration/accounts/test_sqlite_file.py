@@ -52,7 +52,7 @@ store.close()
 SQLite then removes the write-ahead log."""
 
 
-def test_second_connection_of_a_process_keeps_the_write_ahead_log_of_the_first_connection(
+def test_the_second_connection_of_a_process_keeps_the_write_ahead_log_of_the_first_connection(
     path: Path, store: SqliteAccountStore
 ) -> None:
     store.create_account("a", "one", now_us=START)
@@ -70,7 +70,7 @@ def test_second_connection_of_a_process_keeps_the_write_ahead_log_of_the_first_c
     second.close()
 
 
-def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
+def test_importing_the_store_creates_no_file(tmp_path: Path) -> None:
     program = "import blur.accounts.sqlite.account_store, os; print(os.listdir())"
     found = subprocess.run(
         [sys.executable, "-c", program],
@@ -100,7 +100,7 @@ def test_the_file_has_a_write_ahead_log_and_syncs_each_commit(
     assert path.with_name("accounts.db-wal").exists()
 
 
-def test_a_store_opened_again_has_all_data(store: SqliteAccountStore, path: Path) -> None:
+def test_a_reopened_store_has_all_its_data(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
     hold = take_hold(store, customer, 3, now_us=START)
     before = store.read_account(customer.account_id, now_us=START)

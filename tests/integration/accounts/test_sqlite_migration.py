@@ -24,7 +24,8 @@ from blur.credits import QUARTER, whole
 
 WHOLE_CREDITS = Path(__file__).with_name("whole_credits.sql")
 OLD_VERSIONS = (1, 2)
-"""The file versions that store whole credits. An old program could open both versions."""
+"""The schema versions that store whole credits. Older versions of the program open files with
+either of these schema versions."""
 ACCOUNT_ID = "customer0001"
 CUSTOMER = Customer(ACCOUNT_ID, "d" * 64)
 RUNNING = Hold("running", ACCOUNT_ID, "d" * 64, whole(3), after(60))
@@ -73,7 +74,7 @@ def test_amounts_in_an_old_file_are_the_same_after_the_migration(
         require_exact(path)
 
 
-def test_call_that_an_old_program_started_is_charged_its_price(path: Path) -> None:
+def test_call_that_an_older_version_started_is_charged_its_price(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         status = store.settle(RUNNING, now_us=after(3))
         assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
@@ -88,14 +89,14 @@ def test_expired_hold_in_an_old_file_returns_its_price_to_the_balance(path: Path
     assert (account.balance, account.held) == (whole(114), 0)
 
 
-def test_a_repeated_entry_from_an_old_program_is_not_added_again(path: Path) -> None:
+def test_a_repeated_entry_from_an_older_version_is_not_added_again(path: Path) -> None:
     invoice = LedgerEntry("invoice-7", ACCOUNT_ID, EntryKind.TOP_UP, whole(20), after(1))
     with closing(SqliteAccountStore(path)) as store:
         store.append_entry(invoice)
     require_exact(path)
 
 
-def test_quarter_of_a_credit_is_charged_to_an_account_in_an_old_file(path: Path) -> None:
+def test_a_quarter_of_a_credit_can_be_charged_in_a_file_of_an_older_version(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         hold = CUSTOMER.hold(QUARTER, now_us=after(3))
         store.reserve(hold, now_us=after(3))
@@ -185,7 +186,8 @@ OLD_STATEMENTS = (
     "SELECT COALESCE(SUM(price), 0) FROM holds",
     "SELECT month, calls, credits FROM usage",
 )
-"""SQL of a program that counts whole credits. Each API call runs at least one of the statements."""
+"""SQL of an older version, which counts whole credits. Each of its API calls runs at least one of
+these statements."""
 
 
 @pytest.mark.parametrize("statement", OLD_STATEMENTS)
@@ -201,7 +203,7 @@ def test_an_old_program_that_has_the_file_open_cannot_read_or_write_amounts(
     require_exact(path)
 
 
-def test_an_amount_that_is_too_large_for_quarters_leaves_the_file_unchanged(path: Path) -> None:
+def test_a_balance_too_large_to_count_in_quarters_leaves_the_file_unchanged(path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         file.execute("UPDATE accounts SET balance = 1 << 62 WHERE account_id = 'customer0002'")
         file.commit()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["path", "store"]  # the tests use these fixtures
 
 
-def test_the_file_rejects_changes_and_deletions_of_ledger_entries(
+def test_the_sqlite_file_rejects_changes_and_deletions_of_ledger_entries(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -32,7 +32,7 @@ def test_the_file_rejects_changes_and_deletions_of_ledger_entries(
     other.close()
 
 
-def test_settled_and_refunded_holds_leave_no_rows_after_their_expiry(
+def test_settled_and_refunded_holds_are_deleted_after_their_expiry(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=100)

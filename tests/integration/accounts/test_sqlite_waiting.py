@@ -63,7 +63,7 @@ def test_busy_timeout_of_a_connection_is_the_time_until_the_deadline(
     connection.close()
 
 
-def test_account_without_expired_holds_is_read_while_another_connection_has_the_lock(
+def test_an_account_without_expired_holds_is_read_while_another_connection_has_the_lock(
     path: Path,
 ) -> None:
     store = SqliteAccountStore(path)

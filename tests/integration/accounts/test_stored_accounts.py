@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-def test_a_new_account_has_no_credits_keys_or_ledger_entries(store: AccountStore) -> None:
+def test_a_new_account_has_no_credits_no_keys_and_no_ledger_entries(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "Käthe & Søn", now_us=START)
     account = store.read_account(account_id, now_us=START)

@@ -109,7 +109,7 @@ def test_a_key_that_is_added_again_is_stored_once(
     assert [known.digest for known in keys].count(key.digest) == 1
 
 
-def test_a_stored_key_is_returned_unchanged(store: AccountStore) -> None:
+def test_an_account_is_read_with_its_keys_exactly_as_they_were_added(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "A customer", now_us=START)
     keys = (
@@ -170,7 +170,7 @@ def test_a_key_with_a_new_rate_limit_can_send_its_whole_burst(
     store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
 
 
-def test_only_a_valid_key_gets_a_new_rate_limit(
+def test_the_rate_limit_can_be_changed_only_for_a_valid_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

@@ -1,4 +1,4 @@
-"""A copy of a running call waits for that call, and has no hold while it waits."""
+"""A copy of a call that is still running waits for that call, and holds no credits meanwhile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_waiting_copy_counts_as_one_request_and_only_reads_the_record(
+def test_waiting_copy_counts_as_one_request_and_only_reads_the_idempotency_record(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first, watched = make_account(credits=1), Running(), Watched(store)
@@ -111,14 +111,14 @@ def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_call_is_charged_if_its_copy_claimed_the_record_first_and_failed(
+def test_call_is_charged_if_a_copy_claimed_the_record_first_and_then_failed(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=10), Running(fails=True)
 
     @dataclass
     class Overtaken(Watched):
-        """A store that starts the copy when the first call has a hold but no record yet."""
+        """Starts a copy of the first call when that call has a hold but no record yet."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             if "claim" not in self.called:
@@ -165,7 +165,7 @@ def waiting_copy(
     return raised.value, (clock.at_us - begun_us) / SECOND_US
 
 
-def test_copy_of_a_call_that_does_not_end_waits_25_seconds_and_gets_retry_after(
+def test_a_copy_waits_25_seconds_for_a_call_that_does_not_end_then_gets_retry_after(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -179,7 +179,7 @@ def test_copy_of_a_call_that_does_not_end_waits_25_seconds_and_gets_retry_after(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_copy_stops_waiting_when_its_client_disconnects(
+def test_a_copy_of_a_call_stops_waiting_when_its_client_disconnects(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -189,7 +189,7 @@ def test_a_copy_stops_waiting_when_its_client_disconnects(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_copy_stops_waiting_before_the_timeout_of_lambda(
+def test_a_copy_of_a_call_stops_waiting_before_the_timeout_of_lambda(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -199,7 +199,7 @@ def test_a_copy_stops_waiting_before_the_timeout_of_lambda(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_copy_that_cannot_reach_the_store_while_it_waits_costs_nothing(
+def test_a_repeated_call_is_not_charged_if_the_store_fails_while_the_call_waits(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=10), Running()

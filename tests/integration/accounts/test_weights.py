@@ -1,4 +1,4 @@
-"""The weight with which a call counts towards the rate limit of its key, on every store."""
+"""The weight of calls, which the rate limit of their key counts, on every store."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_repeated_settle_or_refund_counts_the_weight_once(
     assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
 
 
-def test_add_weight_counts_a_call_without_a_hold_with_its_weight(
+def test_add_weight_counts_the_weight_of_a_call_without_a_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -107,7 +107,7 @@ def test_sum_of_large_weights_is_limited_to_twice_the_burst(
     assert remaining(store, customer, 11) == 0
 
 
-def test_a_weight_counts_from_the_start_of_the_call(
+def test_the_weight_of_a_call_is_counted_at_the_time_when_the_call_started(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -129,7 +129,7 @@ def test_a_rate_limit_that_was_changed_during_the_call_does_not_prevent_the_refu
     assert (account.balance, account.held) == (5, 0)
 
 
-def test_an_expired_hold_is_neither_charged_nor_counted_with_a_weight(
+def test_settling_an_expired_hold_charges_nothing_and_does_not_count_the_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -158,7 +158,7 @@ def test_an_uncharged_call_with_an_idempotency_key_counts_with_its_weight(
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
 
 
-def test_free_calls_and_calls_that_have_lost_their_idempotency_record_count_with_their_weight(
+def test_the_weight_is_counted_for_free_calls_and_for_calls_whose_record_was_released(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

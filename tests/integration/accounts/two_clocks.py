@@ -21,7 +21,7 @@ class TwoClocks(RuleBasedStateMachine):
     """The current time of a test, and the clocks of the two servers."""
 
     def __init__(self) -> None:
-        """Start with equal clocks."""
+        """Set both servers' clocks to the same time."""
         super().__init__()
         self.now_us = START
         self.skew_us = 0

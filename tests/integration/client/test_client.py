@@ -71,7 +71,7 @@ def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> No
         assert cutout.mode == "RGBA"
 
 
-def test_last_upload_progress_is_the_size_of_the_request(api: Api, photo: Path) -> None:
+def test_the_last_reported_upload_progress_is_the_requests_size(api: Api, photo: Path) -> None:
     reports: list[tuple[int, int]] = []
     with Client(api.server.url, api.key) as client:
         client.blur(photo, radius=9, on_upload=lambda *progress: reports.append(progress))
@@ -135,14 +135,14 @@ def test_a_photo_above_the_threshold_is_uploaded_before_the_call(
     assert size_of(result.data) == (512, 512)
 
 
-def test_a_service_without_uploads_gets_large_photos_in_the_request(
+def test_if_the_service_has_no_uploads_large_photos_are_sent_in_the_request(
     without_uploads: Api, photo: Path
 ) -> None:
     with Client(without_uploads.server.url, without_uploads.key, upload_above_bytes=100) as client:
         assert size_of(client.blur(photo, radius=9).data) == size_of(PHOTO)
 
 
-def test_large_file_of_an_unknown_type_is_not_uploaded_after_the_413(api: Api) -> None:
+def test_large_file_of_an_unknown_type_is_not_uploaded_after_a_413_response(api: Api) -> None:
     unknown = bytes(50_000)
     with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         with pytest.raises(ImageTooLargeError):

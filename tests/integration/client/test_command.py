@@ -40,7 +40,7 @@ def test_local_and_api_results_are_the_same(
     }
 
 
-def test_result_of_a_photo_from_standard_input_is_written_to_standard_output(
+def test_the_result_of_a_photo_from_standard_input_is_written_to_standard_output(
     run: Run, api_settings: dict[str, str]
 ) -> None:
     local_run, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **api_settings)

@@ -30,7 +30,7 @@ def blocks(language: str) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
-    """Return a reader with `bgblur` in the PATH, in a folder with the photos for the commands."""
+    """Return a `Reader` that runs commands in a folder of photos, with `bgblur` in its PATH."""
     path = f"{furnish(tmp_path)}:{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "BLUR_MODEL_DIR": str(model_dir)}
     words = {"https://api.example.com": api.server.url, "YOUR_API_KEY": api.key}

@@ -1,4 +1,4 @@
-"""Interrupted calls to an API.
+"""Calls to an API that the user interrupts.
 
 A call is free if its photo was not sent completely. Otherwise the call is finished and charged.
 """

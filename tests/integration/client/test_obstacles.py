@@ -52,7 +52,7 @@ def test_a_wrong_command_prints_the_reason_and_exits_with_2(
     assert list(photo.parent.iterdir()) == [photo]
 
 
-def test_the_error_for_a_missing_model_suggests_make_model_and_an_api(
+def test_the_error_for_a_missing_model_names_make_model_and_the_option_api(
     run: Run, photo: Path
 ) -> None:
     done = run(photo.name, BLUR_MODEL_DIR="/nowhere")

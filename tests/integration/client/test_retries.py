@@ -68,7 +68,7 @@ def test_two_calls_with_the_same_photo_have_different_idempotency_keys_and_are_b
     assert balance() == before - 2
 
 
-def test_two_calls_with_one_idempotency_key_from_the_caller_are_together_charged_once(
+def test_two_calls_with_the_same_idempotency_key_are_charged_only_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before = balance()

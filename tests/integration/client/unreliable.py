@@ -21,7 +21,7 @@ LOST = "lost"
 
 @dataclass
 class Unreliable:
-    """The faults of the next requests, and the received requests."""
+    """The faults for the next requests, and the requests that the server has received."""
 
     upstream: str
     faults: deque[str | int | None] = field(default_factory=deque)
@@ -83,7 +83,7 @@ class Relay(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """An HTTP server with a list of faults."""
+    """An HTTP server whose first responses have faults, in the order of a list."""
 
     relay: Unreliable
 

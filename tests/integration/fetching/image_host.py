@@ -57,7 +57,7 @@ def response(
 
 
 def sends(*parts: bytes) -> Reply:
-    """Return a reply that sends these bytes."""
+    """Return a function that sends these bytes as the response."""
 
     def reply(connection: socket.socket, _path: str) -> None:
         for part in parts:

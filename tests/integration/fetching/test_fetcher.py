@@ -69,7 +69,7 @@ def test_a_host_with_one_internal_address_is_rejected() -> None:
     assert not host.heads
 
 
-def test_unknown_and_internal_names_get_the_same_error() -> None:
+def test_unknown_and_internal_host_names_get_the_same_error() -> None:
     messages = set()
     names = Names({"internal.example": [["127.0.0.2"]], "nothing.example": [[]]})
     with image_host(sends(response(png()))) as host:
@@ -159,7 +159,7 @@ def test_response_that_is_not_an_image_is_rejected(body: bytes, headers: list[st
 def test_a_file_that_is_not_an_image_is_not_read_to_its_end() -> None:
     def reply(connection: socket.socket, _path: str) -> None:
         connection.sendall(response(b"", length=False) + 1000 * b"text ")
-        while True:  # sends until the fetcher closes the connection
+        while True:  # ends when the fetcher closes the connection
             connection.sendall(65_536 * b"x")
 
     with image_host(reply) as host, pytest.raises(NotAnImageError):

@@ -20,7 +20,7 @@ def poster(host: ImageHost, names: Names | None = None, *, timeout_s: float = 60
     return Poster(connections(host, names), timeout_s=timeout_s)
 
 
-def test_request_has_the_given_body_and_headers_but_no_credentials() -> None:
+def test_the_request_has_the_given_body_and_headers_but_no_credentials() -> None:
     with image_host(sends(response(status="204 No Content", length=False))) as host:
         status = poster(host)(host.url("/ended?x=1"), BODY, {"webhook-id": "1"})
     assert status == 204
@@ -37,14 +37,14 @@ def test_request_has_the_given_body_and_headers_but_no_credentials() -> None:
     assert host.bodies == [BODY]
 
 
-def test_poster_does_not_follow_a_redirect() -> None:
+def test_a_redirect_is_returned_and_not_followed() -> None:
     headers = ["Location: http://127.0.0.1/"]
     with image_host(sends(response(status="302 Found", headers=headers))) as host:
         assert poster(host)(host.url(), BODY, {}) == 302
     assert len(host.heads) == 1
 
 
-def test_body_of_the_response_is_not_read() -> None:
+def test_the_body_of_the_response_is_not_read() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n"
     with image_host(sends(head)) as host:
         assert poster(host)(host.url(), BODY, {}) == 200
@@ -62,7 +62,7 @@ def test_host_is_looked_up_once_so_a_later_internal_address_is_never_used() -> N
     assert not internal.heads
 
 
-def test_poster_with_default_settings_rejects_internal_addresses() -> None:
+def test_a_notification_to_an_internal_address_is_rejected_by_default() -> None:
     with (
         image_host(sends(response())) as host,
         pytest.raises(InvalidUrlError),

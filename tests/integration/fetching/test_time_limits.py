@@ -103,7 +103,7 @@ def test_fetch_with_a_slow_tls_handshake_ends_and_closes_its_connection(tmp_path
     wait_for(lambda: not fetch_threads())
 
 
-def test_fetch_ends_at_the_time_limit_if_the_name_look_up_does_not_end() -> None:
+def test_fetch_ends_at_the_time_limit_if_the_name_lookup_does_not_end() -> None:
     is_over = threading.Event()
 
     def resolve(_host: str, _port: int) -> list[str]:

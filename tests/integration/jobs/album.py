@@ -16,8 +16,8 @@ SIDE = 160
 CORNER = 32
 """The side in pixels of the two corners that contain the digits of the photo's number."""
 STEP = 16
-"""The difference in brightness between two digits. Blurring and JPEG change the brightness by less
-than half of this difference."""
+"""The difference in brightness between two successive digits. Blurring and JPEG change the
+brightness by less than half of this difference."""
 IN_FOLDER = 50
 
 

@@ -167,7 +167,7 @@ def api_environment(
 def aws_engine(
     folder: Path, dynamodb: DynamoDBLocal, table: str, model_dir: Path
 ) -> Iterator[Engine]:
-    """Deploy the stack, with the accounts in this table."""
+    """Deploy the stack; its accounts are in the DynamoDB table `table`."""
     location = f"dynamodb:{table}"
     with ministack(folder) as emulator:
         variables = {

@@ -41,7 +41,7 @@ def engine(
     model_dir: Path,
     worker_id: str,
 ) -> Iterator[Engine]:
-    """Yield the deployed stack with a separate table, because its keeper reads all jobs there."""
+    """Yield the deployed stack, with a separate table: its keeper reads all jobs of a table."""
     from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only tests with this fixture need this import
 
     folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"

@@ -41,7 +41,7 @@ class Death:
         if self.steps != self.step:
             return step()
         if self.is_after:
-            with suppress(Exception):  # the store can reject a write
+            with suppress(Exception):  # for example, the store rejects the write
                 step()
         self.has_come = True
         raise Killed
@@ -95,6 +95,6 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts_file, "open_connection", open_dying)
         yield SqliteJobStore(Path(name))
-    # Like a kill, this can close a connection in the middle of a transaction.
+    # Closing a connection can interrupt a transaction, as a kill does.
     for connection in opened:
         connection.close()

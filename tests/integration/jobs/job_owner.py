@@ -126,7 +126,7 @@ def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
 def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> Account:
     """Require that account, ledger, job and object rows agree; return the account.
 
-    The account has made no calls except those of the job.
+    The account must have made no calls except those of the job.
     """
     read = store.read_with_ledger(owner.customer.account_id, now_us=now_us)
     assert list(differences(read.account, read.entries)) == []

@@ -1,8 +1,8 @@
 """ministack, an emulator of S3, SQS, Lambda and CloudFormation, on a port of this machine.
 
-Without Docker, its Lambda runs functions as processes of this machine. PYTHONPATH gives these
-functions the packages of the tests and the code of this checkout. `tests/e2e` runs container
-images instead.
+Without Docker, ministack runs Lambda functions as processes of this machine. With PYTHONPATH, these
+functions import the code of this checkout, and the packages that are installed for the tests.
+`tests/e2e` runs container images instead.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Ministack:
         return f"http://{self.host}:{self.port}"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
-        """Return a client for a service."""
+        """Return a botocore client for an AWS service."""
         return _client(self.url, service)
 
 

@@ -1,4 +1,4 @@
-"""An API that tests kill and start again at the same address, and a check of its charges."""
+"""A server that tests can kill and restart at the same address, and a check of its charges."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ServedApi:
 
     @property
     def url(self) -> str:
-        """The address, which is the same after each start."""
+        """The URL of the server, which is the same after each start."""
         return f"http://127.0.0.1:{self.port}"
 
     @property

@@ -151,7 +151,7 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
 def allow_batches(template: Mapping[str, Any]) -> None:
     """Allow the functions' roles to send messages in batches.
 
-    On AWS, sqs:SendMessage allows this too. The emulator has a separate action for batches.
+    On AWS, sqs:SendMessage allows batches too. The emulator has a separate action for batches.
     """
     for name in ROLES:
         (policy,) = template["Resources"][name]["Properties"]["Policies"]

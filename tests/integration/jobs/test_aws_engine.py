@@ -75,7 +75,7 @@ class Client:
         self.engine.wait_for_empty_queue()
 
     def keep_until_done(self, job_id: str) -> dict[str, Any]:
-        """Run the keeper again and again, as its schedule does, until the job is done."""
+        """Run the keeper repeatedly, as a schedule does on AWS, until the job is done."""
 
         def keep() -> bool:
             self.engine.run_keeper()

@@ -33,7 +33,7 @@ IN_TRANSACTIONS = {
 
 @dataclass
 class Recorder:
-    """The permissions that requests need, and the keys that queries read."""
+    """The IAM actions that requests to the table need, and the partition keys of the queries."""
 
     actions: set[str] = field(default_factory=set)
     queried: set[str] = field(default_factory=set)
@@ -80,7 +80,7 @@ def allowed(resources: dict[str, Any], role: str) -> set[str]:
     return {action for action in actions if action.startswith("dynamodb:")}
 
 
-def test_role_of_the_api_allows_every_request_that_the_job_routes_send_to_aws(
+def test_the_role_of_the_api_allows_every_request_that_the_job_routes_send_to_aws(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,
@@ -102,7 +102,7 @@ def test_role_of_the_api_allows_every_request_that_the_job_routes_send_to_aws(
     assert sent.queried == {pattern.replace("*", name) for name in names}
 
 
-def test_role_of_the_worker_allows_exactly_its_requests_to_the_table(
+def test_the_workers_role_allows_exactly_the_requests_that_the_worker_sends_to_the_table(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,
@@ -120,7 +120,7 @@ def test_role_of_the_worker_allows_exactly_its_requests_to_the_table(
     assert sent.actions == allowed(resources, "JobWorkerRole")
 
 
-def test_role_of_the_keeper_allows_exactly_its_requests_to_the_table(
+def test_the_keepers_role_allows_exactly_the_requests_that_the_keeper_sends_to_the_table(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,

@@ -65,7 +65,7 @@ def test_a_message_delivered_five_times_causes_one_charge_and_one_result(
     assert engine.jobs.find_job(owner.job_id).counts.ended == 1
 
 
-def test_message_of_an_unknown_format_is_in_the_dead_letter_queue_after_its_last_delivery(
+def test_a_message_with_an_unknown_format_is_in_the_dead_letter_queue_after_its_last_delivery(
     engine: Engine,
 ) -> None:
     sqs, stack = engine.stack.emulator.client("sqs"), engine.stack

@@ -1,6 +1,7 @@
 """Conflicting writes: cancelled transactions, and items that change after they were read.
 
-DynamoDB Local never cancels a transaction, so the clients of these tests raise the errors.
+DynamoDB Local never cancels a transaction, so the clients in these tests raise the
+errors that DynamoDB would return.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class ContendedClient:
 
 
 class InterruptedClient:
-    """A client that calls `act`, a write of another writer, before the client's first update."""
+    """A client that calls `act`, a write by another client, before its own first update."""
 
     def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto has no types
         self._client, self._acts = client, [act]
@@ -81,7 +82,7 @@ def accounts(dynamodb_table: str) -> Iterator[AccountStore]:
 
 @pytest.fixture
 def other(dynamodb_table: str) -> Iterator[DynamoJobStore]:
-    """Yield a store with which a test writes as another process does."""
+    """Yield a second store, which a test uses as if it were another process."""
     with closing(DynamoJobStore(dynamodb_table, open_client())) as store:
         yield store
 
@@ -131,7 +132,7 @@ def test_two_keepers_at_the_same_time_end_a_cancelled_job_once(
     assert other.find_job(owner.job_id).ended_us == after(2)
 
 
-def test_objects_and_charges_are_exact_while_half_of_all_writes_conflict(
+def test_the_counts_of_objects_and_charges_are_exact_while_half_of_all_writes_conflict(
     dynamodb_table: str, accounts: AccountStore
 ) -> None:
     client = ContendedClient(open_client())

@@ -114,7 +114,7 @@ def test_finding_the_row_of_an_ended_object_costs_one_read(
     assert (bill.operations, bill.units) == (["GetItem"], 1)
 
 
-def test_rejecting_an_object_of_an_account_without_credits_costs_one_request(
+def test_rejecting_an_object_of_an_account_without_credits_takes_one_dynamodb_request(
     accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill
 ) -> None:
     owner = JobOwner(open_account(accounts, 0), "job")
@@ -158,7 +158,7 @@ def test_account_item_is_smaller_than_a_kilobyte_after_100_objects_in_a_second(
     assert size(stored(dynamodb_table, account_key(owner.customer.account_id))) < KILOBYTE
 
 
-def test_running_object_adds_at_most_40_bytes_to_the_account_item(
+def test_a_running_object_adds_at_most_40_bytes_to_the_account_item(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
     key = account_key(owner.customer.account_id)
@@ -183,7 +183,7 @@ def test_listing_a_page_of_rows_reads_at_most_two_rows_more_than_the_page_has(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)
-    for limit, units in ((4, 3), (20, 11)):  # each row of a kilobyte costs half a unit
+    for limit, units in ((4, 3), (20, 11)):  # a row of 1 KB takes half a read unit
         bill.clear()
         page = jobs.list_objects(owner.job_id, states=FINAL_STATES, limit=limit)
         assert len(page.objects) == limit
@@ -218,7 +218,7 @@ def end_many(jobs: DynamoJobStore, owner: JobOwner, number: int) -> None:
 
 
 def stored(table_name: str, key: Item) -> dict[str, Any]:
-    """Return an item of the table, read with a new client so that no bill counts the read."""
+    """Return an item of the table; read it with a new client, whose requests no `Bill` counts."""
     client: Any = open_client()
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=marshal_item(key))["Item"]
     client.close()

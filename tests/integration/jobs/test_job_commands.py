@@ -158,7 +158,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
 ) -> None:
     names = [f"{number:02}.jpg" for number in range(80)]
     fill(tmp_path / "album", names[:3])
-    fill(tmp_path / "album", names[3:], b"this is not an image")  # these photos fail quickly
+    fill(tmp_path / "album", names[3:], b"this is not an image")  # not images: they fail quickly
     interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program = [BGBLUR[0], "-c", f"{interruptible}; from bgblur.cli import main; main()"]
     process = subprocess.Popen(
@@ -212,7 +212,7 @@ def test_the_printed_commands_reach_the_same_api_if_it_was_set_with_an_option(
     assert f"Progress: bgblur jobs status {job_id} --wait --api {url}" in closed.stderr
 
 
-def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
+def test_a_job_without_credits_pauses_and_resumes_after_a_top_up(
     run: Run, api: Api, tmp_path: Path
 ) -> None:
     poor = issue(api.env, funds=2)
@@ -229,7 +229,7 @@ def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
     assert [document[name] for name in ("state", "done", "charged")] == ["done", 4, 4]
 
 
-def test_a_cancelled_job_charges_only_its_results(
+def test_after_a_job_is_cancelled_only_its_results_are_charged(
     run: Run, api: Api, key: str, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", [f"{number:02}.jpg" for number in range(30)])
@@ -246,7 +246,7 @@ def test_a_cancelled_job_charges_only_its_results(
     assert sum(row["file"] is not None for row in rows.values()) == job.done
 
 
-def test_the_key_of_another_account_gets_job_not_found_from_each_command(
+def test_each_command_with_the_key_of_another_account_reports_job_not_found(
     run: Run, api: Api, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", ["a.jpg"])

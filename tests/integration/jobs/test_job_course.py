@@ -1,4 +1,4 @@
-"""A job from start to end, on SQLite and on DynamoDB: photos, pauses, and the keeper of jobs."""
+"""A job from start to end, on SQLite and on DynamoDB: photos, pauses, and the job keeper."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_cancelled_job_ends_and_charges_only_finished_photos(course: Course) -> 
     assert account.used == PRICE
 
 
-def test_photo_whose_event_was_lost_is_processed_after_the_retry_time(course: Course) -> None:
+def test_the_keeper_queues_a_photo_after_retry_s_if_its_event_was_lost(course: Course) -> None:
     course.upload("a.png", photo())
     course.queue.clear()
     course.jobs.close_job(course.owner.job_id, now_us=course.clock())

@@ -1,4 +1,4 @@
-"""Workers and keepers of jobs that are killed at each of their steps, and later retries."""
+"""Kill the workers and keepers of jobs at each of their steps, and run them again later."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_no_credits_are_held_if_a_worker_is_killed_and_its_object_then_fails(
         assert account.held == 0
     counts = jobs.find_job(owner.job_id).counts
     assert counts.received == len(numbers)
-    # An object is done here only if its worker was killed after the worker's last write.
+    # An object is done, not failed, only if its worker was killed after the worker's last write.
     assert counts.done < len(numbers)
 
 
@@ -117,7 +117,7 @@ def test_failed_or_cancelled_object_is_not_charged_if_its_worker_is_killed_at_an
     assert jobs.find_job(owner.job_id).counts.ended == len(numbers)
 
 
-def test_an_object_has_one_waiting_row_if_its_worker_is_killed_while_it_writes_the_row(
+def test_an_object_has_one_waiting_row_after_a_worker_was_killed_while_it_parked_the_object(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, numbers = open_job(store, jobs, 0), list[int]()

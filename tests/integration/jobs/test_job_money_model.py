@@ -81,8 +81,9 @@ class Bulk(TwoClocks):
     def deliver(self, source: str, price: int, server: int) -> object:
         """Reserve an object's price, as a worker does if the object has no final row.
 
-        After the job has ended, `deliver_after_the_end` does this: if the object's hold was
-        refunded, the stores differ in when they take a second hold.
+        Do nothing if the object has ended, or if the job is over and the object has no hold: the
+        stores take a second hold after a refund in different cases, which `deliver_after_the_end`
+        tests.
         """
         known, now_us = self.job.objects[source], self.clock_us(server)
         if known.row and known.row.has_ended:
@@ -132,7 +133,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, server=servers)
     def deliver_after_the_end(self, source: str, server: int) -> None:
-        """Deliver an object again to a worker that has not read the object's final row."""
+        """Deliver an object that has ended again, to a worker that has not read its final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if self.can_end(known) or known.is_held(self.now_us) or not self.key_is_valid:
             return
@@ -217,7 +218,7 @@ class Bulk(TwoClocks):
 
 
 @pytest.mark.timeout(600)
-def test_no_order_of_deliveries_and_killed_workers_charges_an_object_twice_or_loses_a_row(
+def test_no_order_of_deliveries_and_worker_kills_charges_an_object_twice_or_loses_a_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     other = Server(open_account_store(location), open_job_store(location))

@@ -97,7 +97,7 @@ def test_notification_is_signed_and_is_repeated_until_it_is_accepted(
 
 
 def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Poster) -> None:
-    """Run the keeper now and, by its clock, a minute later. Signatures have the real time."""
+    """Run the keeper now and, by its clock, a minute later; signatures contain the real time."""
     for later_us in (0, 60_000_000):
         JobKeeper(
             jobs=jobs,

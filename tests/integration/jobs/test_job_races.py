@@ -64,7 +64,7 @@ def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: I
     assert key.counts.pixels == sum(row.pixels for row in charged)
 
 
-def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_charge(
+def test_objects_delivered_to_workers_of_two_processes_each_have_one_row_and_one_charge(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner = open_job(store, jobs, PRICE * OBJECTS)
@@ -138,13 +138,13 @@ def test_if_many_threads_reserve_credits_for_one_object_there_is_one_hold(
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(with_retries, reserves))
     account = store.read_account(owner.customer.account_id, now_us=after(60 + 4))
-    # The hold is extended to the latest expiry.
+    # The hold has the latest of the twelve expiry times.
     assert (account.balance, account.held) == (100 - PRICE, PRICE)
     account = store.read_account(owner.customer.account_id, now_us=after(60 + 11 + 6))
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_if_the_credits_are_too_few_for_all_objects_threads_charge_exactly_the_balance(
+def test_if_the_balance_is_too_low_for_all_objects_the_threads_charge_exactly_the_balance(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE * 10)
@@ -173,7 +173,7 @@ def test_if_the_credits_are_too_few_for_all_objects_threads_charge_exactly_the_b
     require_bill(store, jobs, owner, now())
 
 
-def test_no_row_is_lost_if_a_job_ends_while_its_last_final_rows_are_written(
+def test_no_row_is_lost_if_a_job_ends_while_the_rows_of_its_last_photos_are_written(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, keeper = open_job(store, jobs), open_job_store(location)

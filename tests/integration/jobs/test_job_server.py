@@ -201,7 +201,7 @@ def large_photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_photos_of_jobs_take_no_place_in_the_queue_of_calls_and_are_claimed_after_them(
+def test_photos_of_jobs_are_not_in_the_queue_of_calls_and_are_claimed_after_the_calls(
     server: Server, balances: Balances
 ) -> None:
     """The server has one worker. Calls fill its queue while photos of a job wait; no call fails."""

@@ -66,7 +66,7 @@ def test_server_with_too_little_free_disk_space_accepts_no_photo_of_a_job(
         assert client.show(job)["counts"]["received"] == 0
 
 
-def test_a_cancelled_job_charges_only_done_photos_and_cancels_the_other_photos(
+def test_after_a_job_is_cancelled_only_its_finished_photos_are_charged(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     short = env | {"BLUR_HOLD_TTL_S": "10", "BLUR_DEADLINE_MARGIN_S": "1"}

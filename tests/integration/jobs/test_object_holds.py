@@ -26,7 +26,9 @@ def test_an_objects_hold_is_refunded_if_its_job_is_unknown(
     assert require_exact(store, jobs, owner, START).balance == 100
 
 
-def test_objects_do_not_count_towards_the_rate_limit(store: AccountStore, jobs: JobStore) -> None:
+def test_photos_of_jobs_do_not_count_towards_the_rate_limit(
+    store: AccountStore, jobs: JobStore
+) -> None:
     owner = open_job(store, jobs, limit=RateLimit(per_minute=1, burst=1))
     for number in range(10):
         assert process(jobs, owner, f"{number}.jpg")
@@ -79,7 +81,7 @@ def test_an_object_is_rejected_while_the_balance_is_below_the_price(
     assert require_exact(store, jobs, owner, START).balance == 0
 
 
-def test_an_expired_hold_is_released_before_an_object_is_rejected_for_missing_credits(
+def test_an_expired_hold_is_released_before_an_object_is_rejected_for_insufficient_credits(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE)

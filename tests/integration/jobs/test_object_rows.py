@@ -34,7 +34,7 @@ def counts_of_key(store: AccountStore, owner: JobOwner) -> KeyCounts:
     return KeyCounts(0, ZERO, 0, 0)
 
 
-def test_a_done_object_is_charged_and_counted(
+def test_an_object_with_the_state_done_is_charged_and_counted(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     hold = owner.hold("a/1.jpg")
@@ -51,7 +51,7 @@ def test_a_done_object_is_charged_and_counted(
     assert counts_of_key(store, owner) == KeyCounts(1, PRICE, PIXELS, 0)
 
 
-def test_a_job_has_the_start_of_its_first_photo_and_the_end_of_its_last(
+def test_the_times_of_a_job_are_the_start_of_its_first_photo_and_the_end_of_its_last_photo(
     jobs: JobStore, owner: JobOwner
 ) -> None:
     for source, duration_ms, ended_s in (("1.jpg", 1500, 10), ("2.jpg", 60_000, 30)):
@@ -86,7 +86,7 @@ def test_an_object_that_fails_before_credits_are_reserved_gets_a_final_row(
 def test_an_object_whose_hold_has_expired_can_get_a_result_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """Of two expired holds, only one is released before the final row of its photo is written."""
+    """Write the final row of a photo with an expired hold, and of one whose hold was released."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)
@@ -119,7 +119,7 @@ def test_the_price_of_the_hold_is_charged_even_if_the_price_has_changed(
     assert counts_of_key(store, owner) == KeyCounts(1, Credits(3), PIXELS, 1)
 
 
-def test_a_parked_object_has_a_waiting_row_until_it_is_processed(
+def test_a_parked_object_has_a_row_with_the_state_waiting_until_it_is_processed(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     for _ in range(2):

@@ -141,7 +141,9 @@ def test_concurrency_alarm_uses_the_quota_if_no_concurrency_is_reserved(
     assert [(each["Id"], each["ReturnData"]) for each in others] == [("own", False), ("all", False)]
 
 
-def test_warm_environments_scale_only_if_a_maximum_is_set(template: dict[str, Any]) -> None:
+def test_the_number_of_warm_environments_is_scaled_only_if_a_maximum_is_set(
+    template: dict[str, Any],
+) -> None:
     resources = template["Resources"]
     for name in ("WarmEnvironments", "WarmEnvironmentsPolicy"):
         assert resources[name]["Condition"] == "ScalesProvisionedConcurrency"
@@ -188,7 +190,7 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def spelled_out(row: list[str], before: list[str]) -> list[str]:
-    """Return a widget's metric in full: replace `.` and `...` by values of the metric before it.
+    """Return a widget's metric in full: replace `.` and `...` with values of the previous metric.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """

@@ -111,8 +111,8 @@ def test_only_messages_that_fail_many_times_become_dead_letters(
 ) -> None:
     redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "JobDeadLetters.Arn"
-    # After MAX_ATTEMPTS killed workers, the message is delivered once more. Then the worker
-    # stores that the photo has failed.
+    # When MAX_ATTEMPTS workers have been killed, SQS delivers the message once more. The worker
+    # that gets this message stores that the photo has failed.
     assert redrive["maxReceiveCount"] > MAX_ATTEMPTS + 1
     dead = resources["JobDeadLetters"]
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] == 7 * DAY_S
@@ -205,7 +205,7 @@ def test_only_job_worker_and_keeper_can_send_messages_and_only_the_worker_can_de
     }
 
 
-def test_times_in_the_code_of_the_job_keeper_match_the_schedule_and_timeouts_of_the_template(
+def test_the_times_in_job_keeper_handler_match_the_schedule_and_timeouts_of_the_template(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     keeper = resources["JobKeeperFunction"]

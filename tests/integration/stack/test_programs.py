@@ -17,8 +17,9 @@ from tests.ports import free_port
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
 
-# A test run as in tests/e2e: it starts a server, and waits for a program. Server and program each
-# take a second to end, and must not get a second signal in that time.
+# A test run like those in tests/e2e: it starts a server, and waits for a program. After a signal,
+# the server and the program each take a second to end, and must not get a second signal in that
+# time.
 RUN = """
 from pathlib import Path
 import pytest
@@ -42,7 +43,7 @@ def test_work(server):
 """
 
 
-def test_a_program_runs_only_within_its_context(tmp_path: Path) -> None:
+def test_a_program_is_stopped_when_its_context_ends(tmp_path: Path) -> None:
     port = free_port()
     with serving(port, tmp_path):
         assert machine.listens("127.0.0.1", port)
@@ -67,7 +68,7 @@ def test_the_error_for_a_program_that_does_not_start_quotes_its_output(tmp_path:
         pass
 
 
-def test_the_function_ran_returns_the_exit_code_and_the_output_and_logs_standard_error(
+def test_running_a_program_returns_its_exit_code_and_output_and_logs_its_standard_error(
     tmp_path: Path,
 ) -> None:
     log = tmp_path / "output.log"

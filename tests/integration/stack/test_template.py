@@ -27,14 +27,14 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_JOB_FREE_BYTES": "only for the embedded server",
     "BLUR_JOB_WORKERS": "only for the embedded server",
     "BLUR_INFERENCE_THREADS": "0 uses the CPUs that come with the memory",
-    "BLUR_MAX_BODY_BYTES": "Lambda's own limit is lower",
-    "BLUR_MAX_PIXELS": "other tests check which photos fit into the smallest memory",
+    "BLUR_MAX_BODY_BYTES": "Lambda's limit for requests is lower than the default",
+    "BLUR_MAX_PIXELS": "tests check which photos fit into the smallest function's memory",
     "BLUR_MAX_RESPONSE_BYTES": "the default is Lambda's limit",
-    "BLUR_MAX_UPLOAD_BYTES": "other tests check which photos fit into the smallest memory",
+    "BLUR_MAX_UPLOAD_BYTES": "tests check which photos fit into the smallest function's memory",
     "BLUR_MODEL": "the container image contains one model, and sets its name",
     "BLUR_MODEL_DIR": "the container image has the models in the default folder",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
-    "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is lower",
+    "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's limit for requests is lower than the default",
     "BLUR_SITE_DIR": "the container image has the page in the default folder",
 }
 
@@ -66,7 +66,7 @@ def test_parameters_that_set_an_environment_variable_have_the_same_defaults_as_t
         assert Settings.from_environ({name: text}) == Settings(), name
 
 
-def test_the_version_description_contains_each_parameter_that_changes_the_function(
+def test_the_version_description_contains_each_parameter_that_configures_the_function(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     function = resources["BlurFunction"]
@@ -80,7 +80,9 @@ def test_the_version_description_contains_each_parameter_that_changes_the_functi
         assert f"${{{name}}}" in function["VersionDescription"]
 
 
-def test_the_table_is_equal_to_the_table_in_the_code(resources: dict[str, Any]) -> None:
+def test_the_table_has_the_schema_in_the_code_and_is_protected_and_backed_up(
+    resources: dict[str, Any],
+) -> None:
     table = resources["AccountsTable"]
     assert {name: table[name] for name in schema.SCHEMA} == schema.SCHEMA
     assert table["TimeToLiveSpecification"] == {
@@ -92,7 +94,7 @@ def test_the_table_is_equal_to_the_table_in_the_code(resources: dict[str, Any]) 
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_the_model_parameter_has_the_models_and_the_default_model_of_the_code(
+def test_the_template_has_the_same_models_and_default_model_as_the_code(
     template: dict[str, Any],
 ) -> None:
     parameter = template["Parameters"]["Model"]

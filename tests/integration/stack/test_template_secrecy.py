@@ -33,7 +33,7 @@ LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Quer
 
 
 def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any YAML value
-    """Yield every name with its value, at any depth."""
+    """Yield each key of a YAML document with its value, at any depth."""
     if isinstance(of, dict):
         yield from of.items()
     for inner in of.values() if isinstance(of, dict) else of if isinstance(of, list) else ():

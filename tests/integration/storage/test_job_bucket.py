@@ -65,7 +65,7 @@ def presign(files: JobBucket, job_id: str) -> PresignedForm:
     return files.presign_sources(job_id, max_bytes=MAX_BYTES, now_us=now())
 
 
-def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
+def test_one_form_uploads_photos_with_any_names(files: JobBucket) -> None:
     form = presign(files, "names")
     assert [send(form, form.prefix + name, name.encode()[:MAX_BYTES]) for name in NAMES] == [
         204
@@ -76,7 +76,7 @@ def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
         assert read == name.encode()[:MAX_BYTES]
 
 
-def test_an_upload_form_expires_after_the_same_time_as_a_link(files: JobBucket) -> None:
+def test_an_upload_form_of_a_job_is_valid_for_as_long_as_a_download_link(files: JobBucket) -> None:
     form = files.presign_sources("expiry", max_bytes=MAX_BYTES, now_us=5)
     assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
 
@@ -89,7 +89,7 @@ def test_a_form_accepts_only_object_keys_of_its_job(files: JobBucket) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", bytes(MAX_BYTES + 1)], ids=["empty", "too long"])
-def test_form_rejects_empty_and_too_large_photos(files: JobBucket, data: bytes) -> None:
+def test_a_presigned_form_rejects_empty_and_too_large_photos(files: JobBucket, data: bytes) -> None:
     form = presign(files, "sizes")
     assert send(form, f"{form.prefix}a.jpg", data) == 403
 
@@ -146,7 +146,7 @@ def test_reading_a_missing_photo_raises_an_upload_not_found_error(files: JobBuck
         files.read_source("none", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
+def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied_to_the_bucket(
     files: JobBucket, client: S3Client
 ) -> None:
     client.put_object(Bucket=BUCKET, Key="job-sources/large/a.jpg", Body=bytes(MAX_BYTES + 1))
@@ -154,7 +154,7 @@ def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
         files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_copy_target_of_a_job_is_the_s3_url_with_the_prefix_from_the_upload_form(
+def test_photos_of_a_job_are_copied_to_the_s3_url_with_the_prefix_of_the_upload_form(
     files: JobBucket,
 ) -> None:
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"

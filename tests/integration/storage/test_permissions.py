@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}
 
 
-def test_role_of_the_image_function_allows_exactly_its_requests_to_the_bucket(
+def test_the_role_of_the_image_function_allows_exactly_the_requests_it_sends_to_the_bucket(
     by_link: Api, s3: S3Server
 ) -> None:
     s3.gate.seen.clear()

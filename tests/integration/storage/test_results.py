@@ -31,7 +31,7 @@ def post(api: Api, *, follow: bool) -> requests.Response:
     )
 
 
-def test_a_call_with_a_too_large_result_gets_a_303_with_a_link_and_its_size_and_type(
+def test_a_call_whose_result_is_too_large_gets_a_303_with_the_results_link_size_and_type(
     by_link: Api,
 ) -> None:
     response = post(by_link, follow=False)
@@ -44,7 +44,7 @@ def test_a_call_with_a_too_large_result_gets_a_303_with_a_link_and_its_size_and_
     assert stored.headers["Content-Disposition"] == 'inline; filename="background.png"'
 
 
-def test_image_that_the_requests_library_gets_by_link_equals_the_image_in_a_response(
+def test_the_requests_library_downloads_from_the_link_the_same_image_as_in_a_response(
     by_link: Api, api: Api
 ) -> None:
     followed, inline = post(by_link, follow=True), post(api, follow=False)
@@ -65,7 +65,7 @@ def test_curl_with_the_option_location_saves_the_image_behind_the_link(
     assert output.read_bytes().startswith(PNG)
 
 
-def test_the_signature_of_a_link_opens_no_other_result(by_link: Api) -> None:
+def test_the_signature_of_a_link_is_not_valid_for_another_result(by_link: Api) -> None:
     links = [post(by_link, follow=False).headers["Location"] for _ in range(2)]
     names = {link.partition("?")[0].rpartition("/results/")[2] for link in links}
     assert len(names) == 2

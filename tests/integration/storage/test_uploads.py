@@ -73,7 +73,7 @@ def test_upload_id_of_a_photo_that_was_not_sent_gets_404(api: Api) -> None:
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
-def test_invalid_upload_id_gets_upload_not_found(upload_id: str, api: Api) -> None:
+def test_an_invalid_upload_id_is_rejected_as_not_found(upload_id: str, api: Api) -> None:
     response = blur(api, upload_id)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
 
@@ -115,7 +115,7 @@ def test_upload_with_a_changed_token_or_policy_or_key_is_rejected(api: Api, name
     assert (sent.status_code >= 400) == bool(changed)
 
 
-def test_upload_form_for_more_than_50_mb_is_rejected(api: Api) -> None:
+def test_a_request_for_an_upload_form_for_more_than_50_mb_is_rejected(api: Api) -> None:
     body = {"content_type": "image/jpeg", "bytes": 50_000_001}
     url, headers = f"{api.server.url}/v2/uploads", {"ApiKey": api.key}
     response = requests.post(url, json=body, headers=headers, timeout=30)

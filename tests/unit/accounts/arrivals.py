@@ -1,4 +1,4 @@
-"""Random rate limits, and the arrival times of the requests that a rate limit accepts."""
+"""Random rate limits, arrival times of requests, and the requests that a rate limit accepts."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""The location in the settings selects the store of accounts."""
+"""The setting for the location of the accounts selects the store: SQLite or DynamoDB."""
 
 from __future__ import annotations
 

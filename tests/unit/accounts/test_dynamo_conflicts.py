@@ -13,7 +13,8 @@ from blur.errors import UnavailableError
 from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
-"""The number of requests that fail; a throttled write is retried less often."""
+"""The number of requests that fail if a test sets no other number. Throttled writes are retried
+fewer times than this."""
 
 
 class BusyTable:

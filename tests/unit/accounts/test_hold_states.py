@@ -44,7 +44,7 @@ def test_no_event_changes_a_settled_or_refunded_hold(state: HoldState, event: Ho
     assert next_state(state, event) is state
 
 
-def test_the_table_has_a_transition_for_each_event_and_only_from_the_state_held() -> None:
+def test_the_table_has_one_transition_from_the_state_held_for_each_event_and_no_others() -> None:
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
@@ -63,7 +63,7 @@ def test_settling_a_hold_at_its_expiry_time_counts_as_an_expiry() -> None:
 
 @pytest.mark.parametrize("event", [HoldEvent.REFUND, HoldEvent.EXPIRE])
 @pytest.mark.parametrize("now_us", [JUST_BEFORE_US, EXPIRES_US])
-def test_a_refund_and_an_expiry_do_not_depend_on_the_time(
+def test_a_refund_or_an_expiry_is_the_same_event_before_and_after_the_expiry_time(
     event: HoldEvent, now_us: Instant
 ) -> None:
     assert event_at(event, EXPIRES_US, now_us) is event
@@ -75,7 +75,7 @@ def test_a_hold_can_be_released_5_seconds_after_its_expiry_and_not_earlier() -> 
     assert released_until_us(Instant(now_us - 1)) < EXPIRES_US
 
 
-def test_a_charge_is_reported_only_for_a_settled_hold_before_its_expiry() -> None:
+def test_a_charge_is_reported_only_for_a_settled_hold_and_only_until_its_expiry() -> None:
     charged = {state: credits_charged(state, HOLD, JUST_BEFORE_US) for state in (*HoldState, None)}
     assert charged == {
         HoldState.HELD: 0,

@@ -26,7 +26,7 @@ def key_text(kind: KeyKind = KeyKind.LIVE, secret: bytes = bytes(range(32))) -> 
 
 
 @given(kinds, secret_bytes)
-def test_parsing_a_minted_key_returns_the_kind_the_account_id_the_digest_and_the_prefix(
+def test_parsing_a_new_key_returns_the_kind_the_account_id_the_digest_and_the_prefix(
     kind: KeyKind, secret: bytes
 ) -> None:
     text = key_text(kind, secret)
@@ -117,7 +117,7 @@ def test_a_key_with_two_adjacent_characters_swapped_is_rejected(at: int) -> None
         lambda _: "",
     ],
 )
-def test_a_text_that_is_not_exactly_a_minted_key_is_rejected(spoil: object) -> None:
+def test_a_text_that_is_not_exactly_a_valid_key_is_rejected(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(InvalidApiKeyError):
         parse(spoil(key_text()))
@@ -140,6 +140,6 @@ def test_the_repr_of_a_key_does_not_contain_the_text_after_its_prefix() -> None:
 
 
 @pytest.mark.parametrize("account_id", ["", "short", ACCOUNT + "x", "0aZ9bY8cX7d_", ACCOUNT + "\n"])
-def test_no_key_is_minted_for_an_invalid_account_id(account_id: str) -> None:
+def test_no_key_is_created_for_an_invalid_account_id(account_id: str) -> None:
     with pytest.raises(ValueError, match="account id"):
         mint(KeyKind.LIVE, account_id, secrets.token_bytes)

@@ -31,7 +31,7 @@ def test_a_fast_client_gets_at_least_75_percent_of_the_limit_and_at_most_the_lim
     granted = len(accepted(limit, arrivals))
     earned = limit.per_minute + limit.burst
     assert granted <= earned
-    # The next request arrives at most a third of an interval after a request is possible again.
+    # When the limit allows a request again, the next one arrives within a third of an interval.
     assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
 
 
@@ -52,7 +52,7 @@ def test_a_client_that_waits_for_the_seconds_in_retry_after_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_rejection_contains_the_first_whole_second_after_which_a_request_is_accepted(
+def test_no_request_is_accepted_a_second_or_more_before_the_time_in_retry_after(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -66,7 +66,7 @@ def test_a_rejection_contains_the_first_whole_second_after_which_a_request_is_ac
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_exactly_the_number_of_requests_that_the_status_reports_is_accepted_at_once(
+def test_the_rate_limit_accepts_as_many_requests_at_the_same_time_as_its_status_reports(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -100,7 +100,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_with_a_burst_of_n_the_field_allow_us_is_n_minus_1_intervals_before_the_field_tat_us(
+def test_if_the_burst_is_n_then_allow_us_is_n_minus_1_intervals_earlier_than_tat_us(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -131,7 +131,7 @@ def test_the_status_contains_the_limit_whether_the_key_is_idle_or_busy() -> None
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
-def test_weights_of_uncharged_calls_block_a_key_for_at_most_the_time_of_two_bursts(
+def test_weights_of_uncharged_calls_delay_a_request_by_at_most_the_time_that_refills_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
     bucket, now_us = IDLE, START

@@ -13,7 +13,7 @@ from blur.accounts.rate import Bucket, Refusal
 
 
 @given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
+def test_after_a_clock_is_set_back_a_request_is_accepted_within_one_interval(
     limit: RateLimit, back_s: int
 ) -> None:
     bucket = IDLE
@@ -36,7 +36,7 @@ def test_no_additional_request_is_accepted_after_a_clock_is_set_back(
 
 
 class Machine:
-    """A machine with its own clock; two machines share one `Bucket` of the rate limit."""
+    """A machine with its own clock. Two machines count the requests of one key in one `Bucket`."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -61,7 +61,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_the_difference_of_two_clocks_allows_additional_requests_only_once(
+def test_the_difference_between_two_clocks_allows_additional_requests_only_once(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0

@@ -53,7 +53,7 @@ def busy(name: str, calls: int, failures: int = 0, held: Credits = ZERO) -> Acco
     return account(KeyUsage("p", KeyKind.LIVE, counts), name=name, held=held)
 
 
-def test_accounts_are_sorted_by_their_calls_and_failures_since_the_first_reading() -> None:
+def test_accounts_are_sorted_by_their_calls_and_failures_between_two_readings() -> None:
     before = [busy("large", 1_000), busy("small", 10), busy("failing", 0)]
     after = [busy("large", 1_001), busy("small", 15), busy("failing", 0, failures=9)]
     found = activities(before, after)
@@ -70,12 +70,12 @@ def test_an_account_without_new_calls_is_active_only_if_it_has_held_credits() ->
     assert [each.account.account_id for each in activities(accounts, accounts)] == ["running"]
 
 
-def test_the_calls_of_a_new_account_count_from_zero() -> None:
+def test_all_calls_of_an_account_that_is_new_since_the_first_reading_are_counted() -> None:
     (found,) = activities([], [busy("new", 2)])
     assert found.counts.calls == 2
 
 
-def test_calls_of_both_months_count_if_a_month_ends_between_the_readings() -> None:
+def test_if_a_month_ends_between_two_readings_the_calls_of_both_months_are_counted() -> None:
     before = [busy("a", 10), busy("b", 10)]
     old, new = [busy("a", 12), busy("b", 10)], [busy("a", 3), busy("b", 0), busy("new", 1)]
     found = activities(before, joined_months(old, new))

@@ -94,7 +94,7 @@ def test_json_is_preferred_only_if_its_quality_is_higher_than_the_quality_of_ima
         ("image/*", "application/zip", False),
     ],
 )
-def test_a_type_is_accepted_explicitly_by_its_name_or_a_media_range_of_its_main_type(
+def test_a_type_is_accepted_explicitly_if_the_header_has_its_name_or_a_range_of_its_main_type(
     header: str, content_type: str, *, is_accepted: bool
 ) -> None:
     assert accepts_explicitly(header, content_type) is is_accepted

@@ -109,7 +109,7 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
         ("format", "PNG", InvalidFormatError, "'format' is not valid. Send one of: png, "),
     ],
 )
-def test_the_message_for_an_invalid_field_has_its_valid_values(
+def test_the_message_for_an_invalid_field_contains_the_valid_values(
     field: str, text: str | bytes, error: type[ApiError], message: str
 ) -> None:
     fields = {**dict(FORM), field: text}

@@ -1,4 +1,4 @@
-"""The image of a blur request is a file in the form or an upload, and bodies have a limit."""
+"""A blur request has an image file or names an upload, and the size of its body is limited."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_a_form_from_the_client_library_is_read_back_exactly(
     assert form.all("mode") == ()
 
 
-def test_a_boundary_can_be_quoted_and_the_type_can_be_in_any_case() -> None:
+def test_a_boundary_can_be_quoted_and_the_media_type_can_have_upper_case_letters() -> None:
     form = parse_form(f'Multipart/FORM-Data; Boundary="{BOUNDARY}"', part("a", b"1") + END)
     assert form.all("a") == [b"1"]
 
@@ -93,7 +93,7 @@ def test_a_truncated_body_is_rejected(length: int) -> None:
     ],
     ids=["parts", "header length", "headers"],
 )
-def test_more_parts_or_headers_than_the_limits_are_rejected(body: bytes) -> None:
+def test_too_many_parts_or_headers_and_too_long_headers_are_rejected(body: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="too many parts, or headers that are too long"):
         parse_form(TYPE, body)
 
@@ -128,7 +128,7 @@ def test_each_content_type_and_body_is_parsed_or_raises_only_an_invalid_request_
             parse_form(given_type, body)
 
 
-def test_parts_and_headers_at_the_limits_are_read_but_more_or_longer_headers_are_rejected() -> None:
+def test_parts_and_headers_at_the_limits_are_read_and_headers_above_them_are_rejected() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]
@@ -153,6 +153,6 @@ def test_the_error_for_a_wrong_content_type_has_the_reason(content_type: str, me
         parse_form(content_type, part("a") + END)
 
 
-def test_a_file_name_with_any_bytes_is_ignored() -> None:
+def test_a_file_name_is_ignored_even_if_it_is_not_utf_8() -> None:
     odd = part("a", b"1").replace(b'name="a"', b'name="a"; filename="\xff\xfe.png"')
     assert parse_form(TYPE, odd + END).all("a") == [b"1"]

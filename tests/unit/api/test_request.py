@@ -92,7 +92,7 @@ def test_all_parts_of_a_proxy_event_are_read() -> None:
     )
 
 
-def test_an_empty_event_has_default_values_and_900_seconds_left() -> None:
+def test_the_request_of_an_empty_event_has_default_values_and_a_time_limit_of_900_seconds() -> None:
     request = from_event({})
     assert (request.method, request.path, request.public_path) == ("", "/", "/")
     assert (request.raw_body, request.is_base64, request.left_ms) == ("", False, 900_000)
@@ -118,12 +118,12 @@ def test_a_body_with_the_base64_flag_and_almost_valid_base64_is_rejected(text: s
 
 
 @pytest.mark.parametrize("text", ["LS0", "LS1a", "LS2a", "LS3a"])
-def test_a_body_that_starts_like_a_form_in_base64_is_decoded(text: str) -> None:
+def test_a_body_that_starts_with_two_hyphens_in_base64_is_decoded(text: str) -> None:
     padded = text + "=" * (-len(text) % 4)
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
 
-def test_text_that_does_not_start_like_a_form_in_base64_is_encoded_as_latin_1() -> None:
+def test_text_that_does_not_start_with_two_hyphens_in_base64_is_encoded_as_latin_1() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"

@@ -42,7 +42,7 @@ ACCOUNT_HEADERS = {
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""The largest response can have this many bytes less than the limit, because its headers are not
+"""The largest response can be this many bytes smaller than the limit, because its headers are not
 the longest possible headers."""
 
 
@@ -73,7 +73,7 @@ def test_the_largest_inline_image_and_the_longest_headers_fit_into_the_limit() -
     status = AccountStatus(most, most, RateLimitStatus(RateLimit(1, many), many, many))
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
     left_over = []
-    for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
+    for limit in range(100_000, 100_004):  # the length of base64 is a multiple of four
         data = bytes(response.max_inline_bytes(limit))
         image = EncodedImage(data, "image/" + "x" * 20)
         output = BlurredPhoto(image, "x" * 20)
@@ -132,7 +132,7 @@ def test_the_response_for_an_image_in_the_storage_is_a_redirect_to_its_link() ->
     }
 
 
-def test_a_document_is_json_and_has_account_headers_if_there_is_an_account_status() -> None:
+def test_a_json_response_has_account_headers_only_if_the_account_status_is_given() -> None:
     sent = response.json_response({"a": 1}, REQUEST_ID)
     assert (sent.status_code, sent.content_type, sent.body) == (
         200,
@@ -173,7 +173,7 @@ def test_the_error_for_a_wrong_method_lists_the_allowed_methods() -> None:
     assert (sent.status_code, sent.headers["Allow"]) == (405, "GET, OPTIONS")
 
 
-def test_the_response_to_a_stored_upload_has_status_204_and_no_body() -> None:
+def test_the_response_to_an_upload_has_status_204_and_no_body() -> None:
     sent = response.no_content(REQUEST_ID)
     assert (sent.status_code, sent.content_type, sent.body) == (204, None, "")
     assert sent.headers == COMMON

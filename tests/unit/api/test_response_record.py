@@ -123,7 +123,9 @@ def test_the_size_of_a_text_body_is_its_size_in_utf_8() -> None:
         ("", None),
     ],
 )
-def test_only_images_and_zip_archives_have_a_format(content_type: str, name: str | None) -> None:
+def test_only_the_content_types_of_images_and_zip_archives_give_a_format(
+    content_type: str, name: str | None
+) -> None:
     assert image_format(content_type) == name
 
 
@@ -182,7 +184,7 @@ def test_metrics_that_could_not_be_printed_are_dropped(
     assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
 
-def test_invalid_metrics_raise_an_error_and_are_dropped(
+def test_invalid_metrics_raise_an_error_and_are_not_printed_with_the_next_metrics(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))

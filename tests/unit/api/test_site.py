@@ -114,7 +114,7 @@ def test_a_file_is_read_only_once(site: Site) -> None:
         ("/docs", None, "docs.html"),
     ],
 )
-def test_only_the_root_has_plain_text_for_clients_that_do_not_accept_html(
+def test_only_the_root_path_returns_plain_text_to_clients_that_do_not_accept_html(
     site: Site, path: str, accept: str | None, expected: str
 ) -> None:
     headers = {} if accept is None else {"accept": accept}

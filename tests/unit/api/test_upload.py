@@ -168,7 +168,7 @@ def test_a_relative_form_url_is_completed_with_a_loopback_host(host: str) -> Non
         *("127.0.0.1.attacker.example", "1127.0.0.1", "127.0.0.1:port", "localhost:123456"),
     ],
 )
-def test_a_relative_form_url_is_not_completed_with_any_other_host(host: str) -> None:
+def test_a_relative_form_url_stays_relative_if_the_host_is_not_a_loopback_host(host: str) -> None:
     headers = {"host": host, "x_forwarded_proto": "https", "x_forwarded_host": "a.example"}
     assert url_of("/media", **headers, forwarded="host=a.example") == "/media"
 
@@ -178,7 +178,7 @@ def test_without_a_host_header_a_relative_form_url_stays_relative() -> None:
 
 
 class RecordingUploads:
-    """Uploads that record the arguments of their calls."""
+    """A fake `Uploads` that records the arguments of each call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -189,7 +189,7 @@ class RecordingUploads:
 
 
 class OneKeyService:
-    """A service that has one key, and the time `NOW`."""
+    """A fake service that accepts one key, and whose clock always shows `NOW`."""
 
     @contextmanager
     def authorized(self, key: keys.ApiKey) -> Iterator[AccountStatus]:

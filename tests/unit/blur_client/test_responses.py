@@ -57,7 +57,7 @@ def test_credits_are_integers_if_they_are_whole(header: str, number: float | Non
     assert isinstance(result.credits_left, int) == ("." not in header and number is not None)
 
 
-def test_the_fields_of_a_result_without_headers_are_none_or_empty() -> None:
+def test_if_a_response_has_no_headers_the_fields_of_the_result_are_none_or_empty() -> None:
     response = make_response(200, b"picture")
     result = parse_blur_result(response, response)
     assert (result.credits_charged, result.request_id, result.timing_ms) == (None, None, {})
@@ -79,7 +79,7 @@ def test_server_timing_entries_without_a_duration_are_ignored(
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_each_error_code_has_a_class_that_keeps_all_fields(code: str) -> None:
+def test_each_error_code_has_a_class_whose_objects_have_all_fields(code: str) -> None:
     error = make_error(code, 429, retry_after=7)
     assert type(error) is ERRORS[code]
     assert (error.code, error.message, str(error), error.status) == (code, "No.", "No.", 429)
@@ -143,6 +143,6 @@ def test_each_error_class_of_the_service_has_a_class_of_the_same_name_in_the_cli
     assert {code: ERRORS[code].__name__ for code in names} == names
 
 
-def test_all_error_classes_are_different_api_errors() -> None:
+def test_the_error_classes_are_different_subclasses_of_api_error() -> None:
     assert all(issubclass(kind, ApiError) for kind in ERRORS.values())
     assert len(set(ERRORS.values())) == len(ERRORS)

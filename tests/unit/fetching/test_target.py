@@ -83,7 +83,7 @@ HOSTS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
     st.sampled_from(["", ":80", ":443", ":0", ":", ":8080", ":x"]),
     st.text(st.characters(codec="utf-8"), max_size=30),
 )
-def test_any_text_is_either_rejected_or_a_target_that_fits_into_a_request(
+def test_any_text_is_rejected_or_parsed_to_a_target_that_is_valid_in_an_http_request(
     scheme: str, host: str, port: str, rest: str
 ) -> None:
     try:

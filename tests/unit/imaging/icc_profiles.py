@@ -12,7 +12,7 @@ D50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def in_space(profile: bytes, space: bytes) -> bytes:
-    """Return the profile with `space` as its colour space, although its tags are for another."""
+    """Return the profile with the colour space `space` in its header, and with unchanged tags."""
     return profile[:16] + space + profile[20:]
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         (OUTPUT_FORMATS, WRITERS),
     ],
 )
-def test_each_allowed_value_of_an_option_has_a_function(
+def test_each_allowed_value_of_an_option_is_implemented(
     names: Iterable[str], table: Mapping[str, object]
 ) -> None:
     assert list(table) == list(names)

@@ -58,7 +58,7 @@ def test_a_cutout_is_rgba_and_transparent_in_the_corners() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_profile_is_kept_and_other_metadata_is_removed(mode: str) -> None:
     exif = Image.Exif()
-    exif[Base.Make] = "Camera of a person"
+    exif[Base.Make] = "A person's camera"
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
     photo = Image.fromarray(noise(64, 64))
     options = {"exif": exif, "icc_profile": SRGB, "comment": b"a person's note"}
@@ -185,7 +185,7 @@ def test_the_model_gets_a_working_copy_of_at_least_its_input_size(
 
 def test_the_working_copy_of_an_extremely_long_photo_has_a_limited_size() -> None:
     class MatteFoundError(Exception):
-        """Stops the pipeline, because the next steps take long for such a photo."""
+        """Stops the pipeline after the matte: the later steps take long for this large photo."""
 
     def stop(step: str) -> None:
         if step == "refine":

@@ -1,4 +1,4 @@
-"""Results with depth `ground`, and photos whose depth becomes `flat`."""
+"""Results with depth `ground`, and requests for `ground` whose results have depth `flat`."""
 
 from __future__ import annotations
 

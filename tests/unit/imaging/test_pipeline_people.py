@@ -46,7 +46,7 @@ def test_subject_person_uses_only_the_matte_from_the_network_for_people() -> Non
     assert cutout_alpha(Everyone())[160, 160] == 255
 
 
-def test_subject_person_does_not_run_the_saliency_model() -> None:
+def test_with_subject_person_the_saliency_model_does_not_run() -> None:
     model = DiscPredictor()
     data = saved(Image.fromarray(noise(320, 320)), "PNG")
     options = BlurOptions(radius_px=3, subject="person")
@@ -54,7 +54,7 @@ def test_subject_person_does_not_run_the_saliency_model() -> None:
     assert model.input_shape == ()
 
 
-def test_an_unknown_subject_or_person_without_its_network_is_rejected_before_decoding() -> None:
+def test_unknown_subjects_and_person_without_its_network_are_rejected_before_decoding() -> None:
     for subject, people in (("animal", Everyone()), ("person", None)):
         with pytest.raises(InvalidSubjectError, match=r"subject"):
             blur_photo(

@@ -102,7 +102,7 @@ def test_a_cutout_is_transparent_outside_the_region() -> None:
     assert not cutout[:, 240:, 3].any()
 
 
-def test_a_region_has_the_same_position_in_a_photo_with_transparent_pixels() -> None:
+def test_percentages_of_roi_refer_to_the_whole_photo_even_if_pixels_are_transparent() -> None:
     photo = np.dstack((two_squares(), np.full((240, 480), 255, np.uint8)))
     photo[:40, :, 3] = 0
     result = result_of(photo, roi=parse_roi("50% 0 100% 100%"))

@@ -36,7 +36,7 @@ def test_strips_cover_every_row_once_and_have_a_limited_size(shape: tuple[int, i
     assert all((one.stop - one.start) * shape[1] <= max(STRIP_PX, shape[1]) for one in pieces)
 
 
-def test_an_exception_in_a_strip_is_raised() -> None:
+def test_an_exception_during_the_work_on_a_strip_is_raised() -> None:
     def fail(rows: slice) -> None:
         raise ValueError(rows.start)
 
@@ -45,7 +45,7 @@ def test_an_exception_in_a_strip_is_raised() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_an_index_error_in_a_strip_is_also_raised() -> None:
+def test_an_index_error_that_a_strip_raises_reaches_the_caller() -> None:
     def fail(rows: slice) -> None:
         raise IndexError(rows.start)
 
@@ -66,7 +66,7 @@ def test_after_an_exception_no_further_strip_is_processed() -> None:
     assert len(begun) <= thread_count()
 
 
-def test_each_row_is_processed_once_by_at_most_the_set_number_of_threads(threads: int) -> None:
+def test_each_row_is_processed_once_and_the_number_of_threads_is_limited(threads: int) -> None:
     rows: Counter[int] = Counter()
     threads_used = set()
 
@@ -92,7 +92,7 @@ def test_two_threads_process_strips_at_the_same_time() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_nested_strips_in_many_threads_do_not_block() -> None:
+def test_nested_strips_in_many_threads_do_not_deadlock() -> None:
     rows: Counter[int] = Counter()
 
     def outer(_: slice) -> None:
@@ -107,7 +107,7 @@ def test_nested_strips_in_many_threads_do_not_block() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 @pytest.mark.filterwarnings(
     "ignore:This process:DeprecationWarning"
-)  # the warning that the process has threads
+)  # Python warns about a fork in a process with threads
 @pytest.mark.usefixtures("threads")
 def test_a_forked_process_processes_every_strip() -> None:
     for_each_strip(THREE_STRIPS, lambda _: None)

@@ -34,7 +34,7 @@ MAX_RECOVERED = 0.01
 """The largest share of pixels that an attack can recover."""
 SIDE = 256
 SHIFT = 21
-"""The number of pixels that a variant crops: about half the width of a letter."""
+"""The number of rows and columns that some `VARIANTS` cut off: about half the width of a letter."""
 
 Call = Callable[["RgbU8"], "RgbU8"]
 """A function that sends an image, and returns the result aligned with this image."""
@@ -47,7 +47,7 @@ def marked(image: RgbU8) -> RgbU8:
 
 
 def crop(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
-    """Return a function that sends a part of an image, and surrounds the result with zeros."""
+    """Return a function that sends a part of an image, and puts the result on a black image."""
 
     def send(call: Call, pixels: RgbU8) -> RgbU8:
         result = np.zeros_like(pixels)
@@ -71,11 +71,11 @@ VARIANTS: dict[str, object] = {
     "brighter": lambda call, image: call(np.clip(image, 0, 249) + np.uint8(6)) - np.uint8(6),
 }
 INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
-"""The part of an image that the results of all `VARIANTS` show."""
+"""The part of an image that is in the results of all `VARIANTS`."""
 
 
 def planes(image: RgbU8) -> Planes:
-    """Return the channels of the part of an image that all `VARIANTS` show, (channels, H, W).
+    """Return the channels of the part of an image that is in all `VARIANTS`, (channels, H, W).
 
     NumPy compares whole planes much faster than the three channels of each pixel.
     """
@@ -104,7 +104,7 @@ def recovered(attempt: NDArray[Any], paid: Planes) -> float:
 
 
 def attacks(call: Call, photo: RgbU8, paid: RgbU8) -> dict[str, float]:
-    """Return the share of pixels that each combination of 1, 2 or 4 calls recovers."""
+    """Return the share of pixels that each combination of 1, 2 or 4 results recovers."""
     sent = {name: send(call, photo) for name, send in VARIANTS.items() if callable(send)}
     results = {name: planes(result) for name, result in sent.items()}
     aim, target = planes(photo), planes(paid)
@@ -133,7 +133,7 @@ def test_combining_results_does_not_remove_the_watermark(image: str) -> None:
 
 
 @pytest.mark.usefixtures("shared_networks")
-def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir: Path) -> None:
+def test_combining_results_of_the_pipeline_does_not_remove_the_watermark(model_dir: Path) -> None:
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     options = BlurOptions(radius_px=9, kernel="gaussian", mode="background", output="png")
 
@@ -159,7 +159,7 @@ def test_the_watermark_changes_every_pixel_and_keeps_the_size(shape: tuple[int, 
     assert (image == 77).all()
 
 
-def test_a_large_result_has_only_the_detail_of_a_small_result() -> None:
+def test_a_large_result_with_a_watermark_has_no_more_detail_than_a_small_result() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (2000, 1500, 3), np.uint8)
     step = (2000 * 1500 / DETAIL_PX) ** 0.5
     result = marked(noise).astype(np.float32)
@@ -207,6 +207,6 @@ def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])
-def test_the_watermarked_image_has_limited_detail_for_any_shape(shape: tuple[int, int]) -> None:
+def test_the_small_copy_for_the_watermark_has_a_limited_size(shape: tuple[int, int]) -> None:
     height, width = _detail_shape(shape)
     assert 1 <= height * width <= DETAIL_PX

@@ -30,7 +30,7 @@ class FakeJobStore:
     announced: set[str] = field(default_factory=set)
     is_key_valid: bool = True
     before: Callable[[str], None] = lambda _: None
-    """Most methods first call this function with their name. The function can raise an error."""
+    """Most methods first call this function with their own name; it can raise an error."""
 
     def create_job(self, job: Job) -> None:
         self.before("create_job")

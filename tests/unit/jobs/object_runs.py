@@ -1,4 +1,4 @@
-"""Process a photo of a job once, read its row (its stored record), and let a step fail."""
+"""Functions to process a photo of a job, read the row of the photo, and make a step fail."""
 
 from __future__ import annotations
 

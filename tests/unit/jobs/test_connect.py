@@ -1,4 +1,4 @@
-"""The address in `BLUR_ACCOUNTS` selects the database of jobs."""
+"""The setting `BLUR_ACCOUNTS` selects the database of jobs: SQLite or DynamoDB."""
 
 from __future__ import annotations
 

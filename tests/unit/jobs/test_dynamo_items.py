@@ -1,4 +1,4 @@
-"""Jobs and rows (the records of photos) are read as stored; their keys and expiry are fixed."""
+"""Jobs and rows are read as they were stored; their keys and expiry times do not change."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_new_job_is_read_as_it_was_stored(job: Job) -> None:
     assert items.job_of(items.job_item(job)) == job
 
 
-def test_the_state_the_times_and_the_counts_of_an_ended_job_are_read() -> None:
+def test_each_field_of_an_ended_job_is_read_from_its_item() -> None:
     steps = {
         "state": "done",
         "is_paused": True,
@@ -87,7 +87,7 @@ def test_the_state_the_times_and_the_counts_of_an_ended_job_are_read() -> None:
 @pytest.mark.parametrize(
     "row", [ROW, JobObject(job_id="job_a", source="b.jpg", state=ObjectState.WAITING)]
 )
-def test_the_row_of_a_photo_is_read_as_it_was_stored(row: JobObject) -> None:
+def test_the_row_of_a_photo_does_not_change_when_it_is_stored_and_read(row: JobObject) -> None:
     item = items.row_item(row, NOW)
     assert item["credits"] == credits_number(row.charged)  # the table stores credits, not quarters
     assert items.row_of({**item, "credits": row.charged}) == row

@@ -1,4 +1,4 @@
-"""The worker of bulk jobs: which messages SQS delivers again, and the metrics."""
+"""The worker of bulk jobs: the messages that SQS delivers again, and the metrics."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_the_remaining_time_is_never_negative(received: int, seconds: int) -> No
     assert job.seconds_left(Instant(30_000_000)) == seconds
 
 
-def test_the_remaining_time_is_0_while_the_clock_is_earlier_than_the_first_photo() -> None:
+def test_the_remaining_time_is_0_if_the_clock_is_before_the_time_of_the_first_photo() -> None:
     """Two machines can have different clocks, and a clock can be set back."""
     assert JOB.seconds_left(Instant(9_000_000)) == 0
 

@@ -60,7 +60,7 @@ def test_the_signature_equals_the_signature_in_the_example_of_standard_webhooks(
     }
 
 
-def test_the_body_has_the_job_as_clients_see_it_but_no_secret() -> None:
+def test_the_body_has_the_public_fields_of_the_job_but_no_secret() -> None:
     post = RecordingPost()
     assert send(ended_job(), post, now_us=START)
     ((url, body, headers),) = post.sent
@@ -79,7 +79,7 @@ def test_the_body_has_the_job_as_clients_see_it_but_no_secret() -> None:
     assert SECRET not in body.decode()
 
 
-def test_all_attempts_of_a_notification_have_one_id_and_different_times() -> None:
+def test_attempts_to_send_a_notification_have_the_same_id_and_different_times() -> None:
     post = RecordingPost()
     for now_us in (START, Instant(START + 60_000_000)):
         send(ended_job(), post, now_us=now_us)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("job")
 
 
-def test_the_result_of_a_photo_is_stored_and_charged_and_its_row_in_the_store_is_final(
+def test_the_result_of_a_photo_is_stored_the_photo_is_charged_and_its_final_row_is_written(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, log: Log
 ) -> None:
     assert run(runner) is Outcome.ENDED
@@ -88,7 +88,7 @@ def test_photos_of_test_keys_are_free_and_their_results_have_a_watermark(
 def test_the_log_line_of_a_photo_whose_hold_has_expired_shows_no_charge(
     runner: ObjectRunner, job: Job, files: FailingFolder, clock: Clock, log: Log
 ) -> None:
-    """The store does not charge such a photo."""
+    """The store does not charge a photo whose hold has expired."""
 
     def wait(step: str) -> None:
         if step == "write_result":
@@ -99,7 +99,7 @@ def test_the_log_line_of_a_photo_whose_hold_has_expired_shows_no_charge(
     assert [ended.row.charged for ended in log.ended] == [ZERO]
 
 
-def test_a_low_balance_pauses_the_job_and_lets_the_photo_wait(
+def test_the_job_is_paused_and_the_photo_waits_if_the_balance_is_too_low(
     runner: ObjectRunner, store: FakeJobStore
 ) -> None:
     store.balance = whole(1)

@@ -35,7 +35,7 @@ def test_an_invalid_or_too_large_photo_fails_without_a_charge(
     assert (store.balance, store.holds) == (whole(10), {})
 
 
-def test_a_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
+def test_an_object_whose_photo_was_deleted_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
     assert run(runner, "missing.jpg") is Outcome.ENDED
     row = row_of(store, "missing.jpg")
     assert (row.code, row.message) == ("upload_not_found", DELETED)

@@ -81,7 +81,7 @@ def test_an_s3_event_for_a_file_that_is_not_a_photo_of_a_job_names_no_photo(key:
     assert read_message(s3_event(key)) == []
 
 
-def test_the_test_event_of_s3_names_no_photo() -> None:
+def test_no_photo_is_read_from_the_test_event_of_s3() -> None:
     body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "media"}
     assert read_message(json.dumps(body)) == []
 
@@ -96,7 +96,9 @@ def test_a_message_of_an_unknown_format_is_an_error(body: str) -> None:
 
 
 @given(st.lists(NAMES, max_size=25))
-def test_a_message_for_a_photo_with_any_name_can_be_read(sources: list[str]) -> None:
+def test_any_photo_name_is_the_same_after_it_is_sent_and_read_in_a_message(
+    sources: list[str],
+) -> None:
     service = Service(accepting)
     ObjectQueue(URL, service).enqueue("job_1", sources)
     bodies = [entry["MessageBody"] for each in service.requests for entry in each["Entries"]]

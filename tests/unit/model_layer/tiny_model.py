@@ -24,7 +24,7 @@ def md5(data: bytes) -> str:
 
 
 class Publisher(HTTPServer):
-    """Serves `content` at any path, and can send fewer bytes than it announced."""
+    """Serves `content` at any path, and can send fewer bytes than its Content-Length states."""
 
     content = WEIGHTS
     announced: int | None = None

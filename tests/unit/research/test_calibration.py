@@ -1,4 +1,4 @@
-"""The calibration of the light model: samples of features, variants of photos, a regression."""
+"""The calibration of the light model: it samples features, varies photos and fits a regression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graph import add
 from rewrite import upsampling
 
 
-def test_the_centres_of_windows_in_half_size_features_equal_the_upsampled_features() -> None:
+def test_half_windows_have_the_upsampled_features_at_their_centres() -> None:
     generator = np.random.default_rng(0)
     half = generator.normal(size=(2, 6, 6)).astype(np.float32)
     node = upsampling("half", "roi", "scales", "full")
@@ -66,7 +66,7 @@ def test_the_fit_is_closest_in_the_channel_with_the_largest_weight() -> None:
     assert errors[1] < errors[0] / 5
 
 
-def test_the_same_seed_gives_the_same_views_of_a_photo() -> None:
+def test_the_same_seed_gives_the_same_crops_and_colours_of_a_photo() -> None:
     first, second = (
         [view for photo in photos()[:1] for view in views(photo, np.random.default_rng(5))]
         for _ in range(2)

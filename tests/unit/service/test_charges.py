@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
-def test_a_call_with_a_live_key_is_charged_and_returns_the_image_the_status_and_the_times(
+def test_a_call_with_a_live_key_is_charged_and_its_result_has_the_balance_and_the_step_times(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     result = run(service, key, lambda: REQUEST, left_ms=28_000)

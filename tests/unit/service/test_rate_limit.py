@@ -56,7 +56,7 @@ def test_an_uncharged_call_that_uses_more_cpu_time_counts_as_more_requests(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_a_refund_passes_the_cpu_time_as_a_weight_with_the_rate_limit_of_the_key(
+def test_a_refund_after_much_cpu_time_has_a_weight_that_contains_the_keys_rate_limit(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []
@@ -80,7 +80,7 @@ def test_a_refund_passes_the_cpu_time_as_a_weight_with_the_rate_limit_of_the_key
     assert seen == [weight]
 
 
-def test_a_free_request_is_counted_and_its_errors_have_the_account_status(
+def test_an_uncharged_request_counts_and_its_error_contains_the_account_status(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     for remaining in (9, 8):

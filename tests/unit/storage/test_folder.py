@@ -54,7 +54,7 @@ def test_only_complete_uploads_can_be_read(tmp_path: Path) -> None:
         store.get("uploads/a", max_bytes=4)
 
 
-def test_a_token_is_accepted_only_by_a_store_that_uses_the_same_folder(tmp_path: Path) -> None:
+def test_an_upload_token_is_valid_only_for_the_folder_of_its_form(tmp_path: Path) -> None:
     form = FolderStore(tmp_path).presign_upload(
         "uploads/a", content_type="b", max_bytes=1, now_us=NOW_US
     )
@@ -75,7 +75,7 @@ def test_an_upload_is_removed_at_most_25_hours_after_its_form_was_signed(tmp_pat
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_sweep_keeps_unknown_folders_and_allows_a_missing_folder(tmp_path: Path) -> None:
+def test_a_sweep_keeps_unknown_folders_and_accepts_a_missing_folder(tmp_path: Path) -> None:
     FolderStore(tmp_path / "nowhere").sweep(now_us=NOW_US)
     (tmp_path / "uploads" / "0000-notes").mkdir(parents=True)
     FolderStore(tmp_path).sweep(now_us=NOW_US)
@@ -102,7 +102,7 @@ def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
 
 
 def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
-    """Return how many system calls `work` makes, and how many names it reads from folders."""
+    """Return how often `work` calls functions of `os`, and how many names `listdir` returns."""
     counts: Counter[str] = Counter()
 
     def counting(name: str) -> Callable[..., Any]:
@@ -189,7 +189,7 @@ def test_an_upload_that_fails_can_be_sent_again(tmp_path: Path) -> None:
     assert store.get("uploads/a", max_bytes=10) == b"again"
 
 
-def test_only_the_owner_can_read_the_secret(tmp_path: Path) -> None:
+def test_only_the_owner_of_the_secret_file_can_read_it(tmp_path: Path) -> None:
     token_of(FolderStore(tmp_path))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
@@ -207,7 +207,7 @@ def test_the_newest_secret_signs_tokens_and_each_secret_verifies_them(tmp_path: 
 
 
 @pytest.mark.parametrize("incomplete", [b"", b"1" * (SECRET_BYTES - 1)])
-def test_an_empty_or_too_short_secret_signs_no_token(incomplete: bytes, tmp_path: Path) -> None:
+def test_an_empty_or_too_short_secret_is_not_used(incomplete: bytes, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     before = signed_by(store)
     (tmp_path / "secret-2027").write_bytes(incomplete)

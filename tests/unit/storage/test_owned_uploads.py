@@ -48,7 +48,9 @@ def test_an_upload_id_is_256_random_bits_and_is_not_part_of_the_upload_form(
 
 
 @given(st.text(), st.text())
-def test_text_from_a_client_becomes_a_digest_and_never_a_path(owner: str, upload_id: str) -> None:
+def test_the_name_of_an_upload_has_a_digest_and_no_text_from_the_client(
+    owner: str, upload_id: str
+) -> None:
     assert re.fullmatch(r"uploads/[0-9a-f]{64}", upload_name(owner, upload_id))
 
 

@@ -45,7 +45,8 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--suffix",
     metavar="TEXT",
-    help="Add this text to the photo's name.  [default: -blurred or -cutout in the photo's folder]",
+    help="Add this text to the photo's name.  "
+    "[default: -blurred or -cutout if the result is in the photo's folder, otherwise nothing]",
 )
 @click.option("-R", "--recursive", is_flag=True, help="Search subfolders too.")
 @click.option(
@@ -148,7 +149,7 @@ def _run(
 
 
 def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
-    """Print failures always, but skipped photos and results only on a terminal.
+    """Always print failures, but print skipped photos and results only on a terminal.
 
     If the command has only one photo and skips it, always print that it was skipped.
     """

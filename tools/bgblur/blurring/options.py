@@ -138,7 +138,7 @@ def blur_options(
     required: bool = True,
     helps: Mapping[str, str] | None = None,
 ) -> Callable[..., None]:
-    """Add all options of the table to a command; `helps` replaces the help texts of some fields.
+    """Add all `OPTIONS` to a command; `helps` has other help texts for some options, by field.
 
     If `required` is false, no option is required, and the command itself checks its options.
     """
@@ -159,7 +159,7 @@ def blur_options(
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
     """Return the format for all results: the chosen format, or the format of the output.
 
-    Return None if both are missing.
+    Return None if no format was chosen and the output has no extension.
 
     Raises:
         click.UsageError: the extension is unknown, or does not match the chosen format.

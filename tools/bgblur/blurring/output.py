@@ -39,7 +39,7 @@ def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> N
 
 
 def _write_stream(target: Path, data: bytes) -> None:
-    """Write to a device or a pipe; a pipe without a reader is an error."""
+    """Write to a device or a pipe; fail immediately if the pipe has no reader."""
 
     def open_without_waiting(path: str, flags: int) -> int:
         descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
@@ -52,7 +52,7 @@ def _write_stream(target: Path, data: bytes) -> None:
 
 
 def rename_without_replacing(temporary: Path, target: Path) -> None:
-    """Rename unless the target exists; this is atomic if the file system has hard links."""
+    """Rename a file unless the target exists, atomically if the file system has hard links."""
     try:
         os.link(temporary, target)
     except FileExistsError:

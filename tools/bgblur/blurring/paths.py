@@ -52,8 +52,8 @@ class Naming:
     format: str | None = None
     """The format of all results; None means that each result has the format of its photo."""
     suffix: str | None = None
-    """The text added to the photo's name. None adds the mode's suffix to results in the photo's
-    folder."""
+    """The text added to the photo's name. If it is None, results in the photo's folder get the
+    mode's suffix."""
 
     def format_of(self, photo: Path | None) -> str:
         """Return the format of a photo's result."""

@@ -51,7 +51,9 @@ def require_regular(status: os.stat_result) -> None:
 
     """
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file; send a pipe to standard input and use -")
+        raise OSError(
+            errno.EINVAL, "not a regular file; to read from a pipe, use - as the file name"
+        )
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

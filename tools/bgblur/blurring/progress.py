@@ -25,7 +25,7 @@ NAME_CELLS = 28
 
 
 class Display:
-    """Permanent lines, and below them a bar for each running photo and a bar for the batch.
+    """Permanent lines, and below them a bar for each photo in progress and a bar for the batch.
 
     Use it as a context manager: the bars are removed at the end.
     """
@@ -56,7 +56,7 @@ class Display:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Remove the bars."""
+        """Remove the progress bars from the terminal."""
         self._progress.stop()
 
     @property
@@ -76,7 +76,7 @@ class Display:
         skipped: int = 0,
         stopping: bool = False,
     ) -> None:
-        """Show the progress; `stopping` means that only the running photos will be finished.
+        """Show the progress; `stopping` means that only the photos in progress will be finished.
 
         The number of `finished` photos includes the `skipped` photos. Skipped photos took no time,
         so the estimated remaining time ignores them.

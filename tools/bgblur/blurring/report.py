@@ -58,7 +58,7 @@ def line(outcome: Outcome) -> str:
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """Return one line about all photos."""
+    """Return one line with the number of photos for each outcome."""
     results = [outcome.result for outcome in outcomes]
     blurred = [result for result in results if isinstance(result, Result)]
     not_started = sum(result is NOT_STARTED for result in results)

@@ -15,7 +15,7 @@ class AppendedLines:
     """A file to which several threads can append lines. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Keep the path; nothing is read or written yet."""
+        """Store the path; nothing is read or written yet."""
         self._path = path
         self._file: TextIO | None = None
         self._lock = threading.Lock()
@@ -30,7 +30,7 @@ class AppendedLines:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a", encoding="utf-8")
         if self._file.tell():
-            self._file.write("\n")  # ends a line that was cut off
+            self._file.write("\n")  # the last line can be incomplete: end it
         return self
 
     def __exit__(
@@ -44,7 +44,7 @@ class AppendedLines:
             self._file.close()
 
     def read(self) -> Iterator[Any]:
-        """Yield the value of each line; skip lines that were cut off.
+        """Yield the value of each line; skip incomplete lines.
 
         Raises:
             OSError: the file cannot be read.

@@ -119,7 +119,7 @@ def submit(  # noqa: PLR0913 - has one argument for each option
 
 
 def _check(photos: Folder, options: Mapping[str, Any], job_id: str | None) -> None:
-    """Check the command before a job is created.
+    """Check, before a job is created, that there is a photo and that a new job has a radius.
 
     Raises:
         click.UsageError: there is no photo, or a new job has no radius.

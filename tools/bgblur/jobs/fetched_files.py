@@ -40,7 +40,7 @@ class FetchedFiles:
     """
 
     def __init__(self, folder: Path, job_id: str, *, overwrite: bool) -> None:
-        """Keep the folder; nothing is read or written yet."""
+        """Store the folder; nothing is read or written yet."""
         self.folder = folder
         self._prefix = f".bgblur-{job_id}"
         self._lines = AppendedLines(folder / f"{self._prefix}.jsonl")

@@ -13,11 +13,11 @@ from bgblur.jobs.names import source_digest
 class Journal:
     """A file with a line for each uploaded photo. Use it as a context manager.
 
-    In memory, there is only a digest of each photo's name.
+    In memory, the journal keeps only a digest of each photo's name.
     """
 
     def __init__(self, path: Path) -> None:
-        """Keep the path; nothing is read or written yet."""
+        """Store the path; nothing is read or written yet."""
         self._lines = AppendedLines(path)
         self._known: set[bytes] = set()
 
@@ -46,7 +46,7 @@ class Journal:
         return source_digest(source) in self._known
 
     def add(self, source: str) -> None:
-        """Add an uploaded photo, and write its line immediately."""
+        """Add an uploaded photo, and write it to the file immediately."""
         self._lines.append(source)
         self._known.add(source_digest(source))
 

@@ -42,7 +42,7 @@ class JobDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Remove the bar."""
+        """Remove the progress bar."""
         self._progress.stop()
 
     def print(self, text: str, style: str = "") -> None:
@@ -67,7 +67,7 @@ class JobDisplay:
     def show_job(self, job: Job) -> None:
         """Show how many photos of the job are done, failed or cancelled.
 
-        Without a bar, print a line only when the job is paused.
+        Without a progress bar, print a line only when the job is paused.
         """
         self.update("Processing", job.ended, job.received, progress_text(job))
         was_paused, self._is_paused = self._is_paused, job.state == "paused"

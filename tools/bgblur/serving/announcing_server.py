@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bgblur.serving.worker_pool import WorkerPool
 
 CANCELLED_TIMEOUT_S = 2
-"""The time for error responses to requests that are cancelled at the end of a graceful stop."""
+"""The time for error responses to requests that are cancelled at the end of a graceful shutdown."""
 FORCED_CHECK_S = 0.1
 """The time between two checks for a second Ctrl-C, which stops the server immediately."""
 
@@ -33,7 +33,7 @@ class AnnouncingServer(uvicorn.Server):
         drain: JobDrain | None,
         announce: Callable[[int], None],
     ) -> None:
-        """Keep the worker pools to start, and `announce`, which is called with the server's port.
+        """Keep the worker pools, which `startup` starts, and `announce`, which gets the port.
 
         The `drain` gives photos of jobs to the worker pool.
         """

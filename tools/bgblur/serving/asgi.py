@@ -48,8 +48,8 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The status for an invalid key on our own paths, and the status on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, as a multiple of the largest possible body; most photos have about a tenth
-of this size."""
+"""The memory for bodies, as a multiple of the largest possible body. Most photos have about a tenth
+of the size of the largest body."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The maximum memory for one account, and for one address, as a multiple of the free memory.
@@ -107,7 +107,7 @@ class ServerApp:
             return
         except ApiError as error:
             reply, code = exchange.error_reply(error), error.code
-        except asyncio.CancelledError:  # the time for a graceful stop is over
+        except asyncio.CancelledError:  # the graceful stop has reached its time limit
             reply, code = exchange.error_reply(LostError()), LostError.code
         except Exception:
             LOGGER.exception("%s: unexpected error in the server", exchange.request_id)
@@ -142,7 +142,7 @@ class ServerApp:
         return reply
 
     async def _answer_status(self, exchange: Exchange) -> Reply:
-        """Respond to `/health` without any check, or to `/ready` after its checks."""
+        """Respond to `/health` without checks, and to `/ready` after the readiness checks."""
         status = "ok"
         if exchange.path == READY_PATH:
             await self._readiness.require()
@@ -215,7 +215,7 @@ class ServerApp:
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
-        """Return the record of a response that this application has made itself."""
+        """Return the log record of a response that this application creates itself."""
         key = exchange.key
         return ResponseRecord(
             request_id=f"req_{exchange.request_id}",

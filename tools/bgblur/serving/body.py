@@ -28,7 +28,7 @@ class Body:
     """The body of one request, as it arrives."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        """Prepare to read the body; for now, read only the headers of the request."""
+        """Read the headers of the request; `chunks` reads the body."""
         self._receive = receive
         length = header(scope, b"content-length")
         self.is_chunked = bool(header(scope, b"transfer-encoding"))

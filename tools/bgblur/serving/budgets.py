@@ -68,23 +68,23 @@ class Lease:
         """Reserve `size` more bytes.
 
         Raises:
-            OverloadedError: no memory is free, or a sender already uses as much as it can have.
+            OverloadedError: too little memory is free, or a sender would exceed its share.
 
         """
-        self.budget._take(self, size)  # noqa: SLF001 - a lease belongs to its budget
+        self.budget._take(self, size)  # noqa: SLF001 - only leases call this method
 
 
 class BodyLimit:
     """Limits how many bodies the server receives from one account at the same time."""
 
     def __init__(self, each: int) -> None:
-        """Start without any bodies; an account can have up to `each` bodies."""
+        """Allow up to `each` request bodies per account at the same time."""
         self._each = each
         self._receiving: Counter[str] = Counter()
 
     @contextmanager
     def count(self, account: str) -> Iterator[None]:
-        """Count a body of an account until the block ends.
+        """Count a request body for an account until the `with` block ends.
 
         Raises:
             OverloadedError: the account has reached its limit.
@@ -117,7 +117,7 @@ class ResultBudget:
 
     @contextmanager
     def hold(self, client: str, size: int, abort: Callable[[], None]) -> Iterator[None]:
-        """Count a response until the block ends; `abort` closes its connection."""
+        """Count the bytes of a response until the block ends; `abort` closes its connection."""
         self._count += 1
         number = self._count
         self._make_space(size)

@@ -11,12 +11,12 @@ MAX_CONNECTIONS = 512
 can usually have 1,024 file descriptors."""
 
 BATCHES = 32
-"""A full table closes up to 1/32 of its connections at once, because choosing connections takes
-longer than closing them."""
+"""When all connections are in use, the server closes up to 1/32 of them at once, because choosing
+connections takes longer than closing them."""
 
 
 class Closable(Protocol):
-    """A connection that the table can close."""
+    """A connection that the `ConnectionTable` can close."""
 
     address: str
     since_s: float
@@ -44,10 +44,10 @@ class Closable(Protocol):
 class ConnectionTable:
     """All connections, and the connections from each address.
 
-    A full table first closes connections without a key. Among these, it first closes connections of
-    the address with the most connections, beginning with the longest idle connection. If a
-    connection has a key and a running request, the table closes the connection only if the client
-    does not read the response.
+    When the table is full, `admit` first closes connections without a key. Among these, it first
+    closes connections of the address with the most connections, beginning with the longest idle
+    connection. If a connection has a key and a running request, `admit` closes the connection only
+    if the client does not read the response.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:
@@ -84,7 +84,7 @@ class ConnectionTable:
     def _evict(self, candidates: set[Closable], count: int) -> bool:
         """Close up to `count` connections; return whether one was closed.
 
-        The first closed connection can have a key; all further ones must not have a key.
+        At most one of the closed connections has a known key.
         """
         closable = [
             each

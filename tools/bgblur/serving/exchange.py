@@ -47,9 +47,10 @@ class Exchange:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
-    """The client for which the response's memory is counted: the account, otherwise the address."""
+    """The client for which the response's memory is counted: the account, or the client's address
+    if the account is not known."""
     key: ApiKey | None = None
-    """The key, after it was found in the store."""
+    """The API key of the request, once the server has found it in the store."""
     is_logged: bool = False
     """Whether a handler has logged the response."""
 
@@ -91,7 +92,7 @@ class Exchange:
         return error_reply(error, self.request_id, path=self.path)
 
     def client(self) -> ClientState:
-        """Return the client's state, which is watched from now on.
+        """Watch the connection from now on, and return the client's state.
 
         Raises:
             ClientDisconnected: the request is malformed; the protocol has sent an error.

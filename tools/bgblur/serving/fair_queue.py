@@ -78,11 +78,14 @@ class FairQueue(Generic[Item]):
         return bool(self._shares or self._left_s)
 
     def has_slot(self, account: str) -> bool:
-        """Return whether one more item of this account can be added."""
+        """Return whether one more item of this account can be added to the queue."""
         return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item, if `has_slot` returned True; return the item that lost its slot, if any."""
+        """Add an item; if the queue was full, return the waiting item that was removed for it.
+
+        The caller has checked with `has_slot` that the item can be added.
+        """
         removed = None
         if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
@@ -103,7 +106,7 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # the account moves behind others with equal use
+        self._shares[account] = share  # at the end: `min` returns the first of equal accounts
         share.working += 1
         return share.waiting.popleft()
 
@@ -136,7 +139,10 @@ class FairQueue(Generic[Item]):
         return removed
 
     def _share(self, account: str) -> _Share[Item]:
-        """Return the account's `_Share`; a new one gets the smallest `used_s` of all accounts."""
+        """Return the account's `_Share`.
+
+        If it is created now, it starts with the smallest `used_s` of all accounts.
+        """
         if account not in self._shares:
             self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
@@ -157,9 +163,9 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the share of the account that has waiting items and the most slots.
+        """Return the share that has the most slots of all shares with waiting items.
 
-        Return None unless `account` has at least 2 fewer slots.
+        Return None if `account` has only one slot fewer than this share, or not fewer.
         """
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
@@ -169,7 +175,7 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # so that the account moves to the end
+            self._left_s.pop(account, None)  # moves the account to the end of the dict
             self._left_s[account] = self._clock()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""How a connection ends: the client closes only its sending side, or the server resets it."""
+"""The end of a connection: the client closes only its sending side, or the server resets it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 import h11
 
 LINGER_S = 30
-"""The time limit for dropping the rest of a request after its response."""
+"""The time limit for reading and dropping the rest of a request after its response."""
 LINGER_IDLE_S = 3
 """The longest time without data while the rest of a request is dropped."""
 MAX_DROPPED_BYTES = 100_000_000
@@ -46,7 +46,7 @@ class LingeringClose:
     """
 
     def __init__(self, lost: asyncio.Event) -> None:
-        """Start inactive; `lost` is set when the connection is closed."""
+        """Drop nothing until `start`; the caller sets `lost` when the connection is closed."""
         self._lost = lost
         self._dropped_bytes = 0
         self.is_active = False
@@ -57,12 +57,12 @@ class LingeringClose:
         self.is_active = True
 
     def drop(self, data: bytes) -> bool:
-        """Drop received bytes; return False when there are too many."""
+        """Drop received bytes; return False if the total is more than `MAX_DROPPED_BYTES`."""
         self._dropped_bytes += len(data)
         return self._dropped_bytes <= MAX_DROPPED_BYTES
 
     async def wait(self, idle_s: Callable[[], float]) -> None:
-        """Wait until the client closes or is silent for `idle_s()`, but at most for `LINGER_S`."""
+        """Wait until the client disconnects or sends nothing for `idle_s()`; at most `LINGER_S`."""
         clock = asyncio.get_running_loop().time
         deadline_s, dropped_before = clock() + LINGER_S, -1
         while clock() < deadline_s and dropped_before < self._dropped_bytes:
@@ -76,9 +76,10 @@ class LingeringClose:
 class DisconnectProbe:
     """Detects a client that has closed both sides of its connection, not only its sending side.
 
-    The two cases cannot be distinguished until the server sends something. Clients ignore interim
-    responses (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the
-    connection at the first interim response, and the second interim response fails because of this.
+    Until the server sends something, it cannot see whether the client has closed both sides or one.
+    Clients ignore interim responses (RFC 9110, 15.2.1). If the client has closed both sides, its
+    operating system resets the connection when the first interim response arrives, so the server
+    cannot send the second one.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class DisconnectProbe:
         connection: h11.Connection,
         is_waiting: Callable[[], bool],
     ) -> None:
-        """Probe while `is_waiting()` is true: the client has no complete response yet."""
+        """Probe the client while `is_waiting()` is true: until the response is complete."""
         self._transport = transport
         self._connection = connection
         self._is_waiting = is_waiting

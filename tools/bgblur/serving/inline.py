@@ -26,7 +26,7 @@ Handler = Callable[[Request, InvocationContext], Reply]
 STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
 """The routes that use the accounts, except the routes for jobs."""
 ACCOUNT_TIMEOUT_S = 10
-"""The time limit for one account call; the stores have their own limit of a few seconds."""
+"""The time limit for processing an account call; the stores have their own limit, a few seconds."""
 ACCOUNT_WAIT_S = 5
 """The time limit for a call that waits in the queue."""
 ACCOUNT_QUEUE = 64
@@ -42,7 +42,7 @@ class InlineHandler:
     """Handles short requests without waiting for photos."""
 
     def __init__(self, handler: Handler, account_pool: WorkerPool) -> None:
-        """Keep the handler of this process, and the pool for account calls."""
+        """Store the handler of this process, and the worker pool that handles account calls."""
         self._handler = handler
         self._account_pool = account_pool
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inline")
@@ -62,7 +62,7 @@ class InlineHandler:
         try:
             return await self._account_pool.answer(request, account=account, client=client)
         except LostError as error:
-            message = "The accounts did not respond in time. Nothing was charged."
+            message = "The account store did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error
 
     def _call(self, request: Request) -> Reply:

@@ -73,11 +73,11 @@ class JobDrain:
         return len(self._running)
 
     def state(self) -> ObjectsState:
-        """Return the state for metrics."""
+        """Return the state of the photos of jobs, for metrics."""
         return ObjectsState(running=self.running, waiting=self.waiting)
 
     def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `TakeBackground` has this signature
-        """Return work for an idle worker.
+        """Return the function with which an idle worker processes a photo, or None for no photo.
 
         `has_requests` is true if requests are likely to arrive soon.
         """
@@ -117,7 +117,11 @@ class JobDrain:
                 continue
 
     async def stop(self, timeout_s: float) -> None:
-        """Give no more photos to workers; wait for photos in progress, and release slow ones."""
+        """Give no more photos to workers; wait for running photos, and release slow photos.
+
+        A photo is slow if it is not finished after `timeout_s`. To release it, the drain ends its
+        lease, so that a worker can claim it again.
+        """
         self._is_stopping = True
         try:
             async with asyncio.timeout(timeout_s):
@@ -130,7 +134,7 @@ class JobDrain:
         await asyncio.gather(*self._releases, return_exceptions=True)
 
     async def _process(self, worker: Worker) -> None:
-        """Let the worker process a photo of a job.
+        """Let the worker claim a photo of a job, if there is one, and process this photo.
 
         Raises:
             LostError: the worker failed after it had claimed a photo.
@@ -173,7 +177,10 @@ class JobDrain:
             LOGGER.exception("the metrics of a photo of a job could not be recorded")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Release the photo after `after_s`; if `counts`, count the attempt and set a pause."""
+        """End the photo's lease after `after_s` seconds.
+
+        If `counts` is true, the attempt counts, and the photo is tried again after a pause.
+        """
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)

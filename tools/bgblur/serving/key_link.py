@@ -43,7 +43,7 @@ class KeyLinks:
         self._issued: dict[str, tuple[str, float]] = {}
 
     def issue(self, api_key: str) -> str:
-        """Return a code for this key."""
+        """Return a new one-time code that can be exchanged for this key."""
         code = self._new_code()
         self._issued[code] = api_key, self._monotonic_s() + TTL_S
         return code
@@ -77,7 +77,7 @@ class KeyLinkExchange:
         document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
             status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
-        # Imported here, because this loads the whole API, which no command except `serve` needs.
+        # Imported here, because these modules import the whole API, which only `serve` needs.
         from bgblur.serving.access_log import log_response  # noqa: PLC0415
         from blur.api.response_record import ResponseRecord  # noqa: PLC0415
 

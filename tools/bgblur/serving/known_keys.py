@@ -77,7 +77,7 @@ class KnownKeys:
             async with asyncio.timeout(TIMEOUT_S):
                 is_known = await asyncio.wrap_future(future)
         except TimeoutError as error:
-            message = "The accounts did not respond in time. Nothing was charged."
+            message = "The account store did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error
         if not is_known:
             raise InvalidApiKeyError

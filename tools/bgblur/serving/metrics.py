@@ -1,6 +1,6 @@
 """Prometheus metrics of the server: responses, steps, queue, workers, credits.
 
-Metrics are off by default, and have a separate address, never the public port.
+Metrics are off by default. They are served at a separate address, never on the public port.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PoolState:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsState:
-    """The current state of the photos of jobs."""
+    """The current numbers of unfinished photos of jobs."""
 
     running: int = 0
     """Photos that workers process."""
@@ -92,7 +92,7 @@ class ServerMetrics:
         )
         self._job_photos_ended = Counter(
             "bgblur_job_photos_ended",
-            "Photos of jobs that are done, failed or cancelled, by state and error code.",
+            "Job photos that are done, failed or cancelled, by state and error code.",
             ["state", "code"],
             registry=self.registry,
         )
@@ -124,7 +124,7 @@ class ServerMetrics:
         self._bytes.labels("out").inc(record.bytes_out)
 
     def observe_object(self, row: JobObject, steps_ms: Mapping[str, float]) -> None:
-        """Count a photo of a job that is done, failed or cancelled; `row` is its final record."""
+        """Count one photo that a job has processed, failed or cancelled; `row` is its final row."""
         self._job_photos_ended.labels(row.state, row.code or "").inc()
         for step, step_ms in steps_ms.items():
             self._step_seconds.labels(step).observe(step_ms / 1000)

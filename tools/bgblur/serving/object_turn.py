@@ -1,7 +1,7 @@
 """Bulk jobs in a worker process: in each turn, the worker claims and processes one photo of a job.
 
 The worker claims the photo itself, so the front process never waits for the store. The front
-process gives a turn only to a worker that no request needs at this moment.
+process starts a turn only in a worker that no request needs at this moment.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class ObjectTurn:
     """The message that lets a worker process one photo of a job."""
 
     lease_s: float
-    """The time in which no other worker can claim the photo."""
+    """The time during which no other worker can claim the photo."""
     left_ms: int
     """The time until the worker is killed."""
 
 
 class Claims(Protocol):
-    """The store of the photos that wait: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
+    """The store from which workers claim photos: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
 
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
         """Return the next photo of a job; no other worker gets it before the lease ends."""
@@ -56,16 +56,16 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """The outcome of a worker's turn; the worker first sends the claimed photo, and then this."""
+    """The outcome of an `ObjectTurn`. A worker first sends the photo that it claimed, then this."""
 
     outcome: Outcome
     row: JobObject | None = None
-    """The photo's final row in the store, if this turn has written it."""
+    """The photo's final row, if the worker has written it to the store in this turn."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class ObjectWorker:
-    """Claims and processes one photo of a job in each turn of a worker process."""
+    """Claims and processes one photo of a job for each `ObjectTurn` that the worker gets."""
 
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
@@ -99,7 +99,7 @@ class ObjectWorker:
         except UnavailableError:
             return None
         except Exception:  # an error in a job must not stop a worker that requests need
-            LOGGER.exception("no photo of a job can be claimed")
+            LOGGER.exception("a worker could not claim a photo of a job")
             return None
 
     def _is_space_left(self) -> bool:

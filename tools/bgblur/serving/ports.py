@@ -110,7 +110,7 @@ class JobQueue(Protocol):
 
 
 class Connection(Protocol):
-    """A request's connection: `protocol.Protocol`."""
+    """A request's connection, which `protocol.Protocol` implements."""
 
     @property
     def address(self) -> str:
@@ -128,16 +128,22 @@ class Connection(Protocol):
         ...
 
     def mark_known_key(self) -> None:
-        """Note that the key is known; to make space, connections without a key are closed first."""
+        """Record that a request on this connection has a known API key.
+
+        To make space for new connections, the server first closes connections without a known key.
+        """
 
     def watch(self) -> None:
         """Keep reading, to notice when the client disconnects."""
 
     def mark_answered(self) -> None:
-        """Allow the server to close this connection to make space; the response is sent."""
+        """Record that the response was sent, so that the server can close this connection.
+
+        Until the next request, the server can close the connection to make space for a new one.
+        """
 
     def abort(self) -> None:
         """Reset the connection; the client does not get the rest of the response."""
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response; then disconnect."""
+        """Discard the rest of the request while the client reads the response; then disconnect."""

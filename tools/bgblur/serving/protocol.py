@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the response was written, or the client has not read for `STALLED_S` seconds."""
+        """True if the response was written, or the client has not read for `STALLED_S` seconds."""
         if self._lingering.is_active or self._has_response:
             return True
         return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S
@@ -77,7 +77,7 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         tune_accepted(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(0)  # so that the transport reports each pause in writing
+        transport.set_write_buffer_limits(0)  # any unsent data causes `pause_writing`
         if self._table.admit(self):
             self._head_timer.start(HEAD_S)
         else:
@@ -123,7 +123,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the response to the last complete request, or now if there is none."""
+        """Close after the last complete request gets its response, or now if none is complete."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -136,12 +136,12 @@ class Protocol(H11Protocol):
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """Continue: all bytes written so far have been sent."""
+        """Stop the time limit and resume writing: all bytes written so far have been sent."""
         self._write_timer.cancel()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Continue with the next request."""
+        """Continue with the next request, or close if the client will send no more requests."""
         self.since_s = self.loop.time()
         self._is_body_read = True
         super().on_response_complete()
@@ -149,7 +149,7 @@ class Protocol(H11Protocol):
             self._close_after_last()
 
     def send_400_response(self, msg: str) -> None:
-        """Send an error for invalid HTTP, unless the application needs no more input."""
+        """Send an error for invalid HTTP, unless the application no longer reads the body."""
         if self.is_answering and not self._is_body_read:
             self.cycle.keep_alive = False
             self._start_lingering()
@@ -157,7 +157,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response. Without a request, wait `STOP_S` seconds first."""
+        """Close after the current response; if there is none, wait `STOP_S` seconds for one."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()
@@ -168,7 +168,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """Note that the key is known; to make space, connections without a key are closed first."""
+        """Record that a request here had a known key: such connections are closed last."""
         self.has_key = True
 
     def watch(self) -> None:
@@ -177,7 +177,7 @@ class Protocol(H11Protocol):
         self.flow.resume_reading()
 
     def mark_answered(self) -> None:
-        """Allow the server to close this connection to make space, until its next request."""
+        """Until the next request, allow the server to close this connection for a new one."""
         self._has_response = True
 
     def abort(self) -> None:
@@ -196,7 +196,7 @@ class Protocol(H11Protocol):
             self.transport.abort()
 
     async def linger(self) -> None:
-        """Drop the rest of the request until the client has read the response; then disconnect."""
+        """Discard the rest of the request while the client reads the response; then disconnect."""
         await self.flow.drain()
         if self.lost.is_set():
             return

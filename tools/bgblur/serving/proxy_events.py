@@ -153,7 +153,7 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    # A response to HEAD already has this header.
+    # A response to HEAD already has a Content-Length.
     if not any(name == b"content-length" for name, _ in pairs):
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
@@ -163,7 +163,7 @@ class RecordedHandler:
     """The handler of this process; it returns each reply with the record that is logged for it."""
 
     def __init__(self, build: Callable[[Observe], Router]) -> None:
-        """Build the handler; `build` gets the function to call with the record of each response."""
+        """Build the handler; it must pass each response's record to the argument of `build`."""
         self._records: deque[ResponseRecord] = deque(maxlen=1)
         self._handler = build(self._records.append)
         self.routes = self._handler.routes

@@ -22,7 +22,7 @@ class Readiness:
         require_store: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep the two checks; a check that fails raises an `ApiError` with the reason."""
+        """Set the two checks; a check that fails raises an `ApiError` with the reason."""
         self._require_place = require_slot
         self._require_store = require_store
         self._clock = clock

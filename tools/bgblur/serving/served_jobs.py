@@ -38,7 +38,7 @@ class ServedJobs:
     leave_bytes: int
 
     def uploads(self) -> JobUploads:
-        """Return the receiver of uploads; after each photo, it makes `drain` look for work."""
+        """Return the receiver of uploads, which calls `drain.add` after it has added a photo."""
         return JobUploads(
             folder=self.folder,
             queue=self.store,
@@ -52,7 +52,10 @@ class ServedJobs:
 
 
 def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Return the parts for a pool of `workers` processes; None if the settings support no jobs."""
+    """Open the folder, the store and the drain for jobs; return None if jobs are not enabled.
+
+    The server has `workers` workers.
+    """
     store, folder = open_machine_store(settings), open_storage(settings.media).jobs
     if store is None or not isinstance(folder, JobFolder):
         return None

@@ -95,7 +95,7 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
         sweeping(folders),
         keeping(open_keeper(settings).run if jobs else None),
         observing(photos, jobs, metrics_at) as observe,
-        suppress(KeyboardInterrupt),  # after Ctrl-C, uvicorn raises it again at the end
+        suppress(KeyboardInterrupt),  # after Ctrl-C, uvicorn stops and then raises SIGINT again
     ):
         open_access_log()
         raise_file_limit()

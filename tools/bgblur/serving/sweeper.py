@@ -24,7 +24,7 @@ class Swept(Protocol):
 
 @contextmanager
 def sweeping(folders: Sequence[Swept], *, every_s: float = SWEEP_EVERY_S) -> Iterator[None]:
-    """Remove expired files from the folders, if any, at intervals until the context ends."""
+    """Remove expired files from the folders, at intervals, until the context ends."""
     if not folders:
         yield
         return

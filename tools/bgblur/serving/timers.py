@@ -28,7 +28,7 @@ class Timer:
     """Calls a function once after a time, unless it is cancelled."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-        """Keep the function; nothing runs until `start`."""
+        """Set the function that the timer will call; `start` starts the timer."""
         self._loop = loop
         self._callback = callback
         self._handle: asyncio.TimerHandle | None = None

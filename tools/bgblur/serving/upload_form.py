@@ -23,7 +23,7 @@ MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The place to which the file of a form is written, and its limits."""
+    """Where the file of a form is written, and the limits for this file."""
 
     max_bytes: int
     file: AbstractContextManager[BinaryIO]
@@ -34,7 +34,8 @@ class Target:
 
 Fields = Mapping[str, bytes]
 FindTarget = Callable[[Fields], Target]
-"""Return the target for the file, given the fields before the file; raises `ApiError`."""
+"""Return the `Target` of the form's file, given the fields that precede the file; or raise an
+`ApiError`."""
 
 
 async def receive_form(
@@ -136,7 +137,7 @@ class _Form:
             self._fields[name] = b""
 
     def _require_last(self) -> None:
-        """Require that the form ends after its file."""
+        """Raise an error if the file is not the last field of the form."""
         try:
             self._parser.close()
         except MultipartError as error:
@@ -145,7 +146,7 @@ class _Form:
     def _skip(self, chunk: bytes) -> None:
         """Ignore bytes after the form (RFC 2046, 5.1.1), such as a CRLF in its own packet.
 
-        The parser itself accepts such bytes only in the same chunk as the form's end.
+        The parser accepts such bytes only if they arrive in the same chunk as the form's end.
         """
         self._skipped += len(chunk)
         if self._skipped > MAX_FIELD_BYTES:

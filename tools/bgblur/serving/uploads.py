@@ -76,7 +76,8 @@ class JobUploads:
             self._require_open(job_id)
             photos.append((job_id, source))
             file = self.folder.writing_source(job_id, source, leave_bytes=self.leave_bytes)
-            # Many uploads can start while there is space for only one upload.
+            # Many uploads can start while there is space for only one, so the space is also checked
+            # before each part of the file.
             require_space = partial(self.folder.require_space, self.leave_bytes)
             return Target(token.max_bytes, file, require_space)
 
@@ -93,9 +94,10 @@ class JobUploads:
             raise JobClosedError
 
     def _require_not_ended(self, job_id: str) -> None:
-        """Reject a photo whose job has ended during its upload.
+        """Reject a photo whose job has ended during the upload.
 
-        If the job has not ended, the photo was in the job already, and sending it again is allowed.
+        If the job already has the photo, the photo is not added a second time. This is not an
+        error, because the client can send a photo again.
         """
         if self.queue.find_job(job_id).has_ended:
             raise JobClosedError

@@ -174,7 +174,7 @@ class Worker:
         )
         with others:
             self._process.start()
-        if self._is_killed:  # the worker was killed while the process was starting
+        if self._is_killed:  # `kill` was called while the process was starting
             self._process.kill()
         try:
             message = self._messages.recv()
@@ -193,15 +193,15 @@ class Worker:
 
 
 Work = Callable[[Worker], Awaitable[None]]
-"""Work that the pool gives to one worker. The work raises an exception if the worker has to be
-replaced: `LostError` if the worker failed after the work had started."""
+"""A function that runs on one worker. It raises an exception if the worker has to be replaced:
+`LostError` if the worker failed after the work had started."""
 TakeBackground = Callable[[bool], Work | None]
-"""Return work for a worker that no request needs now. The argument is true if requests run or have
-just ended, so that more requests are likely."""
+"""Return background work for an idle worker, if there is any. The argument is true if a request
+runs or has just ended, because then more requests are likely."""
 
 
 def nothing(_: bool) -> None:  # noqa: FBT001 - `TakeBackground` has this signature
-    """Return no background work."""
+    """Return None: there is no background work."""
 
 
 @dataclass(slots=True, eq=False)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 READY = "ready"
-"""Sent once, when the handler is built."""
+"""Sent once, after the worker has built the handler."""
 ACCEPTED = "accepted"
 """Sent for each request before work on it begins."""
 STOP = None

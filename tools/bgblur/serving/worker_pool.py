@@ -59,7 +59,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """For the number of each worker that does not start: the pause before the next attempt."""
+        """For the number of each worker that does not start: the seconds until the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:

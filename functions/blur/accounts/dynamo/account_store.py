@@ -49,7 +49,7 @@ class DynamoAccountStore:
 
     Every method raises `UnavailableError` within two seconds if DynamoDB throttles, cannot be
     reached or sends an invalid response; the cause is chained to the error. Even then, DynamoDB can
-    have made the write, so callers repeat the method or let the hold expire.
+    have applied the write, so callers repeat the method or let the hold expire.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
@@ -67,7 +67,7 @@ class DynamoAccountStore:
         return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """See `CallStore.reserve`; one write is enough if the bucket's state is known."""
+        """See `CallStore.reserve`; one write is enough if the state of the rate limit is known."""
         table = self._table()
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
         item = admission.apply_rate_limit(table, check, hold)
@@ -187,7 +187,7 @@ class DynamoAccountStore:
         self._client.close()
 
     def _table(self) -> DynamoTable:
-        """Return the table for one call of a store method; the deadline of this call starts now."""
+        """Return a new `DynamoTable` for one store method; the method's time limit starts now."""
         return DynamoTable(self._table_name, self._start, self._limiter, self._busy_until)
 
     def _start(self) -> Send:

@@ -1,10 +1,11 @@
 """Admission: one conditional write checks the key, counts the request and takes a hold.
 
 A key's bucket, which counts the requests for its rate limit, is idle or busy (see `rate`), and an
-update cannot choose between the two states. So each write is for one state. The first write is for
-the state that this process read last. If the first write is rejected, the old item in the rejection
-shows the reason, and whether a write for the other state would succeed. If other calls arrive
-between the two writes, the second write can be rejected, too, so the number of attempts is limited.
+update cannot choose between the two states. So each write assumes one state. The first write
+assumes the state that this process read last. If the first write is rejected, the old item in the
+rejection shows the reason, and whether a write for the other state would succeed. If other calls
+arrive between the two writes, the second write can be rejected, too, so the number of attempts is
+limited.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ retries."""
 
 @dataclass(frozen=True, slots=True)
 class RateCheck:
-    """A request with an API key, and the bucket that counts the request."""
+    """A request with an API key, and the rate limit's bucket that counts the request."""
 
     account_id: str
     key_digest: str
@@ -66,13 +67,16 @@ class RateCheck:
         bucket: BucketNames,
         now_us: Instant,
     ) -> RateCheck:
-        """Return the rate check for a new request, whose bucket is not read yet."""
+        """Return the rate check for a new request, before its bucket is read."""
         limiter = table.limiter.start(now_us)
         return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 
 
 Branch = Callable[[Expressions, RateCheck], None]
-"""Adds to an update the condition that the bucket is idle or busy, and the bucket's new values."""
+"""A function that adds the bucket's new values to an update, and the condition for these values.
+
+One function is for idle buckets, one for busy buckets; the latter also checks the rate limit.
+"""
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:
@@ -113,7 +117,7 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
 
 
 def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
-    """Take the hold without counting a request; if the hold exists, extend it.
+    """Hold the price without counting a request; if the hold exists, extend its lifetime.
 
     Raises:
         InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -152,7 +156,7 @@ def _account_is_busy() -> UnavailableError:
 
 
 def _first_branch(table: DynamoTable, check: RateCheck) -> Branch:
-    """Choose the branch for the bucket's state that this process has read last."""
+    """Choose the branch for the bucket's state at the last time that this process read it."""
     busy_until_us = table.busy_until.get((check.key_digest, check.bucket[0]), 0)
     return _count_busy if busy_until_us > check.limiter_us else _count_idle
 
@@ -175,7 +179,7 @@ def _update(branch: Branch, check: RateCheck, hold: Hold | None) -> Expressions:
 
 
 def _with_valid_key(key_digest: str, now_us: Instant) -> Expressions:
-    """Return an update that has only the condition that the key is valid."""
+    """Return an update that only checks, as its condition, that the key is valid."""
     update = Expressions()
     key = ("keys", key_digest)
     update.conditions += [
@@ -209,7 +213,7 @@ def _paths(update: Expressions, check: RateCheck, *more: str) -> list[str]:
 
 
 def _branch(item: Item, check: RateCheck) -> Branch:
-    """Choose the branch for the bucket's state, or reject the request."""
+    """Return the branch for an idle or a busy bucket, or reject the request."""
     bucket = bucket_of(item, check.key_digest, check.bucket)
     limit = key_of(item, check.account_id, check.key_digest).limit
     after = rate.count_request(bucket, limit, check.limiter_us)

@@ -19,7 +19,7 @@ from blur.credits import Credits, format_credits, parse_credits
 ACCOUNT_AMOUNTS = frozenset({"balance", "granted", "used"})
 CREDITS = "credits"
 """The attribute for the amount of a ledger entry. With a month at the end, such as
-`credits2026-01`, it is the attribute for the usage in that month."""
+`credits2026-01`, it is the attribute for the credits that an account used in that month."""
 HOLDS, PRICE = "holds", "c"
 """The attribute that contains the holds, and the attribute of each hold that contains its price."""
 

@@ -107,7 +107,7 @@ class Sender:
 
     @classmethod
     def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:
-        """Return a sender that can start requests for `LATEST_START_S` seconds from now."""
+        """Return a sender that starts requests only in the next `LATEST_START_S` seconds."""
         return cls(client, time.monotonic() + LATEST_START_S, conflict_s)
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:

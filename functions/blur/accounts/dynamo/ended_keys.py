@@ -32,10 +32,11 @@ the call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Move up to `BATCH` ended keys out of the account's item, and return the item.
+    """Move up to `BATCH` revoked or expired keys out of the account's item; return the item.
 
-    A key is kept for `CLOCK_SKEW_US` after its expiry, for a server whose clock is slow. If the
-    table cannot be reached or the keys have changed, a later call moves them.
+    An expired key stays in the account's item for `CLOCK_SKEW_US` after its expiry, for a server
+    whose clock is slow. If the table cannot be reached or the keys have changed, a later call moves
+    the revoked and expired keys.
     """
     ended = list(islice(_ended(item, account_id, now_us), BATCH))
     if not ended:
@@ -56,7 +57,7 @@ def exists(table: DynamoTable, account_id: str, key_digest: str) -> bool:
 
 
 def with_ended_keys(table: DynamoTable, item: Item) -> Account:
-    """Return the account in an item, with its ended keys, which are in separate items."""
+    """Return the account in an item, with its revoked and expired keys from separate items."""
     account = account_of(item)
     condition = Expressions()
     partition = condition.path(schema.PARTITION_KEY)
@@ -102,7 +103,7 @@ def _ended(item: Item, account_id: str, now_us: Instant) -> Iterator[KeyRecord]:
 def _copy(table: DynamoTable, key: KeyRecord) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(schema.PARTITION_KEY)})")
-    with suppress(ConditionFailedError):  # raised if the key is already copied
+    with suppress(ConditionFailedError):  # a copy of the key exists already
         table.put(_key_item(key), absent)
 
 

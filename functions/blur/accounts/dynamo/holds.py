@@ -41,8 +41,8 @@ DEDUP_WINDOW_US = 15 * SECOND_US
 """All copies of a request arrive within this time after the first copy was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
-"""If a hold was not charged, its set of tombstones has a second element for the hold: the tombstone
-with this suffix."""
+"""If a hold ended without a charge, the set that contains its tombstone has a second element for
+the hold: the tombstone followed by this suffix."""
 
 BATCH = 50
 """The maximum number of holds, and of sets of tombstones, that one write removes: an expression has
@@ -180,7 +180,7 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
 
 
 def release(holds: Item) -> Expressions:
-    """Return the write that releases these expired holds, if none of them has changed."""
+    """Return the write that releases these expired holds; it fails if a hold has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
     _add_to_balance(update, Credits(sum(held["c"] for held in holds.values())))
@@ -202,7 +202,7 @@ def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
 def _ending(
     hold: Hold, event: HoldEvent, now_us: Instant, *, leaves_tombstone: bool
 ) -> Expressions:
-    """Return the write that applies the event to a hold, if it is in the state `HELD`."""
+    """Return the write that applies the event to a hold in the state `HELD`."""
     update = Expressions()
     tombstone = _tombstone(hold.hold_id)
     if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:

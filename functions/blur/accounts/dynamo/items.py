@@ -84,7 +84,7 @@ def account_of(item: Item) -> Account:
     try:
         return _read_account(item, account_id)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # An operator needs the name of the account to repair it.
+        # To repair the item, an operator needs the id of the account.
         message = f"account {account_id} has an invalid item: {error!r}"
         raise accounts_unreachable() from ValueError(message)
 
@@ -117,12 +117,12 @@ def require_account(item: Item | None, account_id: str) -> Item:
 
 
 def version_of(item: Item) -> int:
-    """Return an account's version, or the version that an entry gave its account."""
+    """Return the version of an account, or the version that a ledger entry gave the account."""
     return int(item.get(VERSION, 0))
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Make the update increase the account's version, if it is still the version in `item`."""
+    """Make the update increase the account's version, and fail if `item` has another version."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)
@@ -170,14 +170,14 @@ def key_item(key: KeyRecord) -> Item:
 
 
 def limit_item(limit: RateLimit) -> Item:
-    """Return the attributes of a key's rate limit and of its two buckets, which are reset."""
+    """Return the attributes for a key's rate limit, and those of its two buckets, set to 0."""
     buckets = dict.fromkeys((*CALLS[:2], *ACCOUNT_REQUESTS[:2]), 0)
     interval, slack = rate.interval_us(limit), rate.slack_us(limit)
     return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}
 
 
 def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
-    """Read one of a key's buckets."""
+    """Read the rate-limit bucket of a key that has the attributes `names`."""
     key = item["keys"][digest]
     tat, allow, last = names
     return rate.Bucket(key[tat], key[allow], key.get(last, 0))
@@ -186,10 +186,10 @@ def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
 def rate_limit_status_of(
     item: Item, digest: str, names: BucketNames, now_us: Instant
 ) -> RateLimitStatus:
-    """Return a key's rate-limit status, from one of its buckets.
+    """Return a key's rate-limit status, from its bucket with the attributes `names`.
 
-    A key that is revoked or expires during the call is removed from the item; its status shows no
-    requests left.
+    If a key is revoked or expires during the call, it is removed from the item, and its status has
+    no remaining requests.
     """
     if digest not in item["keys"]:
         return RateLimitStatus(RateLimit(1, 1), 0, 0)
@@ -205,7 +205,7 @@ def status_of(item: Item, digest: str, charged: Credits, now_us: Instant) -> Acc
 
 
 def entry_item(entry: LedgerEntry, version: int) -> Item:
-    """Return the item of a ledger entry that gives its account this version."""
+    """Return a ledger entry's item; `version` is the account's version after the entry."""
     return {
         **schema.entry_key(entry.account_id, entry.entry_id),
         "entry_id": entry.entry_id,

@@ -1,4 +1,4 @@
-"""Each key's usage by month: counters in the account's item, updated by the write of the charge.
+"""Each key's usage by month: counters in the account's item, written together with the charge.
 
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
@@ -37,11 +37,11 @@ LETTERS = ("c", "q", "p", "f")
 DIGEST_LENGTH = 12
 """12 hexadecimal digits are 48 bits, which is enough to distinguish the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
-"""The counters of a month are moved this long after the month ends, when all its calls have
-ended."""
+"""The time from the end of a month until its counters can be moved out of the account's item. By
+then, all calls of the month have ended."""
 BATCH = 60
-"""The maximum number of counters that one transaction moves: an expression has at most 300
-operators."""
+"""The maximum number of counters that one transaction moves out of the account's item. The limit is
+needed because an expression can have at most 300 operators."""
 
 
 def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant) -> None:
@@ -53,9 +53,10 @@ def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant
 
 
 def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Move counters of one past month out of the account's item, and return the item.
+    """Move counters of one past month out of the account's item; return the item without them.
 
-    If the table cannot be reached or a counter has changed, a later call moves the counters.
+    If the table cannot be reached or a counter has changed, return `item` unchanged; a later call
+    moves the counters.
     """
     this_month = usage_month(Instant(now_us - MOVED_AFTER_US))
     months = sorted({name[:5] for name in item if _is_counter(name)})
@@ -77,9 +78,9 @@ def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: In
 def list_usage(table: DynamoTable, month: str, now_us: Instant) -> Iterator[AccountUsage]:
     """See `AccountStore.list_usage`.
 
-    The counters of a past month can be moved at any moment, so one transaction reads the account's
-    item and the month's item. The counters of this month are in the account's item, which the scan
-    returns.
+    A call can move the counters of a past month to the month's item at any moment, so one
+    transaction reads the account's item and the month's item. The counters of this month are in the
+    account's item, which the scan returns.
     """
     condition = Expressions()
     sort = condition.path(schema.SORT_KEY)

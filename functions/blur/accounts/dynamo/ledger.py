@@ -78,12 +78,16 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
         account = require_account(account_or_none, entry.account_id)
         if account["balance"] + min(0, entry.credits) < 0:
             raise OverdrawnError.by(entry.credits, account["balance"])
-        # The added step is random, so that concurrent entries choose different versions.
+        # A random step is added to the version, so that two entries which are appended at the same
+        # time are unlikely to use the same version.
         version = version_of(account) + 1 + secrets.randbelow(VERSION_STEP)
 
 
 def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant) -> None:
-    """See `AccountStore.add_key`. A new version of the account shows that its keys have changed."""
+    """See `AccountStore.add_key`.
+
+    The account gets a new version, so that a concurrent write that checks the version fails.
+    """
     check_key(key)
     while True:
         item = _account_item(table, key.account_id, now_us)
@@ -151,8 +155,8 @@ def read_with_ledger(table: DynamoTable, account_id: str, now_us: Instant) -> Ac
     """See `AccountStore.read_with_ledger`.
 
     One request cannot read the account and its ledger: a query takes time, and a transaction cannot
-    read a long ledger. But each entry stores the version that the account got from it, so the
-    account's item includes exactly the entries up to the item's version.
+    read a long ledger. But each entry stores the version that the account's item had after the
+    entry was added, so the item includes exactly the entries up to its own version.
     """
     account = _account_item(table, account_id, now_us)
     included = [

@@ -23,7 +23,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """See `CallStore.claim_record`.
 
-    A late copy of this write does not restore the record of a call that is done.
+    If this write arrives twice, the second one cannot overwrite the record of a finished call.
     """
     free = Expressions()
     past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")

@@ -30,16 +30,17 @@ class ConditionFailedError(Exception):
     """The condition of a write failed; nothing was written."""
 
     def __init__(self, items: Sequence[Item | None]) -> None:
-        """Keep, for each write, the item that the table already contains.
+        """Keep `items`: for each write, the item that the table contains.
 
-        An element is None if the item is missing, or if the condition of its write was true.
+        An element of `items` is None if the table does not contain the item, or if the condition of
+        its write was true.
         """
         super().__init__("the condition of the write failed")
         self.items = items
 
     @property
     def item(self) -> Item | None:
-        """Return the stored item for the first (often the only) write, or None if it is missing."""
+        """Return the first element of `items`, often the only one; it can be None."""
         return self.items[0]
 
 
@@ -51,7 +52,7 @@ class Put:
     expressions: Expressions
 
     def target(self) -> dict[str, Any]:
-        """Return the item in the format of the request."""
+        """Return the item in the format of a request to DynamoDB."""
         return {"Item": marshal_item(self.item)}
 
 
@@ -80,7 +81,7 @@ class DynamoTable:
     def __init__(
         self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
     ) -> None:
-        """Call `start`, which returns a function that sends requests until a deadline."""
+        """Set the deadline: `start` returns a function that sends requests until the deadline."""
         self.limiter = limiter
         self.busy_until = busy_until
         self._name = name
@@ -100,7 +101,7 @@ class DynamoTable:
     def put(self, item: Item, condition: Expressions) -> None:
         """Put an item, if the stored item meets the condition.
 
-        The condition can require that the item is missing.
+        The condition can require that the table has no such item.
         """
         self._send("put_item", self._conditional({"Item": marshal_item(item)}, condition))
 
@@ -109,7 +110,7 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item, with the effects of all earlier writes; None if the item is missing."""
+        """Return one item with a strongly consistent read, or None if the item is missing."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)
@@ -140,7 +141,7 @@ class DynamoTable:
         return first, second
 
     def query(self, condition: Expressions, page_size: int | None = None) -> Iterator[Item]:
-        """Yield the items of a partition whose keys meet the condition.
+        """Yield the items whose keys meet the condition; they are in one partition.
 
         Each request reads `page_size` items, or up to a megabyte without `page_size`.
         """
@@ -152,7 +153,7 @@ class DynamoTable:
         return self._pages("scan", "FilterExpression", condition, {})
 
     def _conditional(self, target: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
-        # The old item in the response costs nothing, and shows which part of a condition failed.
+        # Returning the old item costs nothing, and the item shows which part of a condition failed.
         return {
             "TableName": self._name,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -188,7 +189,7 @@ def read_attributes(attributes: Mapping[str, Any]) -> Item:
     try:
         return read_item(attributes)
     except (ArithmeticError, ValueError) as error:
-        # An operator needs the name of the item to repair it.
+        # With the item's key in the message, an operator can find the item and repair it.
         names = [attributes.get(name) for name in (PARTITION_KEY, SORT_KEY)]
         message = f"the item {names} has an invalid value: {error}"
         raise accounts_unreachable() from ValueError(message)

@@ -1,4 +1,4 @@
-"""A call's weight in its key's rate limit, added by the call's last write.
+"""Adds the weight of a call to the bucket of the key's rate limit, in the call's last write.
 
 `rate.add_weight` limits the bucket with `min`, which an update of DynamoDB cannot compute. So up to
 three updates are tried, in this order: the first adds the whole weight, if the result is not above
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant, Weight
 
 Addition = Callable[[Expressions], None]
-"""Adds the change of the bucket, and its conditions, to an update."""
+"""Adds to an update a change of the key's rate-limit bucket, and the conditions for this change."""
 
 
 def add_weight(
@@ -70,11 +70,14 @@ def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterat
 
 
 def _leave(update: Expressions) -> None:
-    """Add nothing, so that the bucket does not change."""
+    """Leave the update unchanged, so that the bucket does not change."""
 
 
 def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, str]:
-    """Require that the key's limit has not changed; return the paths of the bucket's two fields."""
+    """Return the paths of a bucket's `tat_us` and `allow_us`.
+
+    A condition is added to the update: the key's rate limit has not changed.
+    """
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
     tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class SqliteAccountStore:
-    """`AccountStore` in one SQLite file; the first call creates folder, file and tables.
+    """`AccountStore` in one SQLite file; the first call creates the folder, file and tables.
 
     Each method is one transaction. Each method raises `UnavailableError` if the file is locked for
     too long, damaged or not writable; the cause is chained to the error, and nothing has changed.
@@ -67,7 +67,7 @@ class SqliteAccountStore:
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """See `CallStore.settle`; until the hold expires, a repeated call has the same charge."""
+        """See `CallStore.settle`; until the hold expires, a repeated call reports its charge."""
         counts = KeyCounts(1, hold.price, pixels, 0)
         return self._end(hold, HoldEvent.SETTLE, now_us, weight, counts)
 
@@ -219,8 +219,8 @@ class SqliteAccountStore:
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
         """Release the account's expired holds, and yield a connection to read the account.
 
-        The file is written only if a hold has expired. A read does not wait for other processes,
-        but a write does, and can exceed its deadline.
+        The file is written only if a hold has expired. A read does not wait for other processes. A
+        write waits for them, and raises an error if the wait is too long.
         """
         with self._file.snapshot() as db:
             if not holds.has_expired(db, account_id, now_us):

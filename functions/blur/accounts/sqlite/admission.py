@@ -87,7 +87,7 @@ def reserve(
 
 
 def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
-    """Take the hold without counting a request; if the hold exists, extend it.
+    """Hold the price without counting a request; if the hold exists, extend its lifetime.
 
     Raises:
         InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -119,7 +119,7 @@ def count_account_request(
     """Count one request that reads the account, in a separate bucket, and return the new bucket.
 
     Raises:
-        RateLimitError: the key has no requests of this kind left.
+        RateLimitError: the key has reached the rate limit of these requests.
 
     """
     bucket = _next_bucket(caller, caller.account_requests, limiter)

@@ -21,7 +21,7 @@ from blur.accounts.ports import accounts_unreachable
 from blur.accounts.sqlite.schema import migrate, require_known
 
 TIMEOUT_S = 1.5
-"""The longest total wait for other threads and processes."""
+"""The longest total wait, in seconds, for other threads and processes that use the file."""
 POLL_S = 0.01
 
 
@@ -34,7 +34,7 @@ class AccountsFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Keep the path; the first transaction creates the folder and the file."""
+        """Store the path; the first transaction creates the folder and the file."""
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -52,7 +52,7 @@ class AccountsFile:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection whose reads all see the file as it is at one moment.
+        """Yield a connection whose reads all use the same snapshot of the file.
 
         The reads do not wait for writes of other processes.
 
@@ -79,7 +79,7 @@ class AccountsFile:
             yield connection
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            # A new connection can open a file that was repaired or replaced.
+            # The next call opens a new connection, because the file can be repaired or replaced.
             self._drop()
             if isinstance(error, _PROGRAMMING_ERRORS):
                 raise
@@ -140,8 +140,8 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
 
 
 _CREATING = threading.Lock()
-"""The lock keeps other threads from connecting to a file that this thread has created and not
-closed yet."""
+"""A thread holds this lock while it creates a file. Other threads connect to the file only after
+the thread has closed it."""
 
 
 def _create(path: Path) -> None:
@@ -156,7 +156,7 @@ def _create(path: Path) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
-    # In a new file, `PRAGMA journal_mode` does not always wait for the lock, so it is repeated.
+    # `PRAGMA journal_mode` does not always wait for the lock of a new file, so repeat the PRAGMA.
     while True:
         _wait_until(connection, deadline)
         try:

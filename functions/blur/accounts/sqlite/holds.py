@@ -1,4 +1,6 @@
-"""Holds in SQLite, inside the caller's transaction; `hold_states` has their states and events.
+"""Reads and writes holds in SQLite, in the transaction of the caller.
+
+The module `hold_states` has the states and events of holds.
 
 A row stays in `holds` until its hold expires, even after the call has ended, so that a repeated
 reservation finds the row and creates no second hold. This is long enough, because a hold lasts
@@ -26,7 +28,7 @@ from blur.credits import ZERO
 
 
 def release_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None:
-    """Return the credits of the account's expired holds, and delete all expired rows.
+    """Add the credits of the account's expired holds to its balance; delete its expired rows.
 
     Both changes are one transaction, so each hold is released exactly once.
     """

@@ -131,7 +131,7 @@ def revoke_key(db: sqlite3.Connection, account_id: str, key_digest: str) -> None
 def set_rate_limit(
     db: sqlite3.Connection, account_id: str, key_digest: str, limit: RateLimit
 ) -> None:
-    """Change the key's rate limit and empty its buckets; see `AccountStore.set_rate_limit`."""
+    """Change the key's rate limit and reset its buckets; see `AccountStore.set_rate_limit`."""
     row = db.execute(
         "SELECT revoked FROM keys WHERE account_id = ? AND digest = ?", (account_id, key_digest)
     ).fetchone()

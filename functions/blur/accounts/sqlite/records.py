@@ -55,7 +55,7 @@ def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
 
 
 def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
-    """Delete the record, if it still has the hold of this call and is not done."""
+    """Delete the record, if it still belongs to this call and is not marked as done."""
     db.execute(
         """
         DELETE FROM records WHERE account_id = ? AND scope = ? AND hold_id = ? AND done = 0

@@ -160,7 +160,8 @@ ADDED_TABLES = {
     """,
     **JOB_TABLES,
 }
-"""Tables that only newer programs use; like `ADDED_COLUMNS`, they are not migrations."""
+"""Tables that only newer programs use. Like `ADDED_COLUMNS`, they do not change the version of the
+schema, so older programs can still open the file."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -89,7 +89,7 @@ def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
 
 
 def parse_size(fields: Fields) -> str:
-    """Return one of `SIZES`."""
+    """Return the requested size, which is one of `SIZES`."""
     return _choice(fields, "size", SIZES, DEFAULT_SIZE, InvalidSizeError)
 
 

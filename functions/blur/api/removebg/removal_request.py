@@ -1,4 +1,4 @@
-"""The request of `POST /v1.0/removebg`: its body and parameters as one form."""
+"""Make one form from the body and the parameters of a request to `POST /v1.0/removebg`."""
 
 from __future__ import annotations
 

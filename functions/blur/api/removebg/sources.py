@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from blur.errors import ApiError
 
 MAX_FILE_BYTES = 22_000_000
-"""The largest image file, as in remove.bg's API."""
+"""The maximum size of an image file in bytes, as in remove.bg's API."""
 Fetch: TypeAlias = Callable[[str], bytes]
 """Return the file at a URL, or raise a `FetchError`."""
 
@@ -44,7 +44,7 @@ _WHITE_SPACE = b" \t\r\n\f\v"
 
 
 class _Errors(NamedTuple):
-    """The error for each way in which a parameter with a URL can fail."""
+    """The error for each problem with a URL that a client sends in a parameter."""
 
     invalid: type[ApiError]
     failed: type[ApiError]

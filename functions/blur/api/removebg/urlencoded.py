@@ -1,4 +1,4 @@
-"""Decodes an `application/x-www-form-urlencoded` body, and needs little memory for this.
+"""Decodes an `application/x-www-form-urlencoded` body with little memory.
 
 The memory is a few times the size of the body. `urllib.parse` makes an object from each escape, so
 it would need 2 GB for the largest possible body.

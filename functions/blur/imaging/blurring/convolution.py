@@ -41,9 +41,10 @@ class BlurredLayer(NamedTuple):
 def normalised_convolution(
     colours: RgbU8, weights: AlphaU8, lens: Lens, fallback: RgbF32
 ) -> BlurredLayer:
-    """Blur the colours, (H, W, 3), by their weights, (H, W), for each cell of the lens's grid.
+    """Blur the colours, (H, W, 3), of the cells of the lens's grid; use the cells' weights, (H, W).
 
-    Cells without weight under the kernel get the colours of `fallback`, which can have any size.
+    If all weights under the kernel are 0, the cell gets the colour of `fallback`, which can have
+    any size.
     """
     height, width = weights.shape
     result = BlurredLayer(upscale(to_u8(fallback), (height, width)), np.zeros_like(weights))
@@ -78,7 +79,7 @@ def _convolve_block(
 ) -> None:
     """Compute one block of `result`.
 
-    Most blocks have only full weights or only zeros, and are computed quickly.
+    In most blocks, all weights are `OPAQUE` or all are 0; these blocks are computed quickly.
     """
     rows, columns = spans
     own, inner = (rows.own, columns.own), (rows.inner, columns.inner)

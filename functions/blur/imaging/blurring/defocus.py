@@ -40,7 +40,7 @@ def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
 def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
     """Return the blurred subject with its outline: straight (not premultiplied) colours, and alpha.
 
-    The colours continue around the subject as in `cutout_colours`.
+    As in `cutout_colours`, the subject's colours continue into the transparent area around it.
     """
     blurred = _defocus(scene, Layer.FOREGROUND, lens)
     colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in blurred)
@@ -60,6 +60,6 @@ def layer_cells(scene: Scene, layer: Layer, cell_px: int) -> LayerCells:
 
 
 def _defocus(scene: Scene, layer: Layer, lens: Lens) -> BlurredLayer:
-    """Blur a layer on the grid of the lens."""
+    """Blur a layer on the grid of `lens`, whose cells have sides of `lens.cell_px` pixels."""
     colours, weights = layer_cells(scene, layer, lens.cell_px)
     return normalised_convolution(colours, weights, lens, scene.layers[layer])

@@ -37,7 +37,7 @@ MIN_SIGMA_CELLS = 2.0
 """The minimum standard deviation of a kernel, in cells: with a smaller one, the grid is visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
 """The radius of a disc whose standard deviation along each axis is 1: the integral of x**2 over a
-disc of radius R is R**2 / 4 of its area."""
+disc of radius R is the disc's area times R**2 / 4."""
 OVERSAMPLING = 8
 
 

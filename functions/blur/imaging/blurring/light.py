@@ -1,12 +1,12 @@
 """Convert samples to linear light and back, with clipped highlights expanded.
 
-A file's samples follow sRGB's curve (IEC 61966-2-1), which Display P3 shares. Light adds up;
-samples do not. A lamp in a photo is clipped at white, but was many times as bright, so its blur
-would be far too dim. The range is therefore first expanded by the inverse of tone mapping (E.
-Reinhard et al., "Photographic tone reproduction for digital images", SIGGRAPH 2002, inverted as in
-F. Banterle et al., "Inverse tone mapping", GRAPHITE 2006): linear L becomes H = L / (1 + d - L),
-and is compressed again after the blur. Flat areas keep their values, mid-tones change little, and a
-highlight becomes a bright disc, as in a camera.
+A blur computes a mean of light, but a file's samples are not proportional to light: they follow
+sRGB's curve (IEC 61966-2-1), which Display P3 uses too. A lamp in a photo is clipped at white, but
+was many times as bright, so its blur would be far too dim. The range is therefore first expanded by
+the inverse of tone mapping (E. Reinhard et al., "Photographic tone reproduction for digital
+images", SIGGRAPH 2002, inverted as in F. Banterle et al., "Inverse tone mapping", GRAPHITE 2006):
+linear L becomes H = L / (1 + d - L), and is compressed again after the blur. Flat areas keep their
+values, mid-tones change little, and a highlight becomes a bright disc, as in a camera.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import FloatArray, RgbF32, RgbU8
 
 DELTA = 0.125
-"""d: white counts as 1 / d = 8 times as much light as without the expansion."""
+"""The constant d of the expansion, which makes white 1 / d = 8 times as bright."""
 TABLE_SIZE = 1 << 14
 """The number of entries in the table that converts light to samples. The table's index is the
 square root of the light: if the index grows by 1, the sample grows by nearly the same amount
@@ -47,7 +47,7 @@ def _expanded_light() -> FloatArray:
 
 
 TO_LINEAR: FloatArray = _expanded_light()
-"""The expanded light H for each value of a sample, (256,)."""
+"""H, the linear light after the expansion, for each value of a sample, (256,)."""
 
 _FROM_LINEAR: NDArray[np.uint8] = np.rint(
     255 * linear_to_srgb((np.arange(TABLE_SIZE + 1) / TABLE_SIZE) ** 2)
@@ -67,7 +67,7 @@ _U16 = DELTA * ((1 << 16) - 2)
 less than the maximum of 16 bits, so that rounding does not exceed the maximum."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
-"""The expanded light H for each value of a sample, (256,), as 16-bit integers."""
+"""The expanded light H of each possible sample 0..255, (256,), as 16-bit integers."""
 
 
 def _from_linear_u16() -> NDArray[np.uint8]:
@@ -80,7 +80,10 @@ _FROM_LINEAR_U16: NDArray[np.uint8] = _from_linear_u16()
 
 
 def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
-    """Convert 16-bit expanded light, (..., 3), to samples, ten times as fast as `from_linear`."""
+    """Return the samples, 0..255, for expanded light H, (..., 3), scaled as in `TO_LINEAR_U16`.
+
+    This function is ten times as fast as `from_linear`.
+    """
     samples: RgbU8 = cv2.LUT(light, _FROM_LINEAR_U16)
     return samples
 

@@ -1,9 +1,9 @@
-"""Continue the subject's colours around the subject, where alpha is 0.
+"""Extend the subject's colours to the pixels around it, where alpha is 0.
 
-Viewers that interpolate colours without weighting them by alpha show these colours near the edge.
-The colours are constant in blocks; farther from the subject, the blocks are larger. PNG's filters
-predict such colours almost everywhere, so the colours take almost no bytes. Far from the subject,
-the colour is constant.
+Viewers that interpolate colours without weighting them by alpha show the colours of these pixels
+near the edge. The colours are constant in blocks; farther from the subject, the blocks are larger.
+PNG's filters predict such colours almost everywhere, so the colours take almost no bytes. Far from
+the subject, the colour is constant.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
 
 FINE_PX = 8
-"""The width and height of a block that contains a visible pixel."""
+"""The width and height, in pixels, of the blocks that contain visible pixels."""
 COARSE_FACTOR = 4
 """The width and height of the larger blocks around these blocks, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR

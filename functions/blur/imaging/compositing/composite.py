@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 MAX_CHANGE = 0.5
-"""The largest change of a sample, 0..255, when it is rounded."""
+"""The largest change that rounding causes in a sample from 0 to 255."""
 
 
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
@@ -76,10 +76,10 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
 
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
-    """Return the rounded colour of each mixed pixel, (n, 3): the subject's or its block's colour.
+    """Return each mixed pixel's colour, (n, 3), in 8 bits: the foreground's or the pixel's block's.
 
-    A faint pixel gets its block's colour, which takes fewer bytes, if this changes the samples of
-    the pixel, 0..255, by at most 0.5 over any background.
+    A pixel is faint if its block's colour changes its samples, 0..255, by at most 0.5 over any
+    background. A faint pixel gets the colour of its block, because equal colours compress better.
     """
     x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
     colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)

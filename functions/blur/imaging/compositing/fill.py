@@ -63,7 +63,8 @@ def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
     `weights`, (H, W), 0..1, are low where a colour is unknown. If all weights are 0, all pixels
     count equally.
     """
-    has_weight = weights >= MIN_WEIGHT  # so that each sum of weights is 0 or at least MIN_WEIGHT
+    # Smaller weights count as 0, so each sum of weights is 0 or at least MIN_WEIGHT.
+    has_weight = weights >= MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
 
 
@@ -80,7 +81,7 @@ def _pull(colours: RgbF32, weights: AlphaF32) -> RgbF32:
 def _push(colours: RgbF32, weights: AlphaF32) -> tuple[RgbF32, AlphaF32]:
     """Return the weighted mean colour and the total weight of each block of 2 x 2 pixels.
 
-    A total above 1 counts as 1, as in the paper.
+    A total weight above 1 becomes 1, as in "The Lumigraph".
     """
     height, width = weights.shape
     odd = height % 2, width % 2

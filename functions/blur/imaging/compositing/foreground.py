@@ -1,9 +1,10 @@
 """Estimate the colours of foreground and background in pixels that show both, such as hair.
 
-The estimate is rough and is made once, on a small grid: pixels that show almost only one layer give
-their colours to the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B, on the grid or in
-the full photo, then differs a little from the estimate. Blur-fusion divides this difference between
-F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
+The estimate is rough and is made once, on a small grid: each layer's colours in the soft edge are
+filled in from the pixels around it that show almost only this layer (`fill`). A pixel
+I = alpha * F + (1 - alpha) * B, on the grid or in the full photo, then differs a little from the
+estimate. Blur-fusion divides this difference between F and B: M. Forte, "Approximate
+Fast Foreground Colour Estimation", ICIP 2021.
 
 Two things differ from the paper. First, B is estimated in the same way as F: B is blurred later,
 and without an estimate, the blur would spread the subject's colour from mixed pixels into the
@@ -121,7 +122,7 @@ def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> Un
 
 
 def decontaminate(photo: RgbU8, matte: AlphaU8, layers: LayerColours, layer: Layer) -> RgbU8:
-    """Return the photo with only one layer's colours in the pixels that show both."""
+    """Return the photo with only the colours of `layer` in the pixels that show both layers."""
     result = photo.copy()
 
     def decontaminate_rows(rows: slice) -> None:

@@ -43,9 +43,9 @@ def _property_number(items: Items, item: int, kind: bytes) -> int:
 
 
 def _add_associations(data: bytes, meta: Box, properties: dict[int, int]) -> bytes:
-    """Return the file with one more property for some items.
+    """Return the file with one more property for each item in `properties`.
 
-    `properties` has the index of the new property for each of these items.
+    The values of `properties` are the indexes of the new properties.
     """
     iprp = next(box for box in boxes(data, meta.body + 4, meta.end) if box.kind == b"iprp")
     associations = dict[int, list[int]]()

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
 PIXEL_BYTES = 24
-"""The memory limit for each pixel: a photo of 48 megapixels with 8 bits took 8 to 14 bytes."""
+"""The memory limit in bytes per pixel. A photo of 48 megapixels with 8 bits per sample took 8 to 14
+bytes per pixel."""
 EXTRA_BYTES = 256_000_000
-"""This is added to the memory limit, for the data of up to 64 threads in the decoder."""
+"""The bytes added to the memory limit for the data of up to 64 threads of the decoder."""
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
 _DATA_FIELD = 5

@@ -151,7 +151,7 @@ def open_bmp(data: bytes) -> Source:
         colours, alpha = _masks(data, header)[:3], _masks(data, header)[3:]
         has_valid_masks = all(map(_is_contiguous, colours))
         if has_valid_masks and header.bits == _SHORT_BITS and any(alpha):
-            return BitmaskSource(data, header)  # Pillow ignores this alpha
+            return BitmaskSource(data, header)  # Pillow ignores the alpha mask
         try:
             return BmpSource(data)
         except OSError:

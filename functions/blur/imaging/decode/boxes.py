@@ -1,7 +1,10 @@
-"""Read the boxes of a HEIC or an AVIF: items and their properties (ISO/IEC 14496-12 and 23008-12).
+"""Read the boxes of a HEIC or AVIF file: items and their properties.
+
+The boxes are defined in ISO/IEC 14496-12 and 23008-12.
 
 Only values that the decoders do not apply are read: colour spaces without a profile, the clean
-aperture, and the positions of metadata. Broken boxes are ignored; the decoder rejects them.
+aperture, and the positions of metadata. Broken boxes are ignored here; the decoder rejects files
+that have them.
 """
 
 from __future__ import annotations
@@ -164,7 +167,7 @@ _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"ipr
 def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
     """Return the colour primaries and transfer characteristics (ITU-T H.273), or None.
 
-    They are properties of the primary item or of the primary item's first tile.
+    Both values are in the properties of the primary item or of the primary item's first tile.
     """
     tiles = (
         tile

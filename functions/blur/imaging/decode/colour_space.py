@@ -1,8 +1,8 @@
 """The colour space of a file without an ICC profile: primaries and a transfer function.
 
 Images of standard dynamic range keep their samples and get a new profile for their colour space;
-images whose transfer function is an exponent are converted to sRGB's curve. High dynamic range is
-tone-mapped (`hdr.py`).
+images whose transfer function is an exponent are converted to sRGB's curve. Images of high dynamic
+range are tone-mapped (`hdr.py`).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def to_8bit(
 
 
 def icc_profile_of(colour_space: ColourSpace) -> bytes | None:
-    """Return the ICC profile for a colour space with a curve; None means sRGB."""
+    """Return the ICC profile for a colour space with a transfer curve; None means sRGB."""
     if colour_space.primaries is SRGB:
         return None
     return build_profile(

@@ -40,7 +40,8 @@ def detect_format(data: bytes) -> str:
     """Return the name of a file's format, one of `INPUT_FORMATS`.
 
     Raises:
-        UnsupportedImageError: the format is not supported; the message names a known format.
+        UnsupportedImageError: the format is not supported; the message names the format if it
+            is recognised.
 
     """
     for signature, offset, name in SIGNATURES:

@@ -32,7 +32,7 @@ WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 """The peak and the gamma of the display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The search for the peak ignores this fraction of the pixels: the brightest ones."""
+"""The fraction of the pixels, the brightest ones, that the search for the peak ignores."""
 PEAK_ROWS = 1000
 """The approximate number of rows that are searched for the peak."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -40,7 +40,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _HLG_PEAK = HLG_PEAK_NITS / WHITE_NITS
 _TABLE_SIZE = 1 << 16
-"""The number of entries in each lookup table for a function of light."""
+"""The number of entries in each lookup table."""
 
 
 def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the image's highest sample; the brightest pixels do not count (see `OUTLIERS`)."""
+    """Return the image's highest sample, without the few brightest pixels (see `OUTLIERS`)."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]
@@ -128,7 +128,10 @@ def _largest(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return the factor that compresses bright light; `light` and `peak` are multiples of white."""
+    """Return the factor by which each value of `light` is multiplied to compress highlights.
+
+    `light` and `peak` are multiples of the luminance of white.
+    """
     mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
     return np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
 
@@ -144,7 +147,7 @@ class _LookupTable:
         self._table = function((np.arange(_TABLE_SIZE) / self._scale) ** 2).astype(np.float32)
 
     def at(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the function's values for `light`."""
+        """Return the values of the tabulated function at `light`."""
         position = np.sqrt(np.minimum(light, self._maximum))
         position *= self._scale
         values = np.take(self._table, position.astype(np.uint16))

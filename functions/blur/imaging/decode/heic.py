@@ -28,11 +28,11 @@ MAX_COPIED_BYTES = 64_000_000
 """The maximum product of the number of items and the bytes of their descriptions. The product is 30
 million for a file with 500 tiles."""
 MAX_READ_BYTES = 500_000_000
-"""The maximum product of the number of items that are not images and the bytes of the file, because
-libheif can read the whole file for each such item."""
+"""The maximum product of the number of items that are not images and the file's size in bytes,
+because libheif can read the whole file for each such item."""
 _NOT_AN_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
-"""The description of an item that is not an image: its type comes after version, flags, number and
-protection (ISO/IEC 14496-12, 8.11.6)."""
+"""The entry of an item that is not an image. The item's type comes after the entry's version and
+flags, and the item's id and protection index (ISO/IEC 14496-12, 8.11.6)."""
 _METADATA = {b"Exif", b"mime", b"uri "}
 """The types of items that hold metadata (ISO/IEC 14496-12, 8.11.6)."""
 _CONTENT_DESCRIPTION = b"cdsc"
@@ -41,7 +41,7 @@ _FREE = b"free"
 
 
 class HeicSource(Source):
-    """A HEIC. libheif decodes it, turns it upright and crops it."""
+    """A HEIC file. libheif decodes the image, turns it upright and crops it."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header.

@@ -109,7 +109,7 @@ def _fixed(*values: float) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """Return a text tag in one language (10.15)."""
+    """Return a multiLocalizedUnicodeType tag with a text in one language (ICC.1:2022, 10.15)."""
     encoded = text.encode("utf-16-be")
     return b"mluc" + bytes(4) + struct.pack(">LL4sLL", 1, 12, b"enUS", len(encoded), 28) + encoded
 
@@ -128,7 +128,7 @@ def _pack_profile(tags: dict[bytes, bytes]) -> bytes:
 def repair_header(profile: bytes) -> bytes:
     """Return the profile with a valid length and rendering intent, which libpng requires.
 
-    An invalid intent is read again as little-endian; if it is still invalid, it becomes
+    An invalid intent is read again as little-endian; if it is still invalid, the intent is set to
     perceptual.
     """
     if profile[8:9] >= bytes((_ALIGNED_FROM_MAJOR,)):

@@ -24,7 +24,7 @@ class Segment(NamedTuple):
     start: int
     """The offset of the marker."""
     body: int
-    """The offset after the marker and the length."""
+    """The offset of the content, which follows the marker and the length."""
     end: int
 
 
@@ -48,7 +48,7 @@ def read_segments(data: bytes) -> Iterator[Segment]:
     while start + 4 <= len(data) and data[start] == 0xFF:  # noqa: PLR2004 - a marker starts with 0xFF
         kind, body = data[start + 1], start + 4
         if kind == 0xFF:  # noqa: PLR2004 - 0xFF is a fill byte here (T.81, B.1.1.2)
-            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # it always matches
+            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # the pattern always matches
             continue
         end = body - 2 + int.from_bytes(data[body - 2 : body])
         yield Segment(kind, start, body, end)

@@ -84,7 +84,7 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:
     """Return the error for an image with more than `max_pixels` pixels.
 
-    `size` is an optional end of the message that states the image's size.
+    `size` is optional text with the image's size, for the end of the message.
     """
     return TooManyPixelsError(f"An image can have at most {max_pixels} pixels{size}.")
 

@@ -67,4 +67,5 @@ OPENERS: dict[str, Opener] = {
     "HEIC": _open_heic,
     "AVIF": _open_avif,
 }
-"""The openers by the names of `formats.INPUT_FORMATS`."""
+"""The function that opens a file of each format; the keys are the names in
+`formats.INPUT_FORMATS`."""

@@ -49,10 +49,10 @@ _SCALE = 100_000
 
 
 class PngSource(Source):
-    """A PNG. Pillow gets only the chunks with pixels."""
+    """A PNG file, of which Pillow gets only the chunks with pixels."""
 
     def __init__(self, data: bytes) -> None:
-        """Read the header.
+        """Read the header and the metadata of the file.
 
         Raises:
             InvalidImageError: the file has too many chunks, or is an Apple CgBI file.
@@ -91,7 +91,7 @@ class PngSource(Source):
     def load_16bit(self) -> NDArray[np.uint16] | None:
         """Decode with OpenCV to 16 bits; Pillow would decode to 8 bits.
 
-        Return None if the samples have fewer bits, one colour is transparent, or the file is
+        Return None if the samples do not have 16 bits, one colour is transparent, or the file is
         broken.
         """
         if not self._is_16bit or not self._is_complete or "transparency" in self.image.info:

@@ -42,7 +42,7 @@ class Source:
     """The factor by which the decoded image is smaller than the stored image."""
 
     def __init__(self, image: ImageFile) -> None:
-        """Keep an image whose pixels are not loaded."""
+        """Wrap an image that Pillow has opened, but whose pixels are not loaded yet."""
         self.image = image
 
     @property
@@ -61,9 +61,9 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Let `read` return an image that is smaller by `factor`, a power of two, if this is fast.
+        """Let `read` return an image that is `factor` times smaller, if this is fast.
 
-        Only `JpegSource` does this.
+        The factor is a power of two. Only a `JpegSource` returns a smaller image.
         """
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:

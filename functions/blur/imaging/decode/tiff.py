@@ -71,7 +71,7 @@ class TiffSource(Source):
 
 
 def open_tiff(data: bytes) -> Source:
-    """Return a source for the file's full-size page.
+    """Return the `Source` that reads the full-size page of a TIFF file.
 
     Raises:
         InvalidImageError: the file exceeds a limit, or its kind is not supported.

@@ -39,7 +39,7 @@ class _Block(NamedTuple):
     first_cell: int
     cells: int
     plane_cells: int
-    """The number of cells of a whole plane."""
+    """The number of cells in one plane of the image, not only in this block."""
     cells_across: int
     cell_width: int
     cell_height: int
@@ -178,7 +178,7 @@ def _unpack(
 
 
 def _unpack_bits(cells: NDArray[np.uint8], count: int, layout: Layout, order: str) -> NDArray[Any]:
-    """Return `count` numbers from each row of bytes."""
+    """Return the first `count` samples of each row; `cells` has the rows as bytes."""
     if layout.bits % BYTE_BITS == 0:
         kind = "f" if layout.format == FLOAT else "u"
         return np.ascontiguousarray(cells).view(f"{order}{kind}{layout.bits // 8}")

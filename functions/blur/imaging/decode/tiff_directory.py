@@ -22,7 +22,8 @@ MAX_PAGES = 64
 _MAX_BYTES = 16_000_000
 _MAX_ENTRIES = 4096
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
-"""The number of bytes of a value by its type; only integers and bytes are read."""
+"""The size of a value in bytes, by the value's type. Only integers and bytes are read, so other
+types are left out."""
 _CODES = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _MAX_SHORT = 0xFFFF

@@ -100,7 +100,7 @@ class Layout(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the layout in an error message."""
+        """The description of the layout that error messages contain."""
         kind = _SAMPLE_FORMATS.get(self.format, "{bits}-bit").format(bits=self.bits)
         space = _COLOUR_SPACES.get(self.photometric, f"photometric {self.photometric}")
         return f"{kind} {space} TIFF"

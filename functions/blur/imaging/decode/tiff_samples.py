@@ -40,7 +40,7 @@ class SamplesSource(Source):
     """A TIFF whose samples are unpacked by `tiff_blocks`."""
 
     def __init__(self, data: bytes, order: str, directory: Directory, layout: Layout) -> None:
-        """Keep the file and the page's directory.
+        """Store the file and the page's directory, and check the strips or tiles.
 
         Raises:
             InvalidImageError: the strips or tiles are too large.
@@ -127,7 +127,7 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
         scaled -= np.float32(black)
         scaled *= np.float32(OPAQUE / white_range)
     scaled += np.float32(0.5)
-    np.fmax(scaled, 0, out=scaled)  # this returns 0 for NaN
+    np.fmax(scaled, 0, out=scaled)  # fmax returns 0 for NaN
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 

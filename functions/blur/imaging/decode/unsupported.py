@@ -49,7 +49,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
     (b"DICM", 128, "DICOM"),
     (b"PK\3\4", 0, "A ZIP archive"),
 )
-"""A signature, its position, and the name of the format."""
+"""The bytes that identify a format, their position in the file, and the name of the format."""
 _HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
 """The `svg` element is searched for in this many bytes at the start of the file: an XML declaration

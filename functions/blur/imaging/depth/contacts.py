@@ -23,7 +23,8 @@ MIN_AREA = 0.05
 """The minimum size of a subject, as a share of the largest component. Smaller components, such as
 a ball, are not subjects."""
 MAX_GAP = 0.15
-"""The maximum gap between two components of one subject, as a share of their joint height."""
+"""The maximum vertical gap between two components of one subject, as a share of the height of both
+components together."""
 MIN_FRAGMENT = 0.01
 """The minimum size of a part of a subject, as a share of the largest component."""
 MAX_FOOT_RISE = 0.2
@@ -33,7 +34,7 @@ MIN_PROMINENCE = 0.03
 """A contact protrudes at least this far below the outline around it, as a share of the subject's
 height."""
 MAX_CUT = 1 / 3
-"""If more than this share of a subject's width touches the lower border, the border cuts it off."""
+"""A subject is cut off if more than this share of its width touches the mask's lower border."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +71,7 @@ class Subject:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the lower border cuts off the subject and hides where it touches the ground."""
+        """Whether the mask's lower border cuts the subject off, which hides its contacts."""
         width = self.columns.stop - self.columns.start
         border = np.count_nonzero(self.mask[-2:].any(axis=0))
         return bool(border > MAX_CUT * width)
@@ -117,7 +118,7 @@ def lower_outline(mask: Mask) -> list[int]:
 def protrusions(outline: list[int], prominence: float) -> list[int]:
     """Return the local maxima that exceed the minima on both sides by at least `prominence`.
 
-    The largest value of the outline is always one of these maxima.
+    The returned list always contains the largest value of the outline.
     """
     peaks: list[int] = []
     peak, valley, is_rising = outline[0], outline[0], True

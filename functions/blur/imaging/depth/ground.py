@@ -34,8 +34,9 @@ GRID_PX = 480
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, as a multiple of the largest subject's height."""
 MIN_DISTANCE = 0.2
-"""Another subject touches the ground at least this far below the horizon. The unit is the distance
-from the horizon to the row in which the largest subject touches the ground."""
+"""A smaller subject stands on the ground only if its lowest row is at least this far below the
+horizon. The unit is the distance from the horizon to the row in which the largest subject touches
+the ground."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
 """The minimum and the maximum height of another subject, relative to the largest subject's height
 at the same distance. An object outside this range, such as a ball in the air, does not stand on the
@@ -46,9 +47,9 @@ class Ground(NamedTuple):
     """A plane seen in perspective. Rows are fractions of the picture's height; 0 is the top row."""
 
     near: float
-    """The row in which the nearest subject touches the plane."""
+    """The row in which the nearest subject touches the ground."""
     far: float
-    """The row in which the farthest subject touches the plane. Rows from `far` to `near` are in
+    """The row in which the farthest subject touches the ground. Rows from `far` to `near` are in
     focus."""
     horizon: float
     """The row of the horizon, where the plane ends; the horizon can be above the picture."""
@@ -91,14 +92,14 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha. It has the nearest pixels: averages take much longer."""
+    """Return a small copy of the alpha, made of nearest pixels, because averages are slower."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
-    """Return whether position and size allow a subject to stand on the largest subject's ground."""
+    """Return whether the subject's position and size fit the ground of the largest subject."""
     distance = (subject.bottom - horizon) / (largest.bottom - horizon)
     if distance < MIN_DISTANCE:
         return False

@@ -45,7 +45,7 @@ def encode(  # noqa: PLR0913 - it gets an image and all properties of the file
     *,
     compact: bool = False,
 ) -> EncodedImage:
-    """Encode an image, (H, W, 3) with alpha (H, W) or None, in one of `OUTPUT_FORMATS`.
+    """Encode an image, (H, W, 3) with alpha (H, W) or None, in a format of `OUTPUT_FORMATS`.
 
     If the format has no transparency, the image is composited over white. With `compact`, a PNG is
     smaller, but encoding takes more time.
@@ -128,4 +128,4 @@ WRITERS: dict[str, Writer] = {
     "webp": partial(_write_with_pillow, name="WebP", method=2),
     "avif": _write_avif,
 }
-"""The encoders of `OUTPUT_FORMATS`, by the same names."""
+"""The function that encodes each format, by the name of the format in `OUTPUT_FORMATS`."""

@@ -29,7 +29,7 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     "png": OutputFormat("image/png"),
     "jpeg": OutputFormat("image/jpeg", supports_alpha=False, max_side_px=65_500),
     # 50 megapixels need too much memory and time on Lambda: libaom takes 27 bytes and 0.2 µs of
-    # CPU time for each pixel, and libwebp's lossless alpha takes as much.
+    # CPU time for each pixel, and libwebp with lossless alpha takes the same.
     "webp": OutputFormat("image/webp", max_side_px=16_383, max_alpha_megapixels=36),
     "avif": OutputFormat("image/avif", max_side_px=65_535, max_megapixels=36),
 }

@@ -38,8 +38,8 @@ FAST_LEVEL = 2
 """ISA-L's level, from 0 to 3: for photos, level 2 makes the smallest files."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
-"""zlib's header: deflate with a window of 32 KiB and no dictionary, by a fast compressor (RFC 1950,
-2.2)."""
+"""zlib's header (RFC 1950, 2.2): deflate with a window of 32 KiB, no dictionary, and the
+compression level 0, "fastest algorithm"."""
 RAW_DEFLATE = -15
 """zlib's window bits for a stream without header and checksum."""
 LAST_BLOCK = b"\x03\x00"

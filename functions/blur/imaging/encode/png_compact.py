@@ -53,15 +53,16 @@ DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(
 with the next deflater in the list, each one takes about 1.5 times as long and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """The deflater for `smallest`. Compared with level 5, it takes six times as long for 10 megapixels,
-and saves 6 %. Level 9 is slower than this deflater and saves less."""
+and the file is 6 % smaller. Level 9 is slower than this deflater and makes larger files."""
 GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
 """The deflater for images with grain. It uses only near matches of more than 5 bytes, because
 shorter matches take more bits than literals in such images. This saves 3 or 4 %, in the same time
 as level 6. For images without grain, the files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
-"""For images with more pixels, `GRAIN_DEFLATER` takes long, so only `smallest` allows it."""
+"""For images with more pixels, `GRAIN_DEFLATER` takes a long time, so only `smallest` allows it."""
 GRAIN_SAVES = 0.02
-"""An image has grain if `GRAIN_DEFLATER` saves more than this share for a sample of its rows."""
+"""An image has grain if `GRAIN_DEFLATER` compresses a sample of its rows to a size that is smaller
+than with the usual deflater, by more than this share."""
 BANDS = 8
 """The number of bands in the sample of rows; a band has `png_filters.SAMPLE_ROWS` rows."""
 
@@ -70,7 +71,7 @@ class CompactStrips:
     """Divides an image, (H, W, C), into strips of rows and compresses them."""
 
     def __init__(self, image: ImageU8, *, smallest: bool = False) -> None:
-        """Choose the deflater for all strips; with `smallest`, the deflater can be slow."""
+        """Choose the deflater for all strips; `smallest` also allows slow deflaters."""
         self._image = image
         groups = max(1, STRIP_BYTES // image[0].size // GROUP_ROWS)
         self.rows = slices(image.shape[0], GROUP_ROWS * groups)
@@ -89,7 +90,11 @@ class CompactStrips:
 
 
 def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
-    """Return the deflater for images with grain, or the usual one for this number of pixels."""
+    """Return `GRAIN_DEFLATER` if the image has grain, otherwise the deflater for its size.
+
+    With `smallest`, the other deflater is `SMALLEST_DEFLATER`. Without it, large images get the
+    deflater for their size even if they have grain.
+    """
     height, pixels = image.shape[0], image.shape[0] * image.shape[1]
     usual = next(deflater for max_pixels, deflater in DEFLATERS if pixels <= max_pixels)
     usual = SMALLEST_DEFLATER if smallest else usual

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 """The types of the filters (9.2)."""
 SAMPLE_ROWS = 8
-"""The number of rows that are compressed to choose a group's filter: a JPEG block has 8 rows."""
+"""The number of rows that `choose_filter` compresses to choose the filter of a group of rows.
+A JPEG block has 8 rows."""
 SAMPLE_LEVEL = 2
 """ISA-L's level for the sample rows. It leads to almost the same choices as zlib-ng, in a third of
 the time."""
@@ -45,12 +46,12 @@ class Neighbours(NamedTuple):
     """The bytes of the pixel to the left of the pixel above."""
 
     def rows(self, rows: slice) -> Neighbours:
-        """Return only some of the rows."""
+        """Return the bytes of only these rows, and their neighbours."""
         return Neighbours(*(part[rows] for part in self))
 
 
 def find_neighbours(image: ImageU8, rows: slice) -> Neighbours:
-    """Return some rows of an image, (H, W, C), with the neighbours of each byte."""
+    """Return the bytes of some rows of an image, (H, W, C), and the neighbours of each byte."""
     channels = image.shape[2]
     missing = 1 if rows.start == 0 else 0
     window = image[rows.start - 1 + missing : rows.stop]

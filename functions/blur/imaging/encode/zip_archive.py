@@ -21,7 +21,7 @@ READABLE = 0o644 << 16
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:
-    """Return an archive of both files, which are stored without further compression."""
+    """Return a ZIP with the colours and the alpha, which are stored without further compression."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in ((COLOUR_NAME, colour_jpeg), (ALPHA_NAME, alpha_png)):

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 SIDE = 3
 AREA = SIDE * SIDE
 EPSILON = 1e-5
-"""Levin's regulariser, for colours 0..1: it damps slopes where the colour is almost constant."""
+"""Levin's regulariser, for colours 0..1. It keeps slopes small where the colour is
+almost constant."""
 PRIOR_WEIGHT = 0.03
-"""The weight of the network's map where the map is almost certain; the colours have weight 1."""
+"""The weight of the network's map where its value is 0 or 1; values in between have a smaller
+weight. The colours have weight 1."""
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9
@@ -48,7 +50,7 @@ class Windows:
     centred: FloatArray
     """Colours minus the window's mean: (3, 9, n)."""
     inverses: FloatArray
-    """Inverse scatter matrices of colour, which are nine times the covariances: (3, 3, n)."""
+    """The inverses of the windows' colour scatter matrices (9 x the covariances): (3, 3, n)."""
 
     @classmethod
     def touching(cls, unknown: NDArray[np.bool_], photo: RgbU8) -> Windows:
@@ -72,7 +74,7 @@ class Windows:
         return slopes
 
     def apply(self, alpha: FloatArray) -> FloatArray:
-        """Return the product of the Laplacian and alpha, both for all `size` pixels."""
+        """Return the product of the Laplacian and `alpha`, which has all `size` pixels."""
         values = alpha.take(self.members)
         residuals = values - values.mean(axis=0)
         residuals -= np.einsum("cjn,cn->jn", self.centred, self.slopes(alpha))

@@ -53,7 +53,7 @@ class SubjectMaps(NamedTuple):
 
     subject: AlphaF32
     people: AlphaF32 | None
-    """The map of the network for people; None if this network is not used."""
+    """The map that the network for people predicts; None if this network is not used."""
 
 
 def find_matte(
@@ -91,7 +91,7 @@ def predict_maps(
     *,
     people: Predictor | None = None,
 ) -> SubjectMaps:
-    """Return the maps of the photo's subject.
+    """Return the maps that the networks predict for the photo.
 
     The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
     own `alpha` become grey, because transparent pixels can have any colour. If the result of
@@ -164,7 +164,7 @@ def stretch(raw: NDArray[np.float32]) -> AlphaU8:
 
 
 def stretch_f32(raw: NDArray[np.float32]) -> AlphaF32:
-    """Scale a map linearly: its minimum becomes 0, its maximum 1. A uniform map becomes all 1."""
+    """Scale a map linearly to the range 0 to 1. Each value of a uniform map becomes 1."""
     minimum, maximum = raw.min(), raw.max()
     if minimum == maximum:
         return np.ones_like(raw)

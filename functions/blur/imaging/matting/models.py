@@ -65,7 +65,7 @@ PEOPLE = ModelSpec(
 FACES = ModelSpec(
     "face-detection", "face-detection.onnx", 192, HALF, HALF, logits=True, like_rembg=False
 )
-"""MediaPipe's network for faces at all distances ("full range"). Its map of scores is 48 x 48."""
+"""MediaPipe's full-range network for faces. Its map of scores is 48 x 48."""
 
 PEOPLE_MISSING = (
     "The network for people does not exist in {}. Photos of people will have more mistakes, and"
@@ -115,5 +115,5 @@ def get_model_spec(name: str) -> ModelSpec:
 
 
 def has_faces_model(folder: Path) -> bool:
-    """Return whether `folder` has the file of the network for faces."""
+    """Return whether `folder` has the file of the model that finds faces."""
     return (folder / FACES.file).is_file()

@@ -36,18 +36,19 @@ MIN_SALIENT = 0.3
 """A person counts as a subject if at least this share of the person is salient; all other persons
 are in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
-"""The map of people decides undecided regions only if its mean on the persons is at least
-`MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
+"""The map of people is used for undecided regions only if its mean over the persons' pixels is at
+least `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
-"""A person can be a portrait if the salient share of the person is in this range. With a smaller
-share, the subject is not the person. With a larger share, the two maps differ only at the outline,
-and the saliency map's outline is better."""
+"""A person can count as a portrait only if the salient share of the person's pixels is in this
+range. With a smaller share, the person is not the subject. With a larger share, the two maps differ
+only at the outline, and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
 """The smallest share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""The smallest mean that the map of people has on a portrait. At each pixel, the lower value of two
-maps counts: the map of the photo, and the map of the mirrored photo. For a photo of a camel in
-front of a pyramid, which must not count as a portrait, the mean is 0.41."""
+"""The smallest mean of the map of people in the region of a portrait. The mean must also be reached
+if each pixel has the lower value of two maps: the map of the photo, and the map of the mirrored
+photo. For a photo of a camel in front of a pyramid, which must not count as a portrait, the mean of
+the lower values is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
@@ -69,7 +70,7 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the saliency map, completed by the map of people, and without undecided regions.
+    """Return the saliency map, with portraits completed and each wide undecided region resolved.
 
     All maps are (h, w), 0..1. `mirrored` predicts the map of people for the mirrored photo, and
     mirrors the map back; it is called only for portraits.

@@ -31,8 +31,8 @@ FINE_SIDE_PX = 640
 GRID_FACTOR = 2
 """The coarse grid is smaller than the fine grid by this factor."""
 CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
-"""Values of the network's map, 0..255: 5 and 95 %. A pixel is certainly background up to
-`CERTAIN_BACKGROUND`, and certainly subject from `CERTAIN_SUBJECT` on."""
+"""5 % and 95 % of the range 0..255 of the network's map. A pixel is certainly background if its
+value is at most `CERTAIN_BACKGROUND`, and certainly subject if it is at least `CERTAIN_SUBJECT`."""
 
 
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:

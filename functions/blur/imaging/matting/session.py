@@ -47,7 +47,7 @@ class Model:
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         """Return the raw map of the subject, (side, side). Its values are approximately 0..1.
 
-        The network for faces returns a map of scores instead, (side / 4, side / 4).
+        For the network for faces, return a map of scores, (side / 4, side / 4), instead.
         """
         prepare = to_tensor if self.spec.like_rembg else to_unit_tensor
         tensor = prepare(photo, self.spec)
@@ -58,7 +58,7 @@ class Model:
 
 
 def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
-    """Load `spec.file` from `folder`; each inference uses this number of `threads`, at least 1.
+    """Load `spec.file` from `folder`; each inference uses `threads` threads (at least 1).
 
     Raises:
         ModelMissingError: the file does not exist.
@@ -80,7 +80,7 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except MemoryError:
         raise
-    except Exception as error:  # ONNX Runtime's errors have no common class
+    except Exception as error:  # ONNX Runtime's errors have no common base class
         raise ModelDamagedError(path) from error
     return Model(spec, session)
 

@@ -1,8 +1,9 @@
-"""Resolve wide half-transparent regions, which are errors: hair and blurred edges are narrow.
+"""Make wide half-transparent regions opaque or transparent.
 
-An uncertain network leaves whole persons or objects half transparent. If a region of undecided
-pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region that is
-far from all opaque pixels, such as an arm that the network almost misses, is removed.
+Such regions are errors, because hair and blurred edges are narrow. An uncertain network leaves
+whole persons or objects half transparent. If a region of undecided pixels is wider than an edge,
+the whole region becomes opaque or transparent. A faint region that is far from all opaque pixels,
+such as an arm that the network almost misses, is removed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 TRANSPARENT, OPAQUE = 0.1, 0.9
 """A pixel is undecided if its alpha is strictly between these two values."""
 EDGE = 1 / 40
-"""The radius of the largest disc that fits into an edge, as a share of the map's longer side. The
-widest edge of fur in four photos from AM-2k has a radius of 0.022."""
+"""The radius of the largest disc that fits into the undecided pixels of an edge, as a share of the
+map's longer side. The widest edge of fur in four photos from AM-2k has a radius of 0.022."""
 HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
@@ -36,8 +37,9 @@ farther than `FAR`. For 145 photos of people and 100 photos from ECSSD, removing
 reduced the error of 141 maps and increased the error of 22."""
 SLOPE = 0.22
 """A region is a slope from opaque to transparent if its alpha has at least this standard deviation.
-A slope is not an error: it can be the edge of a subject that is out of focus. An even slope has a
-standard deviation of 0.23, and an error has a smaller one."""
+A slope is not an error of the network: it can be the edge of a subject that is out of focus. An
+even slope has a standard deviation of 0.23; the alpha of a region that the network got wrong varies
+less."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
 """The weights of the map of people at pixels that show a person, and at all other pixels; the
 saliency map has the weight 1. The map of people also shows things that are not persons, but rarely
@@ -45,7 +47,7 @@ misses a person."""
 
 
 def find_wide_undecided(alpha: AlphaF32) -> Mask:
-    """Return the undecided pixels of regions that are wider than an edge, (h, w).
+    """Return a mask, (h, w), of the regions of undecided pixels that are wider than an edge.
 
     These pixels are the union of all discs with a radius of `EDGE` that fit into the undecided
     pixels.
@@ -60,11 +62,11 @@ def find_wide_undecided(alpha: AlphaF32) -> Mask:
 
 
 def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
-    """Return the map, in which wide undecided regions have only the values 0 and 1.
+    """Return the map `alpha`, in whose wide undecided regions each value is now 0 or 1.
 
     All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
-    middle. With a map of `people`, (h, w), a region is first divided at the persons' outline, and
-    the mean of each part is computed from both maps.
+    middle. With a map of `people`, (h, w), a region is first divided at the outlines of the
+    people, and the mean of each part is computed from both maps.
     """
     wide = find_wide_undecided(alpha)
     if not wide.any():

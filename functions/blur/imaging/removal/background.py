@@ -41,7 +41,7 @@ class Picture(NamedTuple):
 def read_background(options: RemovalOptions, side_px: int, max_pixels: int) -> Background | None:
     """Return the colour or the decoded image in the options, or None if there is neither.
 
-    The image has enough pixels for results whose sides have at most `side_px`.
+    The image has enough pixels for results whose sides have at most `side_px` pixels.
 
     Raises:
         InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.

@@ -87,7 +87,7 @@ class Framing(NamedTuple):
     """The factor by which the subject is enlarged or, below 1, made smaller."""
 
     def lay_out(self, limit: Limit) -> Layout:
-        """Return the layout of the result within a limit; all edges are rounded to pixels."""
+        """Return the layout of a result that fits in the limit; all edges are rounded to pixels."""
         frame = limit.fit((self.height, self.width))
         by_row, by_column = frame[0] / self.height, frame[1] / self.width
         rows, columns = self.subject.shape

@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
 
 def guess_output(options: RemovalOptions) -> str:
-    """Return the requested format; for `auto`, JPEG with an opaque background, else PNG.
+    """Return the requested format; for `auto`, JPEG if the background is opaque, or else PNG.
 
     A background image counts as opaque, because the image is not decoded yet.
     """
@@ -74,7 +74,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the width and height of a picture that was made for a PNG."""
+    """Return whether a format allows the width and height of a picture that fits in a PNG."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
@@ -87,14 +87,15 @@ def encode_result(
     max_bytes: int | None,
     accepts: Callable[[str], bool],
 ) -> EncodedImage:
-    """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
+    """Encode a result as `output`, any of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
     If the file is too large, the same pixels are compressed further. If a PNG is still too large
     and `may_change_format` is true, WebP and ZIP are tried. Each of the two is tried only if
-    `accepts` returns true for its media type, and if the format allows the sides of the image.
+    `accepts` returns true for its media type, and if the format allows images of this width and
+    height.
 
     Raises:
-        ResultTooLargeError: no file is small enough.
+        ResultTooLargeError: each file that was tried is larger than `max_bytes`.
 
     """
     encodings = _attempts(result, output)

@@ -23,7 +23,7 @@ def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tupl
     """Return the subject in its frame as straight colour, (H, W, 3), and alpha, (H, W).
 
     `matte` is the photo's matte, (height, width). It can be None if the layout shows the whole
-    photo: then the matte is computed in the size of the result. Without scaling, the result has
+    photo: then the matte is computed at the size of the result. Without scaling, the result has
     exactly the photo's colours in opaque pixels.
     """
     scene = _scene(found, layout, matte)
@@ -56,9 +56,10 @@ def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene
 
 
 def _put_around(colours: RgbU8, layout: Layout, framed: RgbU8) -> None:
-    """Put colours into a frame, and continue their border colours for at most `REACH_PX` pixels.
+    """Put colours into a frame, and repeat their border pixels over at most `REACH_PX` pixels.
 
-    Viewers that interpolate straight colour then show no fringe.
+    Without these pixels, a viewer that interpolates colours which are not premultiplied by alpha
+    would show a fringe.
     """
     height, width = layout.frame
     rows, columns = layout.place

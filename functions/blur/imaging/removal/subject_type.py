@@ -1,4 +1,4 @@
-"""Name the kind of subject that the networks can recognise: a person, or something else.
+"""Decide whether the subject is a person or something else, with two neural networks.
 
 The network for people also confirms animals, flowers and statues, with the same certainty as
 persons. The network for faces also finds faces in patterns. But if both networks confirm a person,
@@ -31,7 +31,7 @@ subject."""
 MIN_FACE = 0.5
 """The minimum score of a face on the subject; MediaPipe has the same default."""
 MARGIN = 0.3
-"""The share by which the square around the subject is larger than the subject's longer side."""
+"""The side of the square around the subject is 1 + `MARGIN` times the subject's longer side."""
 HALF = 0.5
 
 
@@ -93,8 +93,8 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
     """Return the rows or columns of a mask that are nearest to the centres of cells.
 
-    The part `span` of a photo's side, which has `side_px` pixels, is divided into `cells` cells.
-    The mask's side has `pixels` pixels.
+    `span` is a range of pixels on a side of the photo; this side has `side_px` pixels. The range is
+    divided into `cells` cells. The same side of the mask has `pixels` pixels.
     """
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)

@@ -141,7 +141,10 @@ def job_of(item: Item) -> Job:
 
 
 def row_item(row: JobObject, now_us: Instant, prefix: str = ROW) -> Item:
-    """Return the DynamoDB item of a row or of its copy; attributes that are None are left out."""
+    """Return the DynamoDB item of a row, or of its copy in the list of failed rows.
+
+    Fields that are None are left out.
+    """
     attributes: dict[str, Any] = {
         "source": row.source,
         "state": row.state,

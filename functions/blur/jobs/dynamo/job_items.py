@@ -36,7 +36,7 @@ def create(table: DynamoTable, job: Job) -> None:
         entries = [Put(entry, Expressions()) for entry in active_items(job)]
         table.transact(Put(job_item(job), absent), *entries)
     except ConditionFailedError:
-        return  # the job exists: this is a repeated call
+        return  # the job exists: an earlier call has created it
 
 
 def find(table: DynamoTable, job_id: str) -> Job:
@@ -130,7 +130,10 @@ def _in_partition(key: str) -> Expressions:
 
 
 def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
-    """Return the write that sets the number of files; it ends a job whose photos are all final."""
+    """Return the write that sets the number of files.
+
+    If each photo of the job has its final row, the same write ends the job.
+    """
     update = _in_states(item["state"])
     update.conditions.append(f"attribute_not_exists({update.path('ended_us')})")
     update.sets.append(f"{update.path('listed')} = {update.value(received)}")

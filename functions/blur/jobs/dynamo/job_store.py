@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 CONFLICT_S = 5.0
 """A write that conflicts with other writes to the same account or job is retried for this many
-seconds longer than usual. The result is already computed, so the worker has time."""
+seconds longer than usual. The result is already computed, so the worker can wait."""
 
 
 class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
     Every method raises `UnavailableError` like the methods of `DynamoAccountStore`, but only after
-    some seconds if other requests write to the same items. Even then, DynamoDB can have made the
-    write, so the caller repeats the method.
+    some seconds if other requests write to the same items. Even then, DynamoDB can have applied
+    the write, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
@@ -105,7 +105,7 @@ class DynamoJobStore:
         self._client.close()
 
     def _table(self) -> DynamoTable:
-        """Return the table with a new deadline; each method of the store opens its own table."""
+        """Return the table for one call of a method of the store, with a new deadline."""
         return DynamoTable(self._table_name, self._start, self._limiter, {})
 
     def _start(self) -> Send:

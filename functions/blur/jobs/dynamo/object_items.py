@@ -88,8 +88,8 @@ def page(
 ) -> ObjectPage:
     """See `JobStore.list_objects`."""
     prefix = FAILED_ROW if set(states) == {ObjectState.FAILED} else ROW
-    # If most rows of the job can have states that are not in `states`, each request reads as
-    # many rows as possible.
+    # If `states` does not contain all final states, it is possible that only a few rows match. So
+    # each request to DynamoDB then reads as many rows as possible.
     is_selective = prefix == ROW and not FINAL_STATES.issubset(states)
     condition = Expressions()
     key, sort = condition.path(schema.PARTITION_KEY), condition.path(schema.SORT_KEY)
@@ -108,7 +108,10 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the writes that settle, refund or release the hold, if any, and the charge."""
+    """Return the writes that settle, refund or release the hold, and the credits to charge.
+
+    Without a hold, there are no writes and no charge.
+    """
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -174,6 +177,6 @@ def _counted(*counters: str) -> Expressions:
 
 
 def _copies(row: JobObject, now_us: Instant) -> list[Write]:
-    """Return the write that copies a failed row; nothing for a row in another state."""
+    """Return a list with the write that copies a failed row; empty for a row in another state."""
     is_failed = row.state is ObjectState.FAILED
     return [Put(row_item(row, now_us, FAILED_ROW), Expressions())] if is_failed else []

@@ -191,7 +191,7 @@ def _end_hold(db: sqlite3.Connection, row: JobObject, hold: Hold, now_us: Instan
     event = HoldEvent.SETTLE if is_done else HoldEvent.REFUND
     counts = KeyCounts(
         calls=int(is_done),
-        credits=hold.price,  # `holds.end` uses the stored price instead
+        credits=hold.price,  # not used: `holds.end` counts the stored price
         pixels=row.pixels if is_done else 0,
         failures=int(row.state is ObjectState.FAILED),
     )

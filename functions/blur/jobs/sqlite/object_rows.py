@@ -1,7 +1,7 @@
 """Read and write the rows of objects in SQLite, in the transaction of the caller.
 
 `leased_until_us` is the time from which a worker can claim a waiting row. The value is 0 if the row
-can be claimed now, and later if another worker has the row or an attempt has just failed.
+can be claimed now, and a later time if another worker has the row or an attempt has just failed.
 """
 
 from __future__ import annotations

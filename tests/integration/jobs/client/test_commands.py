@@ -58,7 +58,7 @@ def test_status_and_cancel_show_why_a_job_has_not_ended_yet(
     assert "top-up" not in waited.stdout
 
 
-def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_one(
+def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_an_address(
     api: ScriptedApi, tmp_path: Path
 ) -> None:
     target = "s3://bucket/job-sources/job_1/"
@@ -80,7 +80,7 @@ def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_one(
         (("status", "j", "--url", "http://127.0.0.1:9", "--key", KEY), 1, "127.0.0.1:9"),
     ],
 )
-def test_a_wrong_command_ends_with_the_reason(
+def test_a_wrong_command_fails_and_prints_the_reason(
     arguments: tuple[str, ...], code: int, message: str, api: ScriptedApi, tmp_path: Path
 ) -> None:
     (tmp_path / "album").mkdir()

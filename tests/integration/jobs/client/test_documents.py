@@ -20,7 +20,7 @@ from blur_client.errors import UnexpectedResponseError
 
 
 @pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b"no JSON\n"])
-def test_a_manifest_line_that_is_not_a_row_is_an_error(
+def test_a_manifest_line_that_cannot_be_parsed_as_a_row_raises_an_error(
     line: bytes, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", f"{ROUTE}/manifest", Reply(200, line))
@@ -29,7 +29,7 @@ def test_a_manifest_line_that_is_not_a_row_is_an_error(
 
 
 @pytest.mark.parametrize("document", [job(counts={}), job(counts=None), job(upload={"url": 5})])
-def test_an_incomplete_document_of_a_job_is_an_error(
+def test_a_job_response_with_missing_or_wrong_fields_is_an_error(
     document: dict[str, object], api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", ROUTE, json_reply(document))
@@ -38,7 +38,7 @@ def test_an_incomplete_document_of_a_job_is_an_error(
 
 
 @pytest.mark.parametrize("failures", [[{}], [None], 5])
-def test_an_incomplete_failure_in_the_document_of_a_job_is_an_error(
+def test_a_job_response_with_a_malformed_list_of_failures_is_an_error(
     failures: object, api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", ROUTE, json_reply(job(failures=failures)))
@@ -47,7 +47,7 @@ def test_an_incomplete_failure_in_the_document_of_a_job_is_an_error(
 
 
 @pytest.mark.parametrize("rest", [{}, {"balance": 1, "held": 0, "usage": [], "rate_limit": 5}])
-def test_an_incomplete_document_of_an_account_is_an_error(
+def test_an_account_response_with_missing_or_wrong_fields_is_an_error(
     rest: dict[str, object], api: ScriptedApi, client: Client
 ) -> None:
     api.on("GET", "/v2/account", json_reply({"account_id": "acct_1", **rest}))

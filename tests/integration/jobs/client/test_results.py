@@ -1,4 +1,4 @@
-"""The client and `bgblur jobs fetch` get results, and save only images."""
+"""The client and `bgblur jobs fetch` fetch results; files that are not images are not saved."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_interrupted_fetch_keeps_the_manifest_of_an_earlier_run(
 def test_a_full_disk_stops_a_fetch(
     api: ScriptedApi, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise all other results would be downloaded but not saved."""
+    """If the fetch continued, it would download all other results but could not save them."""
     count = 0
 
     def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Objects wait in the queue, and one worker claims each object."""
+"""Objects wait in the queue; only one worker at a time can claim an object."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def test_an_object_counts_as_waiting_until_its_state_is_done_or_failed_or_cancel
 
 
 def test_an_object_can_be_added_to_a_closed_job(queue: SqliteJobStore, owner: JobOwner) -> None:
+    """The upload of the photo can have started before the job was closed."""
     queue.close_job(owner.job_id, now_us=START)
     assert queue.add_object(owner.job_id, "1.jpg", now_us=START)
     assert claimed_sources(queue) == ["1.jpg"]
@@ -97,7 +98,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(4.9)) is None
     second = claim(queue, after(5))
     assert second is not None
-    queue.release_object(first, retry_us=START)  # the first worker releases it late
+    queue.release_object(first, retry_us=START)  # the first worker releases it too late
     assert claim(queue, after(6)) is None
 
 
@@ -116,12 +117,12 @@ def test_if_the_clock_is_set_back_to_a_time_before_a_lease_began_the_lease_ends_
     assert claim(queue, after(LEASE_S)) is not None
 
 
-def test_a_worker_with_an_earlier_time_does_not_claim_an_object_that_is_already_claimed(
+def test_a_worker_whose_time_is_earlier_does_not_claim_an_object_that_is_already_claimed(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     """Workers get the file's lock in any order, so a later claim can have an earlier time.
 
-    If it claimed the same object, this would count as another attempt.
+    A second claim of the same object would count as another attempt.
     """
     for source in "abc":
         queue.add_object(owner.job_id, source, now_us=START)
@@ -145,7 +146,7 @@ def test_an_object_with_a_final_state_is_not_claimed(
     require_exact(accounts, queue, owner, after(1))
 
 
-def test_a_parked_object_keeps_its_number_of_attempts_and_is_claimed_when_its_job_goes_on(
+def test_a_parked_object_keeps_its_number_of_attempts_and_is_claimed_when_its_job_resumes(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     for seconds, source in enumerate(("running.jpg", "1.jpg")):

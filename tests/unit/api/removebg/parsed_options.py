@@ -1,4 +1,4 @@
-"""Parse remove.bg's parameters into options, and create lengths to compare the options with."""
+"""Parse remove.bg's parameters into options, and create expected lengths."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def from_json(values: dict[str, Any]) -> Fields:
 
 
 @pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
-def test_each_content_type_gives_the_same_fields(read: Reader) -> None:
+def test_the_same_fields_are_read_from_each_content_type(read: Reader) -> None:
     assert read(VALUES).texts == VALUES
 
 
@@ -125,7 +125,7 @@ def test_exactly_the_fields_of_remove_bgs_api_description_are_read() -> None:
     assert {*TEXTS, *FILES} == set(names.split())
 
 
-def test_an_empty_file_is_left_out() -> None:
+def test_a_form_field_with_an_empty_file_is_ignored() -> None:
     assert multipart([("image_file", ("photo.jpg", b"")), ("size", "hd")]).files == {}
 
 

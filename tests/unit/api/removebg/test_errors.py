@@ -36,12 +36,12 @@ def classes(error: type[ApiError]) -> set[type[ApiError]]:
     return {each for each in {error, *below} if each.__module__.startswith("blur.")}
 
 
-def test_the_table_has_exactly_one_row_for_each_error_class() -> None:
+def test_the_table_of_errors_has_exactly_one_row_for_each_error_class() -> None:
     assert set(ROWS) == classes(ApiError)
 
 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
-def test_each_row_of_the_table_is_complete_and_only_an_invalid_key_has_status_403(
+def test_each_error_has_a_status_a_title_and_a_code_and_only_an_invalid_key_gets_403(
     kind: type[ApiError],
 ) -> None:
     row = ROWS[kind]

@@ -30,7 +30,7 @@ def test_without_parameters_the_result_is_a_transparent_preview() -> None:
 
 
 @pytest.mark.parametrize("size", [*SIZES, "FULL", "50mp"])
-def test_each_name_of_a_size_sets_the_maximum_number_of_megapixels(size: str) -> None:
+def test_each_size_name_sets_the_maximum_number_of_megapixels(size: str) -> None:
     by_name = {name.lower(): megapixels for name, megapixels in SIZES.items()}
     assert options(size=size).max_megapixels == by_name[size.lower()]
     assert is_preview(Fields({"size": size}, {}), None) is (size in PREVIEW_SIZES)
@@ -101,7 +101,7 @@ def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[i
 
 
 def test_a_colour_name_is_still_accepted_after_pillow_has_used_it() -> None:
-    """After drawing with a named colour, Pillow has a colour instead of text in its table."""
+    """When Pillow parses a name, it replaces the text in `ImageColor.colormap` by a tuple."""
     Image.new("RGB", (1, 1), "teal")
     for _ in range(2):
         assert options(bg_color="teal").colour == (0, 128, 128, 255)
@@ -131,7 +131,7 @@ def test_the_value_of_the_parameter_type_does_not_change_the_options(text: str) 
     assert options(type=text) == options()
 
 
-def test_each_valid_type_level_is_returned_and_the_default_is_1() -> None:
+def test_each_valid_type_level_is_accepted_unchanged_and_the_default_is_1() -> None:
     assert parse_type_level(Fields({}, {})) == "1"
     for text in ("none", "1", "2", "latest"):
         assert parse_type_level(Fields({"type_level": text}, {})) == text

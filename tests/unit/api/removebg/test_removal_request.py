@@ -28,7 +28,7 @@ def parse(
     return parse_removal_request(request, limits)
 
 
-def test_loading_a_form_gives_the_two_images_and_the_options_with_the_megapixel_limit() -> None:
+def test_a_loaded_form_has_both_images_and_the_options_including_the_megapixel_limit() -> None:
     call = parse(bg_image_url=f"{URL}?b", size="hd", format="zip", crop=True)
     request = call.form.load()
     assert isinstance(request, RemovalRequest)

@@ -90,7 +90,7 @@ def test_a_json_response_has_the_image_in_base64_and_the_foreground_box() -> Non
     assert sent.headers["X-Type"] == "person"
 
 
-def test_if_the_form_does_not_ask_for_the_type_the_response_has_no_x_type_header() -> None:
+def test_the_response_has_no_x_type_header_if_the_request_does_not_ask_for_the_type() -> None:
     sent = removal_response(
         RESULT, replace(CALL, form=replace(CALL.form, has_type=False)), "req_1", NOW
     )
@@ -104,7 +104,7 @@ def test_a_replayed_response_has_the_header_idempotent_replayed() -> None:
 
 @pytest.mark.parametrize("wants_json", [False, True])
 @pytest.mark.parametrize("limit", [6_000, 100_000])
-def test_the_largest_image_and_the_longest_headers_fit_into_the_limit(
+def test_the_response_with_the_largest_image_and_the_longest_headers_is_within_the_limit(
     limit: int, *, wants_json: bool
 ) -> None:
     many = 10**15

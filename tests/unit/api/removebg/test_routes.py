@@ -36,7 +36,10 @@ PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 @dataclass
 class RecordingService:
-    """A service that records the arguments of its calls, and parses each form twice."""
+    """A service that records the arguments of its calls.
+
+    It calls `parse` twice, to check that the second call returns the same form.
+    """
 
     prices: Prices = PRICES
     calls: list[dict[str, Any]] = field(default_factory=list)

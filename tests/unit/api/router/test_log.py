@@ -49,7 +49,7 @@ def test_an_exception_is_in_the_log_and_not_in_the_response(
     assert (answered["status"], answered["code"]) == (500, "internal_error")
 
 
-def test_routes_of_the_parameter_quiet_are_logged_at_debug_unless_they_fail(
+def test_requests_to_quiet_routes_are_logged_at_debug_unless_they_fail(
     router: Router, log: io.StringIO
 ) -> None:
     call(router, "GET", "/quiet")
@@ -66,7 +66,7 @@ def test_an_unknown_method_is_logged_as_unknown(
     assert json.loads(log.getvalue())["method"] == "(unknown)"
 
 
-def test_a_long_exception_is_cut_in_the_log(router: Router, log: io.StringIO) -> None:
+def test_a_long_exception_is_truncated_in_the_log(router: Router, log: io.StringIO) -> None:
     call(router, "GET", "/long")
     broke, _ = lines(log)
     assert broke["exception_name"] == "RuntimeError"
@@ -92,7 +92,7 @@ def test_the_duration_is_the_time_from_the_start_to_the_end_of_the_request(
         ("/my-key", "(no route)"),
     ],
 )
-def test_the_log_has_the_route_without_a_slash_at_the_end_and_no_unknown_path(
+def test_the_log_has_the_route_without_trailing_slashes_and_never_an_unknown_path(
     router: Router, log: io.StringIO, path: str, logged: str
 ) -> None:
     call(router, "GET", path)
@@ -115,6 +115,8 @@ def test_the_log_has_the_class_of_the_cause_of_a_server_error_but_never_its_mess
     assert INTERNAL not in log.getvalue()
 
 
-def test_the_log_of_an_error_without_a_cause_has_no_cause(router: Router, log: io.StringIO) -> None:
+def test_the_log_line_of_an_error_without_a_cause_lacks_the_field_cause(
+    router: Router, log: io.StringIO
+) -> None:
     call(router, "GET", "/rejected")
     assert "cause" not in json.loads(log.getvalue())

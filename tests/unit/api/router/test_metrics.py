@@ -1,4 +1,4 @@
-"""Responses are measured, and errors of the measurement change no response."""
+"""Responses are measured, and an error during a measurement does not change the response."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_response_is_sent_although_its_metrics_cannot_be_written(
         (RecursionError(), "RecursionError"),
     ],
 )
-def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response(
+def test_an_error_while_measuring_a_response_is_logged_and_does_not_change_the_response(
     handlers: RecordingRoutes, log: io.StringIO, error: Exception, name: str
 ) -> None:
     def observe(_: ResponseRecord) -> None:

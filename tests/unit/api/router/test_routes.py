@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("path", ["/things/a!b~'/parts", "/things/a!b~'/parts/"])
-def test_a_route_gets_the_parameters_of_its_path_and_the_log_has_only_the_route(
+def test_a_route_gets_the_parameters_in_the_path_and_the_log_has_only_the_routes_pattern(
     router: Router, handlers: RecordingRoutes, log: io.StringIO, path: str
 ) -> None:
     assert call(router, "GET", path)["statusCode"] == 200

@@ -85,7 +85,7 @@ def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path
     assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
 
 
-def test_after_a_stop_photos_in_progress_end_at_their_next_step_and_no_other_is_processed(
+def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_photo_is_started(
     tmp_path: Path,
 ) -> None:
     stop = threading.Event()

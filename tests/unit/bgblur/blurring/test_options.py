@@ -46,7 +46,7 @@ def test_every_option_exists_in_the_client_and_in_blur_imaging() -> None:
     assert local == {field.name for field in fields(BlurOptions)}
 
 
-def test_the_choices_of_options_match_the_service() -> None:
+def test_the_options_have_the_same_choices_as_the_service() -> None:
     assert choices("blur") == list(KERNELS)
     assert choices("subject") == list(SUBJECTS)
     assert choices("depth") == list(DEPTHS)
@@ -54,7 +54,7 @@ def test_the_choices_of_options_match_the_service() -> None:
     assert choices("format") == list(OUTPUT_FORMATS) == list(EXTENSIONS)
 
 
-def test_the_bounds_of_the_quality_match_the_service() -> None:
+def test_the_quality_option_has_the_same_bounds_as_the_service() -> None:
     kind = option("quality").type
     assert isinstance(kind, click.IntRange)
     assert (kind.min, kind.max) == (QUALITIES.start, QUALITIES.stop - 1)
@@ -69,7 +69,7 @@ def test_the_bounds_of_the_quality_match_the_service() -> None:
         ("blur", "bokeh", {"kernel": "bokeh"}),
     ],
 )
-def test_a_value_becomes_a_field_of_the_api_and_an_option_of_blur_imaging(
+def test_an_option_is_converted_to_a_field_of_the_api_and_an_option_of_blur_imaging(
     field: str, text: str, local: dict[str, object]
 ) -> None:
     value = option(field).type.convert(text, None, None)

@@ -39,7 +39,7 @@ def test_without_an_output_a_result_is_written_next_to_its_photo() -> None:
     }
 
 
-def test_the_result_of_one_photo_can_be_a_named_file() -> None:
+def test_the_output_for_one_photo_is_a_file_if_the_output_path_ends_with_a_file_name() -> None:
     assert planned("one.jpg", output="new/result.png") == {"one.jpg": "new/result.png"}
 
 
@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatc
         planned("album", recursive=True)
 
 
-def test_the_output_folder_is_not_searched() -> None:
+def test_photos_in_the_output_folder_are_not_blurred() -> None:
     assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
@@ -162,13 +162,13 @@ def test_a_result_has_the_format_and_extension_of_its_photo() -> None:
     }
 
 
-def test_the_cutout_of_a_jpeg_is_a_png_and_has_a_suffix_only_next_to_its_photo() -> None:
+def test_a_cutout_is_a_png_and_its_name_has_a_suffix_only_in_the_folder_of_the_photo() -> None:
     naming = Naming(mode="cutout")
     assert planned("one.jpg", naming=naming) == {"one.jpg": "one-cutout.png"}
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
 
 
-def test_a_suffix_is_added_in_every_folder_and_files_with_the_suffix_are_not_photos() -> None:
+def test_a_given_suffix_is_added_in_any_folder_and_files_with_this_suffix_are_skipped() -> None:
     Path("album/a-soft.jpg").touch()
     naming = Naming(suffix="-soft")
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}
@@ -177,6 +177,6 @@ def test_a_suffix_is_added_in_every_folder_and_files_with_the_suffix_are_not_pho
     assert "album/a-soft.jpg" in planned("album")
 
 
-def test_an_empty_suffix_never_replaces_the_photo() -> None:
+def test_an_empty_suffix_is_rejected_if_the_result_would_replace_the_photo() -> None:
     with pytest.raises(click.UsageError, match="one of the photos"):
         plan(["one.jpg"], None, Naming(suffix=""), recursive=False)

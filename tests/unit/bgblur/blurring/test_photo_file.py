@@ -36,7 +36,7 @@ def test_only_regular_files_are_read(make: object, tmp_path: Path) -> None:
         Photo(path)
 
 
-def test_a_link_to_a_photo_is_read(tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_photo_is_read(tmp_path: Path) -> None:
     (tmp_path / "photo").write_bytes(b"bytes")
     (tmp_path / "link").symlink_to("photo")
     assert read_photo(tmp_path / "link") == b"bytes"

@@ -89,7 +89,7 @@ def test_the_remaining_time_is_estimated_from_finished_photos(terminal: Terminal
         assert drawn(display, terminal, [], 1)[-1].endswith("about 1 min 30 s left")
 
 
-def test_skipped_photos_do_not_shorten_the_remaining_time(terminal: Terminal) -> None:
+def test_skipped_photos_do_not_shorten_the_estimated_remaining_time(terminal: Terminal) -> None:
     times = iter([0.0, *[30.0] * 9])
     with Display(terminal.console, 10, clock=lambda: next(times)) as display:
         display.update([], 7, skipped=7)
@@ -98,7 +98,7 @@ def test_skipped_photos_do_not_shorten_the_remaining_time(terminal: Terminal) ->
         assert terminal.lines()[-1].endswith("about 1 min 0 s left")
 
 
-def test_a_printed_line_does_not_colour_the_bars_below_it() -> None:
+def test_the_colour_of_a_printed_line_does_not_change_the_bars_below_it() -> None:
     drawing = io.StringIO()
     console = Console(file=drawing, force_terminal=True, width=80, legacy_windows=False)
     with Display(console, 2) as display:
@@ -116,7 +116,7 @@ def test_a_narrow_terminal_still_shows_the_step() -> None:
         assert "blurring" in drawn(display, terminal, [job()], 0)[0]
 
 
-def test_a_single_photo_has_no_overall_bar(terminal: Terminal) -> None:
+def test_for_a_single_photo_no_bar_for_all_photos_is_drawn(terminal: Terminal) -> None:
     with Display(terminal.console, 1) as display:
         assert len(drawn(display, terminal, [job()], 0)) == 1
 
@@ -145,7 +145,7 @@ def test_the_bars_are_not_wider_or_higher_than_the_terminal() -> None:
     assert all(len(row) <= 60 for row in rows)
 
 
-def test_each_row_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> None:
+def test_each_line_of_the_display_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> None:
     terminal = Terminal(width=80)
     with Display(terminal.console, 2) as display:
         rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)

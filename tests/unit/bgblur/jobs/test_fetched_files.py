@@ -38,7 +38,7 @@ def write(files: FetchedFiles, source: str, file: str, data: bytes = b"result") 
     return files.write(source, file, lambda target: target.write(data))
 
 
-def test_the_next_run_detects_a_complete_result(tmp_path: Path) -> None:
+def test_the_next_run_finds_a_result_that_was_written_completely(tmp_path: Path) -> None:
     with opened(tmp_path) as files:
         assert not files.has("a.jpg", "sub/a.png")
         assert write(files, "a.jpg", "sub/a.png") == 6

@@ -7,7 +7,7 @@ from pathlib import Path
 from bgblur.jobs.journal import Journal
 
 
-def test_the_next_run_reads_which_photos_were_uploaded(tmp_path: Path) -> None:
+def test_a_journal_that_is_opened_again_has_the_uploaded_photos(tmp_path: Path) -> None:
     path = tmp_path / "jobs" / "job_1.uploaded"
     with Journal(path) as journal:
         journal.add("sub/ä\nb.jpg")
@@ -17,7 +17,7 @@ def test_the_next_run_reads_which_photos_were_uploaded(tmp_path: Path) -> None:
         assert "a.jpg" not in journal
 
 
-def test_photos_can_be_added_after_a_line_that_was_cut_off(tmp_path: Path) -> None:
+def test_a_photo_can_be_added_to_a_journal_with_an_incomplete_last_line(tmp_path: Path) -> None:
     path = tmp_path / "job_1.uploaded"
     path.write_text('"a.jpg"\n"b.jp', "utf-8")
     with Journal(path) as journal:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_newest_job_is_listed_first_and_a_line_that_was_cut_off_is_skipped(
+def test_the_newest_job_is_listed_first_and_an_incomplete_last_line_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_settings, "data_folder", lambda _: tmp_path / "data")
@@ -27,4 +27,4 @@ def test_the_newest_job_is_listed_first_and_a_line_that_was_cut_off_is_skipped(
     assert submitted() == jobs[::-1]
     with (tmp_path / "data" / "jobs" / "submitted.jsonl").open("a") as file:
         file.write('["job_27", "2026')
-    assert submitted() == jobs[::-1], "the line that was cut off was not skipped"
+    assert submitted() == jobs[::-1], "the incomplete last line was not skipped"

@@ -1,4 +1,4 @@
-"""When the application reads the body of a request, and when it responds without the body."""
+"""Tests whether the application reads a request's body before it responds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bgblur.serving.body import Message
 
 
-def test_the_whole_body_of_a_blur_request_goes_to_the_pool() -> None:
+def test_the_whole_body_of_a_blur_request_is_passed_to_the_worker_pool() -> None:
     harness = Harness()
     client = harness(Client(b"abc", b"defg"), KEY, FORM, length=7)
     assert (client.status, client.content) == (200, b"7 bytes")
@@ -46,7 +46,7 @@ def test_requests_without_a_photo_do_not_go_to_the_photo_workers_and_their_body_
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_front_process_answers_the_route_health_itself(method: str) -> None:
+def test_the_front_process_answers_health_requests_itself(method: str) -> None:
     broken = Pool(failure=ZeroDivisionError())
     harness = Harness(broken, broken, Keys(UnavailableError("", retry_after_s=1)))
     client = harness(Client(), method=method, path="/health")
@@ -73,7 +73,7 @@ def test_a_body_over_the_limit_is_cut_one_byte_after_the_limit() -> None:
 @pytest.mark.parametrize(
     ("headers", "length"), [((KEY, FORM), MAX_BYTES + 1), ((KEY,), 500), ((KEY,), 90_000)]
 )
-def test_a_body_that_the_handler_would_reject_is_not_kept(
+def test_the_front_process_drops_a_body_that_the_handler_would_reject(
     headers: tuple[tuple[bytes, bytes], ...], length: int
 ) -> None:
     assert Harness()(Client(bytes(length)), *headers, length=length).content == b"0 bytes"
@@ -157,7 +157,7 @@ def test_a_request_gets_503_if_its_account_sends_too_many_bodies_at_once(
     assert Harness()(Client(b"abc"), KEY, FORM, length=3).status == 503
 
 
-def test_a_key_that_a_worker_rejects_is_forgotten() -> None:
+def test_a_key_that_a_worker_rejects_is_removed_from_the_known_keys() -> None:
     harness = Harness(Pool(reply=Reply(401, [], b"")))
     harness(Client(b"abc"), KEY, FORM, length=3)
     assert len(harness.keys.forgotten) == 1

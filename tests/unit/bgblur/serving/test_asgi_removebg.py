@@ -42,7 +42,7 @@ def errors_of(client: Client) -> dict[str, Any]:
     "content_type",
     [b"multipart/form-data; boundary=b", b"application/x-www-form-urlencoded", b"application/json"],
 )
-def test_each_kind_of_body_goes_to_the_pool_with_the_account_of_the_key(
+def test_a_request_of_each_media_type_is_queued_for_the_account_of_its_key(
     path: str, content_type: bytes
 ) -> None:
     harness = Harness()
@@ -54,7 +54,7 @@ def test_each_kind_of_body_goes_to_the_pool_with_the_account_of_the_key(
     assert harness.pool.asked_for == [ACCOUNT]
 
 
-def test_calls_to_the_account_route_are_queued_by_account() -> None:
+def test_a_request_to_the_account_route_is_handled_inline_with_the_account_of_its_key() -> None:
     harness = Harness()
     harness(Client(), X_KEY, method="GET", path="/v1.0/account")
     assert harness.inline.answered == [(ACCOUNT, 0)]
@@ -127,13 +127,13 @@ def test_each_error_from_the_server_is_in_remove_bgs_format(
     assert b"secret" not in client.content
 
 
-def test_a_body_that_is_too_large_is_not_kept() -> None:
+def test_the_pool_gets_an_empty_body_if_the_body_is_too_large() -> None:
     length = MAX_BYTES + 1
     client = Harness()(Client(bytes(length)), X_KEY, FORM, path=PATHS[0], length=length)
     assert client.content == b"0 bytes"
 
 
-def test_a_removal_body_can_be_30_times_as_large_as_the_limit_of_our_routes() -> None:
+def test_the_body_of_a_removal_request_can_be_30_times_as_large_as_the_usual_limit() -> None:
     length = 30 * MAX_BYTES
     harness = Harness(removebg_max_bytes=length)
     client = harness(Client(*[bytes(MAX_BYTES)] * 30), X_KEY, FORM, path=PATHS[0], length=length)
@@ -148,7 +148,7 @@ def test_a_request_gets_503_if_its_account_sends_too_many_bodies_at_once(
     assert (client.status, errors_of(client)["code"]) == (503, "overloaded")
 
 
-def test_a_key_that_a_worker_rejects_with_403_is_forgotten() -> None:
+def test_a_key_that_a_worker_rejects_with_403_is_removed_from_the_known_keys() -> None:
     harness = Harness(Pool(reply=Reply(403, [], b"")))
     harness(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
     assert harness.keys.forgotten == [keys.parse(make.FUNDED).digest]

@@ -116,7 +116,7 @@ def test_each_response_from_the_front_process_has_one_log_line(
     assert line["request_id"] == client.error["request_id"]
 
 
-def test_the_front_process_logs_health_at_debug_and_does_not_log_responses_of_handlers(
+def test_the_front_process_logs_health_requests_at_level_debug_and_no_responses_of_handlers(
     lines: list[Mapping[str, Any]],
 ) -> None:
     Harness()(Client(b"abc"), KEY, FORM, length=3)
@@ -159,7 +159,7 @@ def test_each_response_is_recorded_with_its_route_or_with_no_route_for_an_unknow
 
 
 @pytest.mark.parametrize("path", ["/v2/rembg/blur/", "/health", "/x"])
-def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response(
+def test_an_error_while_measuring_a_response_is_logged_and_does_not_change_the_response(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = Harness()(Client(b"photo"), KEY, FORM, path=path, length=5)
@@ -172,7 +172,7 @@ def test_an_error_while_a_response_is_measured_is_logged_and_changes_no_response
     assert error.exc_info[0] is ValueError
 
 
-def test_the_response_record_of_a_handler_is_measured_and_not_logged_again(
+def test_the_response_record_of_a_worker_is_passed_to_the_metrics_but_not_logged_again(
     lines: list[Mapping[str, Any]],
 ) -> None:
     record = ResponseRecord(

@@ -1,4 +1,4 @@
-"""How senders share the memory for request bodies, and clients the memory for responses."""
+"""The limits on the memory for each sender's request bodies and for each client's responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOTAL = 600
 
 
 def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
-    """Take memory for bodies of 10 bytes until one is rejected; return the bytes taken."""
+    """Reserve memory for bodies of 10 bytes until one is rejected; return the reserved bytes."""
     taken = 0
     while True:
         lease = stack.enter_context(budget.lease(factors))
@@ -24,7 +24,7 @@ def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int
         taken += 10
 
 
-def test_one_sender_gets_at_most_half_of_the_memory_and_each_later_sender_gets_some() -> None:
+def test_one_sender_gets_at_most_half_of_the_memory_so_that_later_senders_get_memory() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
@@ -35,7 +35,7 @@ def test_one_sender_gets_at_most_half_of_the_memory_and_each_later_sender_gets_s
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_a_body_is_counted_for_its_account_and_its_proxy_and_a_proxy_has_a_larger_share() -> None:
+def test_a_body_counts_for_its_account_and_proxy_and_a_proxy_can_use_more_memory() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2
@@ -44,7 +44,7 @@ def test_a_body_is_counted_for_its_account_and_its_proxy_and_a_proxy_has_a_large
         assert fill(budget, stack, {"account c": 1, "elsewhere": 3}) > 0
 
 
-def test_a_body_that_is_too_large_for_the_budget_takes_no_memory_from_it() -> None:
+def test_a_body_larger_than_the_memory_budget_is_rejected_and_reserves_no_memory() -> None:
     budget = BodyBudget(TOTAL)
     with budget.lease({}) as lease:
         with pytest.raises(OverloadedError):

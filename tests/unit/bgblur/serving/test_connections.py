@@ -36,7 +36,7 @@ def table_of(connections: list[Connection], *, per_address: int = 0) -> Connecti
     return table
 
 
-def test_the_address_with_the_most_connections_loses_its_longest_idle_connection() -> None:
+def test_the_longest_idle_connection_of_the_address_with_the_most_connections_is_closed() -> None:
     few, many = [Connection("a")], [Connection("b", 3), Connection("b", 2), Connection("b", 4)]
     assert closed(table_of(few + many), few + many) == [many[1]]
 
@@ -60,7 +60,7 @@ def test_a_new_connection_is_rejected_while_all_other_connections_have_requests_
     assert [each.is_closed for each in busy] == [False, True]
 
 
-def test_an_address_over_its_limit_loses_its_longest_idle_connection() -> None:
+def test_an_address_with_too_many_connections_loses_its_longest_idle_connection() -> None:
     one, other = [Connection("a", n) for n in range(2)], Connection("b")
     table = ConnectionTable(per_address=2, most=10)
     assert all(map(table.admit, [*one, other]))
@@ -68,7 +68,7 @@ def test_an_address_over_its_limit_loses_its_longest_idle_connection() -> None:
     assert [each.is_closed for each in [*one, other]] == [True, False, False]
 
 
-def test_a_removed_connection_makes_space_and_can_be_removed_twice() -> None:
+def test_a_removed_connection_does_not_count_and_can_be_removed_twice() -> None:
     table = ConnectionTable(per_address=1, most=1)
     for _ in range(3):
         connection = Connection("a")

@@ -22,7 +22,7 @@ class Clock:
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
-    """Add items while there is a slot; return the items that lost their slots to them."""
+    """Add items while the queue has a slot; return the items that it removed to free slots."""
     removed = []
     for number in range(start, start + count):
         if queue.has_slot(account):
@@ -32,7 +32,7 @@ def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list
 
 
 def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str]:
-    """Take items one after another; each item uses a worker for `used_s` seconds."""
+    """Take `count` items from the queue; each item uses a worker for `used_s` seconds."""
     items = []
     for _ in range(count):
         item = queue.take()
@@ -52,7 +52,7 @@ def test_one_account_alone_can_use_every_slot() -> None:
 
 
 @pytest.mark.parametrize("working", [0, 1, 2])
-def test_a_second_account_can_always_get_half_of_the_slots(working: int) -> None:
+def test_a_second_account_can_always_get_half_of_the_slots_of_the_queue(working: int) -> None:
     queue: FairQueue[str] = FairQueue(8, workers=2)
     add(queue, "a", 8)
     for _ in range(working):
@@ -70,14 +70,14 @@ def test_a_slot_is_taken_from_the_account_with_the_most_slots() -> None:
     assert queue.add("c", "c0") == "b3"
 
 
-def test_a_new_account_gets_no_slot_if_each_account_has_only_one() -> None:
+def test_a_new_account_gets_no_slot_of_a_full_queue_if_each_account_has_only_one_slot() -> None:
     queue: FairQueue[str] = FairQueue(3)
     for account in "abc":
         add(queue, account, 1)
     assert not queue.has_slot("d")
 
 
-def test_another_account_cannot_get_the_slots_of_running_items() -> None:
+def test_the_slots_of_requests_in_progress_are_not_given_to_another_account() -> None:
     queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
     queue.take()
@@ -85,7 +85,7 @@ def test_another_account_cannot_get_the_slots_of_running_items() -> None:
     assert not queue.has_slot("b")
 
 
-def test_accounts_take_turns_in_any_order_of_arrival() -> None:
+def test_accounts_take_turns_even_if_all_requests_of_one_account_arrive_first() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 4)
     add(queue, "b", 2)
@@ -147,7 +147,7 @@ def test_four_workers_are_divided_between_the_active_accounts() -> None:
     assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
 
 
-def test_an_account_that_joins_later_takes_turns_with_the_first_account() -> None:
+def test_an_account_whose_items_are_added_later_takes_turns_with_the_first_account() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 9)
     assert taken(queue, 3) == ["a0", "a1", "a2"]
@@ -164,7 +164,7 @@ def test_an_item_that_is_put_back_is_the_next_item_of_its_account() -> None:
     assert queue.take() == "a0"
 
 
-def test_a_waiting_item_can_be_removed_once() -> None:
+def test_only_a_waiting_item_can_be_removed_and_only_once() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 2)
     assert queue.take() == "a0"

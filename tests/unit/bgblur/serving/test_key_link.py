@@ -46,7 +46,7 @@ def test_a_code_is_exchanged_for_its_key_only_once(links: KeyLinks) -> None:
     assert links.redeem(code) is None
 
 
-def test_a_code_is_valid_for_less_than_its_time_to_live(links: KeyLinks, clock: Clock) -> None:
+def test_a_code_is_valid_until_its_time_to_live_has_passed(links: KeyLinks, clock: Clock) -> None:
     early, late = links.issue(KEY), links.issue(KEY)
     clock.now_s += TTL_S - 1
     assert links.redeem(early) == KEY
@@ -54,12 +54,12 @@ def test_a_code_is_valid_for_less_than_its_time_to_live(links: KeyLinks, clock: 
     assert links.redeem(late) is None
 
 
-def test_an_unknown_code_has_no_key(links: KeyLinks) -> None:
+def test_no_key_is_returned_for_an_unknown_code(links: KeyLinks) -> None:
     links.issue(KEY)
     assert links.redeem("another") is None
 
 
-def test_codes_are_different_and_have_at_least_128_bits() -> None:
+def test_one_time_codes_differ_and_contain_at_least_128_random_bits() -> None:
     links = KeyLinks()
     codes = {links.issue(KEY) for _ in range(100)}
     assert len(codes) == 100
@@ -110,7 +110,7 @@ def test_the_route_returns_the_key_and_forbids_caching(links: KeyLinks) -> None:
     [b"", b"{", b"[]", b"1", b'"text"', b"{}", b'{"code": 1}', b'{"code": ["code-0"]}', b"\xff",
      b'{"code": "code-1"}'],
 )  # fmt: skip
-def test_a_body_without_a_valid_code_gets_404_and_issued_codes_stay_valid(
+def test_a_body_without_the_issued_code_gets_404_and_the_code_stays_valid(
     body: bytes, links: KeyLinks
 ) -> None:
     code = links.issue(KEY)
@@ -122,7 +122,7 @@ def test_a_body_without_a_valid_code_gets_404_and_issued_codes_stay_valid(
     assert links.redeem(code) == KEY
 
 
-def test_a_valid_code_after_the_maximum_number_of_body_bytes_gets_404(links: KeyLinks) -> None:
+def test_a_body_that_is_too_long_gets_404_even_if_it_has_a_valid_code(links: KeyLinks) -> None:
     parts = [b" " * MAX_BODY_BYTES] * 3
     start, _ = exchange(links, *parts, json.dumps({"code": links.issue(KEY)}).encode())
     assert start["status"] == 404
@@ -132,13 +132,13 @@ def test_a_valid_code_after_the_maximum_number_of_body_bytes_gets_404(links: Key
     ("path", "method", "kind"),
     [("/", "POST", "http"), ("/key-link", "GET", "http"), ("/key-link", "POST", "websocket")],
 )
-def test_requests_with_another_path_or_method_or_protocol_are_passed_on(
+def test_requests_other_than_an_http_post_to_key_link_are_passed_on(
     path: str, method: str, kind: str, links: KeyLinks
 ) -> None:
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
 
 
-def test_after_a_disconnect_no_response_is_sent_and_the_code_stays_valid(links: KeyLinks) -> None:
+def test_a_disconnect_gets_no_response_and_the_one_time_code_stays_valid(links: KeyLinks) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

@@ -86,13 +86,13 @@ def test_bytes_and_megapixels_are_added_up(metrics: ServerMetrics) -> None:
     assert found["bgblur_megapixels_total",] == 4
 
 
-def test_quarters_of_a_credit_are_added_up(metrics: ServerMetrics) -> None:
+def test_the_metric_of_charged_credits_counts_quarters_of_a_credit(metrics: ServerMetrics) -> None:
     for charged in (QUARTER, ONE, ZERO):
         metrics.observe(response(200, charged=charged), 1.0)
     assert samples(metrics)["bgblur_credits_charged_total",] == 1.25
 
 
-def test_photos_of_jobs_are_counted_with_their_credits_and_megapixels_and_steps(
+def test_metrics_count_the_photos_of_jobs_and_their_credits_megapixels_and_steps(
     metrics: ServerMetrics,
 ) -> None:
     done = JobObject(
@@ -109,7 +109,7 @@ def test_photos_of_jobs_are_counted_with_their_credits_and_megapixels_and_steps(
     assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(4.5)
 
 
-def test_a_scrape_counts_the_workers_that_process_jobs_and_the_photos_of_jobs() -> None:
+def test_metrics_show_how_many_workers_process_jobs_and_how_many_photos_are_in_jobs() -> None:
     metrics = ServerMetrics(lambda: PoolState(0, 0, 0), lambda: ObjectsState(1, 7))
     found = samples(metrics)
     assert (found["bgblur_workers_on_jobs",], found["bgblur_job_photos",]) == (1, 7)

@@ -1,4 +1,4 @@
-"""One turn of a worker process: it claims a photo of a bulk job and processes the photo."""
+"""How a worker process claims one photo of a bulk job and processes the photo."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Runner:
 
 
 def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[object], list[str]]:
-    """Return a worker's messages in one turn, and the names of the photos that its runner logs."""
+    """Call `take_turn` once; return the messages it sent, and the photos that the runner ended."""
     logged: list[str] = []
     runner = Runner(outcome, lambda ended: logged.append(ended.row.source))
     worker = ObjectWorker(queue, cast("ObjectRunner", runner))
@@ -81,11 +81,11 @@ def test_a_worker_sends_the_row_of_the_photo_that_it_claimed_and_then_the_result
     assert queue.leases == [TURN.lease_s]
 
 
-def test_the_result_of_a_turn_contains_the_final_row_only_if_it_was_written() -> None:
+def test_a_turn_result_contains_the_final_row_only_if_the_worker_has_written_the_row() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
-def test_a_worker_that_finds_no_waiting_photo_sends_only_none() -> None:
+def test_a_worker_that_finds_no_waiting_photo_sends_only_the_value_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 

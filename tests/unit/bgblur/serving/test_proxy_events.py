@@ -93,7 +93,7 @@ def test_the_repr_of_a_request_or_reply_has_no_key_and_no_image() -> None:
 
 def test_a_reply_never_has_the_response_record_of_another_request() -> None:
     class Handler:
-        """A handler that makes a record only for the request with the id `first`."""
+        """A handler that reports a response record only for the request with the id `first`."""
 
         routes = ()
 

@@ -41,9 +41,9 @@ def test_the_store_is_checked_at_most_once_per_second() -> None:
     assert checks.store_checks == 2
 
 
-def test_concurrent_requests_share_one_failed_check() -> None:
+def test_concurrent_requests_all_get_the_error_of_one_failed_check() -> None:
     checks = Checks()
-    checks.store_error = UnavailableError("The store does not answer.", retry_after_s=1)
+    checks.store_error = UnavailableError("The store does not respond.", retry_after_s=1)
 
     async def ask() -> list[object]:
         asked = (checks.readiness.require() for _ in range(50))
@@ -57,7 +57,7 @@ def test_concurrent_requests_share_one_failed_check() -> None:
     "name_and_error",
     [
         ("pool_error", OverloadedError(retry_after_s=1)),
-        ("store_error", UnavailableError("The store does not answer.", retry_after_s=1)),
+        ("store_error", UnavailableError("The store does not respond.", retry_after_s=1)),
     ],
 )
 def test_the_error_of_a_failed_check_is_raised_until_a_later_check_succeeds(

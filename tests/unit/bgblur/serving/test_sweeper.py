@@ -18,7 +18,7 @@ WAIT_S = 30
 
 
 class Folder(FolderStore):
-    """A folder whose first two attempts to remove expired files fail."""
+    """A folder where the first two attempts to remove expired files fail."""
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))

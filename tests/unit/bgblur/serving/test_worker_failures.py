@@ -103,7 +103,7 @@ def test_requests_are_rejected_immediately_while_no_worker_can_start() -> None:
     run(test)
 
 
-def test_a_request_gets_its_response_although_the_idle_worker_has_ended() -> None:
+def test_a_request_gets_its_response_even_if_the_only_idle_worker_has_ended() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.workers[0].is_running = False
@@ -134,7 +134,7 @@ def test_a_request_that_was_not_accepted_goes_to_the_next_worker() -> None:
     run(test)
 
 
-def test_a_request_that_was_not_accepted_fails_if_it_is_late_or_its_client_disconnected() -> None:
+def test_a_request_that_no_worker_accepted_fails_if_it_is_late_or_its_client_disconnected() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(max_wait_s=0))
         fleet.answer_failures = [NotAcceptedError("EOFError")] * 3

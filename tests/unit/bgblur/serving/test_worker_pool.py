@@ -27,7 +27,7 @@ def test_workers_get_the_requests_of_an_account_in_the_order_of_their_arrival() 
     run(test)
 
 
-def test_a_request_without_a_slot_is_rejected_with_the_time_to_wait() -> None:
+def test_if_the_queue_is_full_a_request_is_rejected_with_the_expected_wait() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=1))
         tasks = [send(pool) for _ in range(2)]

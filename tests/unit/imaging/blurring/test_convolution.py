@@ -118,7 +118,7 @@ def test_areas_in_which_all_weights_are_0_get_the_fallback_colour() -> None:
     np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
 
 
-def test_a_pixel_with_a_very_low_weight_gets_the_colour_of_the_image() -> None:
+def test_an_image_of_one_colour_keeps_its_colour_at_a_pixel_with_a_very_low_weight() -> None:
     weights = FULL - disc(300, 300, 120)
     weights[150, 150] = 1
     image = flat(300, 300, (180, 120, 60))

@@ -67,7 +67,7 @@ def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
     assert difference(colours, bright)[alpha > 128].max() <= 12
 
 
-def test_a_subject_at_the_border_does_not_fade_at_the_border() -> None:
+def test_a_subject_does_not_fade_where_it_touches_the_border() -> None:
     matte = np.zeros((120, 120), np.uint8)
     matte[60:] = 255
     _, blurred = defocus_subject(Scene.decompose(noise(120, 120), matte), gaussian(5))

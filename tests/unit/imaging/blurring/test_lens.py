@@ -94,7 +94,7 @@ def test_bokeh_has_the_standard_deviation_of_the_gaussian() -> None:
     assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
 
 
-def test_every_sample_is_restored_from_linear_light() -> None:
+def test_every_sample_converted_to_linear_light_and_back_is_unchanged() -> None:
     lens = bokeh(3)
     samples = np.arange(256)
     np.testing.assert_array_equal(lens.from_linear(lens.to_linear[samples]), samples)
@@ -107,7 +107,7 @@ def test_bokeh_mixes_linear_light_so_a_checkerboard_becomes_brighter_than_with_a
     assert grey > weighted_blur(image, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
 
 
-def test_both_kernels_smooth_noise() -> None:
+def test_each_kernel_reduces_noise() -> None:
     image = noise(200, 200)
     for kernel in KERNELS:
         assert weighted_blur(image, OPAQUE, 8, kernel)[0].std() < 12

@@ -44,7 +44,7 @@ def exact(photo: RgbU8, row: int, sigma: float) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_the_full_radius_in_each_row_gives_the_uniform_blur(radius: float, kernel: str) -> None:
+def test_blur_by_row_with_the_full_radius_is_the_uniform_blur(radius: float, kernel: str) -> None:
     scene = Scene.decompose(astronaut(250, 230), disc(250, 230, 60))
     uniform = defocus_background(scene, KERNELS[kernel](radius))
     varying = defocus_background_by_row(scene, radius, kernel, np.ones(250, np.float32))
@@ -63,7 +63,7 @@ def test_a_radius_of_zero_in_each_row_leaves_the_background_sharp(
 
 
 @pytest.mark.parametrize("radius", [5, 12, 40])
-def test_each_row_is_blurred_with_its_fraction_of_the_radius(radius: float) -> None:
+def test_each_row_of_pixels_is_blurred_with_its_fraction_of_the_radius(radius: float) -> None:
     photo, shares = astronaut(512, 200), valley(512)
     scene = Scene.decompose(photo, nothing(512, 200))
     result = defocus_background_by_row(scene, radius, "gaussian", shares)

@@ -89,7 +89,7 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_faint_pixels_of_a_cutout_change_by_less_than_one_level(shape: tuple[int, int]) -> None:
+def test_compression_changes_faint_pixels_by_less_than_one_level(shape: tuple[int, int]) -> None:
     """Faint pixels get colours that compress better, without a visible difference."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
@@ -105,7 +105,7 @@ def test_the_faint_pixels_of_a_cutout_change_by_less_than_one_level(shape: tuple
 def test_transparent_pixels_close_to_the_subject_have_foreground_colours_of_nearby_pixels(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby pixels are at most `FINE_PX` away in blocks with a visible pixel, else `REACH_PX`."""
+    """A nearby pixel is at most `FINE_PX` away, or `REACH_PX` in blocks without a visible pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)
@@ -120,7 +120,7 @@ def test_transparent_pixels_close_to_the_subject_have_foreground_colours_of_near
 
 
 @pytest.mark.parametrize("radius", [0, 5])
-def test_far_from_the_subject_a_cutout_has_only_one_colour(radius: float) -> None:
+def test_far_from_the_subject_all_pixels_of_a_cutout_have_the_same_colour(radius: float) -> None:
     scene = Scene.decompose(noise(700, 900), disc(700, 900, 90))
     colours, alpha = cut_out(scene, radius)
     far = ~within_reach(alpha, 2 * REACH_PX)
@@ -155,7 +155,7 @@ def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: 
 
 
 def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
-    """Return a mask of the pixels at most `reach_px` from a visible pixel, along both axes."""
+    """Return a mask of the pixels that are at most `reach_px` from a visible pixel on each axis."""
     side = 2 * reach_px + 1
     near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(near, np.bool_)

@@ -8,7 +8,7 @@ from blur.imaging.compositing.fill import fill, fill_transparent
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (33, 1), (31, 47)])
-def test_if_only_one_pixel_has_a_weight_the_whole_image_gets_its_colour(
+def test_if_only_one_pixel_has_a_weight_above_0_all_pixels_get_its_colour(
     shape: tuple[int, int],
 ) -> None:
     colours, weights = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
@@ -45,7 +45,7 @@ def test_very_low_weights_do_not_darken_colours(exponent: int) -> None:
     np.testing.assert_allclose(fill(colours, weights), colours, atol=1e-2)
 
 
-def test_visible_pixels_do_not_change_and_transparent_pixels_have_no_influence() -> None:
+def test_visible_pixels_do_not_change_and_the_colours_of_transparent_pixels_are_ignored() -> None:
     alpha = random_alpha(90, 70)
     alpha[:, 30:50] = 0
     one, other = noise(90, 70), noise(90, 70)

@@ -65,7 +65,7 @@ def test_transparent_pixels_do_not_influence_the_layers() -> None:
         np.testing.assert_allclose(layer[visible], other_layer[visible], atol=0.01)
 
 
-def test_an_estimate_whose_composite_is_the_photo_does_not_change() -> None:
+def test_estimated_layers_whose_composite_is_the_photo_are_not_changed() -> None:
     alpha = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 3, axis=1)
     foreground, background = np.full((3, 3), 200, np.float32), np.full((3, 3), 40, np.float32)
     layers = blur_fusion(

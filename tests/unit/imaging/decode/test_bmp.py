@@ -67,7 +67,7 @@ def test_alpha_is_read_with_the_alpha_mask_of_the_file() -> None:
     np.testing.assert_array_equal(photo.alpha, alpha * 17)
 
 
-def test_one_bit_of_alpha_in_16_bits_is_read() -> None:
+def test_one_bit_of_alpha_in_a_bmp_with_16_bits_per_pixel_is_read() -> None:
     image, alpha = astronaut(6, 8) >> 3, noise(6, 8)[..., 0] >> 7
     words = image[..., 0].astype(np.uint16) << 10 | image[..., 1].astype(np.uint16) << 5
     words |= image[..., 2] | alpha.astype(np.uint16) << 15

@@ -113,7 +113,7 @@ def test_display_p3_colours_of_a_file_without_a_profile_are_kept_in_every_output
         (SRGB_GAMMA, png_chunk(b"cHRM", P3_CHROMATICITIES)),
     ],
 )
-def test_display_p3_in_png_chunks_keeps_its_colours(chunks: tuple[bytes, ...]) -> None:
+def test_the_colours_of_a_png_that_declares_display_p3_are_kept(chunks: tuple[bytes, ...]) -> None:
     photo = read(png_with(Image.fromarray(in_p3(astronaut())), *chunks))
     assert photo.icc_profile is not None
     assert difference(in_srgb(photo.pixels, photo.icc_profile), astronaut()).mean() < 1
@@ -170,7 +170,7 @@ def test_a_png_in_linear_light_keeps_its_brightness(*, is_deep: bool) -> None:
     assert difference(photo.pixels, astronaut()).mean() < (0.2 if is_deep else 3)
 
 
-def test_the_gamma_of_srgb_and_gamma_0_have_no_effect() -> None:
+def test_a_gamma_of_srgb_or_of_0_is_ignored() -> None:
     for chunk in (SRGB_GAMMA, png_chunk(b"gAMA", bytes(4))):
         photo = read(png_with(Image.fromarray(astronaut(20, 20)), chunk))
         assert photo.icc_profile is None
@@ -203,7 +203,7 @@ def test_highlights_are_compressed_and_the_rest_of_the_photo_changes_little(tran
     lamp, rest = shown[:64, :64], shown[64:, 64:]
     assert difference(rest, image[64:, 64:]).mean() < 12
     assert lamp.mean() > image[:64, :64].mean() + 10
-    assert np.unique(lamp[..., 0]).size > 40  # the lamp is not clipped
+    assert np.unique(lamp[..., 0]).size > 40  # the bright square is not clipped to a few levels
 
 
 def test_pq_with_8_bits_is_tone_mapped() -> None:
@@ -223,7 +223,7 @@ def test_pq_and_its_inverse_match_the_standard() -> None:
     )
 
 
-def test_compression_of_highlights_is_monotonic_keeps_shadows_and_ends_at_white() -> None:
+def test_highlight_compression_is_monotonic_keeps_shadows_and_maps_the_peak_to_white() -> None:
     nits = np.linspace(0, 1000, 2001)
     rolled = roll_off(nits, 1000)
     np.testing.assert_allclose(rolled[nits < 60], nits[nits < 60], rtol=1e-6)
@@ -238,7 +238,7 @@ def test_an_hdr_image_with_srgb_primaries_needs_no_profile() -> None:
     assert pixels.min() > 240
 
 
-def test_profiles_are_smaller_than_a_kilobyte_and_cached() -> None:
+def test_profiles_are_smaller_than_a_kilobyte_and_are_cached() -> None:
     one, other = (from_cicp(12, 13) for _ in range(2))
     samples = np.zeros((1, 1, 3), np.uint8)
     assert to_8bit(samples, one)[1] is to_8bit(samples, other)[1]

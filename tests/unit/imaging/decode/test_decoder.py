@@ -44,7 +44,7 @@ def test_a_lossless_file_gives_exact_pixels(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "MPO"])
-def test_a_jpeg_gives_approximate_pixels(file_format: str) -> None:
+def test_the_pixels_of_a_jpeg_are_close_to_those_of_the_original_image(file_format: str) -> None:
     image = astronaut()
     photo = read(saved(Image.fromarray(image), file_format, quality=95))
     assert difference(photo.pixels, image).mean() < 2

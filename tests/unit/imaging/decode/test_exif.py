@@ -29,7 +29,7 @@ PHOTO = astronaut(24, 40)
         b"II*\0\xff\xff\xff\xff" + bytes(50),
     ],
 )
-def test_broken_data_has_no_adobe_rgb_mark(data: bytes) -> None:
+def test_broken_exif_data_does_not_mean_adobe_rgb(data: bytes) -> None:
     assert not is_adobe_rgb(data)
 
 
@@ -40,7 +40,7 @@ def dcf(index: bytes) -> bytes:
     return exif((34665, LONG, 1, struct.pack("<L", 26)), after=nested + last)
 
 
-def test_a_photo_with_the_adobe_rgb_mark_gets_an_adobe_rgb_profile() -> None:
+def test_a_photo_with_the_interoperability_index_r03_gets_an_adobe_rgb_profile() -> None:
     assert is_adobe_rgb(dcf(b"R03\0"))
     assert not is_adobe_rgb(dcf(b"R98\0"))
     jpeg = saved(Image.fromarray(PHOTO), "JPEG", quality=95)
@@ -54,7 +54,7 @@ def test_a_photo_with_the_adobe_rgb_mark_gets_an_adobe_rgb_profile() -> None:
     np.testing.assert_array_equal(photo.pixels, plain.pixels)
 
 
-def test_a_photo_with_the_adobe_rgb_mark_keeps_its_embedded_profile() -> None:
+def test_a_photo_whose_exif_names_adobe_rgb_keeps_its_embedded_profile() -> None:
     jpeg = saved(Image.fromarray(PHOTO), "JPEG", icc_profile=SRGB)
     photo = decode(jpeg[:2] + segment(0xE1, dcf(b"R03\0")) + jpeg[2:], max_pixels=10_000)
     assert photo.icc_profile == SRGB

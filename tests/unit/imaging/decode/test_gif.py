@@ -33,5 +33,5 @@ def test_the_canvas_around_a_smaller_first_frame_is_transparent(options: dict[st
     np.testing.assert_array_equal(photo.pixels[9:19, 7:27], whole.pixels)
 
 
-def test_a_frame_that_covers_the_canvas_has_no_alpha() -> None:
+def test_a_gif_whose_first_frame_covers_the_canvas_has_no_alpha() -> None:
     assert decode(on_a_canvas((20, 10), (0, 0)), max_pixels=10_000).alpha is None

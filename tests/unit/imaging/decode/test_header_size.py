@@ -52,7 +52,7 @@ def test_the_size_read_from_a_truncated_file_is_correct_or_none(name: str) -> No
 
 
 @given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF____WEBPVP8 "]), st.binary())
-def test_damaged_headers_are_never_an_error(signature: bytes, rest: bytes) -> None:
+def test_reading_a_damaged_header_never_raises_an_error(signature: bytes, rest: bytes) -> None:
     size = read_header_size(signature + rest)
     assert size is None or min(size) > 0
 
@@ -74,7 +74,7 @@ def test_the_size_is_found_after_megabytes_of_metadata_that_the_decoder_accepts(
     [(b"\xff", (300, 200)), (b"\xff\xe1\x00\x02", None), (b"\xff\xe1\x00\x00", None)],
     ids=["fill bytes", "empty segments", "segments without a length"],
 )
-def test_the_search_for_the_size_in_22_megabytes_takes_less_than_a_second(
+def test_the_search_for_the_image_size_in_a_jpeg_of_22_megabytes_takes_less_than_a_second(
     filling: bytes, size: tuple[int, int] | None
 ) -> None:
     data = JPEG[:2] + filling * (22_000_000 // len(filling)) + JPEG[2:]

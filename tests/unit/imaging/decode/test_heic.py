@@ -1,4 +1,4 @@
-"""The metadata of HEIC files is removed before decoding, and the amount of it is limited."""
+"""HEIC files: metadata is removed before decoding; files with too much metadata are rejected."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def test_bytes_that_look_like_metadata_outside_of_the_meta_box_are_kept() -> Non
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
     assert cleaned.endswith(b"cdscExif\0\0\0\x0cfreeuri ")
-    # `Exif` is the type of the item, and also the start of its data.
+    # The type of the item is `Exif`, and its data also starts with `Exif`.
     assert cleaned.count(b"Exif") == whole.count(b"Exif")

@@ -150,7 +150,7 @@ def test_the_size_limit_of_a_tile_depends_on_the_size_of_the_image(
 
 
 @pytest.mark.parametrize("kind", [SHORT, LONG, LONG8])
-def test_a_tiles_size_is_read_in_every_integer_type(kind: int) -> None:
+def test_the_size_of_a_tile_is_read_in_every_integer_type(kind: int) -> None:
     with pytest.raises(InvalidImageError, match="tiles"):
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 

@@ -139,7 +139,7 @@ def test_a_transparent_colour_with_an_invalid_length_is_ignored(mode: str, lengt
     assert photo.alpha is None
 
 
-def test_a_transparent_colour_before_its_palette_is_ignored() -> None:
+def test_a_trns_chunk_before_the_palette_is_ignored() -> None:
     data = saved(Image.fromarray(PHOTO).quantize(16), "PNG")
     chunk = png_chunk(b"tRNS", bytes(16))
     assert decode(data[:33] + chunk + data[33:], max_pixels=1000).alpha is None

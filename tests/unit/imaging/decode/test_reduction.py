@@ -1,4 +1,4 @@
-"""A JPEG is decoded at a smaller size, and files of other formats in full size."""
+"""A JPEG is decoded at a smaller size, and files of other formats at full size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_reduced_image_looks_like_the_full_image_after_downscaling(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_rotated_jpeg_is_reduced_and_upright(orientation: int) -> None:
+def test_a_rotated_jpeg_is_decoded_at_a_reduced_size_and_turned_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     photo = reduced(jpeg(exif=exif), 2)
@@ -59,13 +59,13 @@ def test_a_rotated_jpeg_is_reduced_and_upright(orientation: int) -> None:
         saved(Image.fromarray(noise(60, 80)).convert("CMYK"), "JPEG"),
     ],
 )
-def test_a_png_a_webp_and_a_grey_or_cmyk_jpeg_are_decoded_in_full_size(data: bytes) -> None:
+def test_a_png_a_webp_and_a_grey_or_cmyk_jpeg_are_decoded_at_full_size(data: bytes) -> None:
     photo = reduced(data, 4)
     assert photo.pixels.shape == (60, 80, 3)
     assert (photo.reduction, photo.full_shape) == (1, (60, 80))
 
 
-def test_a_jpeg_with_bad_data_is_decoded_in_full_size() -> None:
+def test_a_jpeg_with_bad_data_is_decoded_at_full_size() -> None:
     damaged = bytearray(jpeg())
     damaged[-400:-300] = bytes(100)
     full, small = decode(bytes(damaged), max_pixels=LIMIT), reduced(bytes(damaged), 4)
@@ -75,12 +75,12 @@ def test_a_jpeg_with_bad_data_is_decoded_in_full_size() -> None:
 
 
 @pytest.mark.parametrize("missing", [3, 500])
-def test_a_truncated_jpeg_is_rejected_in_each_size(missing: int) -> None:
+def test_a_truncated_jpeg_is_rejected_with_and_without_reduction(missing: int) -> None:
     for factor in (1, 4):
         with pytest.raises(InvalidImageError, match="truncated"):
             reduced(jpeg()[:-missing], factor)
 
 
-def test_the_limit_of_pixels_applies_to_the_full_size() -> None:
+def test_the_pixel_limit_applies_to_the_size_before_the_reduction() -> None:
     with pytest.raises(ImageTooLargeError):
         decode(jpeg(), max_pixels=301 * 403 - 1, reduction=lambda _: 8)

@@ -1,4 +1,4 @@
-"""Images of every mode are decoded to 8-bit RGB and alpha."""
+"""Images in each of Pillow's modes are decoded to 8-bit RGB and alpha."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_1_bit_image_becomes_black_and_white(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
-def test_grey_keeps_every_level(file_format: str) -> None:
+def test_each_level_of_grey_is_read_exactly(file_format: str) -> None:
     assert_grey(read(saved(Image.fromarray(GREYS), file_format)), GREYS)
 
 
@@ -63,18 +63,18 @@ def test_a_16_bit_png_is_scaled_and_not_clipped() -> None:
     assert_grey(read(saved(Image.fromarray(RAMP), "PNG")), GREYS)
 
 
-def test_32_bit_integers_are_scaled_by_the_smallest_range_that_fits() -> None:
+def test_32_bit_integers_are_scaled_from_the_smallest_known_range_that_contains_them() -> None:
     for samples in (RAMP.astype(np.int32), GREYS.astype(np.int32)):
         assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
 @pytest.mark.parametrize("scale", [1, 255, 65535])
-def test_floats_are_scaled_by_the_smallest_range_that_fits(scale: int) -> None:
+def test_floats_are_scaled_from_the_smallest_known_range_that_contains_them(scale: int) -> None:
     samples = (GREYS / 255 * scale).astype(np.float32)
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_floats_outside_of_all_known_ranges_are_scaled_so_that_they_reach_black_and_white() -> None:
+def test_floats_outside_all_known_ranges_are_scaled_to_the_range_from_black_to_white() -> None:
     samples = GREYS.astype(np.float32) * 1000 - 90_000
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
@@ -138,7 +138,7 @@ def test_premultiplied_colours_are_divided_by_their_alpha() -> None:
     np.testing.assert_array_equal(alpha, straight[..., 3])
 
 
-def test_rgb_with_a_transparent_colour_has_alpha_where_all_channels_match() -> None:
+def test_rgb_with_a_transparent_colour_is_transparent_only_where_all_channels_match() -> None:
     image = np.array([[[9, 8, 7], [9, 8, 6], [9, 8, 7]]], np.uint8)
     photo = read(saved(Image.fromarray(image), "PNG", transparency=(9, 8, 7)))
     np.testing.assert_array_equal(photo.alpha, [[0, 255, 0]])
@@ -159,7 +159,7 @@ def test_16_bit_rgb_with_a_transparent_colour_has_alpha() -> None:
 
 
 @pytest.mark.parametrize(("samples", "key"), [(GREYS, 7), (RAMP, 7 * 257)])
-def test_grey_with_a_transparent_level_has_alpha(samples: np.ndarray, key: int) -> None:
+def test_a_grey_png_with_a_transparent_grey_value_has_alpha(samples: np.ndarray, key: int) -> None:
     chunk = b"tRNS" + struct.pack(">H", key)
     photo = read(png_with(chunk, Image.fromarray(samples)))
     np.testing.assert_array_equal(photo.alpha, np.where(GREYS == 7, 0, 255))
@@ -187,7 +187,7 @@ def test_a_lab_tiff_keeps_its_colours() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
-def test_cmyk_becomes_rgb_and_not_a_negative(file_format: str) -> None:
+def test_a_cmyk_photo_becomes_rgb_and_is_not_inverted(file_format: str) -> None:
     image = Image.fromarray(astronaut())
     options = {"quality": 95} if file_format == "JPEG" else {}
     photo = read(saved(image.convert("CMYK"), file_format, **options))
@@ -195,7 +195,7 @@ def test_cmyk_becomes_rgb_and_not_a_negative(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
-def test_infinite_and_extreme_samples_become_black_and_white(extreme: float) -> None:
+def test_an_infinite_or_extreme_sample_becomes_black_or_white(extreme: float) -> None:
     samples = np.array([[extreme, -extreme]], np.float32)
     assert set(scale_grey(samples).ravel()) == {0, 255}
 

@@ -58,7 +58,7 @@ def test_bigtiff_in_big_endian_is_read() -> None:
 
 
 def sub_page(photometric: int) -> bytes:
-    """Return a TIFF whose first page is a small copy; the sub-page has the 16-bit samples."""
+    """Return a TIFF whose first page is a small copy; its SubIFD has the 16-bit samples."""
     small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
     nested = page(to_16bit(noise(20, 30)[..., :1]), photometric)
     start = len(small) + struct.unpack_from("<L", nested, 4)[0]
@@ -67,11 +67,11 @@ def sub_page(photometric: int) -> bytes:
 
 RAW = {
     "DNG": lambda: page(noise(8, 8), 2, (50706, "B", (1, 4, 0, 0))),
-    "a colour filter array in a sub-page": lambda: sub_page(32803),
-    "linear raw in a sub-page": lambda: sub_page(34892),
+    "a colour filter array in a SubIFD": lambda: sub_page(32803),
+    "linear raw in a SubIFD": lambda: sub_page(34892),
     "CR2": lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(100),
     "Nikon's compression": lambda: page(noise(8, 8), 1, (259, "H", (34713,))),
-    "only the thumbnail of a camera's photo": lambda: page(
+    "a camera's file with only a thumbnail": lambda: page(
         noise(8, 8), 2, (254, "L", (1,)), (271, "B", tuple(b"Camera"))
     ),
     "IIQ, recognised by the maker's data": lambda: (
@@ -121,7 +121,7 @@ def test_a_tiff_with_too_many_pixels_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_a_full_size_page_after_a_smaller_copy_is_read_in_every_compression(
+def test_the_full_size_page_is_read_if_a_smaller_copy_precedes_it(
     compression: str,
 ) -> None:
     data = saved(

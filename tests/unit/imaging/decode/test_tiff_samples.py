@@ -107,7 +107,7 @@ def test_samples_of_10_12_or_14_bits_are_unpacked(bits: int, channels: int) -> N
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("unit", [1, 257, 0x01010101])
-def test_unsigned_32_bit_samples_are_scaled_by_their_8_16_or_32_used_bits(
+def test_unsigned_32_bit_samples_are_scaled_by_the_8_16_or_32_bits_that_they_use(
     unit: int, channels: int, order: str
 ) -> None:
     image = astronaut(40, 50)[..., :channels]
@@ -148,7 +148,7 @@ def test_floats_with_the_floating_point_predictor_are_read() -> None:
     assert difference(read(data).pixels, astronaut(12, 20)).max() <= 1
 
 
-def test_a_nan_does_not_change_the_scale_of_floats_but_a_very_bright_sample_does() -> None:
+def test_a_very_bright_float_sample_darkens_the_other_pixels_but_a_nan_does_not() -> None:
     samples = np.dstack((astronaut(300, 40) / 255, np.full((300, 40), 0.5))).astype(np.float32)
     samples[0, 0, 0] = np.nan
     photo = read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1))

@@ -31,7 +31,7 @@ def test_each_leg_of_a_table_has_a_contact_with_the_ground() -> None:
     assert sorted(subject.contacts()) == [150, 158, 160]
 
 
-def test_a_hand_is_not_a_contact_with_the_ground() -> None:
+def test_a_hand_above_the_ground_does_not_count_as_contact_with_the_ground() -> None:
     person = mask_of((20, 180, 90, 110), (40, 110, 110, 120))
     (subject,) = find_subjects(person)
     assert subject.contacts() == [180]
@@ -86,7 +86,7 @@ def test_the_lower_outline_is_the_row_below_the_lowest_pixel_of_each_column() ->
         ([0, 0, 0], [0]),
     ],
 )
-def test_protrusions_have_at_least_the_minimum_prominence(
+def test_only_maxima_with_at_least_the_minimum_prominence_are_protrusions(
     outline: list[int], found: list[int]
 ) -> None:
     assert protrusions(outline, 3) == found

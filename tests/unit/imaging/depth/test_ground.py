@@ -119,12 +119,12 @@ def test_the_ground_plane_does_not_depend_on_the_size_of_the_photo() -> None:
 
 
 def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None:
-    """Project each row of a picture onto a plane, and use the lens equation for the distances."""
+    """Compute each row's distance on the plane, and from it the blur by the lens equation."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
     distance = camera_height / np.maximum(row - horizon, 1e-9)  # for a focal length of 1
     contact = horizon + camera_height / focus_distance
-    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # scaled to 1 at infinity
+    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # 1 at infinite distance
     shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 

@@ -23,7 +23,7 @@ def chunks(png: bytes) -> list[bytes]:
     return kinds
 
 
-def test_a_png_has_the_exact_pixels() -> None:
+def test_a_png_has_the_same_pixels_as_the_image() -> None:
     encoded = encode(noise(20, 30), None, None, "png", 90)
     assert encoded.content_type == "image/png"
     image = Image.open(BytesIO(encoded.data))
@@ -31,13 +31,13 @@ def test_a_png_has_the_exact_pixels() -> None:
     np.testing.assert_array_equal(np.asarray(image), noise(20, 30))
 
 
-def test_a_png_with_alpha_is_rgba_and_has_the_exact_pixels() -> None:
+def test_a_png_with_alpha_is_rgba_and_has_the_same_pixels_as_the_image() -> None:
     alpha = noise(20, 30, 5)[..., 0]
     image = Image.open(BytesIO(encode(noise(20, 30), alpha, None, "png", 90).data))
     np.testing.assert_array_equal(np.asarray(image), np.dstack((noise(20, 30), alpha)))
 
 
-def test_a_png_keeps_the_profile() -> None:
+def test_a_png_contains_the_colour_profile() -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, "png", 90).data))
     assert image.info["icc_profile"] == SRGB
 
@@ -143,7 +143,7 @@ def test_the_error_for_an_image_that_is_too_long_names_the_limit_of_the_format()
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_the_limit_for_a_side_depends_on_the_format(output: str) -> None:
+def test_the_largest_width_and_height_depend_on_the_format(output: str) -> None:
     side_px = OUTPUT_FORMATS[output].max_side_px
     check_size(output, (1, side_px, 3), has_alpha=True)
     with pytest.raises(InvalidFormatError, match="on a side"):
@@ -158,6 +158,6 @@ def test_an_area_above_the_formats_limit_is_rejected(output: str, *, has_alpha: 
 
 
 @pytest.mark.parametrize(("output", "has_alpha"), [("png", True), ("jpeg", True), ("webp", False)])
-def test_formats_without_a_limit_accept_large_areas(output: str, *, has_alpha: bool) -> None:
+def test_formats_without_a_pixel_limit_accept_large_images(output: str, *, has_alpha: bool) -> None:
     with does_not_raise():
         check_size(output, (16_000, 16_000, 3), has_alpha=has_alpha)

@@ -98,7 +98,7 @@ def test_the_strips_of_a_png_form_one_valid_zlib_stream() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), image)
 
 
-def test_a_row_larger_than_a_strip_is_complete() -> None:
+def test_an_image_with_rows_larger_than_a_strip_is_written_completely() -> None:
     image = noise(2, STRIP_BYTES // 3 + 1)
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(image)))), image)
 
@@ -187,7 +187,7 @@ def test_a_compact_cutout_is_at_least_5_percent_smaller_than_the_usual_png() -> 
 def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     name: str,
 ) -> None:
-    """Pillow needs several times as much time to write its file."""
+    """Pillow needs several times as long to write its file as `write_png` needs."""
     photo = sample_photo(name)
     image, file = np.dstack((photo, disc(photo.shape[0], photo.shape[1], 150))), BytesIO()
     image[image[..., 3] == 0] = 0
@@ -195,7 +195,7 @@ def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     assert len(write_png(image, compact=True)) < 1.01 * len(file.getvalue())
 
 
-def test_images_with_fine_grain_are_compressed_by_a_separate_deflater() -> None:
+def test_small_images_with_fine_grain_are_compressed_by_the_deflater_for_grain() -> None:
     smooth, grain = sample_photo("cat"), astronaut()
     choices = [CompactStrips(photo).deflater for photo in (smooth, grain, 0 * smooth)]
     assert choices == [DEFLATERS[0][1], GRAIN_DEFLATER, DEFLATERS[0][1]]
@@ -218,7 +218,7 @@ def test_colours_of_transparent_pixels_make_a_compact_cutout_at_most_one_percent
 
 @pytest.mark.parametrize("pixels", [limit for limit, _ in DEFLATERS[:-1]])
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_compact_image_of_any_number_of_pixels_is_read_back(pixels: int, more: int) -> None:
+def test_a_compact_png_of_any_size_is_decoded_to_the_same_pixels(pixels: int, more: int) -> None:
     """The strips of a narrow image have many rows; those of a wide image have one group of rows."""
     width = pixels // 1024
     image = np.zeros((1024 + more, width, 4), np.uint8)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """Return 256 x 256 zeros that have all pairs of bytes as left and upper neighbours."""
+    """Return 256 x 256 zeros; each has another pair of bytes as its left and upper neighbours."""
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 
 
 def predict_like_the_standard(a: int, b: int, c: int) -> int:
-    """Predict a byte like the pseudocode in W3C PNG, 9.4."""
+    """Predict a byte with the pseudocode in W3C PNG, 9.4."""
     p = a + b - c
     pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
     if pa <= pb and pa <= pc:
@@ -38,7 +38,7 @@ def predict_like_the_standard(a: int, b: int, c: int) -> int:
 
 
 @pytest.mark.parametrize("corner", [0, 1, 2, 77, 127, 128, 200, 254, 255])
-def test_the_paeth_filter_predicts_like_the_png_standard(corner: int) -> None:
+def test_the_paeth_filter_predicts_as_the_png_standard_specifies(corner: int) -> None:
     expected = [[predict_like_the_standard(a, b, corner) for b in range(256)] for a in range(256)]
     predicted = -FILTERS[PAETH](every_triple(corner))
     np.testing.assert_array_equal(predicted, np.array(expected, np.uint8))
@@ -53,7 +53,9 @@ def test_the_average_filter_rounds_the_mean_down() -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 7), slice(3, 9)])
 @pytest.mark.parametrize("type_", FILTERS)
-def test_a_decoder_reads_filtered_rows_back(type_: int, rows: slice, channels: int) -> None:
+def test_a_decoder_restores_rows_from_filtered_bytes(
+    type_: int, rows: slice, channels: int
+) -> None:
     image = np.dstack((noise(9, 11), noise(9, 11, 1)))[..., :channels]
     filtered = FILTERS[type_](find_neighbours(np.ascontiguousarray(image), rows))
     np.testing.assert_array_equal(unfilter(type_, filtered, image, rows.start), image[rows])

@@ -35,7 +35,7 @@ def test_the_laplacian_cost_of_an_alpha_that_is_linear_in_colour_is_almost_zero(
     assert alpha @ windows.apply(alpha) < 1e-3 * (other @ windows.apply(other))
 
 
-def test_the_laplacian_is_symmetric_and_positive() -> None:
+def test_the_laplacian_is_symmetric_and_its_quadratic_form_is_positive() -> None:
     windows = Windows.touching(everywhere(20, 30), noise(20, 30))
     one, other = random_alpha(600), random_alpha(600)[::-1].copy()
     assert one @ windows.apply(other) == pytest.approx(other @ windows.apply(one), rel=1e-4)

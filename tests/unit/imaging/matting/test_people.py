@@ -41,23 +41,23 @@ FACE_ONLY = box(60, 200, 50, 270)
 
 
 def never() -> AlphaF32:
-    pytest.fail("the mirrored photo was used, although it is not needed")
+    pytest.fail("the mirrored photo was used, although it was not needed")
 
 
-def test_if_only_the_face_of_a_portrait_is_salient_the_whole_portrait_is_added() -> None:
+def test_if_the_saliency_map_has_only_the_face_the_whole_portrait_is_added() -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, PORTRAIT, lambda: PORTRAIT), PORTRAIT)
 
 
-def test_a_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> None:
+def test_a_portrait_is_not_added_to_the_map_if_it_is_not_found_in_the_mirrored_photo() -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, PORTRAIT, lambda: FACE_ONLY), FACE_ONLY)
 
 
 @pytest.mark.parametrize(
     "people",
     [box(60, 300, 50, 270), box(60, 320, 50, 200), box(0, 0, 0, 0), PORTRAIT * np.float32(0.8)],
-    ids=["above the border", "small at the border", "nobody", "uncertain"],
+    ids=["not at the border", "at a small part of the border", "nobody", "uncertain"],
 )
-def test_without_a_certain_portrait_the_network_for_people_does_not_change_the_saliency_map(
+def test_the_network_for_people_does_not_change_the_map_if_the_photo_is_not_clearly_a_portrait(
     people: AlphaF32,
 ) -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, people, never), FACE_ONLY)
@@ -101,7 +101,7 @@ def test_a_model_without_undecided_regions_in_its_output_runs_only_once() -> Non
     assert (len(model.photos), len(people.photos)) == (1, 1)
 
 
-def test_a_person_can_be_found_by_the_network_for_people_alone() -> None:
+def test_a_person_can_be_found_with_only_the_network_for_people() -> None:
     people = Sequence(np.maximum(PORTRAIT, box(5, 10, 5, 10)))
     np.testing.assert_array_equal(predict_person(people, noise(90, 120)), PORTRAIT)
 

@@ -21,7 +21,7 @@ def test_the_matte_of_a_photo_of_any_size_is_refined(height: int, width: int, se
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
-def test_the_matte_of_a_tiny_or_very_long_photo_is_as_long_as_the_fine_grid(
+def test_the_matte_of_a_tiny_or_long_photo_has_the_longer_side_of_the_fine_grid(
     shape: tuple[int, int],
 ) -> None:
     matte = refine(disc(320, 320, 100), noise(*shape))

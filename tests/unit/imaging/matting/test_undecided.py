@@ -45,7 +45,7 @@ def count_ghosts(matte: AlphaU8) -> int:
 
 
 @pytest.mark.parametrize(("ghost", "expected"), [(0.3, 0), (0.45, 0), (0.55, 1), (0.7, 1)])
-def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
+def test_a_half_transparent_person_becomes_opaque_above_alpha_one_half_and_transparent_below(
     ghost: float, expected: float
 ) -> None:
     resolved = resolve_undecided(person_and(ghost))
@@ -53,7 +53,7 @@ def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
-def test_the_network_for_people_decides_whether_a_half_transparent_person_becomes_opaque() -> None:
+def test_a_half_transparent_person_becomes_opaque_only_if_the_network_for_people_finds_it() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
     assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
@@ -66,7 +66,7 @@ def test_soft_edges_stay_half_transparent() -> None:
     np.testing.assert_array_equal(resolve_undecided(soft), soft)
 
 
-def test_a_wide_slope_becomes_0_below_one_half_and_1_above() -> None:
+def test_a_wide_gradient_becomes_transparent_below_alpha_one_half_and_opaque_above_it() -> None:
     slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
     resolved = resolve_undecided(np.tile(slope, (320, 1)))
     soft = (slope > 0.1) & (slope < 0.9)
@@ -85,14 +85,14 @@ def test_no_matte_has_a_half_transparent_region_that_is_wider_than_an_edge(
         assert count_ghosts(find_matte(Map(raw), photo)) == 0
 
 
-def test_wide_half_transparent_regions_are_counted_and_a_narrow_region_is_not() -> None:
+def test_wide_half_transparent_regions_count_as_ghosts_and_a_narrow_region_does_not() -> None:
     ghosts = np.zeros((200, 300), np.uint8)
     ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
     assert count_ghosts(ghosts) == 2
 
 
 def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
-    """Return a saliency map of a person with one narrow raised arm of probability `strength`."""
+    """Return a saliency map of a person; `strength` is the value of a narrow raised arm."""
     raw = np.zeros((320, 320), np.float32)
     raw[120:, 100:200] = 1
     arm = raw.copy()
@@ -102,20 +102,20 @@ def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
 
 
 @pytest.mark.parametrize("gap_px", [0, 20])
-def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
-    assert 2 * EDGE * 320 > 10  # the arm is 10 pixels wide, which does not count as wide
+def test_a_faint_narrow_arm_of_a_person_is_removed(gap_px: int) -> None:
+    assert 2 * EDGE * 320 > 10  # the arm, 10 pixels wide, is narrower than the widest edge
     faint = remove_faint(with_arm(0.2, gap_px=gap_px))
     assert faint[:100].max() == 0
     np.testing.assert_array_equal(faint[120:, 100:200], 1)
 
 
 @pytest.mark.parametrize("strength", [0.5, 0.8, 1])
-def test_a_visible_arm_is_kept(strength: float) -> None:
+def test_remove_faint_does_not_change_a_map_with_a_clearly_visible_arm(strength: float) -> None:
     arm = with_arm(strength)
     np.testing.assert_array_equal(remove_faint(arm), arm)
 
 
-def test_soft_edges_are_not_removed_as_faint() -> None:
+def test_remove_faint_does_not_change_soft_edges() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(remove_faint(soft), soft)
 
@@ -126,7 +126,7 @@ def test_a_uniform_saliency_map_does_not_change(alpha: float) -> None:
     np.testing.assert_array_equal(remove_faint(uniform), uniform)
 
 
-def test_the_matte_has_no_faint_arm() -> None:
+def test_an_arm_that_is_faint_in_the_saliency_map_is_left_out_of_the_matte() -> None:
     photo = noise(320, 320)
     matte = find_matte(Map(with_arm(0.2)), photo)
     assert matte[:90].max() == 0

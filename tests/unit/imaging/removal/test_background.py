@@ -59,13 +59,13 @@ def test_a_background_as_large_as_the_frame_keeps_its_exact_pixels() -> None:
     assert picture.alpha is None
 
 
-def test_a_background_wider_than_the_frame_loses_its_left_and_right_sides() -> None:
+def test_a_background_wider_than_the_frame_is_cropped_on_the_left_and_the_right() -> None:
     picture = read_image(thirds(30, 90), (60, 60), None, LIMIT)
     assert picture.colours.shape == (60, 60, 3)
     assert np.array_equal(picture.colours[10:-10, 10:-10], flat(40, 40, (0, 255, 0)))
 
 
-def test_a_background_taller_than_the_frame_loses_its_upper_and_lower_sides() -> None:
+def test_a_background_taller_than_the_frame_is_cropped_at_the_top_and_the_bottom() -> None:
     tall = Image.open(BytesIO(thirds(30, 90))).rotate(90, expand=True)
     picture = read_image(saved(tall, "PNG"), (20, 20), None, LIMIT)
     assert np.array_equal(picture.colours[4:-4, 4:-4], flat(12, 12, (0, 255, 0)))
@@ -111,7 +111,7 @@ def test_a_large_jpeg_background_is_cropped_and_scaled_to_the_frame() -> None:
     assert difference(small, expected).mean() < 2
 
 
-def test_a_backgrounds_colours_are_converted_to_the_photos_profile() -> None:
+def test_the_colours_of_a_background_are_converted_to_the_profile_of_the_photo() -> None:
     data = saved(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG", icc_profile=SRGB)
     wide = read_image(data, (30, 40), display_p3(), LIMIT).colours[0, 0]
     assert np.abs(wide - np.array([234, 51, 35])).max() <= 3
@@ -146,7 +146,7 @@ def test_a_jpeg_is_decoded_with_enough_pixels_for_the_result() -> None:
     assert shapes == {800: (800, 1000), 401: (800, 1000), 400: (400, 500), 150: (200, 250)}
 
 
-def test_a_background_colour_is_exact_and_opaque_only_with_an_alpha_of_255() -> None:
+def test_a_background_colour_is_kept_exactly_and_is_opaque_only_if_its_alpha_is_255() -> None:
     opaque = fill_colour((1, 2, 3, 255), (5, 6), None)
     assert opaque.is_opaque
     assert np.array_equal(opaque.colours, flat(5, 6, (1, 2, 3)))
@@ -169,7 +169,10 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 def test_a_result_with_a_translucent_background_looks_right_over_any_colour(
     front: int, back: int
 ) -> None:
-    """The result over a colour looks like the subject over the background over this colour."""
+    """Check that the result over a colour equals the two layers over this colour.
+
+    The background is composited over the colour first, and then the subject over the background.
+    """
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))
     colours, alpha = put_behind(subject, background)
@@ -186,7 +189,7 @@ def over(
     return alpha / 255 * colours.astype(np.float64) + (1 - alpha / 255) * behind
 
 
-def test_opaque_pixels_are_exact_over_a_translucent_background() -> None:
+def test_opaque_pixels_keep_their_colours_over_a_translucent_background() -> None:
     alpha = random_alpha(20, 30)
     alpha[:10] = 255
     alpha[10:15] = 0

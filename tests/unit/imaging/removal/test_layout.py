@@ -68,7 +68,7 @@ def test_a_fitted_shape_is_within_the_limit_and_never_enlarged(
 
 
 @given(st.integers(500, 5000), st.integers(500, 5000))
-def test_a_preview_has_the_aspect_of_the_photo_and_almost_all_allowed_pixels(
+def test_a_preview_has_the_aspect_ratio_of_the_photo_and_almost_as_many_pixels_as_allowed(
     height: int, width: int
 ) -> None:
     rows, columns = Limit(250_000, 10**6).fit((height, width))
@@ -77,7 +77,7 @@ def test_a_preview_has_the_aspect_of_the_photo_and_almost_all_allowed_pixels(
     assert rows * columns > 0.97 * min(250_000, height * width)
 
 
-def test_a_shape_changes_only_if_it_exceeds_the_limit() -> None:
+def test_the_size_of_a_result_is_reduced_only_if_it_exceeds_the_limit() -> None:
     assert Limit(250_000, 10**6).fit((500, 500)) == (500, 500)
     assert Limit(250_000, 400).fit((500, 500)) == (400, 400)
 
@@ -196,11 +196,15 @@ def test_margins_have_no_effect_without_crop() -> None:
         ("original", 50, 100),
     ],
 )
-def test_a_position_is_a_fraction_of_the_free_space(position: Any, top: int, left: int) -> None:  # noqa: ANN401 - any value of the option
+def test_a_position_is_a_fraction_of_the_free_space_in_the_frame(
+    position: Any,  # noqa: ANN401 - any value of the option
+    top: int,
+    left: int,
+) -> None:
     assert layout_of(position=position) == Layout(SHAPE, SUBJECT, (100, 200), top, left)
 
 
-def test_a_scaled_subject_is_centred_without_a_position() -> None:
+def test_a_scaled_subject_without_a_position_is_centred() -> None:
     assert layout_of(scale=1.0) == Layout(SHAPE, SUBJECT, (200, 400), 50, 0)
     assert layout_of(scale=0.1) == Layout(SHAPE, SUBJECT, (20, 40), 140, 180)
 

@@ -61,7 +61,7 @@ def test_jpeg_is_white_where_the_picture_is_transparent() -> None:
 
 
 @pytest.mark.parametrize("output", ["png", "webp"])
-def test_a_matte_is_exact_and_grey_and_has_no_profile(output: str) -> None:
+def test_a_lossless_matte_is_grey_has_the_exact_alpha_and_has_no_profile(output: str) -> None:
     image = opened(encoded(output, is_matte=True))
     assert "icc_profile" not in image.info
     channels = np.asarray(image.convert("RGB"))
@@ -147,7 +147,7 @@ def test_with_format_auto_a_png_above_the_limit_becomes_a_format_that_the_client
         (65_501, ("image/webp", "application/zip"), None),
     ],
 )
-def test_with_format_auto_a_png_never_becomes_a_format_whose_maximum_side_is_too_short(
+def test_with_format_auto_a_png_is_never_sent_in_a_format_whose_maximum_side_it_exceeds(
     side_px: int, accepted: tuple[str, ...], content_type: str | None
 ) -> None:
     long = Picture(noise(4, side_px) // 4 + 90, np.full((4, side_px), 99, np.uint8))

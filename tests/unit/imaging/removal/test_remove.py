@@ -38,7 +38,7 @@ def test_the_foreground_is_the_smallest_box_with_all_visible_pixels() -> None:
     assert result.foreground == expected
 
 
-def test_a_preview_has_a_quarter_of_a_megapixel_and_the_aspect_of_the_photo() -> None:
+def test_a_preview_has_a_quarter_of_a_megapixel_and_the_aspect_ratio_of_the_photo() -> None:
     result = removed(saved(Image.fromarray(noise(600, 800)), "PNG"), max_megapixels=0.25)
     assert result.size == (577, 433)
     assert result.max_size == (800, 600)
@@ -125,7 +125,7 @@ def test_the_watermark_is_on_results_of_every_kind() -> None:
         assert difference(pixels_of(marked), pixels_of(plain)).mean() > 2
 
 
-def test_without_the_networks_for_people_and_faces_the_type_is_other() -> None:
+def test_without_the_networks_for_people_and_faces_the_subject_type_is_other() -> None:
     assert removed(photo_file()).subject_type == "other"
 
 

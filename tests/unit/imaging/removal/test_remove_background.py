@@ -71,7 +71,7 @@ def test_the_matte_is_the_alpha_of_the_cutout_with_and_without_a_background_colo
     assert result.foreground == cutout.foreground
 
 
-def test_a_background_colour_surrounds_the_subject_and_makes_a_jpeg() -> None:
+def test_a_background_colour_fills_the_rest_of_the_result_which_is_a_jpeg() -> None:
     result = removed(photo_file(), colour=(255, 0, 255, 255))
     assert result.image.content_type == "image/jpeg"
     exact = pixels_of(removed(photo_file(), colour=(255, 0, 255, 255), output="png"))

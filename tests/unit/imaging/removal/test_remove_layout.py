@@ -29,7 +29,7 @@ def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
     assert np.array_equal(pixels_of(crop)[opaque], shown[opaque])
     edge = (shown[..., 3] > 0) & ~opaque
     alpha = shown[edge][:, 3:] / 255
-    # Faint pixels get the colour of their block, and the blocks of the crop have other borders.
+    # Faint pixels get the colour of their block, and the crop is divided into other blocks.
     assert (difference(pixels_of(crop)[edge], shown[edge]) * alpha).mean() < 0.5
 
 
@@ -46,7 +46,7 @@ def test_margins_are_transparent_and_as_wide_as_requested() -> None:
     assert not pixels[:, :left, 3].any()
 
 
-def test_the_nearest_pixels_of_the_margins_have_the_colours_of_the_subjects_edge() -> None:
+def test_margin_pixels_near_the_subject_have_the_colours_of_its_edge() -> None:
     """Viewers that interpolate colours without their alpha show no fringe at the crop's edge."""
     margins = Margins(*[Length(60, is_percent=False)] * 4)
     pixels = pixels_of(removed(photo_file(), crop=True, crop_margin=margins))

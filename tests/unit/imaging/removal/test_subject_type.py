@@ -1,4 +1,4 @@
-"""`X-Type` is `person` if the network for people confirms a subject with a face."""
+"""`X-Type` is `person` if one network confirms the subject as a person and one finds its face."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_confirmed_subject_with_a_face_is_a_person(score: float, expected: str
     [None, box(80, 198, 80, 240), box(0, 0, 0, 0)],
     ids=["no network", "under 75 %", "nobody"],
 )
-def test_no_face_is_searched_for_if_the_subject_is_not_confirmed(
+def test_no_face_is_searched_for_if_the_network_for_people_does_not_confirm_the_subject(
     people: AlphaF32 | None,
 ) -> None:
     faces = Faces(1)
@@ -73,7 +73,7 @@ def test_without_the_network_for_faces_each_subject_has_the_type_other() -> None
     assert find_subject_type(CONFIRMED, astronaut(), None) == "other"
 
 
-def test_the_confirmed_fraction_of_a_subject_depends_only_on_its_opaque_part() -> None:
+def test_only_opaque_pixels_count_for_the_share_that_the_network_for_people_confirms() -> None:
     faint = np.maximum(SUBJECT, box(0, 320, 0, 320) * np.float32(0.4))
     assert confirmed_share(SubjectMaps(faint, SUBJECT)) == pytest.approx(1)
     assert confirmed_share(SubjectMaps(SUBJECT, box(80, 160, 80, 240))) == pytest.approx(0.5)

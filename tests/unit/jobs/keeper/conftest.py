@@ -23,7 +23,7 @@ URL = "https://example.com/ended"
 
 @dataclass
 class Surroundings:
-    """The queue, the account and the recipient of notifications, which the keeper calls."""
+    """Fakes of the queue, the account and the recipient of notifications for the keeper."""
 
     payable: int | None = None
     accepts: bool = True

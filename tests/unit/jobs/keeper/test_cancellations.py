@@ -51,7 +51,7 @@ def five_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_run_cancels_a_limited_number_of_photos_and_continues_with_the_other_jobs(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
-    """A write takes some milliseconds, and a job can have 50,000 photos to cancel."""
+    """Each cancelled photo needs a write of some milliseconds; a job can have 50,000 photos."""
     for job_id in ("job_2", "job_3"):
         for number in range(4):
             put(files, f"{number}", photo(), job_id)

@@ -1,4 +1,4 @@
-"""Open jobs are closed after some days; a closed job is done when all its photos are final."""
+"""Open jobs are closed after some days; a closed job is done when all photos have final rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs end and are announced despite errors, runs without enough time and changes of the clock."""
+"""Jobs end and are announced despite errors, runs that are too short, and changes of the clock."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_job_ends_and_is_announced_even_if_the_clock_was_set_back(
     store.park_object(opened(store, notify=True), "a", now_us=clock())
     later(clock, 1_000 * 86_400)
     store.cancel_job(JOB_ID, now_us=clock())
-    later(clock, 1 - WORKER_S)  # the clocks of two machines differ
+    later(clock, 1 - WORKER_S)  # the keeper's machine has a slower clock
     keeper.run()
     assert store.jobs[JOB_ID].ended_us is None
     around.accepts = False
@@ -92,7 +92,7 @@ def test_a_failed_step_is_reported_and_repeated_by_the_next_run(
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_a_job_is_announced_later_if_the_operators_event_bus_fails(
+def test_the_end_of_a_job_is_announced_later_if_the_operators_event_bus_fails(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, *, notify: bool
 ) -> None:
     store.close_job(opened(store, notify=notify), now_us=clock())
@@ -112,14 +112,14 @@ def test_a_job_is_announced_later_if_the_operators_event_bus_fails(
 def test_an_unavailable_event_bus_is_called_only_once_in_a_run_of_the_keeper(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """Each request would take its whole time limit, and a run also has a time limit."""
+    """Each further request could last until its timeout, and the whole run has a time limit."""
     for number in range(5):
         store.close_job(opened(store, f"job_{number}", notify=number > 2), now_us=clock())
     asked: list[str] = []
 
     def fail(job: Job) -> None:
         asked.append(job.job_id)
-        message = "no event bus"
+        message = "the event bus is unavailable"
         raise UnavailableError(message)
 
     replace(keeper, announce=fail).run()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.unit.jobs.fake_store import FakeJobStore
 
 
-def test_a_paused_job_goes_on_when_the_account_can_pay(
+def test_a_paused_job_is_resumed_when_the_account_can_pay_for_a_photo(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -43,10 +43,10 @@ def test_a_paused_job_goes_on_when_the_account_can_pay(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_some_spare_photos(
+def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_100_more(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """Otherwise, each refund for a failed photo would send all other photos to the queue again."""
+    """If all photos were queued, each refund for a failed photo would queue all others again."""
     opened(store)
     for number in range(2 * SPARE):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
@@ -59,17 +59,17 @@ def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_some_s
     store.before = lambda _: None
     ((_, first),) = around.delivered
     assert len(set(first)) == SPARE + 3
-    for source in first:  # all photos fail, and the job has not been paused again
+    for source in first:  # these photos fail; the job is not paused
         end(store, source, clock, ObjectState.FAILED)
     later(clock, RETRY_S)
     replace(keeper, is_idle=lambda: False).run()
-    assert len(around.delivered) == 1  # the queue can still have the other photos
+    assert len(around.delivered) == 1  # the queue is not empty
     keeper.run()
     assert len(around.delivered) == 2
     assert not set(around.delivered[1][1]) & set(first)
 
 
-def test_photos_left_out_when_a_job_resumed_are_queued_even_if_the_queue_is_not_empty(
+def test_photos_not_queued_when_the_job_resumed_are_queued_later_even_if_the_queue_is_not_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -85,7 +85,7 @@ def test_photos_left_out_when_a_job_resumed_are_queued_even_if_the_queue_is_not_
     assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
 
 
-def test_a_paused_job_whose_photos_cannot_be_queued_goes_on_in_the_next_run(
+def test_if_the_photos_of_a_paused_job_cannot_be_queued_the_next_run_resumes_the_job(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)

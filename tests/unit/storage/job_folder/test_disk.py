@@ -18,7 +18,7 @@ from blur.storage.job_folder import DAY_US, UPLOADS_AT_ONCE, JobFolder
 from blur.storage.ports import KEEP_DAYS
 
 
-def test_photos_and_results_are_on_the_disk_before_they_get_their_name(
+def test_photos_and_results_are_synced_to_the_disk_before_they_are_renamed(
     folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each rename is between the fsync of the file and the fsync of the folder."""
@@ -43,7 +43,7 @@ def test_photos_and_results_are_on_the_disk_before_they_get_their_name(
     assert steps == 2 * ["fsync file", "rename", "fsync folder"]
 
 
-def test_new_folders_are_also_written_to_the_disk(
+def test_new_folders_are_also_flushed_to_the_disk(
     folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -60,7 +60,7 @@ def test_new_folders_are_also_written_to_the_disk(
     assert {str(each) for each in folders} <= set(synced)
 
 
-def test_a_job_has_a_limited_number_of_uploads_at_the_same_time(folder: JobFolder) -> None:
+def test_a_job_rejects_uploads_while_too_many_are_unfinished(folder: JobFolder) -> None:
     def fill(number: int) -> None:
         with folder.writing_source(JOB, f"{number}") as file:
             file.write(b"photo")

@@ -1,4 +1,4 @@
-"""Photos and results of jobs: their names, their owner, and the form for uploads."""
+"""Photos and results of jobs: names, the owner of the files, and the presigned form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST = "é" * (MAX_SOURCE_BYTES // 2)
 NAMES = ("a.jpg", "2026/été/a b.jpg", "../../etc/passwd", "/root", 'a\nb"c\\', LONGEST)
 
 
-def test_a_folder_has_no_address_for_copying_photos_and_no_links_for_results(
+def test_a_job_in_a_folder_has_no_address_for_copied_photos_and_no_links_to_results(
     folder: JobFolder,
 ) -> None:
     files: JobFiles = folder
@@ -49,7 +49,7 @@ def test_no_name_of_a_photo_is_part_of_a_path(folder: JobFolder, tmp_path: Path)
 
 
 @pytest.mark.parametrize("job_id", ["", "..", "a/b", "a b", "jöb"])
-def test_no_job_id_gives_a_path_outside_the_folder(job_id: str, folder: JobFolder) -> None:
+def test_a_job_id_cannot_select_a_file_outside_the_folder(job_id: str, folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         put(folder, "a", job_id=job_id)
     with pytest.raises(UploadNotFoundError):
@@ -57,7 +57,7 @@ def test_no_job_id_gives_a_path_outside_the_folder(job_id: str, folder: JobFolde
 
 
 @pytest.mark.parametrize("result", ["", "..", "a", "a" * 31 + "/", "A" * 32])
-def test_no_result_id_gives_a_path_outside_the_folder(result: str, folder: JobFolder) -> None:
+def test_a_result_id_cannot_select_files_outside_the_folder(result: str, folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, result)
 
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_not_listed(damaged: bytes, folder: JobFolder, tmp_pat
     assert sorted(folder.list_sources(JOB)) == ["a.jpg", "c.jpg"]
 
 
-def test_a_result_is_not_found_before_it_is_written_and_can_be_replaced(folder: JobFolder) -> None:
+def test_reading_a_missing_result_fails_and_a_result_can_be_replaced(folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, object_id("a"))
     for data in (b"first", b"second"):

@@ -42,7 +42,7 @@ def objects(count: int, *, attempts: int = 1) -> list[JobObject]:
 
 @dataclass
 class Queue:
-    """A fake of the store with the photos that the fleet's workers claim."""
+    """A fake of the store; its photos are `fleet.objects`, which the fake workers claim."""
 
     fleet: Fleet
     failures: list[Exception] = field(default_factory=list)
@@ -52,10 +52,10 @@ class Queue:
     asked: int = 0
 
     def find_job(self, job_id: str) -> Job:
-        pytest.fail(f"the drain must not read the job {job_id}")
+        pytest.fail(f"the job drain read the job {job_id}")
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        pytest.fail(f"the drain must not add {source} to the job {job_id} at {now_us}")
+        pytest.fail(f"the job drain added the photo {source} to the job {job_id} at {now_us}")
 
     def count_waiting(self) -> int:
         self.asked += 1
@@ -81,7 +81,7 @@ class Queue:
 
 @dataclass
 class Server:
-    """A started pool, the drain that gives photos to the pool, and the queue of photos."""
+    """A started pool, the `JobDrain` that gives photos to the pool, and the queue of photos."""
 
     pool: WorkerPool
     drain: JobDrain

@@ -83,7 +83,7 @@ def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worke
 
 
 @pytest.mark.parametrize("error", [UnavailableError("down"), ZeroDivisionError()])
-def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
+def test_if_the_store_fails_the_drain_tries_again_until_the_store_responds(
     caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def test(fleet: Fleet) -> None:
@@ -112,7 +112,7 @@ def test_a_photo_with_the_outcome_wait_is_parked_and_not_released_for_another_at
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.WAIT])
-def test_the_release_of_a_photo_is_repeated_until_the_store_responds_and_delays_no_request(
+def test_failed_releases_of_a_photo_are_repeated_and_delay_no_request(
     outcome: Outcome,
 ) -> None:
     async def test(fleet: Fleet) -> None:

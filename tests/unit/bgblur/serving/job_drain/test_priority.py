@@ -41,7 +41,7 @@ def test_a_photo_that_is_added_later_is_processed_before_the_next_poll(
     run(test)
 
 
-def test_no_more_workers_than_the_limit_process_photos_of_jobs() -> None:
+def test_the_number_of_workers_that_process_photos_of_jobs_is_limited() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=4, limit=3) as server:
@@ -91,7 +91,9 @@ def test_waiting_requests_start_before_the_next_photo_of_a_job() -> None:
     run(test)
 
 
-def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_worker_processes_no_photos_of_jobs_while_requests_arrive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
 
     async def test(fleet: Fleet) -> None:
@@ -110,7 +112,9 @@ def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyP
     run(test)
 
 
-def test_the_only_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_only_worker_gets_no_object_while_requests_keep_arriving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
 
     async def test(fleet: Fleet) -> None:

@@ -1,4 +1,4 @@
-"""When the drain stops, each photo in progress is finished, parked, or released to be retried."""
+"""When the drain stops, each photo in progress is finished, or waits again for a worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blur.errors import UnavailableError
 from blur.jobs.runner import Outcome
 
 
-def test_a_stop_does_not_wait_for_a_second_try_to_release_a_photo() -> None:
+def test_stop_does_not_wait_until_a_failed_release_of_a_photo_is_retried() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.RETRY]
@@ -25,7 +25,7 @@ def test_a_stop_does_not_wait_for_a_second_try_to_release_a_photo() -> None:
     run(test)
 
 
-def test_a_stop_waits_for_the_photos_in_progress_and_begins_no_others() -> None:
+def test_a_stopping_server_finishes_the_photos_in_progress_and_starts_no_others() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet) as server:
@@ -43,7 +43,7 @@ def test_a_stop_waits_for_the_photos_in_progress_and_begins_no_others() -> None:
     run(test)
 
 
-def test_a_stop_parks_photos_that_are_not_finished_in_time_and_releases_none() -> None:
+def test_a_stop_ends_the_leases_of_unfinished_photos_and_does_not_count_their_attempts() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=3, limit=2) as server:
