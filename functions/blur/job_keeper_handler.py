@@ -37,7 +37,7 @@ notifications are sent after the last step."""
 
 
 def handler(event: object, context: object) -> None:
-    """Run the keeper once: it resumes, ends or announces each job that needs this.
+    """Run the keeper once: it resumes paused jobs, ends completed jobs and sends notifications.
 
     If the jobs cannot be listed, the function fails, and `JobKeeperErrorsAlarm` reports the
     failure. An error of one job is logged, and the next run tries the job again.

@@ -57,7 +57,7 @@ def kill_browser(profile: Path) -> None:
     members = [pid for pid in descendants(os.getpid())[1:] if option in arguments_of(pid)]
     assert members
     for pid in members:
-        with suppress(ProcessLookupError):  # it can end when its parent is killed
+        with suppress(ProcessLookupError):  # the process has ended with its parent
             os.kill(pid, signal.SIGKILL)
     require_gone(members)
 

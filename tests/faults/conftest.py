@@ -1,4 +1,4 @@
-"""Fixtures for the tests with faults: accounts, settings and disks."""
+"""Fixtures for the tests that cause faults: accounts, settings and disks."""
 
 from __future__ import annotations
 

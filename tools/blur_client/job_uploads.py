@@ -50,7 +50,7 @@ class JobUploads:
     def __init__(
         self, transport: Transport, attempts: Attempts, new_form: Callable[[], Job]
     ) -> None:
-        """Get the first upload form; `new_form` requests the job with a new upload form.
+        """Request the first upload form with `new_form`, which returns the job with its new form.
 
         Raises:
             JobClosedError: the job is closed or cancelled.

@@ -78,7 +78,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The settled calls in one month."""
+    """The calls whose holds were settled in one month, and the credits that they cost."""
 
     calls: int
     credits: Credits

@@ -95,7 +95,7 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return the maximum of TAT minus now: the time in which two bursts are refilled."""
+    """Return how far TAT can be in the future: the time in which `2 * burst` requests conform."""
     return 2 * limit.burst * interval_us(limit)
 
 

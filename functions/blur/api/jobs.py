@@ -56,7 +56,7 @@ class JobRoutes:
     """The handlers of the routes of bulk jobs."""
 
     def __init__(self, service: ImageService, jobs: JobService) -> None:
-        """Keep the two services: `service` authenticates requests, and `jobs` handles them."""
+        """`service` authenticates the requests, and `jobs` handles them."""
         self._service = service
         self._jobs = jobs
 

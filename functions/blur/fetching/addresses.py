@@ -3,7 +3,7 @@
 `connections` and the notifications of jobs reject all other addresses.
 
 `ipaddress.is_global` alone is not enough: it has changed between Python versions, and it is true
-for multicast addresses and for IPv6 addresses in which an IPv4 address is embedded.
+for multicast addresses and for some IPv6 addresses that contain a private IPv4 address.
 """
 
 from __future__ import annotations

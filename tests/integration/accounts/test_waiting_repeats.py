@@ -118,7 +118,7 @@ def test_call_is_charged_if_a_copy_claimed_the_record_first_and_then_failed(
 
     @dataclass
     class Overtaken(Watched):
-        """Starts a copy of the first call when that call has a hold but no record yet."""
+        """Sends the same call again when the first call has a hold but no record yet."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
             if "claim" not in self.called:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from events import make
+from tests.integration.jobs.photo_folder import PHOTO, fill, manifest
 from tests.integration.running import BGBLUR
 from tests.integration.storage.conftest import Api, issue, serve
 
 from blur_client import Client
 
-PHOTO = make.jpeg()
 OPTIONS = ("-r", "2%", "--format", "jpeg")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,21 +67,6 @@ def operate(api: Api, *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
     command = [*BGBLUR, *arguments, "--json"]
     ended = subprocess.run(command, env=api.env, capture_output=True, check=True)
     return json.loads(ended.stdout)
-
-
-def fill(folder: Path, names: Sequence[str], data: bytes = PHOTO) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-
-
-def manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a manifest by their source."""
-    lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    by_source = {row["source"]: row for row in rows}
-    assert len(by_source) == len(rows), "the manifest has two rows for one photo"
-    return by_source
 
 
 def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
@@ -200,11 +185,8 @@ def test_the_printed_commands_reach_the_same_api_if_it_was_set_with_an_option(
     fill(tmp_path / "album", ["0.jpg"])
     url = api.server.url
     sent = run("submit", "album", *OPTIONS, "--wait", "--api", url, BGBLUR_API="")
-    assert sent.returncode == 0, sent.stderr
-    hint = "Results:  bgblur jobs "
-    [printed] = [line for line in sent.stderr.splitlines() if line.startswith(hint)]
-    assert printed.endswith(f" -o FOLDER --api {url}")
-    fetched = run(*shlex.split(printed.removeprefix(hint)), BGBLUR_API="")
+    [printed] = re.findall(r"^Results:  bgblur jobs (.* -o FOLDER .*)$", sent.stderr, re.MULTILINE)
+    fetched = run(*shlex.split(printed), BGBLUR_API="")
     assert fetched.returncode == 0, fetched.stderr
     assert [file.stem for file in (tmp_path / "FOLDER").glob("*.jpg")] == ["0"]
     job_id = sent.stdout.strip()

@@ -117,7 +117,7 @@ def test_failed_or_cancelled_object_is_not_charged_if_its_worker_is_killed_at_an
     assert jobs.find_job(owner.job_id).counts.ended == len(numbers)
 
 
-def test_an_object_has_one_waiting_row_after_a_worker_was_killed_while_it_parked_the_object(
+def test_an_object_still_has_one_row_if_the_worker_is_killed_while_it_parks_the_object(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, numbers = open_job(store, jobs, 0), list[int]()

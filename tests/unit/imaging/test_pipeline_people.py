@@ -1,4 +1,4 @@
-"""People as the subject, with the network for people."""
+"""The pipeline with `subject=person`, which uses the network for people."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> Un
 
 
 def decontaminate(photo: RgbU8, matte: AlphaU8, layers: LayerColours, layer: Layer) -> RgbU8:
-    """Return the photo with only the colours of `layer` in the pixels that show both layers."""
+    """Return the photo; pixels that show both layers get the colours of `layer` alone."""
     result = photo.copy()
 
     def decontaminate_rows(rows: slice) -> None:

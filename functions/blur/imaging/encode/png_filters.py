@@ -46,7 +46,7 @@ class Neighbours(NamedTuple):
     """The bytes of the pixel to the left of the pixel above."""
 
     def rows(self, rows: slice) -> Neighbours:
-        """Return the bytes of only these rows, and their neighbours."""
+        """Return the part of each array that belongs to these rows."""
         return Neighbours(*(part[rows] for part in self))
 
 

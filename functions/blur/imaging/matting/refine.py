@@ -80,7 +80,7 @@ def dilate(mask: Mask) -> Mask:
 
 
 def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
-    """Return alpha on the fine grid: apply the windows' linear functions to the fine colours."""
+    """Return alpha on the fine grid, from its colours and the linear functions of the windows."""
     shape = fine.shape[0], fine.shape[1]
     slopes, offsets, band = average_fits(alpha, windows)
     values = upscale_by(offsets, GRID_FACTOR, shape)

@@ -52,10 +52,10 @@ class Queue:
     asked: int = 0
 
     def find_job(self, job_id: str) -> Job:
-        pytest.fail(f"the job drain read the job {job_id}")
+        pytest.fail(f"JobDrain called find_job for {job_id}")
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        pytest.fail(f"the job drain added the photo {source} to the job {job_id} at {now_us}")
+        pytest.fail(f"JobDrain called add_object for {source} in {job_id} at {now_us}")
 
     def count_waiting(self) -> int:
         self.asked += 1
