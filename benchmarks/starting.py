@@ -71,7 +71,7 @@ def _started(who: str, folder: Path) -> Start:
 
 
 def main(who: str, folder: Path) -> None:
-    """Load the service `who`, `naive` or `ours`, let it blur one photo, and print the times."""
+    """Load a service, let it blur one photo, and print the times; `who` is `naive` or `ours`."""
     answer = {"naive": _naive, "ours": _ours}[who](folder)
     ready_s = _alive_s()
     answer()

@@ -177,7 +177,7 @@ class Protocol(H11Protocol):
         self.flow.resume_reading()
 
     def mark_answered(self) -> None:
-        """Until the next request, allow the server to close this connection for a new one."""
+        """Until the next request, allow the server to close this connection to make space."""
         self._has_response = True
 
     def abort(self) -> None:

@@ -177,7 +177,7 @@ def limit_item(limit: RateLimit) -> Item:
 
 
 def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
-    """Read the rate-limit bucket of a key that has the attributes `names`."""
+    """Read the rate-limit bucket of a key; the bucket is in the attributes `names` of the key."""
     key = item["keys"][digest]
     tat, allow, last = names
     return rate.Bucket(key[tat], key[allow], key.get(last, 0))

@@ -74,7 +74,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the width and height of a picture that fits in a PNG."""
+    """Return whether a format allows the size of a picture; PNG allows the size of each picture."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
