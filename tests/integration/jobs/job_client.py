@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -73,10 +74,15 @@ class JobClient:
     def until(self, job: Document, holds: Callable[[Document], bool]) -> Document:
         """Wait until the job meets the condition; return the job's document."""
         deadline = time.monotonic() + JOB_S
-        while not holds(document := self.show(job)):
+        while True:
+            shown = self.call("GET", f"/v2/jobs/{job['job_id']}")
+            is_limited = shown.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            assert shown.ok or is_limited, shown.text
+            document: Document = shown.json()
+            if shown.ok and holds(document):
+                return document
             assert time.monotonic() < deadline, document
-            time.sleep(0.05)
-        return document
+            time.sleep(int(shown.headers["Retry-After"]) if is_limited else 0.05)
 
     def until_ended(self, job: Document, count: int) -> Document:
         """Wait until this number of photos has a final state; return the job's document."""
