@@ -64,7 +64,7 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 # same process. Six processes on two cores are faster than two, because many tests wait for servers.
 # pytest runs the files in the order of `testpaths`, in which the slowest files are first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
-# The threads of an inference busy-wait for each other, which makes other processes slower.
+# Several test processes run at the same time, so one thread for each inference is enough.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 # The tests start hundreds of processes. Without bytecode, each process compiles all modules that it
 # imports.
