@@ -40,7 +40,7 @@ class Quality(NamedTuple):
     mae: float
     max_f: float
     edges: tuple[float, ...]
-    """The error along soft edges, for each matting photo."""
+    """The error along soft edges, for each photo whose matte is known."""
 
     @property
     def edge(self) -> float:

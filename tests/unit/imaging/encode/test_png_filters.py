@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """Return 256 x 256 zeros; each has another pair of bytes as its left and upper neighbours."""
+    """Return 256 x 256 zeros; each has a different pair of left and upper neighbours."""
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 
