@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from tests.faults.processes import arguments_of, descendants, environment_of, require_gone, workers
 
-ENDED = 100
+ENDED = 20
 """The search ends when it has seen this number of processes, most of which have ended."""
 SEARCH_S = 100
 BUSY = """
