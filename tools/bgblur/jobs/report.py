@@ -60,7 +60,9 @@ def reason_to_wait(job: Job) -> str | None:
 def how_to_continue(photos: Folder, job_id: str, server: Server) -> str:
     """Return a sentence with the command that continues an interrupted upload."""
     options = [*(["-R"] if photos.recursive else []), "--job", job_id, *server.options]
-    return f"Continue with: {_command('submit', str(photos.path), *options)}"
+    path = str(photos.path)
+    folder = f"./{path}" if path.startswith("-") else path  # otherwise the name would be an option
+    return f"Continue with: {_command('submit', folder, *options)}"
 
 
 def how_to_follow(job_id: str, server: Server) -> str:
