@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -173,8 +174,9 @@ def test_the_documented_teardown_leaves_only_the_role_for_gateway_logs(
 ) -> None:
     table = deployment.outputs["Table"]
     empty_bucket(deployment)
+    deletion_began = time.time()
     delete(deployment)
-    assert resources_of(deployment) == {
+    assert resources_of(deployment, deletion_began) == {
         "role": {deployment.ids["GatewayLogRole"]},
         "table": {table},
     }
@@ -183,4 +185,5 @@ def test_the_documented_teardown_leaves_only_the_role_for_gateway_logs(
         dynamodb.delete_table(TableName=table)
     dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=table)
-    assert resources_of(deployment) == {"role": {deployment.ids["GatewayLogRole"]}}
+    remaining = resources_of(deployment, deletion_began)
+    assert remaining == {"role": {deployment.ids["GatewayLogRole"]}}
