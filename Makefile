@@ -73,8 +73,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # run shows the same errors.
 COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
+# Unit tests wait for nothing, so one process for each core is the fastest.
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical tests/unit $(PYTEST)
 
 # The checks use one core, mostly for mypy, so the tests run at the same time.
 test: $(TEST_READY) $(MINISTACK_READY) model ## Run the checks, and the unit, contract and integration tests
@@ -89,7 +90,7 @@ php:
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
 
 samples: php $(TEST_READY) model ## Run the documents' sample programs and the published clients of remove.bg; installs PHP on Debian
-	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
 
 # Debian's Chromium without windows: drawing windows would take a third of the tests' CPU time.
 HEADLESS := chromium-headless-shell
@@ -98,7 +99,7 @@ chromium:
 		apt-get -qq install --no-install-recommends $(HEADLESS) pngcheck >/dev/null; }
 
 browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; as root on Debian, first install Chromium
-	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
@@ -188,11 +189,11 @@ WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
 	faults/test_waiting.py)
 UNTIMED := $(addprefix --ignore ,$(ALONE) $(WAITING)) tests/faults tests/attack
 untimed: $(TEST_READY) $(MINISTACK_READY) model
-	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) $(PYTEST)
 # For CI: cores are idle at the end of each run, so one run of several kinds of tests is faster than
 # a separate run of each kind.
 together: php chromium $(TEST_READY) $(MINISTACK_READY) model
-	@$(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser tests/samples tests/clients \
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser tests/samples tests/clients \
 		$(PYTEST)
 timed: $(TEST_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)

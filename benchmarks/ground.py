@@ -28,6 +28,7 @@ from paired import cpu_seconds, milliseconds, paired, ratio, seconds
 from subjects import photo
 
 from blur.imaging.arrays import to_alpha_f32
+from blur.imaging.blur_options import DEPTHS
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
@@ -35,7 +36,6 @@ from blur.imaging.decode.decoder import decode
 from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.modes import blur_background
-from blur.imaging.options import DEPTHS
 from blur.imaging.strips import set_thread_count
 from blur.settings import usable_cpus
 

@@ -23,7 +23,7 @@ from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
 from blur.credits import whole
-from blur.imaging.options import STEPS
+from blur.imaging.blur_options import STEPS
 from blur.settings import Settings
 
 if TYPE_CHECKING:

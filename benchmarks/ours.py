@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from subjects import MODELS
 
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, open_model, open_people_model
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.strips import set_thread_count
 from blur.settings import Settings

@@ -27,10 +27,12 @@ from subjects import photo as portrait
 
 from blur.errors import NoSubjectError
 from blur.imaging.arrays import AlphaU8, RgbU8
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.decomposition import SUBJECTS, Matting
 from blur.imaging.matting.closed_form import Windows, solve_alpha
+from blur.imaging.matting.half_transparent import find_wide_half_transparent
 from blur.imaging.matting.matte import (
-    MAX_UNDECIDED,
+    MAX_HALF_TRANSPARENT,
     SubjectMaps,
     find_matte,
     predict_person,
@@ -45,8 +47,6 @@ from blur.imaging.matting.refine import (
     to_fine_grid,
     upscale_alpha,
 )
-from blur.imaging.matting.undecided import find_wide_undecided
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.resample import downscale
 
@@ -118,7 +118,7 @@ def measure(make: MakeMatte, data: Path) -> Quality:
 
 def count_ghosts(matte: AlphaU8) -> int:
     """Return the number of ghosts, wide half-transparent regions, in a matte."""
-    wide = find_wide_undecided(matte.astype(np.float32) / np.float32(255))
+    wide = find_wide_half_transparent(matte.astype(np.float32) / np.float32(255))
     return int(cv2.connectedComponents(wide.astype(np.uint8))[0]) - 1
 
 
@@ -161,7 +161,9 @@ def time_table(model: Model, people: Model, data: Path) -> str:
         before.append(times[0])
         after.append(times[1])
         shares.append(times[2] / times[1])
-        certain.append(find_wide_undecided(model.predict(photo)).mean() <= MAX_UNDECIDED)
+        certain.append(
+            find_wide_half_transparent(model.predict(photo)).mean() <= MAX_HALF_TRANSPARENT
+        )
     sure = np.array(certain)
     large = portrait(1920, 1080)
     works = call(large, "auto"), call(large, "person")

@@ -25,9 +25,9 @@ from paired import milliseconds, paired, ratio
 from starting import starts
 from subjects import MODELS, Naive, photo
 
+from blur.imaging.blur_options import STEPS, BlurOptions
 from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, to_tensor
-from blur.imaging.options import STEPS, BlurOptions
 from blur.imaging.pipeline import blur_photo
 
 ROUNDS = 7

@@ -27,13 +27,13 @@ from ground_scenes import Subject, World, render
 from PIL import Image, ImageFilter
 from skimage import data
 
+from blur.imaging.blur_options import DEPTHS, BlurOptions
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.depth.ground import find_ground
 from blur.imaging.matting.matte import stretch
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model, open_people_model
 from blur.imaging.modes import blur_background
-from blur.imaging.options import DEPTHS, BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.removal.remove import remove_background

@@ -27,8 +27,8 @@ from blur.imaging.strips import set_thread_count
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from blur.imaging.blur_options import BlurOptions
     from blur.imaging.matting.matte import Predictor
-    from blur.imaging.options import BlurOptions
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.results import BlurredPhoto, RemovedBackground
     from blur.settings import Settings

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blur.accounts.idempotency import IdempotencyKey
     from blur.credits import Credits
     from blur.image_requests import ImageRequest
-    from blur.imaging.options import BlurOptions
+    from blur.imaging.blur_options import BlurOptions
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.results import BlurredPhoto, RemovedBackground
     from blur.prices import Prices

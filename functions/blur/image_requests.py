@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from blur.engine import Engine
-    from blur.imaging.options import BlurOptions
+    from blur.imaging.blur_options import BlurOptions
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.results import BlurredPhoto, EncodedImage, RemovedBackground
     from blur.storage.large_results import Results

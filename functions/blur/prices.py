@@ -10,7 +10,7 @@ from blur.credits import ZERO
 
 if TYPE_CHECKING:
     from blur.credits import Credits
-    from blur.imaging.options import BlurOptions
+    from blur.imaging.blur_options import BlurOptions
     from blur.settings import Settings
 
 

@@ -14,7 +14,7 @@ from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.accounts.repeats import identify_repeat
 from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCreditsError
 from blur.image_requests import Output
-from blur.imaging import options
+from blur.imaging import blur_options
 from blur.imaging.removal import options as removal
 from blur.measurements import Measurements
 from blur.prices import charged_price
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
     from blur.timing import Deadline
 
-STEPS = ("reserve", "read", *options.STEPS, "store", "settle")
+STEPS = ("reserve", "read", *blur_options.STEPS, "store", "settle")
 """The steps of a call, in the order of `Server-Timing`."""
 REMOVAL_STEPS = ("read", "reserve", *removal.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""

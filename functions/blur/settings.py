@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from blur.bounds import MAX_BURST, MAX_DEDUPE_S, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
+from blur.account_bounds import MAX_BURST, MAX_DEDUPE_S, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
 from blur.credits import (
     NUMBER_OF_CREDITS,
     ONE,

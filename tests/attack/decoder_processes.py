@@ -11,7 +11,9 @@ import re
 import resource
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,8 +21,9 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pytest
 from events import make
-from tests.attack.target import Target, blur, outcome_of
+from tests.attack.target import Target, blur, outcome_of, quick_networks
 
 from blur.errors import ApiError
 from blur.imaging.decode.decoder import decode
@@ -121,17 +124,32 @@ class DecoderProcess:
         self._folder.cleanup()
 
 
+@contextmanager
+def decoder_processes(model_dir: Path, count: int = PROCESSES) -> Iterator[list[DecoderProcess]]:
+    """Start processes, and stop them when the context ends."""
+    with ThreadPoolExecutor(count) as pool:
+        started = list(pool.map(DecoderProcess, [model_dir] * count))
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.close()
+
+
 def decode_all(
-    files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1, **fields: str
+    files: Iterable[tuple[str, bytes]],
+    processes: Sequence[DecoderProcess],
+    *,
+    whole_each: int = 1,
+    **fields: str,
 ) -> Results:
-    """Decode the files in separate processes.
+    """Decode the files in the processes.
 
     Send every `whole_each`-th file through the whole service instead, with `fields`.
     """
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        started = list(pool.map(DecoderProcess, [model_dir] * PROCESSES))
+    with ThreadPoolExecutor(len(processes)) as pool:
         free: SimpleQueue[DecoderProcess] = SimpleQueue()
-        for process in started:
+        for process in processes:
             free.put(process)
 
         def result_of(numbered: tuple[int, tuple[str, bytes]]) -> Result:
@@ -142,16 +160,13 @@ def decode_all(
             finally:
                 free.put(process)
 
-        try:
-            return Results(list(pool.map(result_of, enumerate(files))))
-        finally:
-            for process in started:
-                process.close()
+        return Results(list(pool.map(result_of, enumerate(files))))
 
 
 def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
     os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    quick_networks(pytest.MonkeyPatch())
     target = Target(folder, model_dir)
     target(make.blur())  # load everything before the first measurement
     pipe.send("ready")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from events import make
 from tests.contract.conftest import FREQUENT, SITE, ApiResponse, add_account
+from tests.trials import FULL
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.sqlite.account_store import SqliteAccountStore
@@ -23,10 +24,24 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 CREDITS = 10**9
 SUCCESS = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
 UNFIT = set("\r\n\0")
 """Characters that no header value can contain (RFC 9110, 5.5)."""
+
+
+def quick_networks(patch: pytest.MonkeyPatch) -> None:
+    """Run each neural network once for each input in this process, except at full size.
+
+    Many attacks contain the same photo, and an inference takes longer than the rest of the call.
+    """
+    if FULL:
+        return
+    from tests.networks import open_session  # noqa: PLC0415 - loads onnxruntime, which few attacks need
+
+    patch.setattr("onnxruntime.InferenceSession", open_session)
 
 
 class Target:

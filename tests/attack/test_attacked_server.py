@@ -1,4 +1,7 @@
-"""An attacked server uses limited memory, and stops in time."""
+"""An attacked server uses limited memory, and stops in time.
+
+At small size, the servers have a quick network, because these trials look at memory and responses.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,20 @@ from tests.attack.attacks import (
 )
 from tests.attack.customer import Customer
 from tests.faults.accepted import REFUSED
+from tests.faults.conftest import counting_models
 from tests.faults.load import load
 from tests.faults.responses import BROKEN, PICTURE
 from tests.faults.test_stop import client
 from tests.integration.customer_calls import jpeg
-from tests.integration.running import Running, running
+from tests.integration.running import Running, environment, running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.attack.attackers import Attack
+
+__all__ = ["counting_models"]  # the tests use this fixture
 
 BY = "tests/attack/test_attacked_server.py"
 STOP_S = 45
@@ -46,6 +52,11 @@ BUDGET_BYTES = 16 * MAX_BODY_BYTES
 """The front process uses at most this much memory for bodies, and as much again for results."""
 IN_TRANSIT_BYTES = 60_000_000
 """Memory for results that two workers are sending, and memory that the allocator keeps."""
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory, counting_models: Path) -> dict[str, str]:
+    return environment(tmp_path_factory.mktemp("accounts"), counting_models, BLUR_MEDIA="")
 
 
 def unread_blurred(server: Server, photo: bytes, key: str) -> Attack:

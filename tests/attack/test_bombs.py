@@ -24,9 +24,8 @@ from blur.imaging.decode.decoder import decode
 from blur.imaging.decode.limits import ORDINARY_SCANS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.attack.bombs import Make
+    from tests.attack.decoder_processes import DecoderProcess
     from tests.attack.target import Target
 
 BY = "tests/attack/test_bombs.py"
@@ -44,9 +43,9 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
     ],
 )
 def test_malicious_files_are_accepted_or_rejected_within_the_limits(
-    what: str, files: dict[str, Make], model_dir: Path
+    what: str, files: dict[str, Make], decoders: list[DecoderProcess]
 ) -> None:
-    results = decode_all(made(files), model_dir)
+    results = decode_all(made(files), decoders)
     assert results.failures == []
     record(Part.BAD_INPUT, what, f"{len(files)} files", f"{results.summary()} ({WITHIN})", by=BY)
 
@@ -75,10 +74,10 @@ def test_a_progressive_jpeg_of_50_megapixels_is_decoded() -> None:
 
 @pytest.mark.timeout(1200)
 def test_small_files_with_the_maximum_number_of_pixels_stay_within_the_limits(
-    model_dir: Path,
+    decoders: list[DecoderProcess],
 ) -> None:
     bombs = dict(list(HEAVY.items())[: size(1, full=len(HEAVY))])
-    results = decode_all(made(bombs), model_dir)
+    results = decode_all(made(bombs), decoders)
     assert results.failures == []
     record(
         Part.BAD_INPUT,
@@ -91,9 +90,9 @@ def test_small_files_with_the_maximum_number_of_pixels_stay_within_the_limits(
 
 @pytest.mark.timeout(600)
 def test_images_of_extreme_sizes_are_accepted_or_rejected_within_the_limits(
-    model_dir: Path,
+    decoders: list[DecoderProcess],
 ) -> None:
-    results = decode_all(sizes(), model_dir, whole_each=size(9, full=1))
+    results = decode_all(sizes(), decoders, whole_each=size(9, full=1))
     assert results.failures == []
     record(
         Part.BAD_INPUT,

@@ -10,7 +10,7 @@ from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, decode_all
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.attack.decoder_processes import DecoderProcess
 
 BY = "tests/attack/test_images.py"
 WHOLE_EACH = size(25, full=50)
@@ -20,9 +20,11 @@ WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 
 
 @pytest.mark.timeout(1200)
-def test_truncated_files_are_accepted_or_rejected_within_the_limits(model_dir: Path) -> None:
+def test_truncated_files_are_accepted_or_rejected_within_the_limits(
+    decoders: list[DecoderProcess],
+) -> None:
     percents = size(range(0, 100, 10), full=range(100))
-    results = decode_all(truncated(percents), model_dir, whole_each=WHOLE_EACH)
+    results = decode_all(truncated(percents), decoders, whole_each=WHOLE_EACH)
     assert results.failures == []
     record(
         Part.BAD_INPUT,
@@ -36,10 +38,10 @@ def test_truncated_files_are_accepted_or_rejected_within_the_limits(model_dir: P
 
 @pytest.mark.timeout(3600)
 def test_files_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
-    model_dir: Path,
+    decoders: list[DecoderProcess],
 ) -> None:
     mutants = size(400, full=20_000)
-    results = decode_all(with_flipped_bits(mutants), model_dir, whole_each=WHOLE_EACH)
+    results = decode_all(with_flipped_bits(mutants), decoders, whole_each=WHOLE_EACH)
     assert results.failures == []
     record(
         Part.BAD_INPUT,
@@ -53,11 +55,11 @@ def test_files_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
 
 @pytest.mark.timeout(3600)
 def test_rare_kinds_of_photos_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
-    model_dir: Path,
+    decoders: list[DecoderProcess],
 ) -> None:
     mutants = size(200, full=4_000)
     results = decode_all(
-        with_flipped_bits(mutants, tuple(RARE), rare), model_dir, whole_each=WHOLE_EACH
+        with_flipped_bits(mutants, tuple(RARE), rare), decoders, whole_each=WHOLE_EACH
     )
     assert results.failures == []
     record(

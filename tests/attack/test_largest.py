@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from skimage import data
-from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, Results, decode_all
+from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, Results, decode_all, decoder_processes
 from tests.trials import Part, record, size
 
 from blur.imaging.encode.formats import OUTPUT_FORMATS
@@ -51,7 +51,8 @@ def test_the_largest_photo_gets_a_result_or_400_invalid_format(
     kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Results
 ) -> None:
     photo = [(kind, portrait(size_px))]
-    results = decode_all(photo, model_dir, format=kind, mode=mode, radius="50", blur="bokeh")
+    with decoder_processes(model_dir, count=1) as processes:
+        results = decode_all(photo, processes, format=kind, mode=mode, radius="50", blur="bokeh")
     assert results.failures == []
     (result,) = results.all
     refused = (kind, mode) in REFUSED and size_px == MOST_PX

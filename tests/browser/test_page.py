@@ -55,19 +55,19 @@ def test_the_page_shows_and_saves_the_image_that_the_api_returns(visit: Visit) -
     assert not visit.errors
 
 
-def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Visit) -> None:
-    visit.begin(picture("PNG"))
-    visit.page.locator("#radius").fill("4")
-    before_only = visit.shown()
-    visit.blur()
-    visit.rest()
-    visit.page.focus("#split")
-    visit.page.mouse.move(0, 0)
-    half = visit.shown()
-    visit.page.keyboard.press("Home")
-    after = visit.shown()
-    visit.page.keyboard.press("End")
-    before = visit.shown()
+def test_the_slider_moves_the_border_between_the_photo_and_the_result(animated: Visit) -> None:
+    animated.begin(picture("PNG"))
+    animated.page.locator("#radius").fill("4")
+    before_only = animated.shown()
+    animated.blur()
+    animated.rest()
+    animated.page.focus("#split")
+    animated.page.mouse.move(0, 0)
+    half = animated.shown()
+    animated.page.keyboard.press("Home")
+    after = animated.shown()
+    animated.page.keyboard.press("End")
+    before = animated.shown()
     quarter = before.shape[1] // 4
     # These two regions contain neither the two labels on the pictures nor the slider's handle.
     corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]
@@ -79,32 +79,32 @@ def test_the_slider_moves_the_border_between_the_photo_and_the_result(visit: Vis
     assert np.abs(half - before)[mirrored].mean() > 1
 
 
-def test_a_photo_can_be_blurred_and_compared_with_the_keyboard_alone(visit: Visit) -> None:
-    press = visit.page.keyboard.press
-    visit.tab_to("key")
-    visit.page.keyboard.type(visit.api.key)
+def test_a_photo_can_be_blurred_and_compared_with_the_keyboard_alone(animated: Visit) -> None:
+    press = animated.page.keyboard.press
+    animated.tab_to("key")
+    animated.page.keyboard.type(animated.api.key)
     press("Enter")
-    visit.page.wait_for_selector("#key-known:visible")
+    animated.page.wait_for_selector("#key-known:visible")
     # The page moves the focus to the main button when the key is accepted.
-    visit.page.wait_for_function("document.activeElement.id === 'go'")
-    visit.tab_to("choose")
-    with visit.page.expect_file_chooser() as chooser:
+    animated.page.wait_for_function("document.activeElement.id === 'go'")
+    animated.tab_to("choose")
+    with animated.page.expect_file_chooser() as chooser:
         press("Enter")
     chooser.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": make.jpeg()})
-    visit.page.wait_for_selector("#frame[data-state=before]")
-    visit.tab_to("radius")
+    animated.page.wait_for_selector("#frame[data-state=before]")
+    animated.tab_to("radius")
     press("ArrowRight")
-    assert visit.page.inner_text("#radius-value") == "1.1% · 2 px"
-    visit.tab_to("go")
+    assert animated.page.inner_text("#radius-value") == "1.1% · 2 px"
+    animated.tab_to("go")
     press("Enter")
-    visit.page.wait_for_selector("#outcome:visible", timeout=60_000)
-    visit.rest()
-    visit.tab_to("split")
+    animated.page.wait_for_selector("#outcome:visible", timeout=60_000)
+    animated.rest()
+    animated.tab_to("split")
     press("ArrowLeft")
-    assert visit.page.evaluate("frame.style.getPropertyValue('--split')") == "49%"
-    visit.tab_to("tab-curl")
+    assert animated.page.evaluate("frame.style.getPropertyValue('--split')") == "49%"
+    animated.tab_to("tab-curl")
     press("ArrowRight")
-    assert "requests.post" in visit.page.inner_text("#sample")
+    assert "requests.post" in animated.page.inner_text("#sample")
 
 
 @pytest.mark.parametrize(

@@ -8,36 +8,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser.photos import BLUR, answered, files, limited
+from tests.browser.visit import fit_each_screen
 
 if TYPE_CHECKING:
     from tests.browser.visit import Visit
 
 
-def test_each_photo_has_a_row_and_a_download_and_one_zip_contains_all_results(sized: Visit) -> None:
-    sized.use_valid_key(sized.api.key)
-    sized.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))
-    sized.page.wait_for_selector("#queue:visible")
-    assert sized.page.locator("#queue-items li").count() == 3
-    assert sized.page.inner_text("#go") == "Blur 3 photos"
-    assert "3 credits in all" in sized.page.inner_text("#hint")
-    before = sized.balance()
-    sized.page.click("#go")
-    sized.page.wait_for_selector("#download-all:visible", timeout=120_000)
-    assert sized.balance() == before - 3
-    assert sized.page.locator("#queue-items li[data-state=done]").count() == 3
+def test_each_photo_has_a_row_and_a_download_and_one_zip_contains_all_results(visit: Visit) -> None:
+    visit.use_valid_key(visit.api.key)
+    visit.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))
+    visit.page.wait_for_selector("#queue:visible")
+    assert visit.page.locator("#queue-items li").count() == 3
+    assert visit.page.inner_text("#go") == "Blur 3 photos"
+    assert "3 credits in all" in visit.page.inner_text("#hint")
+    fit_each_screen(visit, "#go")
+    before = visit.balance()
+    visit.page.click("#go")
+    visit.page.wait_for_selector("#download-all:visible", timeout=120_000)
+    assert visit.balance() == before - 3
+    assert visit.page.locator("#queue-items li[data-state=done]").count() == 3
+    fit_each_screen(visit, "#queue-items li:nth-child(3) .save", "#download-all")
     drawn = "(canvas) => canvas.getContext('2d').getImageData(56, 56, 1, 1).data[3]"
-    assert sized.page.eval_on_selector("#queue-items canvas", drawn) == 255
-    with sized.page.expect_download() as one:
-        sized.page.click("#queue-items li:nth-child(3) .save")
+    assert visit.page.eval_on_selector("#queue-items canvas", drawn) == 255
+    with visit.page.expect_download() as one:
+        visit.page.click("#queue-items li:nth-child(3) .save")
     assert one.value.suggested_filename == "b-blurred.jpg"
-    with sized.page.expect_download() as saved:
-        sized.page.click("#download-all")
+    with visit.page.expect_download() as saved:
+        visit.page.click("#download-all")
     assert saved.value.suggested_filename == "photos.zip"
     with zipfile.ZipFile(Path(saved.value.path())) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["a-blurred.jpg", "a-blurred (2).jpg", "b-blurred.jpg"]
         assert archive.read("b-blurred.jpg") == Path(one.value.path()).read_bytes()
-    assert not sized.errors
+    assert not visit.errors
 
 
 def test_a_failed_photo_does_not_stop_the_others_and_only_results_are_charged(visit: Visit) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events import make
-from tests.browser.visit import Visit, fits, opened, serious
+from tests.browser.axe import serious
+from tests.browser.visit import Visit, fits, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FilePayload
@@ -49,22 +50,15 @@ def test_a_list_of_photos_fits_the_window_and_axe_finds_no_serious_problem(
     assert serious(visit.page) == []
 
 
-def test_axe_finds_no_serious_problem_in_the_expanded_reference(
-    screen: BrowserContext, served: Api
-) -> None:
-    visit = opened(screen, served)
-    visit.page.evaluate(
-        "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
-    )
-    assert fits(visit.page)
-    assert serious(visit.page) == []
-
-
 def test_the_reference_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
-    visit = Visit.begun(screen, served, "/docs")
-    visit.page.wait_for_selector("#calls section")
+    visit = opened(screen, served)
+    assert fits(visit.page)
+    assert serious(visit.page) == []
+    visit.page.evaluate(
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+    )
     assert fits(visit.page)
     assert serious(visit.page) == []
 

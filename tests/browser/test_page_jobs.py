@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.browser.axe import serious
 from tests.browser.page_jobs import ENDED_MS, choose, job_of, wait_for_end
 from tests.browser.photos import answered
-from tests.browser.visit import Visit, fits, serious
+from tests.browser.visit import Visit, fit_each_screen, fits
 from tests.integration.storage.conftest import Api, issue
 
 if TYPE_CHECKING:
@@ -36,47 +37,47 @@ def saved(download: Download) -> Path:
 
 
 def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
-    sized: Visit, album: Path
+    visit: Visit, album: Path
 ) -> None:
-    key = issue(sized.api.env)
-    choose(sized, album, key)
-    assert sized.page.inner_text("#job-title") == "5 photos from summer"
-    assert sized.page.inner_text("#go") == "Blur 5 photos"
-    hint = sized.page.inner_text("#hint")
+    key = issue(visit.api.env)
+    choose(visit, album, key)
+    assert visit.page.inner_text("#job-title") == "5 photos from summer"
+    assert visit.page.inner_text("#go") == "Blur 5 photos"
+    hint = visit.page.inner_text("#hint")
     assert hint == "At most 5 credits. Photos that fail are free."
-    assert "JPEG, for all photos" in sized.page.inner_text("#format-note")
-    assert fits(sized.page)
-    sized.page.click("#go")
-    wait_for_end(sized)
-    assert sized.page.inner_text("#job-title") == "4 of 5 photos done, 1 failed"
-    assert "4 credits charged" in sized.page.inner_text("#job-text")
-    assert sized.balance(key) == 96
-    assert fits(sized.page)
-    sized.page.click("#job-failed")
-    failure = sized.page.inner_text("#job-failure-items")
+    assert "JPEG, for all photos" in visit.page.inner_text("#format-note")
+    fit_each_screen(visit, "#go")
+    visit.page.click("#go")
+    wait_for_end(visit)
+    assert visit.page.inner_text("#job-title") == "4 of 5 photos done, 1 failed"
+    assert "4 credits charged" in visit.page.inner_text("#job-text")
+    assert visit.balance(key) == 96
+    fit_each_screen(visit, "#job-failed", "#job-zip", "#job-manifest", "#job-remove")
+    visit.page.click("#job-failed")
+    failure = visit.page.inner_text("#job-failure-items")
     assert failure.startswith("broken.jpg\n")
     assert "cannot be read" in failure
-    with sized.page.expect_download() as zipped:
-        sized.page.click("#job-zip")
+    with visit.page.expect_download() as zipped:
+        visit.page.click("#job-zip")
     assert zipped.value.suggested_filename == "summer.zip"
     with zipfile.ZipFile(saved(zipped.value)) as archive:
         assert archive.testzip() is None
         names = ["a.jpg", "b.jpg", "sub/a.jpg", "sub/ä b.jpg"]
         assert sorted(archive.namelist()) == names
         assert all(archive.read(name).startswith(b"\xff\xd8\xff") for name in names)
-    with sized.page.expect_download() as listed:
-        sized.page.click("#job-manifest")
+    with visit.page.expect_download() as listed:
+        visit.page.click("#job-manifest")
     rows = [json.loads(line) for line in saved(listed.value).read_text("utf-8").splitlines()]
     assert {row["source"]: row["credits"] for row in rows} == {
         **dict.fromkeys(["a.jpg", "b.png", "sub/a.jpg", "sub/ä b.jpg"], 1),
         "broken.jpg": 0,
     }
-    sized.page.click("#job-remove")
-    sized.page.wait_for_selector("#job", state="hidden")
-    sized.page.reload()
-    sized.page.wait_for_selector("#key-known:visible")
-    assert sized.page.is_hidden("#job")
-    assert not sized.errors
+    visit.page.click("#job-remove")
+    visit.page.wait_for_selector("#job", state="hidden")
+    visit.page.reload()
+    visit.page.wait_for_selector("#key-known:visible")
+    assert visit.page.is_hidden("#job")
+    assert not visit.errors
 
 
 def test_requests_and_pauses_that_have_ended_leave_no_listeners(visit: Visit, album: Path) -> None:

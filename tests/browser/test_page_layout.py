@@ -33,7 +33,9 @@ def photo(size: tuple[int, int] = (192, 192)) -> bytes:
 def phone(chromium: Browser, served: Api) -> Iterator[Visit]:
     """Return the page on a phone: a small touch screen."""
     size: Any = PHONE
-    context = chromium.new_context(viewport=size, has_touch=True, is_mobile=True)
+    context = chromium.new_context(
+        viewport=size, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
     yield Visit.begun(context, served)
     context.close()
 

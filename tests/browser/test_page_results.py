@@ -106,11 +106,11 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(vis
 
 
 def test_the_three_steps_of_a_call_are_shown_and_a_retry_after_a_cancelled_download_is_free(
-    visit: Visit,
+    animated: Visit,
 ) -> None:
-    visit.begin(picture(size=(900, 900)))
-    visit.page.check("input[value=png]", force=True)
-    visit.page.evaluate("""() => {
+    animated.begin(picture(size=(900, 900)))
+    animated.page.check("input[value=png]", force=True)
+    animated.page.evaluate("""() => {
       window.steps = [];
       const name = document.getElementById("step-name");
       const note = () => window.steps.push(
@@ -118,23 +118,23 @@ def test_the_three_steps_of_a_call_are_shown_and_a_retry_after_a_cancelled_downl
       new MutationObserver(note).observe(document.getElementById("progress"),
         { subtree: true, childList: true, characterData: true });
     }""")
-    before = visit.balance()
-    session = visit.page.context.new_cdp_session(visit.page)
+    before = animated.balance()
+    session = animated.page.context.new_cdp_session(animated.page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": 200_000, "uploadThroughput": -1}
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", slow)
-    visit.page.click("#go")
-    visit.page.wait_for_selector("#step-name:has-text('Receiving')", timeout=60_000)
-    visit.page.wait_for_selector("#step-share:has-text('%')")
-    visit.page.click("#cancel")
-    visit.page.wait_for_selector("#hint:has-text('try again for free')")
-    steps = visit.page.evaluate("window.steps")
+    animated.page.click("#go")
+    animated.page.wait_for_selector("#step-name:has-text('Receiving')", timeout=60_000)
+    animated.page.wait_for_selector("#step-share:has-text('%')")
+    animated.page.click("#cancel")
+    animated.page.wait_for_selector("#hint:has-text('try again for free')")
+    steps = animated.page.evaluate("window.steps")
     assert any(re.fullmatch(r"Uploading \d+ %", step) for step in steps), steps
     assert "Blurring" in steps
     assert any(re.fullmatch(r"Receiving \d+ %", step) for step in steps), steps
     session.send("Network.emulateNetworkConditions", {**slow, "downloadThroughput": -1})
-    visit.blur()
-    assert visit.balance() == before - 1
+    animated.blur()
+    assert animated.balance() == before - 1
 
 
 def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None:

@@ -56,18 +56,18 @@ def test_a_click_on_the_button_or_on_the_frame_opens_the_file_chooser(visit: Vis
         assert chooser.value.is_multiple()
 
 
-def test_the_slider_line_moves_once_across_a_new_result(visit: Visit) -> None:
-    visit.begin()
-    visit.page.evaluate("""() => {
+def test_the_slider_line_moves_once_across_a_new_result(animated: Visit) -> None:
+    animated.begin()
+    animated.page.evaluate("""() => {
       window.places = [];
       new MutationObserver(() => {
         const place = parseFloat(frame.style.getPropertyValue("--split"));
         if (window.places.at(-1) !== place) window.places.push(place);
       }).observe(frame, { attributes: true, attributeFilter: ["style"] });
     }""")
-    visit.blur()
-    visit.rest()
-    places = visit.page.evaluate("window.places")
+    animated.blur()
+    animated.rest()
+    places = animated.page.evaluate("window.places")
     swept = places[places.index(100) :]
     assert len(swept) > 3
     assert swept == sorted(swept, reverse=True)
@@ -93,18 +93,18 @@ def scale_of(visit: Visit) -> float:
     return scale
 
 
-def test_a_click_zooms_to_1_to_1_and_a_second_click_zooms_back(visit: Visit) -> None:
-    visit.begin(picture(size=(1600, 1200)))
-    visit.blur()
-    visit.rest()
-    assert scale_of(visit) < 0.9
-    visit.page.click("#frame", position={"x": 100, "y": 100})
-    assert scale_of(visit) == pytest.approx(1, abs=0.01)
-    assert visit.page.get_attribute("#zoom", "aria-pressed") == "true"
-    visit.page.click("#frame", position={"x": 100, "y": 100})
-    assert scale_of(visit) < 0.9
-    visit.page.click("#zoom")
-    assert scale_of(visit) == pytest.approx(1, abs=0.01)
+def test_a_click_zooms_to_1_to_1_and_a_second_click_zooms_back(animated: Visit) -> None:
+    animated.begin(picture(size=(1600, 1200)))
+    animated.blur()
+    animated.rest()
+    assert scale_of(animated) < 0.9
+    animated.page.click("#frame", position={"x": 100, "y": 100})
+    assert scale_of(animated) == pytest.approx(1, abs=0.01)
+    assert animated.page.get_attribute("#zoom", "aria-pressed") == "true"
+    animated.page.click("#frame", position={"x": 100, "y": 100})
+    assert scale_of(animated) < 0.9
+    animated.page.click("#zoom")
+    assert scale_of(animated) == pytest.approx(1, abs=0.01)
 
 
 def test_two_fingers_zoom_the_result(chromium: Browser, served: Api) -> None:
@@ -144,28 +144,28 @@ def test_a_right_click_on_either_side_of_the_line_hits_the_image_of_the_result(
 
 
 def test_dragging_moves_the_dividing_line_but_if_the_result_is_zoomed_it_moves_the_result(
-    visit: Visit,
+    animated: Visit,
 ) -> None:
-    visit.begin(picture(size=(1600, 1200)))
-    visit.blur()
-    visit.rest()
-    box = visit.page.locator("#frame").bounding_box()
+    animated.begin(picture(size=(1600, 1200)))
+    animated.blur()
+    animated.rest()
+    box = animated.page.locator("#frame").bounding_box()
     assert box is not None
 
     def drag(start: float, end: float) -> None:
-        visit.page.mouse.move(box["x"] + start * box["width"], box["y"] + 100)
-        visit.page.mouse.down()
-        visit.page.mouse.move(box["x"] + end * box["width"], box["y"] + 120, steps=4)
-        visit.page.mouse.up()
+        animated.page.mouse.move(box["x"] + start * box["width"], box["y"] + 100)
+        animated.page.mouse.down()
+        animated.page.mouse.move(box["x"] + end * box["width"], box["y"] + 120, steps=4)
+        animated.page.mouse.up()
 
     split = "parseFloat(frame.style.getPropertyValue('--split'))"
     drag(0.5, 0.25)
-    assert visit.page.evaluate(split) == pytest.approx(25, abs=1)
-    visit.page.click("#zoom")
-    left = visit.page.evaluate("after.getBoundingClientRect().left")
+    assert animated.page.evaluate(split) == pytest.approx(25, abs=1)
+    animated.page.click("#zoom")
+    left = animated.page.evaluate("after.getBoundingClientRect().left")
     drag(0.7, 0.5)
-    assert visit.page.evaluate(split) == pytest.approx(25, abs=1)
-    assert visit.page.evaluate("after.getBoundingClientRect().left") < left - 50
+    assert animated.page.evaluate(split) == pytest.approx(25, abs=1)
+    assert animated.page.evaluate("after.getBoundingClientRect().left") < left - 50
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,13 +9,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import axe_playwright_python
 import numpy as np
 import pytest
 import requests
 from events import make
 from PIL import Image
 from playwright.sync_api import TimeoutError  # noqa: A004 - Playwright's class is a different one
+from tests.browser.photos import SCREENS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,6 @@ PIXELS = """async (id) => {
   for (const value of data) text += String.fromCharCode(value);
   return [canvas.height, canvas.width, btoa(text)];
 }"""
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 ATTEMPTS = 5
 TABS = 60
 """A number larger than the number of focusable elements on the page."""
@@ -180,19 +179,16 @@ def fits(page: Page) -> bool:
     return wide
 
 
+def fit_each_screen(visit: Visit, *buttons: str) -> None:
+    """Require that in a window of each size the page fits and the buttons can be clicked."""
+    for width, height in SCREENS:
+        visit.page.set_viewport_size({"width": width, "height": height})
+        assert fits(visit.page)
+        for button in buttons:
+            visit.page.click(button, trial=True)
+
+
 def opened(context: BrowserContext, served: Api, fragment: str = "") -> Visit:
     visit = Visit.begun(context, served, f"/docs{fragment}")
     visit.page.wait_for_selector("#guides section", state="attached")
     return visit
-
-
-def serious(page: Page) -> list[str]:
-    """Return the serious problems that axe finds on the page."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run().then(({ violations }) => violations)")
-    return [
-        f"{each['id']}: {node['html']}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]

@@ -22,17 +22,17 @@ from blur.api.removebg.sources import MAX_FILE_BYTES
 from blur.api.route_paths import RoutePaths
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
-from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.decomposition import SUBJECTS
-from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.modes import MODES
-from blur.imaging.options import (
+from blur.imaging.blur_options import (
     DEFAULT_QUALITY,
     DEPTHS,
     MAX_RADIUS_PX,
     RADIUS_PERCENT,
     parse_radius,
 )
+from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.decomposition import SUBJECTS
+from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.modes import MODES
 from blur.imaging.removal.options import CHANNELS, OUTPUTS, SIZES
 from blur.jobs.model import JobState
 from blur.settings import Settings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from docs import guides
-from docs.describe import described
 from events import make
+from tests.contract.description import API
 
 from blur.api.site import ASSETS, PAGES, PLAIN, canonical
 
@@ -144,7 +144,7 @@ def test_errors_js_has_a_remedy_for_exactly_the_error_codes_of_the_openapi_docum
     remedies = text[text.index("REMEDIES") :]
     codes = {
         each["const"]
-        for response in described()["components"]["responses"].values()
+        for response in API["components"]["responses"].values()
         for part in response.get("content", {})
         .get("application/json", {})
         .get("schema", {})

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.balances import Balances, open_balances
 from tests.faults.disks import tmpfs
 from tests.integration.running import environment
+from tests.trials import FULL
 
 from blur.accounts.connect import open_account_store
 from blur.credits import QUARTER, format_credits
@@ -21,6 +22,16 @@ credit."""
 
 
 @pytest.fixture
+def quick_networks(request: pytest.FixtureRequest) -> None:
+    """Open each network once in this process, and run it once for each input, except at full size.
+
+    For trials that send the same photo again and again.
+    """
+    if not FULL:
+        request.getfixturevalue("shared_networks")
+
+
+@pytest.fixture
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Return a folder for accounts and uploads; mount a disk if the test's name has `mounted`."""
     folder = tmp_path / "disk"
@@ -29,16 +40,39 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def counting_models(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the neural network for trials that only count photos and credits.
+
+    At full size it is the real network. At small size it is a network that always returns the same
+    disc, because inferences would take most of the CPU time of these trials.
+    """
+    if FULL:
+        return model_dir
+    from tests.integration.jobs.disc_model import write_disc_model  # noqa: PLC0415 - loads onnx, which few tests need
+
+    return write_disc_model(tmp_path_factory.mktemp("disc"))
+
+
 @pytest.fixture
-def env(disk: Path, model_dir: Path) -> dict[str, str]:
-    """Return the environment for a server with its accounts and uploads in the folder `disk`."""
+def env(disk: Path, counting_models: Path) -> dict[str, str]:
+    """Return the environment for a server with its accounts and uploads in the folder `disk`.
+
+    The trials with this server only count photos and credits; see `counting_models`.
+    """
     settings = {
         "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
         "BLUR_DEADLINE_MARGIN_S": "1",
         "BLUR_PRICE": format_credits(PRICE),
         "BLUR_MEDIA": f"folder:{disk / 'media'}",
     }
-    return environment(disk, model_dir, **settings)
+    return environment(disk, counting_models, **settings)
+
+
+@pytest.fixture
+def real_env(env: dict[str, str], model_dir: Path) -> dict[str, str]:
+    """Return the environment for a server with the real neural network at every size."""
+    return env | {"BLUR_MODEL_DIR": str(model_dir)}
 
 
 @pytest.fixture

@@ -113,9 +113,9 @@ def uploaded(job_id: str) -> int:
     return len([line for line in lines if line])
 
 
-def wait_for(holds: Callable[[], object]) -> None:
+def wait_for(holds: Callable[[], object], *, pause_s: float = 0.02) -> None:
     """Wait until the condition is true."""
     deadline = time.monotonic() + WAIT_S
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(pause_s)

@@ -40,6 +40,8 @@ COPIES_SHARE = 0.1
 """The share of messages that are sent again, one to four times each."""
 PRICE = 4
 RETRY_S = 12
+PAUSE_S = 0.5
+"""The pause between two checks of the job or the queue: each check costs the emulators CPU time."""
 PERIOD_S = 2
 TIMEOUT_S = size(600, full=7_200)
 
@@ -113,6 +115,10 @@ class SimulatedJob:
 
         wait_until(step, TIMEOUT_S, lambda: str(self.job()))
 
+    def wait_until_paused(self) -> None:
+        """Wait until the job is paused."""
+        wait_until(seldom(lambda: self.job().is_paused), TIMEOUT_S, lambda: str(self.job()))
+
     def keeper(self) -> JobKeeper:
         """Return a keeper with short intervals."""
         errors: list[Exception] = []
@@ -145,4 +151,14 @@ class SimulatedJob:
         """Wait until the queue is empty and no worker processes a message."""
         url = self.stack.queue_url
         count = partial(self.stack.message_count, url)
-        wait_until(lambda: not count(), TIMEOUT_S, lambda: f"{count()} messages")
+        wait_until(seldom(lambda: not count()), TIMEOUT_S, lambda: f"{count()} messages")
+
+
+def seldom(holds: Callable[[], bool]) -> Callable[[], bool]:
+    """Return a function that pauses, and then checks the condition."""
+
+    def step() -> bool:
+        time.sleep(PAUSE_S)
+        return holds()
+
+    return step

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from blur.api.router import Router
 
+pytestmark = pytest.mark.usefixtures("quick_networks")
+
 MAX_S = 20.0
 """The time limit of a call: two transfers of five seconds each, processing, and a margin."""
 UPLOAD_ID = "photo-1"

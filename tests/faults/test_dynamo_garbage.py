@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from blur.accounts.ports import AccountStore
 
+pytestmark = pytest.mark.usefixtures("quick_networks")
+
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.job_commands import RESULTS, Shop, uploaded, wait_for
+from tests.faults.until import SELDOM_S
 from tests.integration.jobs.album import fill_album, number_of
 from tests.integration.jobs.aws_engine import api_environment, aws_engine
 from tests.integration.jobs.disc_model import write_disc_model
 from tests.integration.jobs.job_client import ended
 from tests.integration.jobs.served_api import require_bill, served
 from tests.integration.running import environment
-from tests.trials import Part, record
+from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
     from tests.integration.jobs.served_api import ServedApi
 
-PHOTOS = 200
+PHOTOS = size(100, full=200)
 PARALLEL = 2
 
 
@@ -78,7 +79,7 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
     assert sent["uploaded"] + sent["skipped"] == PHOTOS
     assert sent["skipped"] >= before, "a photo that was already recorded as sent was sent again"
 
-    wait_for(lambda: ended(shop.job(job_id)) >= PHOTOS // 2)
+    wait_for(lambda: ended(shop.job(job_id)) >= PHOTOS // 2, pause_s=SELDOM_S)
     fetch = ("fetch", job_id, "-o", RESULTS)
     first = shop.start(*fetch, "--parallel", "1")
     shop.kill_when(first, lambda: len(shop.results()) >= PHOTOS // 10)

@@ -22,7 +22,7 @@ from tests.faults.simulated_worker import METHODS, POISON, STORE
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
 from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact, rows_of
-from tests.integration.jobs.ministack import PYTHONPATH, ROOT, ministack, wait_until
+from tests.integration.jobs.ministack import PYTHONPATH, ROOT, ministack
 from tests.integration.jobs.stack import Stack, deploy
 from tests.trials import Part, record, size
 
@@ -116,7 +116,7 @@ def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_al
     trial.upload_without_messages(lost)
     trial.upload(sorted(set(names) - set(lost)))
     copies = trial.send_copies(names)
-    wait_until(lambda: trial.job().is_paused, TIMEOUT_S, lambda: str(trial.job()))
+    trial.wait_until_paused()
     trial.wait_for_empty_queue()
     assert trial.job().counts.ended < OBJECTS
     require_exact(trial.accounts, trial.jobs, trial.owner, now())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.processes import require_gone, workers
-from tests.faults.until import WAIT_S, until
+from tests.faults.until import SELDOM_S, WAIT_S, until
 from tests.integration.customer_calls import balance, children, funded, jpeg, post
 from tests.integration.running import Running, environment, running
 
@@ -63,7 +63,7 @@ def test_killed_worker_is_replaced_and_only_its_current_request_fails(
     assert "X-Credits-Charged" not in answer.headers  # the hold is neither settled nor expired
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
-    until(lambda: balance(server, key) == (4, 0))
+    until(lambda: balance(server, key) == (4, 0), pause_s=SELDOM_S)
 
 
 def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
@@ -73,7 +73,7 @@ def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
     os.kill(at_work.worker, signal.SIGSTOP)
     assert at_work.answer.result().status_code == 500
     assert post(server, key, photo).status_code == 200
-    until(lambda: balance(server, key) == (4, 0))
+    until(lambda: balance(server, key) == (4, 0), pause_s=SELDOM_S)
 
 
 def test_request_after_an_idle_worker_was_killed_succeeds(
@@ -89,9 +89,9 @@ def test_request_after_an_idle_worker_was_killed_succeeds(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_when_the_front_process_ends(
-    number: signal.Signals, tmp_path: Path, model_dir: Path
+    number: signal.Signals, tmp_path: Path, counting_models: Path
 ) -> None:
-    with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
+    with running(tmp_path, environment(tmp_path, counting_models), "--workers", "2") as server:
         pids = [*workers(server.process.pid), *workers(server.process.pid, "account")]
         assert len(pids) == 3
         server.process.send_signal(number)

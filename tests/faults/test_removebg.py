@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from blur.accounts.ports import AccountStore
 
+pytestmark = pytest.mark.usefixtures("quick_networks")
+
 STEPS = {
     "find_record": 503,
     "reserve": 503,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INJECTED = Path(__file__).parent / "injected"
-HOLD_TTL_S = 20
+HOLD_TTL_S = 12
 WAIT_S = 180
 """A time limit far longer than any request needs, even on a loaded machine."""
 EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
@@ -70,13 +70,13 @@ class Faulty:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Faulty]:
+def server(tmp_path_factory: pytest.TempPathFactory, counting_models: Path) -> Iterator[Faulty]:
     folder = tmp_path_factory.mktemp("faulty")
     faults = folder / "faults"
     faults.mkdir()
     env = environment(
         folder,
-        model_dir,
+        counting_models,
         BLUR_HOLD_TTL_S=str(HOLD_TTL_S),
         BLUR_DEADLINE_MARGIN_S="1",
         INJECTED_FAULTS=str(faults),
@@ -92,7 +92,7 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not holds():
         assert time.monotonic() < deadline, f"the condition was not true within {WAIT_S} s"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def until_answered(server: Faulty, idempotency_key: str | None = None) -> None:
@@ -207,9 +207,9 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
 
 @pytest.mark.timeout(900)
 def test_the_server_works_without_functions_that_windows_or_macos_lack(
-    tmp_path: Path, model_dir: Path
+    tmp_path: Path, counting_models: Path
 ) -> None:
-    env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
+    env = environment(tmp_path, counting_models, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
     store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as started:
         server = Faulty(started, tmp_path, open_balances(store))

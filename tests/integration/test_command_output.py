@@ -11,14 +11,11 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
+from .forked import run_bgblur
 from .running import BGBLUR
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 MONTH = "2026-11"
@@ -44,11 +41,30 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """Return a function that runs `bgblur` in a shell, with redirections."""
-    environ = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return an environment with a database in which each name in `NAMES` has had one call.
+
+    The tests only read the database.
+    """
+    folder = tmp_path_factory.mktemp("used")
+    environ = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{folder / 'accounts.db'}"}
     environ.pop("PYTHONUNBUFFERED", None)
+    for name in NAMES:
+        issued = run_bgblur(["keys", "issue", "--json", "--name", name], cwd=folder, env=environ)
+        assert json.loads(issued.stdout), issued.stderr
+    database = sqlite3.connect(folder / "accounts.db")
+    with closing(database), database:
+        database.execute(
+            "INSERT INTO key_usage SELECT account_id, ?, digest, 1, 4, 1, 0 FROM keys", (MONTH,)
+        )
+        database.execute("INSERT INTO usage SELECT account_id, ?, 1, 4 FROM accounts", (MONTH,))
+    return environ
+
+
+@pytest.fixture(scope="module")
+def shell(environ: dict[str, str]) -> Shell:
+    """Return a function that runs `bgblur` in a shell, with redirections."""
 
     def run(arguments: str, after: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -64,21 +80,6 @@ def shell(tmp_path: Path) -> Shell:
     return run
 
 
-@pytest.fixture
-def used(shell: Shell, tmp_path: Path) -> None:
-    """For each name in `NAMES`, create an account with one call."""
-    for name in NAMES:
-        issued = shell(f"keys issue --json --name {shlex.quote(name)}")
-        assert json.loads(issued.stdout), issued.stderr
-    database = sqlite3.connect(tmp_path / "accounts.db")
-    with closing(database), database:
-        database.execute(
-            "INSERT INTO key_usage SELECT account_id, ?, digest, 1, 4, 1, 0 FROM keys", (MONTH,)
-        )
-        database.execute("INSERT INTO usage SELECT account_id, ?, 1, 4 FROM accounts", (MONTH,))
-
-
-@pytest.mark.usefixtures("used")
 def test_no_cell_of_the_csv_output_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
     # The CSV is UTF-8 even if the encoding of the terminal is not.
     printed = shell(COMMANDS[0], PYTHONIOENCODING="latin-1")
@@ -93,7 +94,6 @@ def test_no_cell_of_the_csv_output_is_a_formula_in_a_spreadsheet(shell: Shell) -
     assert {row["name"] for row in document} == set(NAMES)  # unchanged in the JSON output
 
 
-@pytest.mark.usefixtures("used")
 def test_characters_that_the_terminal_cannot_show_are_printed_as_question_marks(
     shell: Shell,
 ) -> None:
@@ -103,7 +103,6 @@ def test_characters_that_the_terminal_cannot_show_are_printed_as_question_marks(
     assert "rich ??" in shell("accounts list", PYTHONIOENCODING="iso-8859-2").stdout
 
 
-@pytest.mark.usefixtures("used")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_error_for_a_full_disk_is_one_line_with_the_reason(shell: Shell, unbuffered: str) -> None:
     for command in COMMANDS:
@@ -112,7 +111,6 @@ def test_error_for_a_full_disk_is_one_line_with_the_reason(shell: Shell, unbuffe
         assert done.returncode == 1
 
 
-@pytest.mark.usefixtures("used")
 def test_command_with_a_closed_pipe_as_output_prints_no_error(shell: Shell) -> None:
     for command in COMMANDS:
         assert shell(command, "| true").stderr == ""
@@ -124,7 +122,6 @@ def test_usage_with_both_csv_and_json_is_rejected(shell: Shell) -> None:
     assert "use either --csv or --json" in done.stderr
 
 
-@pytest.mark.usefixtures("used")
 def test_csv_of_a_month_without_calls_has_only_the_column_names(shell: Shell) -> None:
     for month in ("2000-01", "2099-12"):
         (head,) = shell(f"usage --month {month} --csv").stdout.splitlines()

@@ -8,11 +8,13 @@ import re
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
-from tests.integration.running import BGBLUR, environment, running
+from tests.integration.forked import run_bgblur
+from tests.integration.running import BGBLUR, Running, environment, running
 
 from bgblur import local_settings
 
@@ -39,12 +41,19 @@ REMOVEBG_LINE = (
 )
 
 
+def without_settings() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith("BLUR_")}
+
+
 def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("BLUR_")}
+    return run_bgblur(words, cwd=cwd, env={**without_settings(), **env})
+
+
+def start(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*BGBLUR, *words],
         cwd=cwd,
-        env={**ours, **env},
+        env={**without_settings(), **env},
         capture_output=True,
         text=True,
         check=False,
@@ -97,10 +106,10 @@ def test_the_default_database_does_not_depend_on_the_current_folder(
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        done = call("accounts", "create", name, "--json", cwd=folder, **env)
+        done = start("accounts", "create", name, "--json", cwd=folder, **env)
         assert json.loads(done.stdout)["stored_in"] == str(place), done.stderr
         assert list(folder.iterdir()) == []
-    listed = json.loads(call("accounts", "list", "--json", cwd=tmp_path, **env).stdout)
+    listed = json.loads(start("accounts", "list", "--json", cwd=tmp_path, **env).stdout)
     assert {account["name"] for account in listed} == {"first", "second"}
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
 
@@ -146,30 +155,36 @@ def test_each_database_has_its_own_demo_key_which_a_restarted_server_prints_agai
     assert not (tmp_path / "var").exists()
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+    """Start a server with a demo key."""
+    folder = tmp_path_factory.mktemp("demo")
+    with running(folder, environment(folder, model_dir), "--demo") as server:
+        yield server
+
+
 def test_server_prints_the_api_address_and_the_key_for_clients_of_remove_bg(
-    tmp_path: Path, model_dir: Path
+    demo: Running, tmp_path: Path, model_dir: Path
 ) -> None:
-    env = environment(tmp_path, model_dir)
-    with running(tmp_path, env, "--demo") as server:
-        printed = server.out.read_text()
-        [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
-        [(address, printed_key)] = re.findall(REMOVEBG_LINE, printed, re.MULTILINE)
-        assert (address, printed_key) == (f"{server.url}/v1.0", key)
-    with running(tmp_path, env | {"BLUR_PUBLIC_URL": "https://api.example/"}) as server:
+    printed = demo.out.read_text()
+    [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
+    [(address, printed_key)] = re.findall(REMOVEBG_LINE, printed, re.MULTILINE)
+    assert (address, printed_key) == (f"{demo.url}/v1.0", key)
+    env = environment(tmp_path, model_dir, BLUR_PUBLIC_URL="https://api.example/")
+    with running(tmp_path, env) as server:
         [(address, printed_key)] = re.findall(REMOVEBG_LINE, server.out.read_text(), re.MULTILINE)
     assert (address, printed_key) == ("https://api.example/v1.0", "a key of this server")
 
 
 def test_code_in_the_printed_link_can_be_exchanged_for_the_demo_key_only_once(
-    tmp_path: Path, model_dir: Path
+    demo: Running,
 ) -> None:
-    with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:
-        printed = server.out.read_text()
-        [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
-        [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)
-        assert key not in link
-        code = {"code": link.partition("#code=")[2]}
-        first = requests.post(f"{server.url}/key-link", json=code, timeout=10)
-        again = requests.post(f"{server.url}/key-link", json=code, timeout=10)
+    printed = demo.out.read_text()
+    [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
+    [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)
+    assert key not in link
+    code = {"code": link.partition("#code=")[2]}
+    first = requests.post(f"{demo.url}/key-link", json=code, timeout=10)
+    again = requests.post(f"{demo.url}/key-link", json=code, timeout=10)
     assert first.json() == {"key": key}
     assert again.status_code == 404

@@ -17,10 +17,10 @@ from bgblur.cli import main
 from blur.app import build_app
 from blur.engine import new_engine
 from blur.errors import NoSubjectError
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.matting.matte import find_matte, predict_person
 from blur.imaging.matting.models import FACES, MODELS, PEOPLE, ModelDamagedError
 from blur.imaging.matting.session import Model, open_faces_model, open_model, open_people_model
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings
 

@@ -15,11 +15,11 @@ from skimage import data
 from tests.networks import open_shared
 
 from blur.errors import NoSubjectError
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.matting.models import MODELS
 from blur.imaging.modes import blur_background
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 
 if TYPE_CHECKING:

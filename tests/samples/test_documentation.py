@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -92,13 +93,7 @@ def typed(block: Block) -> list[str]:
     return [command for command in block.commands if command not in NOT_TYPED]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    furnish(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def env(model_dir: Path) -> dict[str, str]:
     """Return the environment of a reader who has set no `BLUR_` variables, in a new checkout."""
     ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
@@ -111,9 +106,27 @@ def env(model_dir: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
-    with running(folder, env) as started:
+def new_folder(tmp_path: Path) -> Path:
+    furnish(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
+    """Start the server that most tests use, because each start takes seconds."""
+    with running(tmp_path_factory.mktemp("reader"), env) as started:
         yield started
+
+
+@pytest.fixture
+def folder(server: Running) -> Iterator[Path]:
+    """Return the server's folder with new photos; afterwards keep only the server's files."""
+    home = server.out.parent
+    kept = set(home.iterdir())
+    furnish(home)
+    yield home
+    for path in set(home.iterdir()) - kept:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.fixture
@@ -168,11 +181,11 @@ def test_an_error_is_printed_and_not_saved_as_an_image(
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
 def test_documented_commands_succeed_with_dynamodb(
-    block: Block, folder: Path, env: dict[str, str]
+    block: Block, new_folder: Path, env: dict[str, str]
 ) -> None:
     with dynamodb_local() as dynamodb:
         table = dynamodb.create_table("documented")
-        reader = Reader(folder, {**env, **dynamodb.environ}, {"TABLE": table})
+        reader = Reader(new_folder, {**env, **dynamodb.environ}, {"TABLE": table})
         for command in typed(block):
             reader.types(command)
         reader.types(".venv/bin/bgblur accounts show ACCOUNT")
@@ -206,17 +219,17 @@ def test_json_blocks_are_valid_json(block: Block) -> None:
         json.loads(block.text)
 
 
-def test_the_server_starts_and_stops_as_documented(folder: Path, env: dict[str, str]) -> None:
+def test_the_server_starts_and_stops_as_documented(new_folder: Path, env: dict[str, str]) -> None:
     options = shlex.split(SERVE)[2:]
     assert options[-2:] == ["--port", "8080"]
-    with running(folder, env, *options[:-1], "0") as server:
+    with running(new_folder, env, *options[:-1], "0") as server:
         assert requests.get(f"{server.url}/health", timeout=10).ok
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=10) == -signal.SIGTERM
 
 
 def test_make_run_prints_a_link_to_the_page_and_a_command_that_saves_an_image(
-    folder: Path, env: dict[str, str]
+    new_folder: Path, env: dict[str, str]
 ) -> None:
     makefile = (documents.ROOT / "Makefile").read_text("utf-8")
     [options] = re.findall(
@@ -224,12 +237,14 @@ def test_make_run_prints_a_link_to_the_page_and_a_command_that_saves_an_image(
         makefile,
         re.MULTILINE,
     )
-    with running(folder, env, *shlex.split(options)) as server:
+    with running(new_folder, env, *shlex.split(options)) as server:
         assert requests.get(f"{server.url}/health", timeout=10).ok
         printed = dict(re.findall(r"^(Try it|Open): +(.+)$", server.out.read_text(), re.MULTILINE))
-        Reader(folder, env, {}).types(printed["Try it"])
-        assert is_picture((folder / "blurred.png").read_bytes())
+        Reader(new_folder, env, {}).types(printed["Try it"])
+        assert is_picture((new_folder / "blurred.png").read_bytes())
         page = requests.get(printed["Open"], headers={"Accept": "text/html"}, timeout=10)
-        Reader(folder, env, {}).types(f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}")
+        Reader(new_folder, env, {}).types(
+            f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}"
+        )
     assert "<title>Background Blur" in page.text
-    assert not (folder / "blurred.png").exists(), "the error was saved as a picture"
+    assert not (new_folder / "blurred.png").exists(), "the error was saved as a picture"

@@ -12,7 +12,7 @@ from blur.credits import ONE, QUARTER, ZERO
 from blur.engine import Engine
 from blur.forms import BlurForm, RemovalForm, Source
 from blur.image_requests import BlurRequest, RemovalRequest
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.roi import Length, Roi
 from blur.prices import Prices

@@ -8,7 +8,7 @@ import pytest
 
 from blur.accounts.model import KeyKind
 from blur.credits import ONE, QUARTER, ZERO, Credits
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.prices import PriceRange, Prices, charged_price
 
 PRICES = Prices(image=ONE, preview=QUARTER, person=Credits(6))

@@ -12,7 +12,7 @@ from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.accounts.model import Instant
 from blur.errors import UnavailableError
-from blur.imaging.options import STEPS, BlurOptions
+from blur.imaging.blur_options import STEPS, BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.timing import Deadline, Stopwatch, before_timeout
 

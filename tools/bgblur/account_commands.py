@@ -16,7 +16,8 @@ from bgblur.arguments import (
     REQUIRED_NOTE,
     TOP_UP_CREDITS,
 )
-from bgblur.console import ACCOUNTS_HELP, accounts_location, json_option, load_settings, open_admin
+from bgblur.console import ACCOUNTS_HELP, json_option, load_settings
+from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.printable import printable
 from bgblur.tables import show, show_table
 from blur.accounts.audit import Audit, audit_account, audit_each

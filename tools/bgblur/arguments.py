@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from blur.accounts.checks import text_problem
-from blur.accounts.model import SECOND_US
-from blur.bounds import (
+from blur.account_bounds import (
     MAX_ACCOUNT_ID_CHARS,
     MAX_BURST,
     MAX_CREDITS,
@@ -19,6 +17,8 @@ from blur.bounds import (
     MAX_PER_MINUTE,
     MAX_TTL_S,
 )
+from blur.accounts.model import SECOND_US
+from blur.accounts.operator_input import text_problem
 from blur.credits import QUARTER, ZERO, Credits, format_credits, parse_credits
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -15,11 +15,12 @@ from bgblur.arguments import (
     PER_MINUTE,
     Duration,
 )
-from bgblur.console import ACCOUNTS_HELP, accounts_location, json_option, load_settings, open_admin
+from bgblur.console import ACCOUNTS_HELP, json_option, load_settings
+from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.tables import show, show_table
+from blur.account_bounds import MAX_BURST
 from blur.account_status import RateLimit
 from blur.accounts.model import Instant, KeyKind, KeyRecord
-from blur.bounds import MAX_BURST
 from blur.credits import ZERO, Credits, credits_number
 from blur.timing import rfc3339
 

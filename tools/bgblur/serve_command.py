@@ -9,7 +9,8 @@ import click
 
 from bgblur import demo, local_settings
 from bgblur.arguments import ADDRESS
-from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_admin
+from bgblur.console import ACCOUNTS_HELP, load_settings
+from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
 from blur.account_status import RateLimit
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bgblur.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 UNLIMITED_CELLS = 10_000
 """The maximum width of a table. It is so large that no line is broken, because scripts read lines
@@ -26,6 +27,9 @@ def show(record: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(record))
         return
+    from rich.table import Table  # noqa: PLC0415 - rich is slow to import
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
@@ -39,11 +43,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(list(rows)))
     elif rows:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for name in rows[0]:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(_cell_text(value)) for value in row.values()))
+        table = _table(rows)
         if _fits(table):
             _print(table)
         else:
@@ -52,9 +52,27 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         click.echo("none")
 
 
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - rich is slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell_text(value)) for value in row.values()))
+    return table
+
+
+def _console(width: int | None = None) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
+
+    return Console(highlight=False, width=width)
+
+
 def _fits(table: Table) -> bool:
     """Return whether the table fits on the terminal without a line break in a cell."""
-    console = Console(highlight=False)
+    console = _console()
     wide = console.options.update(max_width=UNLIMITED_CELLS)
     return not console.is_terminal or console.measure(table, options=wide).maximum <= console.width
 
@@ -69,7 +87,7 @@ def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _print(table: Table) -> None:
     """Print the table to standard output, with lines as long as the table needs."""
-    console = Console(highlight=False, width=UNLIMITED_CELLS)
+    console = _console(UNLIMITED_CELLS)
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgblur.console import ACCOUNTS_HELP, json_option, open_admin
+from bgblur.console import ACCOUNTS_HELP, json_option
+from bgblur.opened_accounts import open_admin
 from bgblur.printable import printable
 from bgblur.tables import show_table
 from blur.accounts.model import usage_month

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-def open_account_store(location: str) -> AccountStore:
+def open_account_store(location: str, *, patience: float = 1) -> AccountStore:
     """Return the store at the location `sqlite:<path>` or `dynamodb:<table>`.
+
+    The time limits of requests to DynamoDB are multiplied by `patience`.
 
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
@@ -26,7 +28,7 @@ def open_account_store(location: str) -> AccountStore:
     from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - only the module in use is imported
     from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - only the module in use is imported
 
-    return DynamoAccountStore(name, open_client())
+    return DynamoAccountStore(name, open_client(patience=patience), patience=patience)
 
 
 def split_location(location: str) -> tuple[str, str]:

@@ -11,8 +11,7 @@ from blur.api.accept import DEFAULT, preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.forms import BlurForm
-from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.options import (
+from blur.imaging.blur_options import (
     DEFAULT_QUALITY,
     DEPTHS,
     KERNEL_NAMES,
@@ -22,6 +21,7 @@ from blur.imaging.options import (
     BlurOptions,
     parse_radius,
 )
+from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.roi import parse_roi
 from blur.parameter_errors import (
     InvalidBlurError,

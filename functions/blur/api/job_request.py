@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.api.request import HttpRequest
-    from blur.imaging.options import BlurOptions
+    from blur.imaging.blur_options import BlurOptions
 
 PARAMETERS = ("radius", "blur", "depth", "roi", "subject", "mode", "format", "quality")
 """The parameters of a job: the fields of a single call, except the photo."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -19,7 +18,8 @@ from blur.api.request_key import request_key
 from blur.api.response import json_object, json_response
 from blur.api.route_paths import JOBS_PATH
 from blur.errors import ApiError, InvalidApiKeyError
-from blur.jobs.document import failure_document, job_document, manifest_line
+from blur.jobs import manifest
+from blur.jobs.document import failure_document, job_document
 from blur.jobs.model import JobState
 from blur.timing import rfc3339
 
@@ -35,8 +35,6 @@ JOB_PATH = f"{JOBS_PATH}/{{job_id}}"
 FAILURES, MOST_FAILURES = 100, 1_000
 """The number of failures on a page: the default, and the maximum that a client can ask for."""
 MOST_LINES = 10_000
-MAX_MANIFEST_BYTES = 4_000_000
-"""A page of this size, in base64, fits in a response of Lambda."""
 JSON_LINES = "application/jsonl"
 
 
@@ -105,19 +103,12 @@ class JobRoutes:
             page = read_page(request, default=MOST_LINES, most=MOST_LINES)
             ended = self._jobs.ended(job, after=page.after, limit=page.limit)
         base = self._url(request, job)
-        lines, after = bytearray(), ended.after
-        for index, row in enumerate(ended.objects):
-            document = manifest_line(row, result_url=f"{base}/results/{row.object_id}")
-            line = json.dumps(document).encode() + b"\n"
-            if len(lines) + len(line) > MAX_MANIFEST_BYTES:
-                after = ended.objects[index - 1].object_id
-                break
-            lines += line
+        lines, after = manifest.write_page(ended, results_url=f"{base}/results")
         headers = response_headers(request.request_id, status)
         if after:
             url = f"{base}/manifest?after={after}&limit={page.limit}"
             headers["Link"] = f'<{url}>; rel="next"'
-        return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
+        return Response(HTTPStatus.OK.value, JSON_LINES, lines, headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
         """Return a result or a redirect to it.

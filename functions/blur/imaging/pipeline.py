@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blur.imaging.blur_options import check_options
 from blur.imaging.decode.decoder import decode
 from blur.imaging.decomposition import SUBJECTS, decompose
 from blur.imaging.depth.ground import find_ground
 from blur.imaging.encode.encoder import encode
 from blur.imaging.encode.formats import check_size
 from blur.imaging.modes import MODES
-from blur.imaging.options import check_options
 from blur.imaging.results import BlurredPhoto
 from blur.imaging.watermark import add_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from blur.imaging.blur_options import BlurOptions
     from blur.imaging.matting.matte import Predictor
-    from blur.imaging.options import BlurOptions
 
 
 def blur_photo(  # noqa: PLR0913 - it gets the photo, its options, and the caller's resources

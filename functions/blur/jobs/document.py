@@ -39,18 +39,5 @@ def failure_document(row: JobObject) -> dict[str, Any]:
     return {"source": row.source, "code": row.code, "message": row.message}
 
 
-def manifest_line(row: JobObject, *, result_url: str) -> dict[str, Any]:
-    """Return the manifest's line for a photo as JSON values; `result_url` links to the result."""
-    return {
-        "source": row.source,
-        "state": str(row.state),
-        "result": result_url if row.content_type else None,
-        "code": row.code,
-        "message": row.message,
-        "credits": credits_number(row.charged),
-        "milliseconds": row.duration_ms,
-    }
-
-
 def _time(at_us: Instant | None) -> str | None:
     return None if at_us is None else rfc3339(at_us)

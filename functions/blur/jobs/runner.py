@@ -28,7 +28,7 @@ from blur.timing import TOTAL, Stopwatch, before_timeout
 if TYPE_CHECKING:
     from blur.credits import Credits
     from blur.engine import Engine
-    from blur.imaging.options import BlurOptions
+    from blur.imaging.blur_options import BlurOptions
     from blur.jobs.ports import JobFiles, JobStore
     from blur.prices import Prices
     from blur.timing import Deadline

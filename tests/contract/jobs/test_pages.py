@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contract.jobs.conftest import create, manifest, process, send, show
 
-from blur.api import jobs as job_routes
+from blur.jobs import manifest as job_manifest
 from blur.jobs.model import object_id
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_each_failure_and_each_manifest_line_is_on_exactly_one_page(
 def test_page_of_a_manifest_with_long_lines_does_not_exceed_its_size_limit(
     call: Call, runner: ObjectRunner, folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_routes, "MAX_MANIFEST_BYTES", 1_500)
+    monkeypatch.setattr(job_manifest, "MAX_PAGE_BYTES", 1_500)
     job = create(call)
     photos = {"é" * 200 + str(number): b"text" for number in range(3)}
     process(runner, folder, job, photos)

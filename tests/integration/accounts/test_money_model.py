@@ -176,17 +176,18 @@ class Ledger(TwoClocks):
     def every_credit_is_accounted_for(self) -> None:
         if not hasattr(self, "customer"):
             return
-        for server, store in enumerate(self.opened):
-            read = store.read_with_ledger(self.customer.account_id, now_us=self.clock_us(server))
-            account = read.account
-            assert account.balance >= 0
-            assert account.granted - account.used == account.balance + account.held
-            used, held = self.amount(Amount.USED), self.amount(Amount.HELD)
-            assert (account.granted, account.used) == (self.credits_in, used)
-            assert (account.balance, account.held) == (self.balance, held)
-            settled = sum(call.state is HoldState.SETTLED for call in self.known)
-            assert sum(month.calls for month in account.usage.values()) == settled
-            assert list(differences(account, read.entries)) == []
+        server = self.checking_server()
+        account_id, now_us = self.customer.account_id, self.clock_us(server)
+        read = self.opened[server].read_with_ledger(account_id, now_us=now_us)
+        account = read.account
+        assert account.balance >= 0
+        assert account.granted - account.used == account.balance + account.held
+        used, held = self.amount(Amount.USED), self.amount(Amount.HELD)
+        assert (account.granted, account.used) == (self.credits_in, used)
+        assert (account.balance, account.held) == (self.balance, held)
+        settled = sum(call.state is HoldState.SETTLED for call in self.known)
+        assert sum(month.calls for month in account.usage.values()) == settled
+        assert list(differences(account, read.entries)) == []
 
     def pass_time(self, now_us: Instant) -> None:
         """Move the clock forward, and let holds expire."""

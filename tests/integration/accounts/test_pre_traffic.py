@@ -49,6 +49,11 @@ PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"}
 
 
+@pytest.fixture(autouse=True)
+def networks(shared_networks: None) -> None:
+    """Let the versions of all tests share the loaded models."""
+
+
 @pytest.fixture
 def version(table: str, model_dir: Path) -> Router:
     """Return the handler of a new version; this version works correctly."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
@@ -29,32 +29,40 @@ from blur.credits import ONE, QUARTER, ZERO
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from blur.accounts.ports import AccountStore
 
-CREDITS = 400
+CREDITS = 200
 PROCESSES = 2
 THREADS = 16
 """With 64 threads, requests would wait in DynamoDB Local for longer than the dedup window on a busy
 machine, and some would be counted twice."""
 
 
-def spend_in_processes(location: str, customer: Customer, traffic: Traffic) -> int:
-    # Spawn the processes: a process that is forked from a process with threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+Spend = Callable[[Customer, Traffic], int]
+
+
+@pytest.fixture
+def spend_in_processes(processes: ProcessPoolExecutor, location: str) -> Spend:
+    """Return a function that spends all credits in two processes and returns the charged amount."""
+
+    def spend(customer: Customer, traffic: Traffic) -> int:
         spenders = [
-            pool.submit(spend_in_threads, location, customer, THREADS, seed, traffic)
+            processes.submit(spend_in_threads, location, customer, THREADS, seed, traffic)
             for seed in range(PROCESSES)
         ]
         return sum(spender.result() for spender in spenders)
 
+    return spend
+
 
 @pytest.mark.parametrize("duplicates", [0, 0.3], ids=["once", "repeated"])
 def test_two_processes_with_many_threads_charge_exactly_the_credits_of_the_account(
-    store: AccountStore, location: str, make_account: MakeAccount, duplicates: float
+    store: AccountStore, spend_in_processes: Spend, make_account: MakeAccount, duplicates: float
 ) -> None:
     customer = make_account(credits=CREDITS)
-    assert spend_in_processes(location, customer, Traffic(duplicates=duplicates)) == CREDITS
+    assert spend_in_processes(customer, Traffic(duplicates=duplicates)) == CREDITS
     account = store.read_account(customer.account_id, now_us=now())
     assert (account.balance, account.held, account.used) == (0, 0, CREDITS)
     assert sum(month.calls for month in account.usage.values()) == CREDITS
@@ -62,10 +70,10 @@ def test_two_processes_with_many_threads_charge_exactly_the_credits_of_the_accou
 
 
 def test_two_processes_with_mixed_prices_charge_exactly_the_credits_of_the_account(
-    store: AccountStore, location: str, make_account: MakeAccount
+    store: AccountStore, spend_in_processes: Spend, make_account: MakeAccount
 ) -> None:
     customer, prices = make_account(credits=CREDITS), (QUARTER, 3 * QUARTER, ONE)
-    charged = spend_in_processes(location, customer, Traffic(prices, duplicates=0.3))
+    charged = spend_in_processes(customer, Traffic(prices, duplicates=0.3))
     account = store.read_account(customer.account_id, now_us=now())
     assert (account.balance, charged) == (0, CREDITS)
     assert (account.held, account.used) == (0, charged)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -133,39 +132,48 @@ def test_an_old_file_is_migrated_once_if_many_processes_open_it_at_the_same_time
 
 
 KILLED = """
-import os, signal, sqlite3, sys
+import os, shutil, signal, sqlite3, sys
 from blur.accounts.sqlite.schema import migrate
 
-path, statements_left = sys.argv[1], int(sys.argv[2])
+def migrate_some(path, statements_left):
+    def count(statement):
+        nonlocal statements_left
+        statements_left -= 1
+        if statements_left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def count(statement):
-    global statements_left
-    statements_left -= 1
-    if statements_left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.set_trace_callback(count)
+    migrate(connection)
+    os._exit(0)
 
-connection = sqlite3.connect(path, isolation_level=None)
-connection.set_trace_callback(count)
-migrate(connection)
+status, kills = None, 0
+while status != 0:
+    copy = shutil.copy(sys.argv[1], f"{sys.argv[1]}-{kills}")
+    process = os.fork()
+    if process == 0:
+        migrate_some(copy, kills)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    print(copy, status)
+    kills += 1
 """
+"""Forks a process for each number of statements; each migrates a copy and is killed after them."""
 
 
 def test_a_migration_that_is_killed_at_any_statement_starts_again(path: Path) -> None:
-    kills = 0
-    while True:
-        copy = path.with_name(f"killed{kills}.db")
-        shutil.copy(path, copy)
-        ended = subprocess.run(
-            [sys.executable, "-c", KILLED, str(copy), str(kills)],
-            env={"PYTHONPATH": os.pathsep.join(sys.path)},
-            check=False,
-        )
-        require_exact(copy)
-        if ended.returncode == 0:
-            break
-        assert ended.returncode == -signal.SIGKILL
-        kills += 1
-    assert kills > len(MIGRATIONS[-1])
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *killed, complete = (line.rsplit(" ", 1) for line in ended.stdout.splitlines())
+    assert len(killed) > len(MIGRATIONS[-1])
+    assert {status for _, status in killed} == {str(-signal.SIGKILL)}
+    assert complete[1] == "0"
+    for copy, _ in (*killed, complete):
+        require_exact(Path(copy))
 
 
 def version_of(path: Path) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.accounts.customer import NOBODY, START, MakeAccount, after, entry, key_record
 
+from blur.account_bounds import MAX_CREDITS
 from blur.accounts.admin_errors import (
     AccountExistsError,
     EntryDiffersError,
@@ -19,7 +20,6 @@ from blur.accounts.admin_errors import (
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
 from blur.accounts.model import Account, EntryKind, Instant
-from blur.bounds import MAX_CREDITS
 from blur.credits import ZERO, Credits
 
 if TYPE_CHECKING:

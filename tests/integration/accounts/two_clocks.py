@@ -25,10 +25,16 @@ class TwoClocks(RuleBasedStateMachine):
         super().__init__()
         self.now_us = START
         self.skew_us = 0
+        self._checks = 0
 
     def clock_us(self, server: int) -> Instant:
         """Return the time by the clock of a server."""
         return Instant(self.now_us + server * self.skew_us)
+
+    def checking_server(self) -> int:
+        """Return the server that makes the next check: both take turns, because a check is slow."""
+        self._checks += 1
+        return self._checks % 2
 
 
 def run_orders(machine: type[TwoClocks], number: int) -> None:

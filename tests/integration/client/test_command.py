@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tests.integration.client.shell import PHOTO, Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import open_model, open_people_model
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings
 

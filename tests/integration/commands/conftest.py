@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.forked import run_bgblur
 from tests.integration.running import BGBLUR
 
 if TYPE_CHECKING:
@@ -18,16 +19,30 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def bgblur(tmp_path: Path) -> Command:
-    """Return a function that runs `bgblur` with some arguments."""
-    env = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
+def env(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with a database in the test's folder."""
+    return {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
+
+
+@pytest.fixture
+def bgblur(tmp_path: Path, env: dict[str, str]) -> Command:
+    """Return a function that runs `bgblur` with some arguments in a fork."""
 
     def run(*arguments: str, answer: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        return run_bgblur(arguments, cwd=tmp_path, env={**env, **settings}, answer=answer)
+
+    return run
+
+
+@pytest.fixture
+def started(tmp_path: Path, env: dict[str, str]) -> Command:
+    """Return a function that starts `bgblur` with some arguments in a new process."""
+
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*BGBLUR, *arguments],
             cwd=tmp_path,
             env={**env, **settings},
-            input=answer,
             capture_output=True,
             text=True,
             check=False,

@@ -89,26 +89,26 @@ def test_a_wrong_command_prints_the_reason_without_a_traceback(
     ],
 )
 def test_the_error_for_a_wrong_setting_contains_the_reason(
-    variable: str, value: str, message: str, bgblur: Command
+    variable: str, value: str, message: str, started: Command
 ) -> None:
-    done = bgblur("serve", "--port", "0", **{variable: value})
+    done = started("serve", "--port", "0", **{variable: value})
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_if_a_library_for_photos_cannot_be_loaded_the_error_contains_the_reason(
-    bgblur: Command, tmp_path: Path
+    started: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open')")
-    done = bgblur("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    done = started("serve", "--port", "0", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == "Error: libGL.so.1: cannot open\n"
 
 
-def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(bgblur: Command) -> None:
+def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(started: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = bgblur("serve", "--port", str(taken.getsockname()[1]))
+        done = started("serve", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 

@@ -123,18 +123,32 @@ def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
             return
 
 
+@dataclass(frozen=True)
+class Exact:
+    """An account, its only job, and the job's rows, which agree."""
+
+    account: Account
+    job: Job
+    rows: list[JobObject]
+
+
 def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> Account:
     """Require that account, ledger, job and object rows agree; return the account.
 
     The account must have made no calls except those of the job.
     """
+    return read_exact(store, jobs, owner, now_us).account
+
+
+def read_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> Exact:
+    """Read all that `require_exact` compares, and require that it agrees."""
     read = store.read_with_ledger(owner.customer.account_id, now_us=now_us)
     assert list(differences(read.account, read.entries)) == []
     rows = list(rows_of(jobs, owner.job_id))
     ids = [row.object_id for row in rows]
     assert ids == sorted(set(ids))
-    counts = jobs.find_job(owner.job_id).counts
-    charged = sum(row.charged for row in rows)
+    job = jobs.find_job(owner.job_id)
+    counts, charged = job.counts, sum(row.charged for row in rows)
     assert (counts.charged, read.account.used) == (charged, charged)
     assert sum(month.credits for month in read.account.usage.values()) == charged
     states = [row.state for row in rows]
@@ -145,7 +159,7 @@ def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: 
         cancelled=states.count(ObjectState.CANCELLED),
         charged=Credits(charged),
     )
-    return read.account
+    return Exact(read.account, job, rows)
 
 
 def new_source() -> str:

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import pytest
+from click.testing import Result
+from tests.integration.accounts.operators import operate, run_here
 from tests.integration.jobs.photo_folder import PHOTO, fill, manifest
 from tests.integration.running import BGBLUR
 from tests.integration.storage.conftest import Api, issue, serve
@@ -21,7 +23,7 @@ from tests.integration.storage.conftest import Api, issue, serve
 from blur_client import Client
 
 OPTIONS = ("-r", "2%", "--format", "jpeg")
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
@@ -45,28 +47,13 @@ def environ(api: Api, key: str) -> dict[str, str]:
 def run(tmp_path: Path, environ: dict[str, str], key: str) -> Run:
     """Return a function that runs `bgblur jobs` and requires that the key is not in the output."""
 
-    def jobs(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        ended = subprocess.run(
-            [*BGBLUR, "jobs", *arguments],
-            cwd=tmp_path,
-            env={**environ, **settings},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=110,
-        )
-        assert key not in ended.stdout + ended.stderr
-        assert "Traceback" not in ended.stderr, ended.stderr
+    def jobs(*arguments: str, **settings: str) -> Result:
+        with chdir(tmp_path):
+            ended = run_here({**environ, **settings}, "jobs", *arguments)
+        assert key not in ended.output
         return ended
 
     return jobs
-
-
-def operate(api: Api, *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Run a command of the operator, and return its JSON."""
-    command = [*BGBLUR, *arguments, "--json"]
-    ended = subprocess.run(command, env=api.env, capture_output=True, check=True)
-    return json.loads(ended.stdout)
 
 
 def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
@@ -80,14 +67,14 @@ def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
     remembered = {each["job"]: each for each in json.loads(run("list", "--json").stdout)}
     here = remembered[json.loads(sent.stdout)["job_id"]]
     assert (here["folder"], here["api"]) == (str(tmp_path / "album"), api.server.url)
-    assert (sent.returncode, sent.stdout > "") == (1, True), sent.stderr
+    assert (sent.exit_code, sent.stdout > "") == (1, True), sent.stderr
     document = json.loads(sent.stdout)
     counts = ("state", "uploaded", "received", "done", "failed", "charged")
     assert [document[name] for name in counts] == ["done", 4, 4, 3, 1, 3]
 
     job_id = document["job_id"]
     fetched = run("fetch", job_id, "-o", "results")
-    assert fetched.returncode == 1, fetched.stderr
+    assert fetched.exit_code == 1, fetched.stderr
     assert "3 results saved in results. 3 of 4 photos done, 1 failed" in fetched.stderr
     rows = manifest(tmp_path / "results")
     assert {source: row["file"] for source, row in rows.items()} == {
@@ -103,10 +90,10 @@ def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
     (usage,) = account.usage.values()
     assert usage["credits"] == sum(row["credits"] for row in rows.values()) + 1 == 4
     assert (account.balance, account.held) == (96, 0)
-    assert operate(api, "accounts", "audit")["differences"] == []
+    assert operate(api.env, "accounts", "audit")["differences"] == []
 
     shown = run("status", job_id)
-    assert shown.returncode == 0
+    assert shown.exit_code == 0
     assert "broken.jpg: " in shown.stdout
     assert "[invalid_image]" in shown.stdout
     listed = json.loads(run("status", job_id, "--json").stdout)
@@ -124,16 +111,16 @@ def test_a_second_fetch_checks_and_skips_complete_results(run: Run, tmp_path: Pa
     (results / "0.jpg").write_bytes(complete[:-1])
     (results / "1.jpg").unlink()
     second = run("fetch", job_id, "-o", "results", "--json")
-    assert second.returncode == 0, second.stderr
+    assert second.exit_code == 0, second.stderr
     assert [json.loads(second.stdout)[name] for name in ("fetched", "skipped")] == [2, 2]
     assert [(results / name).read_bytes() for name in names] == [complete] * 4
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "0.jpg").write_bytes(b"mine")
     third = run("fetch", job_id, "-o", "mine")
-    assert third.returncode == 1
+    assert third.exit_code == 1
     assert "0.jpg exists (--overwrite replaces it)" in third.stderr
     assert (tmp_path / "mine" / "0.jpg").read_bytes() == b"mine"
-    assert run("fetch", job_id, "-o", "mine", "--overwrite").returncode == 0
+    assert run("fetch", job_id, "-o", "mine", "--overwrite").exit_code == 0
     assert (tmp_path / "mine" / "0.jpg").read_bytes() == complete
 
 
@@ -166,7 +153,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     assert 3 <= sent.received < 80
     assert sent.state == "open"
     again = run("submit", "album", "--job", job_id, "--wait", "--json")
-    assert again.returncode == 1, again.stderr
+    assert again.exit_code == 1, again.stderr
     document = json.loads(again.stdout)
     assert document["uploaded"] + document["skipped"] == document["received"] == 80
     assert document["skipped"] >= sent.received - 2, "more than two photos were sent twice"
@@ -174,7 +161,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     with Client(environ["BGBLUR_API"], environ["BGBLUR_API_KEY"]) as client:
         assert client.account().balance == 97
     closed = run("submit", "album", "--job", job_id)
-    assert closed.returncode == 1
+    assert closed.exit_code == 1
     assert "The job is done, so no photo can be added. [job_closed]" in closed.stderr
     assert f"Progress: bgblur jobs status {job_id} --wait" in closed.stderr
 
@@ -187,7 +174,7 @@ def test_the_printed_commands_reach_the_same_api_if_it_was_set_with_an_option(
     sent = run("submit", "album", *OPTIONS, "--wait", "--api", url, BGBLUR_API="")
     [printed] = re.findall(r"^Results:  bgblur jobs (.* -o FOLDER .*)$", sent.stderr, re.MULTILINE)
     fetched = run(*shlex.split(printed), BGBLUR_API="")
-    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.exit_code == 0, fetched.stderr
     assert [file.stem for file in (tmp_path / "FOLDER").glob("*.jpg")] == ["0"]
     job_id = sent.stdout.strip()
     closed = run("submit", "album", "--job", job_id, "--api", url, BGBLUR_API="")
@@ -205,7 +192,7 @@ def test_a_job_without_credits_pauses_and_resumes_after_a_top_up(
         while client.jobs.status(job_id).state != "paused":
             time.sleep(0.2)
         assert client.jobs.status(job_id).done == 2
-        operate(api, "accounts", "top-up", client.account().account_id, "10")
+        operate(api.env, "accounts", "top-up", client.account().account_id, "10")
     ended = run("status", job_id, "--wait", "--json", BGBLUR_API_KEY=poor)
     document = json.loads(ended.stdout)
     assert [document[name] for name in ("state", "done", "charged")] == ["done", 4, 4]
@@ -223,7 +210,7 @@ def test_after_a_job_is_cancelled_only_its_results_are_charged(
         balance, job = client.account().balance, client.jobs.status(job_id)
     assert job.state == "cancelled"
     assert job.charged == job.done == 100 - balance < 30
-    assert run("fetch", job_id, "-o", "results").returncode == 0
+    assert run("fetch", job_id, "-o", "results").exit_code == 0
     rows = manifest(tmp_path / "results")
     assert sum(row["file"] is not None for row in rows.values()) == job.done
 
@@ -235,7 +222,7 @@ def test_each_command_with_the_key_of_another_account_reports_job_not_found(
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
     for command in (("status",), ("cancel",), ("close",), ("fetch", "-o", "results")):
         other = run(command[0], job_id, *command[1:], BGBLUR_API_KEY=api.other_key)
-        assert other.returncode == 1
+        assert other.exit_code == 1
         assert "[job_not_found" in other.stderr
     assert not list((tmp_path / "results").glob("*.jpg"))
 
@@ -246,5 +233,5 @@ def test_jobs_close_closes_an_open_job(run: Run, api: Api, key: str, tmp_path: P
         client.jobs.uploads(job.job_id).upload("a.jpg", PHOTO)
     assert "closed" in run("close", job.job_id).stdout
     ended = run("fetch", job.job_id, "-o", "results", "--wait")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.exit_code == 0, ended.stderr
     assert (tmp_path / "results" / "a.jpg").is_file()

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 from tests.integration.accounts.customer import entry
 from tests.integration.accounts.two_clocks import TICK_US, TwoClocks, run_orders, servers, skews
 from tests.integration.jobs.job_model import SOURCES, Attempt, Expected, ExpectedJob
-from tests.integration.jobs.job_owner import JobOwner, open_job, require_exact, rows_of
+from tests.integration.jobs.job_owner import JobOwner, open_job, read_exact
 
 from blur.accounts.connect import open_account_store
 from blur.accounts.model import Instant
@@ -202,15 +202,14 @@ class Bulk(TwoClocks):
             for source, each in self.job.objects.items()
             if each.row
         }
-        for number, server in enumerate(self.opened):
-            now_us = self.clock_us(number)
-            account = require_exact(server.accounts, server.jobs, self.owner, now_us)
-            assert (account.balance, account.held) == (self.balance, self.held)
-            rows = rows_of(server.jobs, self.owner.job_id)
-            assert {row.source: (row.state, row.charged) for row in rows} == expected
-            job = server.jobs.find_job(self.owner.job_id)
-            assert job.counts.received == max(self.job.number(), self.job.listed)
-            assert (job.state, job.ended_us is not None) == (self.job.state, self.job.is_over)
+        number = self.checking_server()
+        server, now_us = self.opened[number], self.clock_us(number)
+        read = read_exact(server.accounts, server.jobs, self.owner, now_us)
+        assert (read.account.balance, read.account.held) == (self.balance, self.held)
+        assert {row.source: (row.state, row.charged) for row in read.rows} == expected
+        job = read.job
+        assert job.counts.received == max(self.job.number(), self.job.listed)
+        assert (job.state, job.ended_us is not None) == (self.job.state, self.job.is_over)
 
     def can_end(self, known: Expected) -> bool:
         """Return whether the object can get a final row."""

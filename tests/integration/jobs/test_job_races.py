@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +30,8 @@ from blur.jobs.model import JobState, ObjectState
 from blur.jobs.sqlite.job_store import SqliteJobStore
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from blur.accounts.ports import AccountStore
     from blur.jobs.ports import JobStore
 
@@ -38,9 +39,6 @@ OBJECTS = 40
 PROCESSES = 2
 THREADS = 4
 SOURCES = [f"{number}.jpg" for number in range(OBJECTS)]
-
-# Spawn the processes: a process that is forked from a process with threads can hang.
-spawn = multiprocessing.get_context("spawn")
 
 
 def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> None:
@@ -65,15 +63,14 @@ def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: I
 
 
 def test_objects_delivered_to_workers_of_two_processes_each_have_one_row_and_one_charge(
-    store: AccountStore, jobs: JobStore, location: str
+    store: AccountStore, jobs: JobStore, location: str, processes: ProcessPoolExecutor
 ) -> None:
     owner = open_job(store, jobs, PRICE * OBJECTS)
-    with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
-        workers = [
-            pool.submit(deliver_in_threads, location, owner, SOURCES, THREADS, seed)
-            for seed in range(PROCESSES)
-        ]
-        written = sum(worker.result() for worker in workers)
+    workers = [
+        processes.submit(deliver_in_threads, location, owner, SOURCES, THREADS, seed)
+        for seed in range(PROCESSES)
+    ]
+    written = sum(worker.result() for worker in workers)
     # Some objects have no row yet, because all their workers were killed.
     for source in SOURCES:
         written += process(jobs, owner, source, now_us=now())
@@ -87,18 +84,17 @@ def test_objects_delivered_to_workers_of_two_processes_each_have_one_row_and_one
 
 
 def test_workers_of_two_processes_empty_a_queue_and_write_one_final_row_for_each_object(
-    tmp_path: Path,
+    tmp_path: Path, processes: ProcessPoolExecutor
 ) -> None:
     location = f"sqlite:{tmp_path / 'accounts.db'}"
     store, queue = open_account_store(location), SqliteJobStore(tmp_path / "accounts.db")
     owner = open_job(store, queue, PRICE * OBJECTS)
     for source in SOURCES:
         assert queue.add_object(owner.job_id, source, now_us=now())
-    with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
-        workers = [
-            pool.submit(drain, tmp_path / "accounts.db", owner, seed) for seed in range(PROCESSES)
-        ]
-        assert sum(worker.result() for worker in workers) == OBJECTS
+    workers = [
+        processes.submit(drain, tmp_path / "accounts.db", owner, seed) for seed in range(PROCESSES)
+    ]
+    assert sum(worker.result() for worker in workers) == OBJECTS
     assert queue.count_waiting() == 0
     queue.close_job(owner.job_id, now_us=now())
     assert queue.end_job(owner.job_id, received=OBJECTS, now_us=now())

@@ -35,7 +35,7 @@ from blur.storage.job_folder import JOB_UPLOAD_PATH, JobFolder
 
 PHOTO = make.jpeg()
 PARAMETERS = {"radius": "9", "format": "png"}
-QUEUE, COUNT = 5, 12
+QUEUE, COUNT = 5, 8
 MAX_BYTES = 2_000_000
 """The largest photo that the server accepts."""
 
@@ -226,13 +226,13 @@ def test_server_is_ready_and_its_queue_is_empty_while_a_worker_processes_a_photo
 ) -> None:
     client = JobClient(server.url, balances.key)
     job = client.create(**PARAMETERS)
-    client.upload_all(job, dict.fromkeys(names(3), large_photo()))
+    client.upload_all(job, dict.fromkeys(names(2), large_photo()))
     deadline = time.monotonic() + 60
     while not gauge(server.metrics, "bgblur_workers_on_jobs"):
         assert time.monotonic() < deadline
     assert gauge(server.metrics, "bgblur_queue_photos") == 0
     assert requests.get(f"{server.url}/ready", timeout=30).status_code == 200
-    client.until_ended(job, 3)
+    client.until_ended(job, 2)
 
 
 def gauge(url: str, name: str) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.running import BGBLUR, Running, environment, running
+from tests.integration.accounts.operators import operate
+from tests.integration.running import Running, environment, running
 
 if TYPE_CHECKING:
     from tests.integration.storage.s3_server import S3Server
@@ -39,9 +39,8 @@ def issue(
     funds: int = 100,
     options: Sequence[str] = (),
 ) -> str:
-    command = [*BGBLUR, "keys", "issue", "--credits", str(funds), "--json", *options]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=True)
-    key: str = json.loads(done.stdout)["key"]
+    with chdir(folder or Path.cwd()):
+        key: str = operate(env, "keys", "issue", "--credits", str(funds), *options)["key"]
     return key
 
 

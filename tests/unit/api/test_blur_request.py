@@ -9,7 +9,7 @@ from blur.accounts.idempotency import IdempotencyKey
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.request import HttpRequest
 from blur.errors import ApiError, InvalidIdempotencyKeyError, InvalidRequestError
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.roi import Length, Roi
 from blur.parameter_errors import (
     InvalidBlurError,

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from tests.unit.imaging.predictors import DiscPredictor
 
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.results import EncodedImage
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.resample import downscale, upscale_by
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 
@@ -24,13 +27,15 @@ def astronaut(height: int = 512, width: int = 512) -> RgbU8:
 
 
 def sample_photo(name: str) -> RgbU8:
-    """Return a photo from scikit-image, by the name of the function that loads it."""
+    """Return a photo from scikit-image, by the name of its file."""
     return _loaded(name).copy()
 
 
 @cache
 def _loaded(name: str) -> RgbU8:
-    return np.array(getattr(data, name)())
+    # Pillow reads the same pixels as the functions of scikit-image, which import much of SciPy.
+    [path] = Path(data.__file__).parent.glob(f"{name}.*")
+    return np.array(Image.open(path))
 
 
 def flat(height: int, width: int, colour: tuple[int, int, int]) -> RgbU8:
@@ -56,7 +61,7 @@ def random_alpha(height: int, width: int, seed: int = 0) -> AlphaU8:
 
 def disc(height: int, width: int, radius: float, softness: float = 8.0) -> AlphaU8:
     """Return a matte with a disc: 255 inside, 0 outside, and a ramp of `softness` pixels."""
-    y, x = np.mgrid[:height, :width]
+    y, x = np.ogrid[:height, :width]
     distance = np.hypot(y - height / 2, x - width / 2)
     ramp = np.clip((radius - distance) / softness + 0.5, 0, 1)
     matte: AlphaU8 = np.rint(255 * ramp).astype(np.uint8)
@@ -75,6 +80,14 @@ def weighted_blur(
         upscale_by(blurred.colours, lens.cell_px, shape),
         upscale_by(blurred.weights, lens.cell_px, shape),
     )
+
+
+def gaussian_blur(values: NDArray[Any], sigma_px: float | tuple[float, ...]) -> NDArray[np.float64]:
+    """Return an exact Gaussian blur; the values are mirrored at the border."""
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - slow import, and each process collects all files
+
+    blurred: NDArray[np.float64] = gaussian_filter(values.astype(float), sigma_px, mode="reflect")
+    return blurred
 
 
 def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - any options of Pillow

@@ -15,10 +15,10 @@ from tests.unit.imaging.pictures import astronaut, difference, flat, noise, rand
 from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.imaging.blur_options import STEPS, BlurOptions
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.modes import MODES
-from blur.imaging.options import STEPS, BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.parameter_errors import (
     InvalidBlurError,
@@ -178,7 +178,7 @@ def test_the_model_gets_a_working_copy_of_at_least_its_input_size(
     side_px: int, input_shape: tuple[int, ...]
 ) -> None:
     model = DiscPredictor(side_px=side_px)
-    data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
+    data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG", compress_level=1)
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=10 * LIMIT)
     assert model.input_shape == input_shape
 
@@ -192,7 +192,7 @@ def test_the_working_copy_of_an_extremely_long_photo_has_a_limited_size() -> Non
             raise MatteFoundError
 
     model = DiscPredictor()
-    data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
+    data = saved(Image.new("RGB", (1_000_000, 30)), "PNG", compress_level=1)
     with pytest.raises(MatteFoundError):
         blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT, on_step=stop)
     assert model.input_shape == (15, 500_000, 3)

@@ -12,8 +12,8 @@ from tests.unit.imaging.blurred_photos import LIMIT, encoded_result
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.predictors import DiscPredictor
 
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 
 if TYPE_CHECKING:

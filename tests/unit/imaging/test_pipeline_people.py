@@ -12,7 +12,7 @@ from tests.unit.imaging.blurred_photos import LIMIT
 from tests.unit.imaging.pictures import noise, saved
 from tests.unit.imaging.predictors import DiscPredictor
 
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.parameter_errors import InvalidSubjectError
 

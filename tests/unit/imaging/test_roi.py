@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.pictures import astronaut, saved
 
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.roi import Box, parse_roi, with_margin
 from blur.parameter_errors import RoiExceedsBoundsError, RoiRegionEmptyError

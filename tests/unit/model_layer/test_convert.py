@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime as ort
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 from tests.unit.imaging.pictures import sample_photo
 
 from convert import CONVERTED, convert, main
@@ -39,12 +38,16 @@ def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
 
 def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the one-channel outputs of the publisher's neural network and of the converted one."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow import, and each process collects all files
+
     theirs = Interpreter(model_content=content, num_threads=1)
     theirs.allocate_tensors()
     theirs.set_tensor(theirs.get_input_details()[0]["index"], source)
     theirs.invoke()
     [index] = [each["index"] for each in theirs.get_output_details() if each["shape"][-1] == 1]
-    session = ort.InferenceSession(convert(content), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # other threads would wait in a loop
+    session = ort.InferenceSession(convert(content), options, providers=["CPUExecutionProvider"])
     [put] = session.get_inputs()
     [found] = session.run(None, {put.name: source.transpose(0, 3, 1, 2)})
     return theirs.get_tensor(index)[0, ..., 0].reshape(found.shape[2:]), found[0, 0]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from skimage import data
+from tests.unit.imaging.pictures import sample_photo
 
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model, to_tensor
@@ -20,9 +19,6 @@ from graph import weight
 from lighten import FACTORS, LIGHT, SOURCE, OtherModelError, lighten, main
 from rewrite import rewrite, sizes_px
 from sources import read_pins
-
-if TYPE_CHECKING:
-    from blur.imaging.arrays import RgbU8
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +53,13 @@ def test_no_light_model_is_written_if_the_folder_has_only_another_model(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
 
 
-def photo(name: str) -> RgbU8:
-    return np.array(getattr(data, name)())
-
-
 def run(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feed = {"input.1": to_tensor(photo("coffee"), MODELS["u2netp"])}
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # other threads would wait in a loop
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    feed = {"input.1": to_tensor(sample_photo("coffee"), MODELS["u2netp"])}
     return np.asarray(session.run([session.get_outputs()[0].name], feed)[0])
 
 
@@ -85,18 +81,18 @@ def multiplications(content: bytes) -> int:
     )
 
 
-def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> None:
+def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes, model_dir: Path) -> None:
     rewritten = onnx.load_from_string(pinned)
     rewrite(rewritten.graph)
     before = multiplications(rewritten.SerializeToString())
-    assert multiplications(lighten(pinned)) <= before * 2 / 3
+    assert multiplications((model_dir / LIGHT).read_bytes()) <= before * 2 / 3
 
 
 def test_the_output_of_the_light_model_is_close_to_the_output_of_the_original_model(
     model_dir: Path,
 ) -> None:
     # A retina differs much from usual photos, but the model finds a bright disc in its image.
-    picture = np.ascontiguousarray(photo("retina")[::4, ::4])
+    picture = np.ascontiguousarray(sample_photo("retina")[::4, ::4])
     exact, light = (
         open_model(MODELS[name], model_dir, threads=1).predict(picture)
         for name in ("u2netp", "u2netp-light")

@@ -22,7 +22,7 @@ from blur.credits import Credits
 from blur.engine import Engine
 from blur.forms import BlurForm
 from blur.image_requests import BlurRequest
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 from blur.prices import Prices
 from blur.service import CallResult, ImageService
 from blur.storage.large_results import Results

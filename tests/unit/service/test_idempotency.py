@@ -11,7 +11,7 @@ from tests.unit.service.conftest import FUNDS, KEY, OPTIONS, PRICE, REQUEST, Clo
 from blur.accounts.idempotency import IdempotencyKey
 from blur.errors import IdempotencyConflictError
 from blur.image_requests import BlurRequest
-from blur.imaging.options import BlurOptions
+from blur.imaging.blur_options import BlurOptions
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey

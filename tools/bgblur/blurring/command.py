@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from bgblur.api_options import api_key_option, require_api_key
 from bgblur.blurring import engines, output, report
@@ -20,12 +19,12 @@ from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.options import blur_options, chosen_format
 from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
-from bgblur.blurring.progress import Display
 from bgblur.console import json_option
 from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 
 if TYPE_CHECKING:
     from bgblur.blurring.engines import Engine
+    from bgblur.blurring.progress import Display
 
 EXIT_FAILED = 1
 LOCAL_JOBS, API_JOBS = 1, 4
@@ -132,6 +131,10 @@ def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:
 def _run(
     runner: BatchRunner, tasks: Sequence[Task], stop: threading.Event, *, overwrite: bool
 ) -> list[Outcome]:
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
+
+    from bgblur.blurring.progress import Display  # noqa: PLC0415 - imports rich
+
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with Display(Console(stderr=True), len(tasks)) as display:

@@ -70,13 +70,13 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     """
     # Imported here, because --api needs neither the model nor its runtime.
     from blur.errors import ApiError  # noqa: PLC0415
+    from blur.imaging.blur_options import BlurOptions  # noqa: PLC0415
     from blur.imaging.matting.models import (  # noqa: PLC0415
         PEOPLE_MISSING,
         ModelError,
         get_model_spec,
     )
     from blur.imaging.matting.session import open_model, open_people_model  # noqa: PLC0415
-    from blur.imaging.options import BlurOptions  # noqa: PLC0415
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
 
     blur_options = BlurOptions(**imaging_options(options))

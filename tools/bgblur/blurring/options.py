@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from blur.imaging.options import RADIUS_RANGE, parse_radius
+from blur.imaging.blur_options import RADIUS_RANGE, parse_radius
 from blur.imaging.roi import Roi, parse_roi
 from blur.parameter_errors import InvalidRoiError
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-
 from blur.credits import ZERO, credits_number
 
 if TYPE_CHECKING:
@@ -57,6 +55,9 @@ class ServerMetrics:
         objects_state: Callable[[], ObjectsState] = ObjectsState,
     ) -> None:
         """Create all metrics in a separate registry."""
+        # Imported here, because most servers start without metrics.
+        from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415
+
         self.registry = CollectorRegistry()
         self._responses = Counter(
             "bgblur_answers",
@@ -139,6 +140,8 @@ class ServerMetrics:
             OSError: the address is in use or does not exist.
 
         """
+        from prometheus_client import start_http_server  # noqa: PLC0415
+
         host, port = address
         server, thread = start_http_server(port, host, registry=self.registry)
         try:
@@ -149,4 +152,6 @@ class ServerMetrics:
             thread.join()
 
     def _add_gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
+        from prometheus_client import Gauge  # noqa: PLC0415
+
         Gauge(f"bgblur_{name}", text, registry=self.registry).set_function(read)

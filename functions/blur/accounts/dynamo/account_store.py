@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo import admission, holds, key_usage, ledger, records, weights
-from blur.accounts.dynamo.admission import RateCheck
+from blur.accounts.dynamo import authorization, holds, key_usage, ledger, records, weights
+from blur.accounts.dynamo.authorization import RateCheck
 from blur.accounts.dynamo.client import Sender
 from blur.accounts.dynamo.items import (
     ACCOUNT_REQUESTS,
@@ -47,15 +47,17 @@ if TYPE_CHECKING:
 class DynamoAccountStore:
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
-    Every method raises `UnavailableError` within two seconds if DynamoDB throttles, cannot be
-    reached or sends an invalid response; the cause is chained to the error. Even then, DynamoDB can
-    have applied the write, so callers repeat the method or let the hold expire.
+    Every method raises `UnavailableError` within two seconds, multiplied by `patience`, if DynamoDB
+    throttles, cannot be reached or sends an invalid response; the cause is chained to the error.
+    Even then, DynamoDB can have applied the write, so callers repeat the method or let the hold
+    expire.
     """
 
-    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+    def __init__(self, table_name: str, client: DynamoDBClient, *, patience: float = 1) -> None:
         """Keep the table's name and the client, which `client.open_client` opens."""
         self._table_name = table_name
         self._client = client
+        self._patience = patience
         self._limiter = LimiterClock()
         self._busy_until: BusyUntil = {}
 
@@ -63,14 +65,14 @@ class DynamoAccountStore:
         """See `CallStore.authorize`."""
         table = self._table()
         check = RateCheck.start(table, account_id, key_digest, CALLS, now_us)
-        item = admission.apply_rate_limit(table, check)
+        item = authorization.apply_rate_limit(table, check)
         return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.reserve`; one write is enough if the state of the rate limit is known."""
         table = self._table()
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
-        item = admission.apply_rate_limit(table, check, hold)
+        item = authorization.apply_rate_limit(table, check, hold)
         if holds.state_of(item, hold.hold_id) is None:
             raise accounts_unreachable()
         return status_of(item, hold.key_digest, hold.price, self._limiter.us(now_us))
@@ -104,7 +106,7 @@ class DynamoAccountStore:
         """See `CallStore.get_account`."""
         table = self._table()
         check = RateCheck.start(table, account_id, key_digest, ACCOUNT_REQUESTS, now_us)
-        item = admission.apply_rate_limit(table, check)
+        item = authorization.apply_rate_limit(table, check)
         if key_digest not in item["keys"]:  # the key was revoked or expired during this request
             raise InvalidApiKeyError
         limiter_us = self._limiter.us(now_us)
@@ -191,7 +193,7 @@ class DynamoAccountStore:
         return DynamoTable(self._table_name, self._start, self._limiter, self._busy_until)
 
     def _start(self) -> Send:
-        return Sender.start(self._client)
+        return Sender.start(self._client, patience=self._patience)
 
     def _status_after(
         self, table: DynamoTable, hold: Hold, item: Item, charged: Credits, now_us: Instant

@@ -71,8 +71,10 @@ other responses are rejected. Without this check, `{}` would be a complete respo
 botocore reads any text as `{}`."""
 
 
-def open_client() -> DynamoDBClient:
+def open_client(*, patience: float = 1) -> DynamoDBClient:
     """Return a client with short time-outs and without retries; no request is sent.
+
+    The time-outs are multiplied by `patience`.
 
     Without retries, botocore checks the checksum of each response only in the legacy retry mode; in
     the standard mode, it would accept a wrong checksum.
@@ -82,8 +84,8 @@ def open_client() -> DynamoDBClient:
 
     """
     config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
+        connect_timeout=CONNECT_S * patience,
+        read_timeout=READ_S * patience,
         retries={"total_max_attempts": 1, "mode": "legacy"},
         max_pool_connections=MAX_CONNECTIONS,
     )
@@ -106,9 +108,12 @@ class Sender:
     """The seconds that are added to `latest_start` after a conflict with another write."""
 
     @classmethod
-    def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:
-        """Return a sender that starts requests only in the next `LATEST_START_S` seconds."""
-        return cls(client, time.monotonic() + LATEST_START_S, conflict_s)
+    def start(cls, client: DynamoDBClient, *, patience: float = 1, conflict_s: float = 0) -> Sender:
+        """Return a sender that starts requests only in the next `LATEST_START_S` seconds.
+
+        This time is multiplied by `patience`.
+        """
+        return cls(client, time.monotonic() + LATEST_START_S * patience, conflict_s)
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request; see `table.Send`."""

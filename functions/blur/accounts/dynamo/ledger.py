@@ -11,14 +11,6 @@ from blur.accounts.admin_errors import (
     OverdrawnError,
     UnknownAccountError,
 )
-from blur.accounts.checks import (
-    check_account,
-    check_entry,
-    check_key,
-    check_limit,
-    check_number_of_keys,
-    check_same_entry,
-)
 from blur.accounts.dynamo import ended_keys, holds, schema
 from blur.accounts.dynamo.amounts import stored
 from blur.accounts.dynamo.items import (
@@ -36,6 +28,14 @@ from blur.accounts.dynamo.items import (
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable, Put, Update
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountWithLedger
+from blur.accounts.operator_input import (
+    check_account,
+    check_entry,
+    check_key,
+    check_limit,
+    check_number_of_keys,
+    check_same_entry,
+)
 from blur.credits import Credits
 
 if TYPE_CHECKING:

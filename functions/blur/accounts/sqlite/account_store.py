@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blur.accounts import rate
-from blur.accounts.checks import check_account, check_entry, check_key, check_limit
 from blur.accounts.hold_states import HoldEvent, credits_charged
 from blur.accounts.model import AccountView, AccountWithLedger, KeyCounts
-from blur.accounts.sqlite import admission, holds, key_usage, ledger, records
+from blur.accounts.operator_input import check_account, check_entry, check_key, check_limit
+from blur.accounts.sqlite import authorization, holds, key_usage, ledger, records
 from blur.accounts.sqlite.file import AccountsFile
 from blur.credits import ZERO
 from blur.errors import InsufficientCreditsError
@@ -51,15 +51,15 @@ class SqliteAccountStore:
         """See `CallStore.authorize`."""
         limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
-            caller = admission.authenticate(db, account_id, key_digest, now_us)
-            admission.count_request(db, caller, limiter)
-            return admission.read_caller(db, account_id, key_digest).status(ZERO, limiter.us())
+            caller = authorization.authenticate(db, account_id, key_digest, now_us)
+            authorization.count_request(db, caller, limiter)
+            return authorization.read_caller(db, account_id, key_digest).status(ZERO, limiter.us())
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.reserve`."""
         limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
-            status = admission.reserve(db, hold, now_us, limiter)
+            status = authorization.reserve(db, hold, now_us, limiter)
         if isinstance(status, InsufficientCreditsError):
             raise status
         return status
@@ -84,15 +84,15 @@ class SqliteAccountStore:
         """See `CallStore.add_weight`."""
         limiter_us = self._limiter.us(now_us)
         with self._file.transaction() as db:
-            admission.add_weight(db, account_id, key_digest, weight, limiter_us)
-            return admission.read_caller(db, account_id, key_digest).status(ZERO, limiter_us)
+            authorization.add_weight(db, account_id, key_digest, weight, limiter_us)
+            return authorization.read_caller(db, account_id, key_digest).status(ZERO, limiter_us)
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.get_account`."""
         limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
-            caller = admission.authenticate(db, account_id, key_digest, now_us)
-            bucket = admission.count_account_request(db, caller, limiter)
+            caller = authorization.authenticate(db, account_id, key_digest, now_us)
+            bucket = authorization.count_account_request(db, caller, limiter)
             account = ledger.require_account(db, account_id)
         limit_status = rate.rate_limit_status(bucket, caller.key.limit, limiter.us())
         return AccountView(account, caller.key, limit_status)
@@ -100,7 +100,7 @@ class SqliteAccountStore:
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
         """See `CallStore.has_valid_key`."""
         with self._file.snapshot() as db:
-            return admission.is_valid(db, account_id, key_digest, now_us)
+            return authorization.is_valid(db, account_id, key_digest, now_us)
 
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
@@ -208,11 +208,11 @@ class SqliteAccountStore:
         with self._file.transaction() as db:
             limiter_us = self._limiter.us(now_us)
             if weight and holds.is_held(db, hold, now_us):
-                admission.add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
+                authorization.add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
             state = holds.end(db, hold, event, now_us, counts)
             charged = credits_charged(state, hold, now_us) if event is HoldEvent.SETTLE else ZERO
             holds.release_expired(db, hold.account_id, now_us)
-            caller = admission.read_caller(db, hold.account_id, hold.key_digest)
+            caller = authorization.read_caller(db, hold.account_id, hold.key_digest)
             return caller.status(charged, limiter_us)
 
     @contextmanager

@@ -12,7 +12,7 @@ from blur.accounts.admin_errors import (
     OverdrawnError,
     UnknownAccountError,
 )
-from blur.accounts.checks import check_number_of_keys, check_same_entry
+from blur.accounts.operator_input import check_number_of_keys, check_same_entry
 from blur.accounts.sqlite.rows import entry_of, read_account
 
 if TYPE_CHECKING:

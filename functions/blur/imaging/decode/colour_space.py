@@ -37,12 +37,6 @@ primaries of television are close to sRGB's."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}
-_CHROMATICITY_TOLERANCE = 0.002
-"""The maximum difference between chromaticities that count as equal: files contain rounded
-values."""
-_SRGB_EXPONENT = 1 / 0.45455
-_EXPONENT_TOLERANCE = 0.05
-"""PNG encoders store 0.45455, 0.45 or 0.46 for sRGB's curve."""
 
 
 class ColourSpace(NamedTuple):
@@ -72,23 +66,6 @@ def from_cicp(primaries: int, transfer: int) -> ColourSpace:
         return ColourSpace(known_primaries, exponent=_EXPONENTS[transfer])
     is_television = transfer in _TELEVISION and known_primaries is not SRGB
     return ColourSpace(known_primaries, BT709_CURVE if is_television else SRGB_CURVE)
-
-
-def from_gamma(gamma: float, primaries: Primaries | None) -> ColourSpace:
-    """Return the colour space for a PNG's chunks gAMA and cHRM (PNG, third edition, 11.3.2)."""
-    standards = (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB)
-    standard = next((one for one in standards if _are_close(one, primaries)), None)
-    known_primaries = standard or primaries or SRGB
-    exponent = 1 / gamma
-    if abs(exponent - _SRGB_EXPONENT) < _EXPONENT_TOLERANCE:
-        return ADOBE_RGB_SPACE if known_primaries is ADOBE_RGB else ColourSpace(known_primaries)
-    return ColourSpace(known_primaries, exponent=exponent)
-
-
-def _are_close(one: Primaries, other: Primaries | None) -> bool:
-    return other is not None and bool(
-        np.abs(np.subtract(one, other)).max() < _CHROMATICITY_TOLERANCE
-    )
 
 
 def to_8bit(

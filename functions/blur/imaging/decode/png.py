@@ -1,6 +1,6 @@
 """Decode PNG: the decoder gets only the chunks with pixels; this module reads the colour chunks.
 
-The module `colour_space` applies the gamma and the primaries.
+The gamma and the primaries become a `ColourSpace`, with which `colour_space.to_8bit` converts.
 
 Like libpng, this module ignores ancillary chunks with an invalid CRC, length or content (PNG, third
 edition, 13.2 and 5.4). Text chunks are never read.
@@ -18,8 +18,8 @@ import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.colour_space import ColourSpace, from_cicp, from_gamma
-from blur.imaging.decode.icc import Primaries
+from blur.imaging.decode.colour_space import ADOBE_RGB_SPACE, ColourSpace, from_cicp
+from blur.imaging.decode.icc import ADOBE_RGB, BT2020, DISPLAY_P3, SRGB, Primaries
 from blur.imaging.decode.limits import check_png
 from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.source import Source, bgr_to_rgb
@@ -46,6 +46,12 @@ _PALETTE = 3
 _DEEP_BITS = 16
 _SCALE = 100_000
 """The scale of the integers in gAMA and cHRM (11.3.2)."""
+_SRGB_EXPONENT = 1 / 0.45455
+_EXPONENT_TOLERANCE = 0.05
+"""PNG encoders store 0.45455, 0.45 or 0.46 for sRGB's curve."""
+_CHROMATICITY_TOLERANCE = 0.002
+"""The maximum difference between chromaticities that count as equal: files contain rounded
+values."""
 
 
 class PngSource(Source):
@@ -177,7 +183,24 @@ def _colour_space(metadata: dict[bytes, bytes]) -> ColourSpace | None:
     (gamma,) = struct.unpack(">L", metadata.get(b"gAMA", bytes(4)))
     if gamma == 0:
         return None
-    return from_gamma(gamma / _SCALE, _read_primaries(metadata.get(b"cHRM")))
+    return _gamma_space(gamma / _SCALE, _read_primaries(metadata.get(b"cHRM")))
+
+
+def _gamma_space(gamma: float, primaries: Primaries | None) -> ColourSpace:
+    """Return the colour space of gAMA and cHRM; values close to a standard become that standard."""
+    standards = (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB)
+    standard = next((one for one in standards if _are_close(one, primaries)), None)
+    known_primaries = standard or primaries or SRGB
+    exponent = 1 / gamma
+    if abs(exponent - _SRGB_EXPONENT) < _EXPONENT_TOLERANCE:
+        return ADOBE_RGB_SPACE if known_primaries is ADOBE_RGB else ColourSpace(known_primaries)
+    return ColourSpace(known_primaries, exponent=exponent)
+
+
+def _are_close(one: Primaries, other: Primaries | None) -> bool:
+    return other is not None and bool(
+        np.abs(np.subtract(one, other)).max() < _CHROMATICITY_TOLERANCE
+    )
 
 
 def _read_primaries(chunk: bytes | None) -> Primaries | None:

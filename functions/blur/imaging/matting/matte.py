@@ -12,9 +12,13 @@ import numpy as np
 
 from blur.errors import NoSubjectError
 from blur.imaging.compositing.composite import composite
+from blur.imaging.matting.half_transparent import (
+    find_wide_half_transparent,
+    remove_faint,
+    resolve_half_transparent,
+)
 from blur.imaging.matting.people import combine, has_person, keep_people
 from blur.imaging.matting.refine import refine
-from blur.imaging.matting.undecided import find_wide_undecided, remove_faint, resolve_undecided
 from blur.imaging.resample import upscale
 
 if TYPE_CHECKING:
@@ -28,9 +32,9 @@ MIN_CONFIDENCE = 0.8
 The maximum of u2netp's map is at least 0.991 on 100 photos from ECSSD, and at most 0.64 on uniform
 images, gradients, noise, stripes and checkerboards.
 """
-MAX_UNDECIDED = 0.045
-"""If wide undecided regions cover more than this share of the map, the network also runs on the
-mirrored photo. The network runs twice for 11 of 100 photos from ECSSD and 11 of 145 photos of
+MAX_HALF_TRANSPARENT = 0.045
+"""If wide half-transparent regions cover more than this share of the map, the network also runs on
+the mirrored photo. The network runs twice for 11 of 100 photos from ECSSD and 11 of 145 photos of
 people."""
 MID_GREY = 128
 
@@ -94,9 +98,9 @@ def predict_maps(
     """Return the maps that the networks predict for the photo.
 
     The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
-    own `alpha` become grey, because transparent pixels can have any colour. If the result of
-    `model` is undecided, `model` also runs on the mirrored photo. The network for `people`
-    completes the result.
+    own `alpha` become grey, because transparent pixels can have any colour. If the map
+    that `model` predicts has wide half-transparent regions, `model` also runs on the mirrored
+    photo. The network for `people` completes the result.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.
@@ -110,11 +114,11 @@ def predict_maps(
             " object in front of a background."
         )
         raise NoSubjectError(message)
-    if find_wide_undecided(raw).mean() > MAX_UNDECIDED:
+    if find_wide_half_transparent(raw).mean() > MAX_HALF_TRANSPARENT:
         raw = np.maximum(raw, predict_mirrored(model, photo))
     saliency = stretch_f32(raw)
     if people is None:
-        return SubjectMaps(remove_faint(resolve_undecided(saliency)), None)
+        return SubjectMaps(remove_faint(resolve_half_transparent(saliency)), None)
     shape = saliency.shape[0], saliency.shape[1]
 
     def resized(raw_people: NDArray[np.float32]) -> AlphaF32:
@@ -138,7 +142,7 @@ def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
     if not has_person(raw):
         message = "No person was found in the image. Send one that shows a person, or subject=auto."
         raise NoSubjectError(message)
-    return remove_faint(resolve_undecided(keep_people(raw)))
+    return remove_faint(resolve_half_transparent(keep_people(raw)))
 
 
 def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:

@@ -2,9 +2,9 @@
 
 The saliency map is more precise and includes all kinds of subjects, but it misses persons in a
 group, and dark or white clothes in a portrait. The network for people finds whole persons, but also
-animals and statues: its map decides only where the saliency map is undecided, or if the picture is
-a portrait. The limits were chosen on 145 photos of people, and on 100 photos from ECSSD and 4 from
-AM-2k: docs/imaging.md.
+animals and statues: its map decides only where the saliency map is half transparent, or if the
+picture is a portrait. The limits were chosen on 145 photos of people, and on 100 photos from ECSSD
+and 4 from AM-2k: docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
-from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
+from blur.imaging.matting.half_transparent import (
+    find_wide_half_transparent,
+    resolve_half_transparent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +39,9 @@ MIN_SALIENT = 0.3
 """A person counts as a subject if at least this share of the person is salient; all other persons
 are in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
-"""The map of people is used for undecided regions only if its mean over the persons' pixels is at
-least `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
+"""The map of people is used for half-transparent regions only if its mean over the persons' pixels
+is at least `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient
+pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
 """A person can count as a portrait only if the salient share of the person's pixels is in this
 range. With a smaller share, the person is not the subject. With a larger share, the two maps differ
@@ -70,22 +74,22 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the saliency map, with portraits completed and each wide undecided region resolved.
+    """Return the saliency map; portraits are completed, wide half-transparent regions resolved.
 
     All maps are (h, w), 0..1. `mirrored` predicts the map of people for the mirrored photo, and
     mirrors the map back; it is called only for portraits.
     """
     has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
-    if not has_portrait and not find_wide_undecided(saliency).any():
+    if not has_portrait and not find_wide_half_transparent(saliency).any():
         return saliency
     salient = saliency > HALF
     persons = [each for each in find_people(people) if salient[each].mean() >= MIN_SALIENT]
     if not persons:
-        return resolve_undecided(saliency)
+        return resolve_half_transparent(saliency)
     portraits = [each for each in persons if _is_portrait(each, salient, people)]
     if portraits:
         saliency = _complete(saliency, people, mirrored(), portraits)
-    return resolve_undecided(
+    return resolve_half_transparent(
         saliency, people if _is_about_people(persons, salient, people) else None
     )
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from blur.imaging.arrays import OPAQUE, to_u8
 from blur.imaging.matting.closed_form import Windows, rescale_alpha, solve_alpha
-from blur.imaging.matting.undecided import resolve_undecided
+from blur.imaging.matting.half_transparent import resolve_half_transparent
 from blur.imaging.resample import downscale, resize, upscale, upscale_by
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     matte = np.asarray(Image.fromarray(matte).resize(size, Image.Resampling.BICUBIC))
     unknown = find_unknown(matte)
     windows = Windows.touching(unknown, coarse)
-    alpha = resolve_undecided(solve_alpha(matte, unknown, windows))
+    alpha = resolve_half_transparent(solve_alpha(matte, unknown, windows))
     return upscale_alpha(alpha, windows, fine)
 
 

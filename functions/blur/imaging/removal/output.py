@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from blur.imaging.arrays import OPAQUE
+from blur.imaging.blur_options import DEFAULT_QUALITY
 from blur.imaging.encode.encoder import encode, encode_small_jpeg, over_white
 from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.encode.png import write_png
 from blur.imaging.encode.zip_archive import CONTENT_TYPE as ZIP_TYPE
 from blur.imaging.encode.zip_archive import write_zip
-from blur.imaging.options import DEFAULT_QUALITY
 from blur.imaging.removal.layout import Limit
 from blur.imaging.results import EncodedImage
 from blur.imaging.strips import thread_count

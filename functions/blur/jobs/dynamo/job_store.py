@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo import admission
+from blur.accounts.dynamo import authorization
 from blur.accounts.dynamo.client import Sender
 from blur.accounts.dynamo.table import DynamoTable, Send
 from blur.accounts.rate import LimiterClock
@@ -59,7 +59,7 @@ class DynamoJobStore:
 
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """See `JobStore.reserve_object`."""
-        admission.reserve_uncounted(self._table(), hold, now_us)
+        authorization.reserve_uncounted(self._table(), hold, now_us)
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
         """See `JobStore.end_object`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts.hold_states import HoldEvent, HoldState
 from blur.accounts.model import SECOND_US, Instant, KeyCounts
-from blur.accounts.sqlite import admission, holds
+from blur.accounts.sqlite import authorization, holds
 from blur.accounts.sqlite.file import AccountsFile
 from blur.credits import ZERO, Credits
 from blur.jobs.model import Job, JobObject, ObjectState, object_id
@@ -66,7 +66,7 @@ class SqliteJobStore:
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """See `JobStore.reserve_object`."""
         with self._file.transaction() as db:
-            admission.reserve_uncounted(db, hold, now_us)
+            authorization.reserve_uncounted(db, hold, now_us)
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
         """See `JobStore.end_object`."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
+from contextlib import chdir
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.accounts.operators import run_here
 from tests.integration.jobs.scripted_api import KEY, ROUTE, Reply, ScriptedApi, scripted_api
-from tests.integration.running import BGBLUR
 
 from blur_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from click.testing import Result
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 PNG_REPLY = Reply(200, PNG, {"Content-Type": "image/png"})
@@ -40,17 +42,10 @@ def client(api: ScriptedApi) -> Iterator[Client]:
         yield client
 
 
-def run(api: ScriptedApi, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(api: ScriptedApi, folder: Path, *arguments: str) -> Result:
     """Run `bgblur jobs` in a folder, and check that the output does not contain the key."""
-    ended = subprocess.run(
-        [*BGBLUR, "jobs", *arguments],
-        cwd=folder,
-        env={"BGBLUR_API": api.url, "BGBLUR_API_KEY": KEY, "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert KEY not in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
+    env = {"BGBLUR_API": api.url, "BGBLUR_API_KEY": KEY, "PATH": ""}
+    with chdir(folder):
+        ended = run_here(env, "jobs", *arguments)
+    assert KEY not in ended.output
     return ended

@@ -25,7 +25,7 @@ def test_the_command_prints_the_secret_of_the_notification(
     api.on("POST", f"{ROUTE}/close", json_reply(job()))
     options = ("-r", "9", "--notify", "https://example.com/hook", *json_option)
     ended = run(api, tmp_path, "submit", ".", *options)
-    assert ended.returncode == 0, ended.stderr
+    assert ended.exit_code == 0, ended.stderr
     assert f"Secret for the notification, shown once: {secret}" in ended.stderr
     if json_option:
         assert json.loads(ended.stdout)["notify_secret"] == secret
@@ -40,7 +40,7 @@ def test_the_reason_for_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path)
     api.on("POST", "/form", json_reply(full, 503, **{"Retry-After": "5"}), ACCEPTED)
     api.on("POST", f"{ROUTE}/close", json_reply(job()))
     ended = run(api, tmp_path, "submit", ".", "-r", "9")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.exit_code == 0, ended.stderr
     assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
 
 
@@ -87,5 +87,5 @@ def test_a_wrong_command_fails_and_prints_the_reason(
     (tmp_path / "album" / "a.jpg").write_bytes(b"photo")
     (tmp_path / "empty").mkdir()
     ended = run(api, tmp_path, *arguments)
-    assert ended.returncode == code
+    assert ended.exit_code == code
     assert message in ended.stderr

@@ -92,7 +92,7 @@ def test_results_are_saved_only_inside_the_folder(api: ScriptedApi, tmp_path: Pa
     folder = tmp_path / "here" / "results"
     folder.parent.mkdir()
     fetched = run(api, folder.parent, "fetch", JOB_ID, "-o", "results")
-    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.exit_code == 0, fetched.stderr
     inside = [path for path in folder.rglob("*.png") if path.is_file()]
     assert len(inside) == len(sources)
     everywhere = [path for path in tmp_path.rglob("*.png") if path.is_file()]
@@ -109,7 +109,7 @@ def test_an_interrupted_fetch_keeps_the_manifest_of_an_earlier_run(
     api.on("GET", ROUTE, json_reply(job()))
     api.on("GET", f"{ROUTE}/manifest", lines(*(done(f"{name}.jpg", RESULT) for name in "ab")))
     api.on("GET", RESULT, PNG_REPLY)
-    assert run(api, tmp_path, "fetch", JOB_ID, "-o", ".").returncode == 0
+    assert run(api, tmp_path, "fetch", JOB_ID, "-o", ".").exit_code == 0
     complete = (tmp_path / "manifest.jsonl").read_bytes()
     stop = threading.Event()
     with FetchedFiles(tmp_path, JOB_ID, overwrite=False) as files, JobDisplay() as display:
@@ -149,7 +149,7 @@ def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: 
     api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))
     api.on("GET", RESULT, page)
     fetched = run(api, tmp_path, "fetch", JOB_ID, "-o", ".")
-    assert fetched.returncode == 1
+    assert fetched.exit_code == 1
     assert "a.jpg: the result is not an image" in fetched.stderr
     assert list(tmp_path.glob("*.png")) == []
     assert list(tmp_path.glob(".*.part")) == []

@@ -19,11 +19,11 @@ from bgblur.blurring.options import (
     imaging_options,
     photo_format,
 )
+from blur.imaging.blur_options import DEPTHS, BlurOptions
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.formats import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import MODES
-from blur.imaging.options import DEPTHS, BlurOptions
 from blur.imaging.roi import parse_roi
 from blur_client import Client
 

@@ -10,7 +10,7 @@ from bgblur.blurring.batch import Job
 from bgblur.blurring.engines import STEPS
 from bgblur.blurring.paths import Task
 from bgblur.blurring.progress import Display
-from blur.imaging import options
+from blur.imaging import blur_options
 
 
 class Terminal:
@@ -162,6 +162,6 @@ def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
 
 
 def test_every_imaging_step_has_a_label_and_no_step_moves_the_bar_backwards() -> None:
-    assert tuple(STEPS) == options.STEPS
+    assert tuple(STEPS) == blur_options.STEPS
     shares = [share for _, share in STEPS.values()]
     assert shares == sorted(shares)

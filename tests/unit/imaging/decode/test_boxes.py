@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -26,6 +27,7 @@ pillow_heif.register_heif_opener()
 FORMATS = ("HEIF", "AVIF")
 
 
+@cache
 def photo(file_format: str, **options: object) -> bytes:
     return saved(Image.fromarray(astronaut(280, 320)), file_format, quality=95, **options)
 

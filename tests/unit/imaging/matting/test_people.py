@@ -85,7 +85,9 @@ def test_small_regions_in_the_output_of_the_network_for_people_are_removed() -> 
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_a_model_with_undecided_regions_in_its_output_runs_again_on_the_mirrored_photo() -> None:
+def test_a_model_with_half_transparent_regions_in_its_map_runs_again_on_the_mirrored_photo() -> (
+    None
+):
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)
@@ -95,7 +97,7 @@ def test_a_model_with_undecided_regions_in_its_output_runs_again_on_the_mirrored
     np.testing.assert_array_equal(subject, np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300)))
 
 
-def test_a_model_without_undecided_regions_in_its_output_runs_only_once() -> None:
+def test_a_model_without_half_transparent_regions_in_its_map_runs_only_once() -> None:
     model, people = Sequence(PORTRAIT), Sequence(FACE_ONLY)
     predict_subject(model, noise(90, 120), people=people)
     assert (len(model.photos), len(people.photos)) == (1, 1)

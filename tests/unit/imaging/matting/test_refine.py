@@ -15,9 +15,17 @@ from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refi
 @settings(max_examples=30, deadline=None)
 def test_the_matte_of_a_photo_of_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
-    matte = refine(random_alpha(32, 32, seed), photo)
+    with pytest.MonkeyPatch.context() as patch:
+        # Most pixels are unknown, which takes long in a grid of the usual size.
+        patch.setattr("blur.imaging.matting.refine.FINE_SIDE_PX", 160)
+        matte = refine(random_alpha(32, 32, seed), photo)
+        assert matte.shape == to_fine_grid(photo).shape[:2]
     assert matte.dtype == np.uint8
-    assert matte.shape == to_fine_grid(photo).shape[:2]
+    assert max(matte.shape) == 160
+
+
+def test_a_matte_of_the_usual_size_is_refined_even_if_most_of_its_pixels_are_unknown() -> None:
+    assert refine(random_alpha(32, 32), noise(30, 40)).shape == (480, 640)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])

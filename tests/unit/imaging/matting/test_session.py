@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from tests.unit.imaging.pictures import astronaut, flat
 
 from blur.imaging.matting.models import MODELS, ModelMissingError
 from blur.imaging.matting.session import Model, open_model, sigmoid, to_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 U2NETP = MODELS["u2netp"]
 
@@ -22,14 +26,20 @@ def model(model_dir: Path) -> Model:
     return open_model(U2NETP, model_dir, threads=1)
 
 
+@pytest.fixture(scope="module")
+def raw(model: Model) -> NDArray[np.float32]:
+    return model.predict(astronaut())
+
+
 def test_the_error_for_a_missing_file_names_the_command_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match=r"u2netp\.onnx.*make model") as caught:
         open_model(U2NETP, tmp_path, threads=1)
     assert caught.value.path == tmp_path / "u2netp.onnx"
 
 
-def test_the_saliency_map_of_a_model_is_square_and_has_values_from_0_to_1(model: Model) -> None:
-    raw = model.predict(astronaut())
+def test_the_saliency_map_of_a_model_is_square_and_has_values_from_0_to_1(
+    raw: NDArray[np.float32],
+) -> None:
     assert raw.shape == (320, 320)
     assert raw.dtype == np.float32
     assert raw.min() >= 0
@@ -67,18 +77,16 @@ def test_idle_threads_of_a_model_do_not_busy_wait(model: Model) -> None:
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
-def test_threads_can_share_a_model(model: Model) -> None:
-    alone = model.predict(astronaut())
+def test_threads_can_share_a_model(model: Model, raw: NDArray[np.float32]) -> None:
     with ThreadPoolExecutor(3) as pool:
-        for raw in pool.map(model.predict, [astronaut()] * 3):
-            np.testing.assert_array_equal(raw, alone)
+        for shared in pool.map(model.predict, [astronaut()] * 3):
+            np.testing.assert_array_equal(shared, raw)
 
 
-def test_a_sigmoid_is_applied_to_a_models_logits(model_dir: Path) -> None:
-    plain = open_model(U2NETP, model_dir, threads=1).predict(astronaut(64, 64))
+def test_a_sigmoid_is_applied_to_a_models_logits(model_dir: Path, raw: NDArray[np.float32]) -> None:
     spec = replace(U2NETP, logits=True)
-    squashed = open_model(spec, model_dir, threads=1).predict(astronaut(64, 64))
-    np.testing.assert_allclose(squashed, 1 / (1 + np.exp(-plain)), rtol=1e-5)
+    squashed = open_model(spec, model_dir, threads=1).predict(astronaut())
+    np.testing.assert_allclose(squashed, 1 / (1 + np.exp(-raw)), rtol=1e-5)
 
 
 def test_the_sigmoid_does_not_overflow() -> None:

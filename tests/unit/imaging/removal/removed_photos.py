@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -40,5 +41,6 @@ def pixels_of(result: RemovedBackground) -> RgbU8:
     return np.asarray(Image.open(BytesIO(result.image.data)))
 
 
+@cache
 def photo_file(height: int = 300, width: int = 400) -> bytes:
     return saved(Image.fromarray(astronaut(height, width)), "PNG")

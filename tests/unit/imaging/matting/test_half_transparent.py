@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise
 
-from blur.imaging.matting.matte import find_matte
-from blur.imaging.matting.undecided import (
+from blur.imaging.matting.half_transparent import (
     EDGE,
-    find_wide_undecided,
+    find_wide_half_transparent,
     remove_faint,
-    resolve_undecided,
+    resolve_half_transparent,
 )
+from blur.imaging.matting.matte import find_matte
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
@@ -40,7 +40,7 @@ def person_and(ghost: float) -> AlphaF32:
 
 def count_ghosts(matte: AlphaU8) -> int:
     """Count the half-transparent regions that are wider than an edge."""
-    wide = find_wide_undecided(matte.astype(np.float32) / np.float32(255))
+    wide = find_wide_half_transparent(matte.astype(np.float32) / np.float32(255))
     return int(cv2.connectedComponents(wide.astype(np.uint8))[0]) - 1
 
 
@@ -48,27 +48,27 @@ def count_ghosts(matte: AlphaU8) -> int:
 def test_a_half_transparent_person_becomes_opaque_above_alpha_one_half_and_transparent_below(
     ghost: float, expected: float
 ) -> None:
-    resolved = resolve_undecided(person_and(ghost))
+    resolved = resolve_half_transparent(person_and(ghost))
     assert (resolved[110:, 200:270] == expected).all()
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
 def test_a_half_transparent_person_becomes_opaque_only_if_the_network_for_people_finds_it() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
-    assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
+    assert (resolve_half_transparent(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
     only_first[:, 150:] = 0
-    assert (resolve_undecided(person_and(0.8), only_first)[110:, 200:270] == 0).all()
+    assert (resolve_half_transparent(person_and(0.8), only_first)[110:, 200:270] == 0).all()
 
 
 def test_soft_edges_stay_half_transparent() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
-    np.testing.assert_array_equal(resolve_undecided(soft), soft)
+    np.testing.assert_array_equal(resolve_half_transparent(soft), soft)
 
 
 def test_a_wide_gradient_becomes_transparent_below_alpha_one_half_and_opaque_above_it() -> None:
     slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
-    resolved = resolve_undecided(np.tile(slope, (320, 1)))
+    resolved = resolve_half_transparent(np.tile(slope, (320, 1)))
     soft = (slope > 0.1) & (slope < 0.9)
     np.testing.assert_array_equal(resolved[100][soft], (slope > 0.5).astype(np.float32)[soft])
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blur.imaging.blur_options import KERNEL_NAMES, MODE_NAMES, SUBJECT_NAMES
 from blur.imaging.blurring.lens import KERNELS, LEVEL_KERNELS
 from blur.imaging.decode.formats import INPUT_FORMATS
 from blur.imaging.decode.openers import OPENERS
@@ -13,7 +14,6 @@ from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import WRITERS
 from blur.imaging.encode.formats import OUTPUT_FORMATS
 from blur.imaging.modes import MODES
-from blur.imaging.options import KERNEL_NAMES, MODE_NAMES, SUBJECT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

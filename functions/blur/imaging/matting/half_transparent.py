@@ -1,9 +1,9 @@
 """Make wide half-transparent regions opaque or transparent.
 
 Such regions are errors, because hair and blurred edges are narrow. An uncertain network leaves
-whole persons or objects half transparent. If a region of undecided pixels is wider than an edge,
-the whole region becomes opaque or transparent. A faint region that is far from all opaque pixels,
-such as an arm that the network almost misses, is removed.
+whole persons or objects half transparent. If a region of half-transparent pixels is wider than an
+edge, the whole region becomes opaque or transparent. A faint region that is far from all opaque
+pixels, such as an arm that the network almost misses, is removed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 TRANSPARENT, OPAQUE = 0.1, 0.9
-"""A pixel is undecided if its alpha is strictly between these two values."""
+"""A pixel is half transparent if its alpha is strictly between these two values."""
 EDGE = 1 / 40
-"""The radius of the largest disc that fits into the undecided pixels of an edge, as a share of the
-map's longer side. The widest edge of fur in four photos from AM-2k has a radius of 0.022."""
+"""The radius of the largest disc that fits into the half-transparent pixels of an edge, as a share
+of the map's longer side. The widest edge of fur in four photos from AM-2k has a radius of 0.022."""
 HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
@@ -46,29 +46,29 @@ saliency map has the weight 1. The map of people also shows things that are not 
 misses a person."""
 
 
-def find_wide_undecided(alpha: AlphaF32) -> Mask:
-    """Return a mask, (h, w), of the regions of undecided pixels that are wider than an edge.
+def find_wide_half_transparent(alpha: AlphaF32) -> Mask:
+    """Return a mask, (h, w), of the regions of half-transparent pixels that are wider than an edge.
 
-    These pixels are the union of all discs with a radius of `EDGE` that fit into the undecided
-    pixels.
+    These pixels are the union of all discs with a radius of `EDGE` that fit into the
+    half-transparent pixels.
     """
     radius_px = EDGE * max(alpha.shape)
-    undecided = (alpha > TRANSPARENT) & (alpha < OPAQUE)
-    core: Mask = _distance(np.pad(undecided, 1))[1:-1, 1:-1] > radius_px
+    between = (alpha > TRANSPARENT) & (alpha < OPAQUE)
+    core: Mask = _distance(np.pad(between, 1))[1:-1, 1:-1] > radius_px
     if not core.any():
         return core
     discs: Mask = _distance(~core) <= radius_px
     return discs
 
 
-def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
-    """Return the map `alpha`, in whose wide undecided regions each value is now 0 or 1.
+def resolve_half_transparent(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
+    """Return the map `alpha`, in whose wide half-transparent regions each value is now 0 or 1.
 
     All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
     middle. With a map of `people`, (h, w), a region is first divided at the outlines of the
     people, and the mean of each part is computed from both maps.
     """
-    wide = find_wide_undecided(alpha)
+    wide = find_wide_half_transparent(alpha)
     if not wide.any():
         return alpha
     _, labels = cv2.connectedComponents(wide.astype(np.uint8))

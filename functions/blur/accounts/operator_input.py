@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.admin_errors import (
-    EntryDiffersError,
-    InvalidArgumentError,
-    TooManyKeysError,
-)
-from blur.bounds import (
+from blur.account_bounds import (
     MAX_ACCOUNT_ID_CHARS,
     MAX_BURST,
     MAX_CREDITS,
@@ -19,6 +14,11 @@ from blur.bounds import (
     MAX_PER_MINUTE,
     MAX_TTL_S,
     MAX_VALID_KEYS,
+)
+from blur.accounts.admin_errors import (
+    EntryDiffersError,
+    InvalidArgumentError,
+    TooManyKeysError,
 )
 from blur.credits import format_credits
 
