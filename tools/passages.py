@@ -49,14 +49,9 @@ def _reader(path: str) -> Callable[[str], Iterable[Passage]]:
 
 def _python(text: str) -> Iterator[Passage]:
     yield from _python_comments(text)
-    tree = ast.parse(text)
-    inner = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(text)))
+    inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 if name.startswith("test_"):
@@ -73,9 +68,10 @@ def _fixed(part: ast.expr) -> str:
 
 def _message(line: int, value: str) -> Iterator[Passage]:
     """Yield a string literal if it is a whole or partial sentence, not code or a key."""
-    letters = sum(char.isalpha() or char.isspace() for char in value)
-    if len(value.split()) > 1 and letters > 0.75 * len(value) and not SQL.match(value):
-        yield Passage(line, _without_code(value))
+    if len(value.split()) > 1 and not SQL.match(value):
+        letters = sum(char.isalpha() or char.isspace() for char in value)
+        if letters > 0.75 * len(value):
+            yield Passage(line, _without_code(value))
 
 
 def _python_comments(text: str) -> Iterator[Passage]:

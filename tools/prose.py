@@ -59,13 +59,16 @@ class Rules:
 
     def findings(self, path: str, passage: Passage) -> Iterator[Finding]:
         """Find the phrases in a passage, except inside an allowed text."""
-        spans = [match.span() for match in self.allowed.finditer(passage.text)]
         for phrase in self.phrases:
             for match in phrase.pattern.finditer(passage.text):
-                if not any(start <= match.start() and match.end() <= end for start, end in spans):
+                if not self._is_allowed(passage.text, match):
                     line = passage.line + passage.text.count("\n", 0, match.start())
                     found = " ".join(match[0].split())
                     yield Finding(path, line, found, phrase.instead)
+
+    def _is_allowed(self, text: str, found: re.Match[str]) -> bool:
+        spans = (match.span() for match in self.allowed.finditer(text))
+        return any(start <= found.start() and found.end() <= end for start, end in spans)
 
 
 def read_rules(text: str) -> Rules:

@@ -41,7 +41,7 @@ from tests.trials import Part, record, size
 BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
-PHOTOS = 5
+PHOTOS = size(3, full=5)
 """A measurement takes longer than `WINDOW_S` if fewer than this many results have arrived."""
 SHARE = 0.5
 """The minimum throughput of the customer during an attack, as a share of the usual throughput."""

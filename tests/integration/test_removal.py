@@ -96,16 +96,16 @@ def test_image_built_from_the_zip_looks_like_the_cutout_on_each_background(
 def test_preview_of_a_large_jpeg_is_close_to_the_full_result_reduced_to_the_same_size(
     remove: Remove, name: str
 ) -> None:
-    file = photo(name, 3000)
+    file = photo(name, 2000)
     preview, full = remove(file, max_megapixels=0.25), remove(file, output="webp")
-    assert preview.max_size[0] == 3000
+    assert preview.max_size[0] == 2000
     own = np.asarray(opened(preview.image.data).convert("RGBa")).astype(np.int16)
     small = opened(full.image.data).convert("RGBa").resize(preview.size, Image.Resampling.BOX)
     off = np.abs(own - np.asarray(small))
     assert off[..., 3].mean() < 1
     assert off.mean() < 2
     for side, of_full in zip(preview.foreground, full.foreground, strict=True):
-        assert side == pytest.approx(of_full * preview.size[0] / 3000, abs=4)
+        assert side == pytest.approx(of_full * preview.size[0] / 2000, abs=4)
 
 
 def test_with_a_new_background_the_face_is_unchanged_and_the_old_background_is_not_visible(
