@@ -1,4 +1,4 @@
-"""The page sends a folder of 200 photos; kill -9 ends the browser, the server and workers.
+"""The page sends a folder of photos; kill -9 ends the browser, the server and workers.
 
 Afterwards the ZIP, the manifest, the balance, the audit and the usage agree. The trial runs on one
 machine and on emulated AWS services. On AWS the photos and the results are at another origin: the
@@ -28,12 +28,13 @@ from tests.integration.jobs.disc_model import write_disc_model
 from tests.integration.jobs.served_api import Buyer, ServedApi, require_bill, served
 from tests.integration.running import environment
 from tests.integration.storage.conftest import Api
+from tests.trials import size
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-PHOTOS = 200
+PHOTOS = size(100, full=200)
 TIME_MS = 120_000
 INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
 

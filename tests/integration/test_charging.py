@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.faults.until import until
+from tests.faults.until import SELDOM_S, until
 from tests.integration.customer_calls import balance, children, funded, jpeg
 from tests.integration.running import environment, running
 from tests.integration.storage.conftest import issue
@@ -56,7 +56,7 @@ def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
         key = funded(tmp_path, model_dir, 5)
         (worker,) = children(server)
-        connection = send(server, key, jpeg(4000, 4000), **headers)
+        connection = send(server, key, jpeg(3000, 3000), **headers)
         until(lambda: balance(server, key) == (4, 1))
         os.kill(worker, signal.SIGSTOP)
         try:
@@ -64,7 +64,7 @@ def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
             time.sleep(NOTICED_S)
         finally:
             os.kill(worker, signal.SIGCONT)
-        until(lambda: balance(server, key)[1] == 0)
+        until(lambda: balance(server, key)[1] == 0, pause_s=SELDOM_S)
         assert balance(server, key) == (5 - charged, 0)
 
 

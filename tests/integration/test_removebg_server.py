@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
-from tests.faults.until import WAIT_S, until
+from tests.faults.until import SELDOM_S, WAIT_S, until
 from tests.integration.customer_calls import balance, funded, jpeg
 from tests.integration.running import environment, running
 from tests.integration.test_charging import reset
@@ -70,7 +70,7 @@ def test_all_concurrent_copies_get_the_image_and_only_one_copy_is_charged(
 def test_call_with_a_lost_connection_and_its_retry_together_cost_one_credit(
     server: Running, key: str
 ) -> None:
-    photo = jpeg(4000, 4000)
+    photo = jpeg(3000, 3000)
     encoder = MultipartEncoder({"size": "auto", "image_file": ("photo.jpg", photo)})
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
     headers = {"X-Api-Key": key, "Content-Type": encoder.content_type}
@@ -80,7 +80,7 @@ def test_call_with_a_lost_connection_and_its_retry_together_cost_one_credit(
     reset(connection.sock)
     retried = post(server, key, photo, size="auto")
     assert retried.status_code == 200
-    until(lambda: balance(server, key)[1] == 0)
+    until(lambda: balance(server, key)[1] == 0, pause_s=SELDOM_S)
     assert balance(server, key) == (9, 0)
 
 

@@ -20,7 +20,7 @@ def photo() -> bytes:
 
 @pytest.fixture(scope="module")
 def slow_photo() -> bytes:
-    return jpeg(4000, 4000)
+    return jpeg(3000, 3000)
 
 
 def test_two_workers_together_never_charge_an_account_more_than_its_credits(

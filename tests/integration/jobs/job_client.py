@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WAIT_S = 120
 JOB_S = 600
 """The longest time for all photos of a job, on a loaded machine."""
+PAUSE_S = 0.2
+"""The pause between two requests for a job's document; shorter pauses cost much CPU time."""
 PARALLEL = 4
 
 Document = dict[str, Any]
@@ -82,7 +84,7 @@ class JobClient:
             if shown.ok and holds(document):
                 return document
             assert time.monotonic() < deadline, document
-            time.sleep(int(shown.headers["Retry-After"]) if is_limited else 0.05)
+            time.sleep(int(shown.headers["Retry-After"]) if is_limited else PAUSE_S)
 
     def until_ended(self, job: Document, count: int) -> Document:
         """Wait until this number of photos has a final state; return the job's document."""
