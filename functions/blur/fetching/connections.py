@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from blur.fetching.addresses import IPAddress, is_public, resolve
 from blur.fetching.errors import DownloadError, InvalidUrlError
-from blur.fetching.target import PORTS, Target
+from blur.fetching.url_target import PORTS, Target
 
 MAX_ADDRESSES = 4
 """The maximum number of addresses of a host that are tried."""

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from blur.fetching.connections import Connections, TimedExchange
 from blur.fetching.errors import DownloadError, DownloadTooLargeError, NotAnImageError
-from blur.fetching.target import Target, parse_target
+from blur.fetching.url_target import Target, parse_target
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection

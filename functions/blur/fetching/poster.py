@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from blur.fetching.connections import Connections, TimedExchange
 from blur.fetching.errors import DownloadError
-from blur.fetching.target import parse_target
+from blur.fetching.url_target import parse_target
 
 TIMEOUT_S = 10.0
 """The time limit for the DNS look-up, the connection, the request and the response's head."""

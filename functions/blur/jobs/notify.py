@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from blur.accounts.model import SECOND_US
 from blur.fetching.addresses import is_public
 from blur.fetching.errors import FetchError, InvalidUrlError
-from blur.fetching.target import parse_target
+from blur.fetching.url_target import parse_target
 from blur.job_errors import InvalidNotifyError
 from blur.jobs.document import job_document
 from blur.timing import rfc3339

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Receive
-from bgblur.serving.budgets import BodyBudget, BodyLimit
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
 from bgblur.serving.inline import uses_store
+from bgblur.serving.memory_budgets import BodyBudget, BodyLimit
 from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
@@ -34,7 +34,7 @@ from blur.api.router import with_head
 from blur.errors import ApiError, InternalError, LostError
 
 if TYPE_CHECKING:
-    from bgblur.serving.budgets import Lease
+    from bgblur.serving.memory_budgets import Lease
     from bgblur.serving.ports import Inline, Keys, PhotoPool, ReceiveUpload, Send
     from blur.accounts.keys import ApiKey
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bgblur.serving.body import Body, header
-from bgblur.serving.budgets import ResultBudget
+from bgblur.serving.memory_budgets import ResultBudget
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState, Reply, to_reply, to_request
 from blur.api import response
 from blur.api.log_values import UNKNOWN_METHOD, UNROUTED

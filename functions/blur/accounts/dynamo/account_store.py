@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo import authorization, holds, key_usage, ledger, records, weights
+from blur.accounts.dynamo import authorization, holds, key_usage, ledger, rate_weights, records
 from blur.accounts.dynamo.authorization import RateCheck
 from blur.accounts.dynamo.client import Sender
 from blur.accounts.dynamo.items import (
@@ -99,7 +99,7 @@ class DynamoAccountStore:
     ) -> AccountStatus:
         """See `CallStore.add_weight`."""
         limiter_us = self._limiter.us(now_us)
-        item = weights.add_weight(self._table(), account_id, key_digest, weight, limiter_us)
+        item = rate_weights.add_weight(self._table(), account_id, key_digest, weight, limiter_us)
         return status_of(item, key_digest, ZERO, limiter_us)
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:

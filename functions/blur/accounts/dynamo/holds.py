@@ -21,9 +21,9 @@ from itertools import islice
 from blur.accounts.dynamo import ended_keys, key_usage, schema
 from blur.accounts.dynamo.amounts import stored, stored_hold
 from blur.accounts.dynamo.items import require_account
+from blur.accounts.dynamo.rate_weights import additions
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
-from blur.accounts.dynamo.weights import additions
 from blur.accounts.hold_states import (
     PRICE_LOCATION,
     TRANSITIONS,

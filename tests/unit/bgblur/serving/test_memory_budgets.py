@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bgblur.serving.budgets import BodyBudget, ResultBudget
+from bgblur.serving.memory_budgets import BodyBudget, ResultBudget
 from blur.errors import OverloadedError
 
 TOTAL = 600

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blur.fetching.errors import InvalidUrlError
-from blur.fetching.target import MAX_CHARS, Target, parse_target
+from blur.fetching.url_target import MAX_CHARS, Target, parse_target
 
 
 @pytest.mark.parametrize(
