@@ -14,6 +14,8 @@ PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
 # uv installs the large environments in seconds; pip would take minutes.
 install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
 	--python $(1)/bin/python --requirement requirements/$(2).txt
+# `venv --clear` alone would follow a link and empty an environment that another checkout uses.
+new_venv = { [ ! -L $(1) ] || rm $(1); } && $(PYTHON) -m venv --clear $(1)
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
 # The names of `ready` files contain a checksum of the lock files, so make installs packages again
@@ -281,7 +283,7 @@ $(VENV_READY):
 		echo "Python's venv module is missing. On Debian and Ubuntu, run: apt install python3-venv" >&2; \
 		exit 1; }
 	@echo "Creating the environment $(VENV) ..."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(call new_venv,$(VENV))
 	@echo '$(CURDIR)' > $@
 
 $(SERVE_READY): $(VENV_READY)
@@ -303,31 +305,31 @@ $(TEST_READY): $(VENV_READY)
 # requirement with extras, and the lock file pins packages without extras.
 $(SAM_READY): $(TEST_READY)
 	@echo "Installing the packages to build and check the stack into $(SAM_VENV), about 600 MB ..."
-	@$(PYTHON) -m venv --clear $(SAM_VENV)
+	@$(call new_venv,$(SAM_VENV))
 	@$(call install,$(SAM_VENV),sam) --no-deps
 	@touch $@
 
 $(RESEARCH_READY): $(TEST_READY)
 	@echo "Installing PyTorch and the other packages for research/ into $(RESEARCH_VENV) ..."
-	@$(PYTHON) -m venv --clear $(RESEARCH_VENV)
+	@$(call new_venv,$(RESEARCH_VENV))
 	@$(call install,$(RESEARCH_VENV),research)
 	@touch $@
 
 $(PEERS_READY): $(TEST_READY)
 	@echo "Installing rembg's server into $(PEERS_VENV), about 700 MB ..."
-	@$(PYTHON) -m venv --clear $(PEERS_VENV)
+	@$(call new_venv,$(PEERS_VENV))
 	@$(call install,$(PEERS_VENV),peers)
 	@touch $@
 
 $(MINISTACK_READY): $(TEST_READY)
 	@echo "Installing ministack, which emulates AWS, into $(MINISTACK_VENV), about 60 MB ..."
-	@$(PYTHON) -m venv --clear $(MINISTACK_VENV)
+	@$(call new_venv,$(MINISTACK_VENV))
 	@$(call install,$(MINISTACK_VENV),ministack)
 	@touch $@
 
 $(AUDIT_READY): $(VENV_READY)
 	@echo "Installing the packages for audits into $(AUDIT_VENV), about 70 MB ..."
-	@$(PYTHON) -m venv --clear $(AUDIT_VENV)
+	@$(call new_venv,$(AUDIT_VENV))
 	@$(AUDIT_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@
@@ -335,7 +337,7 @@ $(AUDIT_READY): $(VENV_READY)
 # A .pth file adds the packages of $(VENV), so this environment itself contains only the packages for `make mutants`.
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
-	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)
+	@$(call new_venv,$(MUTANTS_VENV))
 	@$(call install,$(MUTANTS_VENV),mutants)
 	@echo "import site; site.addsitedir('$$($(BIN)/python $(FOLDER))')" \
 		> $$($(MUTANTS_VENV)/bin/python $(FOLDER))/tests.pth
