@@ -66,7 +66,7 @@ def test_the_reference_fits_the_window_and_axe_finds_no_serious_problem(
 def test_no_request_goes_to_another_origin(visit: Visit) -> None:
     visit.begin()
     visit.blur()
-    visit.page.goto(f"{visit.api.server.url}/docs")
+    visit.open("/docs")
     visit.page.wait_for_selector("#calls section")
     assert len(visit.asked) > 10
     allowed = (f"{visit.api.server.url}/", f"blob:{visit.api.server.url}/")

@@ -74,7 +74,7 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
     }
     visit.page.click("#job-remove")
     visit.page.wait_for_selector("#job", state="hidden")
-    visit.page.reload()
+    visit.reload()
     visit.page.wait_for_selector("#key-known:visible")
     assert visit.page.is_hidden("#job")
     assert not visit.errors
@@ -110,7 +110,7 @@ def test_the_page_shows_the_job_after_a_reload(visit: Visit, album: Path) -> Non
     choose(visit, album)
     visit.page.click("#go")
     visit.page.wait_for_selector("#job:not([data-state=draft]):not([data-state=open])")
-    visit.page.reload()
+    visit.reload()
     wait_for_end(visit)
     assert visit.page.inner_text("#job-title") == "4 of 5 photos done, 1 failed"
     assert visit.page.is_visible("#job-zip")

@@ -35,7 +35,7 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     visit.page.click("#go")
     wait_for_title(visit, "Uploading 2 of 5")
     visit.page.on("dialog", lambda dialog: dialog.accept())
-    visit.page.reload()
+    visit.reload()
     wait_for_title(visit, "interrupted after 2 of 5")
     visit.page.unroute(UPLOADS)
     visit.asked.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ import pytest
 import requests
 from events import make
 from PIL import Image
-from playwright.sync_api import TimeoutError  # noqa: A004 - Playwright's class is a different one
+from playwright.sync_api import Error, TimeoutError  # noqa: A004 - Playwright's class is a different one
 from tests.browser.photos import SCREENS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
-    from playwright.sync_api import BrowserContext, FilePayload, Page
+    from playwright.sync_api import BrowserContext, FilePayload, Page, Request
     from tests.integration.storage.conftest import Api
 
 PIXELS = """async (id) => {
@@ -33,6 +36,7 @@ PIXELS = """async (id) => {
   return [canvas.height, canvas.width, btoa(text)];
 }"""
 ATTEMPTS = 5
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 TABS = 60
 """A number larger than the number of focusable elements on the page."""
 
@@ -47,6 +51,8 @@ class Visit:
     failed: list[str] = field(default_factory=list)
     """The URLs of requests that got no response."""
     errors: list[str] = field(default_factory=list)
+    network_changed: bool = False
+    """Whether Chromium has ended a request of the last load because the network changed."""
 
     @classmethod
     def begun(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
@@ -54,14 +60,49 @@ class Visit:
         page = context.new_page()
         visit = cls(page, api)
         page.on("request", lambda request: visit.asked.append(request.url))
-        page.on("requestfailed", lambda request: visit.failed.append(request.url))
+        page.on("requestfailed", visit._request_failed)
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("console", visit._heard)
         # Without this line, the browser reports file choosers only after `expect_file_chooser`,
         # which is sometimes too late.
         page.on("filechooser", lambda _: None)
-        page.goto(api.server.url + path)
+        visit.open(path)
         return visit
+
+    def open(self, path: str) -> None:
+        """Open a page of the service."""
+        url = self.api.server.url + path
+        self._load(url, partial(self.page.goto, url))
+
+    def reload(self) -> None:
+        """Reload the page."""
+        self._load(self.page.url, self.page.reload)
+
+    def _load(self, url: str, load: Callable[[], object]) -> None:
+        """Load a page; if the machine's network changes during this time, load the page again.
+
+        Chromium ends all requests, also to this machine, when a network interface is added or
+        removed, as Docker does for each container. A page without one of its scripts does not work.
+        """
+        asked, failed = len(self.asked), len(self.failed)
+        for _ in range(ATTEMPTS):
+            self.network_changed = False
+            try:
+                load()
+            except Error as error:
+                if NETWORK_CHANGED not in error.message:
+                    raise
+                self.network_changed = True
+            if not self.network_changed:
+                return
+            del self.asked[asked:], self.failed[failed:]
+            self.page.goto("about:blank")
+            load = partial(self.page.goto, url)
+        pytest.fail(f"the network changed during {ATTEMPTS} loads of {url}")
+
+    def _request_failed(self, request: Request) -> None:
+        self.failed.append(request.url)
+        self.network_changed |= request.failure == NETWORK_CHANGED
 
     def _report(self) -> str:
         """Describe the page for the message of a failed test."""
