@@ -49,7 +49,7 @@ class Visit:
     api: Api
     asked: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    """The URLs of requests that got no response."""
+    """The URLs of requests that got no response, each with Chromium's reason."""
     errors: list[str] = field(default_factory=list)
     network_changed: bool = False
     """Whether Chromium has ended a request of the last load because the network changed."""
@@ -101,7 +101,7 @@ class Visit:
         pytest.fail(f"the network changed during {ATTEMPTS} loads of {url}")
 
     def _request_failed(self, request: Request) -> None:
-        self.failed.append(request.url)
+        self.failed.append(f"{request.url} ({request.failure})")
         self.network_changed |= request.failure == NETWORK_CHANGED
 
     def _report(self) -> str:
