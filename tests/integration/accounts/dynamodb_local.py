@@ -199,9 +199,21 @@ def _wait_until_ready(port: int, log: Path) -> None:
         output = log.read_text()
         # Java does not end after an error, for example if the port is taken.
         if re.search("Exception|Error|not found", output) or time.monotonic() > deadline:
-            message = f"DynamoDB Local does not respond:\n{output}"
+            message = f"DynamoDB Local does not respond:\n{_complete(log)}"
             raise RuntimeError(message)
         time.sleep(0.1)
+
+
+def _complete(log: Path) -> str:
+    """Return the server's output as soon as it has not grown for a second.
+
+    Java writes the cause of an error after the error itself.
+    """
+    before, output = None, log.read_text()
+    while output != before:
+        time.sleep(1)
+        before, output = output, log.read_text()
+    return output
 
 
 def _responds(port: int) -> bool:

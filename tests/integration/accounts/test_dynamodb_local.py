@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,3 +26,24 @@ def test_the_error_for_a_server_that_cannot_listen_shows_the_output_of_the_serve
             dynamodb_local.shared_dynamodb_local(tmp_path / "server"),
         ):
             pass
+
+
+def test_the_error_for_a_server_shows_the_cause_that_java_writes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(folder: Path, _pipe: Path, _port: int) -> None:
+        log = folder / "log"
+        log.write_text("java.io.IOException: Failed to bind\n")
+        threading.Thread(target=add_the_cause, args=(log,)).start()
+
+    def add_the_cause(log: Path) -> None:
+        time.sleep(0.5)
+        with log.open("a") as end:
+            end.write("Caused by: java.net.BindException: Address already in use\n")
+
+    monkeypatch.setattr(dynamodb_local, "_start_for_all", start)
+    with (
+        pytest.raises(RuntimeError, match="Address already in use"),
+        dynamodb_local.shared_dynamodb_local(tmp_path / "server"),
+    ):
+        pass
