@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from tests.documents import ROOT
 
 SAMPLE = ROOT / "site" / "sample.jpg"
 UV = ROOT / ".venv" / "bin" / "uv"
+CLIENT = ROOT / "tools" / "blur_client"
+HEAVY = {"blur", "bgblur", "numpy", "onnxruntime", "PIL", "click"}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,30 @@ def test_modules_of_blur_client_are_the_same_in_both_wheels(wheels: Path) -> Non
 def test_both_wheels_have_the_same_version(wheels: Path) -> None:
     versions = {wheel.name.split("-")[1] for wheel in wheels.glob("*.whl")}
     assert len(versions) == 1
+
+
+def test_the_client_imports_no_module_of_the_service() -> None:
+    script = "import sys, blur_client; print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", script]
+    path = {"PYTHONPATH": str(CLIENT.parent)}
+    done = subprocess.run(command, env=path, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "requests" in loaded
+    assert not loaded & HEAVY
+
+
+def test_the_client_can_be_installed_without_the_service(tmp_path: Path) -> None:
+    project = tmp_path / "blur_client"
+    project.mkdir()
+    for file in CLIENT.iterdir():
+        if file.is_file():
+            (project / file.name).write_bytes(file.read_bytes())
+    install = ["install", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"]
+    into = ["--target", str(tmp_path / "site"), str(project)]
+    command = [sys.executable, "-m", "pip", *install, *into]
+    subprocess.run(command, capture_output=True, check=True)
+    installed = {path.name for path in (tmp_path / "site" / "blur_client").iterdir()}
+    assert {path.name for path in CLIENT.glob("*.py")} | {"py.typed"} <= installed
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from tests.documents import ROOT, read
+from tests.documents import read
 
 import prose
 from passages import Passage, passages
@@ -85,22 +85,3 @@ def test_a_phrase_is_found_only_in_the_texts_of_a_file_and_reported_with_its_lin
 def test_a_phrase_is_accepted_only_inside_an_allowed_text() -> None:
     assert found("a.md", "the odd turn test\n") == []
     assert found("a.md", "the odd turn test has an odd turn\n") == [1]
-
-
-def test_the_check_reads_documents_code_the_page_and_build_files() -> None:
-    read_files = prose.files()
-    for path in (
-        "README.md",
-        "docs/api.md",
-        "docs/adr/0005-holds.md",
-        "functions/blur/errors.py",
-        "functions/blur/api/openapi.yaml",
-        "site/index.html",
-        "site/errors.js",
-        "tests/unit/test_errors.py",
-        "Makefile",
-        "pyproject.toml",
-        "requirements/test.in",
-    ):
-        assert path in read_files
-        assert (ROOT / path).is_file()

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -102,17 +100,3 @@ def test_nested_strips_in_many_threads_do_not_deadlock() -> None:
         for done in [pool.submit(for_each_strip, THREE_STRIPS, outer) for _ in range(8)]:
             done.result(timeout=60)
     assert rows == {0: 24, 1: 24, 2: 24}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-@pytest.mark.filterwarnings(
-    "ignore:This process:DeprecationWarning"
-)  # Python warns about a fork in a process with threads
-@pytest.mark.usefixtures("threads")
-def test_a_forked_process_processes_every_strip() -> None:
-    for_each_strip(THREE_STRIPS, lambda _: None)
-    if (pid := os.fork()) == 0:
-        rows: list[int] = []
-        for_each_strip(THREE_STRIPS, lambda part: rows.append(part.start))
-        os._exit(0 if sorted(rows) == [0, 1, 2] else 1)
-    assert os.waitpid(pid, 0)[1] == 0

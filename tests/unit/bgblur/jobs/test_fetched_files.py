@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +11,6 @@ from bgblur.jobs.fetched_files import FetchedFiles
 
 if TYPE_CHECKING:
     from typing import BinaryIO
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from bgblur.jobs.fetched_files import FetchedFiles
-
-def receive(file):
-    file.write(b"half")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-with FetchedFiles(Path(sys.argv[1]), "job_1", overwrite=False) as files:
-    files.write("a.jpg", "sub/a.png", receive)
-"""
 
 
 def opened(folder: Path, *, overwrite: bool = False) -> FetchedFiles:
@@ -95,18 +78,6 @@ def test_the_records_before_and_after_a_record_that_was_cut_off_are_read(tmp_pat
         write(files, "c.jpg", "c.png")
     with opened(tmp_path) as files:
         assert files.has("c.jpg", "c.png")
-
-
-def test_the_next_run_of_the_same_job_removes_the_incomplete_file_of_a_killed_run(
-    tmp_path: Path,
-) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(list((tmp_path / "sub").iterdir())) == 1
-    with FetchedFiles(tmp_path, "job_2", overwrite=False):
-        assert len(list((tmp_path / "sub").iterdir())) == 1, "a run of another job removed the file"
-    with opened(tmp_path):
-        assert list((tmp_path / "sub").iterdir()) == []
 
 
 def test_a_run_does_not_remove_the_files_of_another_run_that_has_not_ended(tmp_path: Path) -> None:

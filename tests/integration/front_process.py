@@ -1,6 +1,6 @@
 """Builds the app as the front process of the server does, and sends requests to it.
 
-    python -m tests.unit.front_process FOLDER KEY
+    python -m tests.integration.front_process FOLDER KEY
 
 After the lines of the log, the program prints one line of JSON: the status of each request, and the
 names of all imported modules.

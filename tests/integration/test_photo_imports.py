@@ -59,7 +59,7 @@ def test_routes_without_photos_work_without_the_code_that_processes_photos(tmp_p
     account_id = admin.create_account("A customer", credits=ONE)
     key = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)[0]
     store.close()
-    lines = run("-m", "tests.unit.front_process", str(tmp_path), key).splitlines()
+    lines = run("-m", "tests.integration.front_process", str(tmp_path), key).splitlines()
     output = json.loads(lines[-1])
     assert output["statuses"] == ANSWERS
     assert PACKAGES.isdisjoint(output["modules"])
