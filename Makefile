@@ -77,7 +77,8 @@ COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
 # Unit tests wait for nothing, so one process for each core is the fastest.
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical tests/unit $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical \
+		--hypothesis-profile quick tests/unit $(PYTEST)
 
 # The checks use one core, mostly for mypy, so the tests run at the same time.
 test: $(TEST_READY) $(MINISTACK_READY) model ## Run the checks, and the unit, contract and integration tests
@@ -119,6 +120,9 @@ check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of 
 prose: $(TEST_READY) ## Count the rejected phrases in each folder; tools/prose.py lists them
 	@$(BIN)/python tools/prose.py --counts
 
+# The time of this file is the time when the light model and the converted networks were last made.
+# They are made again if the folder build/models, one of its files or a script is newer.
+DERIVED := build/models-derived
 model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name selects another model
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
@@ -126,8 +130,9 @@ model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name sel
 		$(BIN)/python layers/model/fetch.py --model $$name --optional --into build/models \
 			$(if $(MODEL_FROM),--from "$(MODEL_FROM)") || exit 1; \
 	done
-	@$(BIN)/python layers/model/lighten.py build/models
-	@$(BIN)/python layers/model/convert.py build/models
+	@[ -z "$$(find build/models layers/model/*.* -newer $(DERIVED) 2>&1)" ] || { \
+		$(BIN)/python layers/model/lighten.py build/models && \
+		$(BIN)/python layers/model/convert.py build/models && touch $(DERIVED); }
 
 # The wheels of one commit are identical on every machine.
 DIST ?= dist

@@ -1,4 +1,4 @@
-"""What importing and running the imaging code does to a process."""
+"""Processes that import and run the imaging code: their threads, files and forks."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,24 @@ from blur.jobs.dynamo.job_store import CONFLICT_S
 CONFLICTS = 8
 """The number of requests that fail if a test sets no other number. Throttled writes are retried
 fewer times than this."""
+
+
+@dataclass
+class Clock:
+    """Replaces the module `time`; a pause takes no time in the test."""
+
+    now_s: float = 0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blur.accounts.dynamo.client.time", Clock())
 
 
 class BusyTable:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -104,17 +103,18 @@ def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_phot
 def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
     def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
         progress("blurring", 0.5)
-        time.sleep(0.5)
+        started.set()
+        assert seen.wait(timeout=60)
         return RESULT
 
+    started, seen = threading.Event(), threading.Event()
     runner = BatchRunner(engine, 1, threading.Event(), overwrite=False)
-    seen = {
-        (job.step, job.done)
-        for outcome in runner.outcomes(jobs(tmp_path, 1))
-        if outcome is None
-        for job in runner.running
-    }
-    assert seen == {("blurring", 0.5)}
+    for outcome in runner.outcomes(jobs(tmp_path, 1)):
+        if outcome is None and started.is_set() and not seen.is_set():
+            [job] = runner.running
+            assert (job.step, job.done) == ("blurring", 0.5)
+            seen.set()
+    assert seen.is_set()
 
 
 @pytest.mark.parametrize(

@@ -138,12 +138,12 @@ def test_a_body_that_arrives_too_slowly_is_rejected(monkeypatch: pytest.MonkeyPa
 def test_a_body_that_arrives_slowly_but_steadily_is_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(body, "RATE_WINDOW_S", 1.0)
+    monkeypatch.setattr(body, "RATE_WINDOW_S", 0.4)
     monkeypatch.setattr(body, "_MIN_BYTES", 1)
 
     class SteadyClient(Client):
         async def receive(self) -> Message:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
             return await super().receive()
 
     client = Harness()(SteadyClient(*[b"x"] * 30), KEY, FORM, length=30)

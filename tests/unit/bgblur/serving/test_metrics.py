@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bgblur.serving.metrics import ObjectsState, PoolState, ServerMetrics
@@ -44,9 +45,11 @@ def metrics() -> ServerMetrics:
 
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
-    """Return the metrics that Prometheus reads over HTTP, by name and label values."""
-    with metrics.served(("127.0.0.1", 0)) as port:
-        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    """Return the metrics by name and label values."""
+    return parsed(generate_latest(metrics.registry).decode())
+
+
+def parsed(text: str) -> dict[tuple[str, ...], float]:
     labels = ("route", "status", "state", "code", "step", "direction")
     return {
         (sample.name, *(sample.labels[name] for name in labels if name in sample.labels)): (
@@ -118,7 +121,11 @@ def test_metrics_show_how_many_workers_process_jobs_and_how_many_photos_are_in_j
 def test_the_state_of_the_pool_is_read_for_each_scrape() -> None:
     states = iter([PoolState(2, 1, 3)] * 3 + [PoolState(1, 0, 0)] * 3)
     metrics = ServerMetrics(lambda: next(states))
-    first, second = samples(metrics), samples(metrics)
+    with metrics.served(("127.0.0.1", 0)) as port:
+        first, second = (
+            parsed(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text)
+            for _ in range(2)
+        )
     names = ("bgblur_workers", "bgblur_workers_busy", "bgblur_queue_photos")
     assert [first[name,] for name in names] == [2, 1, 3]
     assert [second[name,] for name in names] == [1, 0, 0]

@@ -49,8 +49,8 @@ def test_idle_threads_of_a_model_do_not_busy_wait(model: Model) -> None:
 
 
 def test_threads_can_share_a_model(model: Model, raw: NDArray[np.float32]) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        for shared in pool.map(model.predict, [astronaut()] * 3):
+    with ThreadPoolExecutor(2) as pool:
+        for shared in pool.map(model.predict, [astronaut()] * 2):
             np.testing.assert_array_equal(shared, raw)
 
 
