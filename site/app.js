@@ -21,7 +21,7 @@ const MAX_WAITS = 20; // if there are several photos, the page waits and retries
 /** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
-const isTouched = matchMedia("(pointer: coarse)");
+const isTouchScreen = matchMedia("(pointer: coarse)");
 const state = { items: [], selected: null, work: null, isFollowing: true, note: "" };
 
 // The list of photos.
@@ -92,7 +92,7 @@ function refresh() {
   show(byId("choose"), !selected);
   showRegion(selected?.photo, Boolean(selected?.photo.natural));
   show(byId("more"), Boolean(selected));
-  byId("caption").textContent = captionFor(selected, isTouched.matches);
+  byId("caption").textContent = captionFor(selected, isTouchScreen.matches);
   show(byId("outcome"), Boolean(selected?.result));
   byId("placeholder").textContent = selected ? placeholderFor(selected) : "";
   show(byId("go"), !work && (todo.length > 0 || !selected?.result));

@@ -2,7 +2,7 @@
 
 import { absoluteUrl } from "./dom.js";
 
-const DIRECT_BYTES = 4_000_000; // in base64, larger photos can exceed Lambda's limit of 6 MB
+const UPLOAD_ABOVE_BYTES = 4_000_000; // in base64, larger photos can exceed Lambda's limit of 6 MB
 const KNOWN_TYPES = new Set([
   "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff",
   "image/heic", "image/heif", "image/avif",
@@ -86,7 +86,7 @@ async function blurOnce(photo, options, key, hooks) {
 }
 
 async function photoField(photo, key, hooks) {
-  const uploadId = photo.file.size > DIRECT_BYTES && (await upload(photo, key, hooks));
+  const uploadId = photo.file.size > UPLOAD_ABOVE_BYTES && (await upload(photo, key, hooks));
   return uploadId ? ["upload_id", uploadId] : ["image", photo.file];
 }
 

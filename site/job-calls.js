@@ -59,7 +59,7 @@ export class Uploads {
 }
 
 const isExpired = ({ code, status }) => code === "upload_not_found" || (code === "unexpected" && status === 403);
-const canPass = ({ code, status }) => code === "unreachable" || code === "idempotency_in_progress" || status === 429 || status >= 500;
+const isRetryable = ({ code, status }) => code === "unreachable" || code === "idempotency_in_progress" || status === 429 || status >= 500;
 
 /** Whether an error concerns only one photo, which is too large or has a name that is not accepted. */
 export const isOfPhoto = ({ status }) => status === 400 || status === 413;
@@ -70,7 +70,7 @@ async function withRetries(run, signal) {
     try {
       return await run();
     } catch (failure) {
-      if (!canPass(failure) || attempt === ATTEMPTS) throw failure;
+      if (!isRetryable(failure) || attempt === ATTEMPTS) throw failure;
       await pause((failure.retryAfter ?? 0) + 2 ** (attempt - 1), signal);
     }
   }

@@ -3,7 +3,7 @@
 
 import { announce, byId, show } from "./dom.js";
 
-const FIRST = { x1: 0.25, y1: 0.1, x2: 0.75, y2: 0.9 };
+const INITIAL_BOX = { x1: 0.25, y1: 0.1, x2: 0.75, y2: 0.9 };
 const MIN_SHARE = 0.03; // the smallest side of the box, as a share of the photo's side
 const KEY_STEP = 0.02;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -16,7 +16,7 @@ let corner = null; // the point at which the user started to draw
 /** Set up the drawing of regions. `onChange()` is called after each change. */
 export function openRegion(onChange) {
   byId("choose-subject").addEventListener("click", () => {
-    photo.region ??= { ...FIRST };
+    photo.region ??= { ...INITIAL_BOX };
     setDrawing(!("drawing" in frame.dataset));
     onChange();
     if ("drawing" in frame.dataset) announce("Draw a box around the subject, or move the box with the arrow keys.");

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
-PATIENT_S = 10.0
+LONG_TIMEOUT_S = 10.0
 SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
@@ -89,10 +89,10 @@ def refused_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set longer time limits for DynamoDB in this process, because a busy test machine is slow."""
     for limit in ("CONNECT_S", "READ_S", "LATEST_START_S"):
-        monkeypatch.setattr(f"blur.accounts.dynamo.client.{limit}", PATIENT_S)
+        monkeypatch.setattr(f"blur.accounts.dynamo.client.{limit}", LONG_TIMEOUT_S)
 
 
 @pytest.fixture

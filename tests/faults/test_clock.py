@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account
     from blur.accounts.ports import AccountStore
 
-pytestmark = pytest.mark.usefixtures("patient_client", "quick_networks")
+pytestmark = pytest.mark.usefixtures("long_timeouts", "quick_networks")
 
 CREDITS = 10_000
 STEPS = size(120, full=1_000)

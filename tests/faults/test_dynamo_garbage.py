@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import PATIENT_S
+from tests.conftest import LONG_TIMEOUT_S
 from tests.faults.balances import open_balances
 from tests.faults.call_steps import STEPS_OF_CALL, FaultyStore, Result, run_with_fault, summary
 from tests.faults.garbage import faults
@@ -52,7 +52,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
             through = open_account_store(location)
         with pytest.MonkeyPatch.context() as patch:
             for limit in ("CONNECT_S", "READ_S"):
-                patch.setattr(f"blur.accounts.dynamo.client.{limit}", PATIENT_S)
+                patch.setattr(f"blur.accounts.dynamo.client.{limit}", LONG_TIMEOUT_S)
             directly = open_account_store(location)
         yield Table(between, through, directly)
         through.close()

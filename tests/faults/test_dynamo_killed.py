@@ -16,7 +16,7 @@ from tests.trials import Part, record, size
 
 from blur.accounts.connect import open_account_store
 
-pytestmark = pytest.mark.usefixtures("patient_client")
+pytestmark = pytest.mark.usefixtures("long_timeouts")
 
 CLIENTS = 2
 KILLS = size(1, full=10)

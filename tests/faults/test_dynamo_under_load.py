@@ -22,7 +22,7 @@ from blur.accounts.connect import open_account_store
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-pytestmark = pytest.mark.usefixtures("patient_client")
+pytestmark = pytest.mark.usefixtures("long_timeouts")
 
 FAULTS = faults()
 NAMES = ["stopped", "slow-arrived", *size(["half-arrived"], full=list(FAULTS))]

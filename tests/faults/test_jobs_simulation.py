@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 
-pytestmark = pytest.mark.usefixtures("patient_client")
+pytestmark = pytest.mark.usefixtures("long_timeouts")
 
 OBJECTS = size(100, full=10_000)
 SEED = 20

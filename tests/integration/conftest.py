@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def patient_clients(patient_client: None) -> None:
+def long_timeouts_for_all(long_timeouts: None) -> None:
     """Use longer time limits in all integration tests; `tests/faults` tests the real limits."""
 
 

@@ -27,7 +27,7 @@ CONTEXT.set_forkserver_preload(
         *("blur.accounts.sqlite.account_store", "rich.console", "rich.table", "rich.text"),
     ]
 )
-PATIENT_S = 60
+LONG_TIMEOUT_S = 60
 
 
 def run_bgblur(
@@ -42,9 +42,9 @@ def run_bgblur(
         process = CONTEXT.Process(target=_run, args=(arguments, cwd, dict(env), names))
         process.start()
         try:
-            process.join(PATIENT_S)
+            process.join(LONG_TIMEOUT_S)
             if process.exitcode is None:
-                raise subprocess.TimeoutExpired(list(arguments), PATIENT_S)
+                raise subprocess.TimeoutExpired(list(arguments), LONG_TIMEOUT_S)
         finally:
             process.kill()
             process.join()

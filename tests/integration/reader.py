@@ -15,7 +15,7 @@ from tests.integration.running import BGBLUR
 PHOTOS = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}
 PRINTED = re.compile(r"^(account|prefix) +(\S+)$", re.MULTILINE)
 JOB_ID = re.compile(r"^job_[0-9a-f]+$", re.MULTILINE)
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def furnish(folder: Path) -> Path:
@@ -62,7 +62,7 @@ class Reader:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
         )
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
         return done.stdout

@@ -16,7 +16,7 @@ from blur.accounts.connect import open_account_store
 from blur.clock import now
 from blur.errors import ApiError
 
-PATIENCE = 10
+TIMEOUT_FACTOR = 10
 """The limits of the API, such as 0.3 s for a connection, suit a function near the table. A command
 waits longer, because an operator can be far from the table."""
 
@@ -52,7 +52,7 @@ def open_admin(*, creates: bool = False) -> Iterator[AccountAdmin]:
     if not creates:
         _require_database(accounts)
     try:
-        store = open_account_store(accounts, patience=PATIENCE)
+        store = open_account_store(accounts, timeout_factor=TIMEOUT_FACTOR)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     try:

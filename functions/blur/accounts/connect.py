@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-def open_account_store(location: str, *, patience: float = 1) -> AccountStore:
+def open_account_store(location: str, *, timeout_factor: float = 1) -> AccountStore:
     """Return the store at the location `sqlite:<path>` or `dynamodb:<table>`.
 
-    The time limits of requests to DynamoDB are multiplied by `patience`.
+    The time limits of requests to DynamoDB are multiplied by `timeout_factor`.
 
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
@@ -28,7 +28,9 @@ def open_account_store(location: str, *, patience: float = 1) -> AccountStore:
     from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - only the module in use is imported
     from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - only the module in use is imported
 
-    return DynamoAccountStore(name, open_client(patience=patience), patience=patience)
+    return DynamoAccountStore(
+        name, open_client(timeout_factor=timeout_factor), timeout_factor=timeout_factor
+    )
 
 
 def split_location(location: str) -> tuple[str, str]:

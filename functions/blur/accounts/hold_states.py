@@ -42,7 +42,7 @@ class HoldEvent(StrEnum):
     EXPIRE = "expire"
 
 
-class Amount(StrEnum):
+class AccountField(StrEnum):
     """The amounts of an account; the price of a hold is part of exactly one of these amounts."""
 
     BALANCE = "balance"
@@ -58,9 +58,9 @@ TRANSITIONS = {
 """The state after each event that has an effect."""
 
 PRICE_LOCATION = {
-    HoldState.HELD: Amount.HELD,
-    HoldState.SETTLED: Amount.USED,
-    HoldState.REFUNDED: Amount.BALANCE,
+    HoldState.HELD: AccountField.HELD,
+    HoldState.SETTLED: AccountField.USED,
+    HoldState.REFUNDED: AccountField.BALANCE,
 }
 
 

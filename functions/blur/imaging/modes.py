@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.blurring.varying import defocus_background_by_row
+from blur.imaging.blurring.varying_radius import defocus_background_by_row
 from blur.imaging.compositing.composite import composite_over, cutout_colours, multiply
 from blur.imaging.depth.ground import circle_of_confusion
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from blur.accounts.model import SECOND_US, Instant
 from blur.jobs.announcer import Announcer, until_unavailable
 from blur.jobs.model import Job, JobObject, JobState, ObjectState
-from blur.jobs.photos import compare, waiting_sources
+from blur.jobs.photos import compare_photos, waiting_sources
 
 if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
@@ -33,7 +33,7 @@ MOST_CANCELLED = 5_000
 wait.
 """
 
-SPARE = 100
+EXTRA_DELIVERIES = 100
 """A resumed job gets this many more photos than its account can pay for, because some photos fail
 and cost nothing. The number is small, because each photo that the account cannot pay for is parked
 again, which costs a message and a write."""
@@ -154,7 +154,7 @@ class JobKeeper:
         is_stuck = self._is_stuck(progress_us)
         if not (is_new or is_stuck or job.counts.ended >= job.counts.received):
             return False
-        photos = compare(self.jobs, self.files, job.job_id)
+        photos = compare_photos(self.jobs, self.files, job.job_id)
         has_ended = self._end(job, received=photos.number)
         if is_stuck and not has_ended:
             self._deliver_again(job, photos.waiting, photos.unknown, progress_us)
@@ -169,7 +169,7 @@ class JobKeeper:
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
         if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
             return False
-        photos = compare(self.jobs, self.files, job.job_id)
+        photos = compare_photos(self.jobs, self.files, job.job_id)
         left = chain(photos.waiting, photos.unknown)
         for source, _ in zip(left, allowance, strict=False):
             row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
@@ -193,7 +193,7 @@ class JobKeeper:
             return
         self.jobs.set_paused(job.job_id, is_paused=False)
         try:
-            waiting = islice(waiting_sources(self.jobs, job.job_id), with_spare(payable))
+            waiting = islice(waiting_sources(self.jobs, job.job_id), with_extra(payable))
             if sources := list(waiting):
                 self.enqueue(job.job_id, sources)
         except Exception:
@@ -209,7 +209,7 @@ class JobKeeper:
         delivered when the job was resumed, so this step delivers more.
         """
         are_lost = self.is_idle() or self._is_due(progress_us, DAY_S)
-        most = with_spare(self.payable(job))
+        most = with_extra(self.payable(job))
         are_left = most is not None and len(waiting) > most
         lost = waiting[:most] if are_lost or are_left else []
         lost += unknown if are_lost else []
@@ -225,6 +225,6 @@ class JobKeeper:
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 
 
-def with_spare(payable: int | None) -> int | None:
+def with_extra(payable: int | None) -> int | None:
     """Return the maximum number of waiting objects to deliver; None sets no limit."""
-    return None if payable is None else payable + SPARE
+    return None if payable is None else payable + EXTRA_DELIVERIES

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PAGE = 1_000
 
 
-class Photos(NamedTuple):
+class PhotoInventory(NamedTuple):
     """The photos of a job; each photo is named by its source."""
 
     number: int
@@ -24,7 +24,7 @@ class Photos(NamedTuple):
     """The photos in the storage that have no row."""
 
 
-def compare(jobs: JobStore, files: JobFiles, job_id: str) -> Photos:
+def compare_photos(jobs: JobStore, files: JobFiles, job_id: str) -> PhotoInventory:
     """Compare the photos in the storage with the job's rows in the store."""
     known: set[str] = set()
     waiting = []
@@ -34,7 +34,7 @@ def compare(jobs: JobStore, files: JobFiles, job_id: str) -> Photos:
             waiting.append(row.source)
     sources = files.list_sources(job_id)
     unknown = [source for source in sources if object_id(source) not in known]
-    return Photos(len(known) + len(unknown), waiting, unknown)
+    return PhotoInventory(len(known) + len(unknown), waiting, unknown)
 
 
 def waiting_sources(jobs: JobStore, job_id: str) -> Iterator[str]:

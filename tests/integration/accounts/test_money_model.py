@@ -21,7 +21,7 @@ from blur.accounts.audit import differences
 from blur.accounts.connect import open_account_store
 from blur.accounts.hold_states import (
     PRICE_LOCATION,
-    Amount,
+    AccountField,
     HoldEvent,
     HoldState,
     credits_charged,
@@ -61,14 +61,14 @@ class Ledger(TwoClocks):
         self.customer = open_account(self.opened[0], credits_in)
         self.credits_in = credits_in
 
-    def amount(self, amount: Amount) -> int:
-        """Return the sum that the account should have in `amount`, such as `Amount.HELD`."""
+    def amount(self, amount: AccountField) -> int:
+        """Return the sum that the account should have in `amount`, such as `AccountField.HELD`."""
         return sum(call.hold.price for call in self.known if PRICE_LOCATION[call.state] is amount)
 
     @property
     def balance(self) -> int:
         """Return the credits that can be spent."""
-        return self.credits_in - self.amount(Amount.USED) - self.amount(Amount.HELD)
+        return self.credits_in - self.amount(AccountField.USED) - self.amount(AccountField.HELD)
 
     @rule(target=calls, price=st.integers(0, 6), server=servers)
     def reserve(self, price: int, server: int) -> object:
@@ -182,7 +182,7 @@ class Ledger(TwoClocks):
         account = read.account
         assert account.balance >= 0
         assert account.granted - account.used == account.balance + account.held
-        used, held = self.amount(Amount.USED), self.amount(Amount.HELD)
+        used, held = self.amount(AccountField.USED), self.amount(AccountField.HELD)
         assert (account.granted, account.used) == (self.credits_in, used)
         assert (account.balance, account.held) == (self.balance, held)
         settled = sum(call.state is HoldState.SETTLED for call in self.known)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
     from blur.jobs.ports import JobStore
 
-PATIENCE_S = 120
+TIMEOUT_S = 120
 VISIBILITY_S = 6
 
 
@@ -77,12 +77,12 @@ class Engine:
     def wait_for_rows(self, owner: JobOwner, count: int) -> dict[str, JobObject]:
         """Wait until `count` photos are done, failed or cancelled; return the rows by source."""
         find = partial(with_retries, partial(self.jobs.find_job, owner.job_id))
-        wait_until(lambda: find().counts.ended >= count, PATIENCE_S, self.log)
+        wait_until(lambda: find().counts.ended >= count, TIMEOUT_S, self.log)
         return {row.source: row for row in rows_of(self.jobs, owner.job_id)}
 
     def wait_for_empty_queue(self) -> None:
         """Wait until workers have processed all messages of the queue."""
-        wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
+        wait_until(lambda: not self.stack.message_count(self.stack.queue_url), TIMEOUT_S, self.log)
 
     def run_keeper(self, *, tolerated: Collection[str] = ()) -> None:
         """Run the keeper once, as its schedule does; ignore errors of the `tolerated` classes."""
@@ -112,7 +112,7 @@ class Engine:
 
     def kill_worker(self) -> None:
         """Kill a process of `JobWorkerFunction`, the function that processes photos."""
-        wait_until(self._workers, PATIENCE_S, self.log)
+        wait_until(self._workers, TIMEOUT_S, self.log)
         os.kill(self._workers()[0], signal.SIGKILL)
 
     def _workers(self) -> list[int]:

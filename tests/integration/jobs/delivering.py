@@ -65,7 +65,7 @@ def deliver_in_threads(
         return sum(pool.map(work, range(threads)))
 
 
-def drain(path: Path, owner: JobOwner, seed: int) -> int:
+def process_all(path: Path, owner: JobOwner, seed: int) -> int:
     """Claim and process objects until the SQLite queue is empty; return the number of new rows.
 
     In these tests, the lease of a killed worker ends immediately.

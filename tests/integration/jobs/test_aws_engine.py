@@ -16,7 +16,7 @@ import requests
 from events import make
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import with_retries
-from tests.integration.jobs.aws_engine import PATIENCE_S, api_environment
+from tests.integration.jobs.aws_engine import TIMEOUT_S, api_environment
 from tests.integration.jobs.ministack import wait_until
 from tests.integration.running import running
 
@@ -71,7 +71,7 @@ class Client:
 
     def wait_until_paused(self, job_id: str) -> None:
         """Wait until the job is paused and the queue is empty."""
-        wait_until(lambda: self.job(job_id)["state"] == "paused", PATIENCE_S, self.engine.log)
+        wait_until(lambda: self.job(job_id)["state"] == "paused", TIMEOUT_S, self.engine.log)
         self.engine.wait_for_empty_queue()
 
     def keep_until_done(self, job_id: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Client:
             self.engine.run_keeper()
             return bool(self.job(job_id)["state"] == "done")
 
-        wait_until(keep, PATIENCE_S, self.engine.log)
+        wait_until(keep, TIMEOUT_S, self.engine.log)
         return self.job(job_id)
 
 
@@ -167,7 +167,7 @@ def test_the_end_of_a_job_is_an_event_that_the_documented_pattern_matches(
     def arrived() -> list[dict[str, Any]]:
         return [each for each in received() if each["detail"]["job_id"] == job_id]
 
-    wait_until(arrived, PATIENCE_S, engine.log)
+    wait_until(arrived, TIMEOUT_S, engine.log)
     (event,) = arrived()
     assert (event["source"], event["detail"]["state"]) == (EVENT_SOURCE, "done")
     assert event["detail"]["counts"] == job["counts"]

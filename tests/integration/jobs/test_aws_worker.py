@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from events import make
-from tests.integration.jobs.aws_engine import PATIENCE_S, Engine
+from tests.integration.jobs.aws_engine import TIMEOUT_S, Engine
 from tests.integration.jobs.job_owner import JobOwner, require_exact
 from tests.integration.jobs.ministack import wait_until
 
@@ -78,7 +78,7 @@ def test_a_message_with_an_unknown_format_is_in_the_dead_letter_queue_after_its_
     try:
         engine.send('{"unknown": "message"}')
         dead = partial(stack.message_count, stack.dead_letters_url)
-        wait_until(dead, PATIENCE_S, engine.log)
+        wait_until(dead, TIMEOUT_S, engine.log)
     finally:
         sqs.set_queue_attributes(QueueUrl=stack.queue_url, Attributes=own)
     (message,) = sqs.receive_message(QueueUrl=stack.dead_letters_url)["Messages"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.integration.accounts.customer import START, after, entry
 from tests.integration.accounts.spending import now, with_retries
-from tests.integration.jobs.delivering import LONG_US, deliver_in_threads, drain
+from tests.integration.jobs.delivering import LONG_US, deliver_in_threads, process_all
 from tests.integration.jobs.job_owner import (
     PRICE,
     JobOwner,
@@ -92,7 +92,8 @@ def test_workers_of_two_processes_empty_a_queue_and_write_one_final_row_for_each
     for source in SOURCES:
         assert queue.add_object(owner.job_id, source, now_us=now())
     workers = [
-        processes.submit(drain, tmp_path / "accounts.db", owner, seed) for seed in range(PROCESSES)
+        processes.submit(process_all, tmp_path / "accounts.db", owner, seed)
+        for seed in range(PROCESSES)
     ]
     assert sum(worker.result() for worker in workers) == OBJECTS
     assert queue.count_waiting() == 0

@@ -15,7 +15,7 @@ from tests.e2e import machine, programs
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 # A test run like those in tests/e2e: it starts a server, and waits for a program. After a signal,
 # the server and the program each take a second to end, and must not get a second signal in that
@@ -90,7 +90,7 @@ def test_a_test_run_that_gets_a_signal_stops_its_programs_before_it_ends(
     for moment in ("works", "works-asked", "serves-asked"):
         wait_for(tmp_path / moment)
         os.killpg(run.pid, number)  # as a terminal does on Ctrl-C
-    output, _ = run.communicate(timeout=PATIENCE_S)
+    output, _ = run.communicate(timeout=TIMEOUT_S)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output
     assert (tmp_path / "works-ended").exists()
     assert (tmp_path / "serves-ended").exists()
@@ -106,7 +106,7 @@ def serving(port: int, folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def wait_for(path: Path) -> None:
-    latest = time.monotonic() + PATIENCE_S
+    latest = time.monotonic() + TIMEOUT_S
     while not path.exists():
         assert time.monotonic() < latest, f"no {path.name}"
         time.sleep(0.05)

@@ -25,7 +25,7 @@ from blur.storage.folder import FolderStore
 FILE_BYTES = 2_000_000
 FORMS = 20
 DAY_S = 86_400
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def folder_api(
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -108,7 +108,7 @@ def test_20_uploads_with_one_token_use_the_space_of_one_file(folder_api: Api, me
     half = FILE_BYTES // 2
     with ExitStack() as stack:
         clients = [
-            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=TIMEOUT_S))
             for _ in range(FORMS)
         ]
         for client in clients:

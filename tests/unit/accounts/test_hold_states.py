@@ -9,7 +9,7 @@ import pytest
 from blur.accounts.hold_states import (
     PRICE_LOCATION,
     TRANSITIONS,
-    Amount,
+    AccountField,
     HoldEvent,
     HoldState,
     credits_charged,
@@ -50,9 +50,9 @@ def test_the_table_has_one_transition_from_the_state_held_for_each_event_and_no_
 
 def test_the_state_of_a_hold_decides_whether_its_price_is_held_used_or_in_the_balance() -> None:
     assert PRICE_LOCATION == {
-        HoldState.HELD: Amount.HELD,
-        HoldState.SETTLED: Amount.USED,
-        HoldState.REFUNDED: Amount.BALANCE,
+        HoldState.HELD: AccountField.HELD,
+        HoldState.SETTLED: AccountField.USED,
+        HoldState.REFUNDED: AccountField.BALANCE,
     }
 
 

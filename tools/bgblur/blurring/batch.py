@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
-from bgblur.blurring.engines import Failure, Interrupted, Result
+from bgblur.blurring.backends import Failure, Interrupted, Result
 from bgblur.blurring.output import would_replace
 
 if TYPE_CHECKING:
-    from bgblur.blurring.engines import Engine, Photo, ProgressCallback
+    from bgblur.blurring.backends import Backend, Photo, ProgressCallback
     from bgblur.blurring.paths import Task
 
 TICK_S = 0.1
@@ -58,10 +58,10 @@ class BatchRunner:
     """Runs jobs on a fixed number of threads, until all jobs are done or `stop` is set."""
 
     def __init__(
-        self, engine: Engine, threads: int, stop: threading.Event, *, overwrite: bool
+        self, backend: Backend, threads: int, stop: threading.Event, *, overwrite: bool
     ) -> None:
         """Prepare a runner; without `overwrite`, photos whose result exists are skipped."""
-        self._engine = engine
+        self._backend = backend
         self._threads = threads
         self._stop = stop
         self._overwrite = overwrite
@@ -114,7 +114,7 @@ class BatchRunner:
         try:
             if target is not None and not self._overwrite and would_replace(target):
                 return Skipped()
-            return self._engine(job.photo, job.task.format, self._progress_of(job))
+            return self._backend(job.photo, job.task.format, self._progress_of(job))
         except Interrupted:
             return INTERRUPTED
         except Failure as failure:

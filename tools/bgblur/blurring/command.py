@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bgblur.api_options import api_key_option, require_api_key
-from bgblur.blurring import engines, output, report
+from bgblur.blurring import backends, output, report
+from bgblur.blurring.backends import Failure, Result
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
-from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.options import blur_options, chosen_format
 from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
@@ -23,7 +23,7 @@ from bgblur.console import json_option
 from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 
 if TYPE_CHECKING:
-    from bgblur.blurring.engines import Engine
+    from bgblur.blurring.backends import Backend
     from bgblur.blurring.progress import Display
 
 EXIT_FAILED = 1
@@ -97,9 +97,9 @@ def blur(  # noqa: PLR0913 - has one argument for each option
     tasks = plan(paths, output_path, naming, recursive=recursive)
     _check_streams(tasks, as_json=as_json)
     stop = threading.Event()
-    engine = _engine(options, api, key, stop)
+    backend = _backend(options, api, key, stop)
     threads = jobs or (API_JOBS if api else LOCAL_JOBS)
-    runner = BatchRunner(engine, threads, stop, overwrite=overwrite)
+    runner = BatchRunner(backend, threads, stop, overwrite=overwrite)
     try:
         with stop_on_interrupt(stop):
             outcomes = _run(runner, tasks, stop, overwrite=overwrite)
@@ -112,10 +112,10 @@ def blur(  # noqa: PLR0913 - has one argument for each option
     context.exit(EXIT_FAILED if any(isinstance(o.result, Failure) for o in outcomes) else 0)
 
 
-def _engine(options: Any, api: str | None, key: str | None, stop: threading.Event) -> Engine:  # noqa: ANN401
+def _backend(options: Any, api: str | None, key: str | None, stop: threading.Event) -> Backend:  # noqa: ANN401
     if not api:
-        return engines.local_engine(options)
-    return engines.api_engine(options, api, require_api_key(key), stop)
+        return backends.local_backend(options)
+    return backends.api_backend(options, api, require_api_key(key), stop)
 
 
 def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bgblur.blurring.backends import Failure, Result
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, Skipped
-from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.paths import STDIO
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ class FairQueue(Generic[Item]):
         self._workers = workers
         self._clock = clock
         self._shares: dict[str, _Share[Item]] = {}
-        self._left_s: dict[str, float] = {}
+        self._last_active_s: dict[str, float] = {}
         """The time when the last item of each idle account finished; oldest first."""
 
     @property
@@ -74,12 +74,12 @@ class FairQueue(Generic[Item]):
     @property
     def is_in_use(self) -> bool:
         """Return whether an item waits or runs, or has finished in the last `KEEP_S`."""
-        self._forget_left()
-        return bool(self._shares or self._left_s)
+        self._remove_inactive()
+        return bool(self._shares or self._last_active_s)
 
     def has_slot(self, account: str) -> bool:
         """Return whether one more item of this account can be added to the queue."""
-        return self.used_slots < self._slots or self._donor(account) is not None
+        return self.used_slots < self._slots or self._larger_share(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
         """Add an item; if the queue was full, return the waiting item that was removed for it.
@@ -87,8 +87,8 @@ class FairQueue(Generic[Item]):
         The caller has checked with `has_slot` that the item can be added.
         """
         removed = None
-        if self.used_slots >= self._slots and (donor := self._donor(account)):
-            removed = donor.waiting.pop()
+        if self.used_slots >= self._slots and (larger := self._larger_share(account)):
+            removed = larger.waiting.pop()
         self._share(account).waiting.append(item)
         return removed
 
@@ -121,7 +121,7 @@ class FairQueue(Generic[Item]):
         if share is None or item not in share.waiting:
             return False
         share.waiting.remove(item)
-        self._forget_if_idle(account)
+        self._deactivate_if_idle(account)
         return True
 
     def finish(self, account: str, used_s: float) -> None:
@@ -129,7 +129,7 @@ class FairQueue(Generic[Item]):
         share = self._shares[account]
         share.working -= 1
         share.used_s += used_s
-        self._forget_if_idle(account)
+        self._deactivate_if_idle(account)
 
     def clear(self) -> list[Item]:
         """Remove and return all waiting items."""
@@ -144,25 +144,25 @@ class FairQueue(Generic[Item]):
         If it is created now, it starts with the smallest `used_s` of all accounts.
         """
         if account not in self._shares:
-            self._left_s.pop(account, None)
+            self._last_active_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
             self._shares[account] = _Share(used_s=used_s)
         return self._shares[account]
 
     def _most_workers(self) -> int:
         """Return how many workers each active account can use."""
-        self._forget_left()
-        active = len(self._shares) + len(self._left_s)
+        self._remove_inactive()
+        active = len(self._shares) + len(self._last_active_s)
         return math.ceil(self._workers / max(1, active))
 
-    def _forget_left(self) -> None:
+    def _remove_inactive(self) -> None:
         kept_since_s = self._clock() - KEEP_S
-        for account, left_s in list(self._left_s.items()):
-            if left_s > kept_since_s:
+        for account, last_active_s in list(self._last_active_s.items()):
+            if last_active_s > kept_since_s:
                 break
-            del self._left_s[account]
+            del self._last_active_s[account]
 
-    def _donor(self, account: str) -> _Share[Item] | None:
+    def _larger_share(self, account: str) -> _Share[Item] | None:
         """Return the share that has the most slots of all shares with waiting items.
 
         Return None if `account` has only one slot fewer than this share, or not fewer.
@@ -172,11 +172,11 @@ class FairQueue(Generic[Item]):
         own = self._shares[account].slots if account in self._shares else 0
         return largest if largest and own + 1 <= largest.slots - 1 else None
 
-    def _forget_if_idle(self, account: str) -> None:
+    def _deactivate_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # moves the account to the end of the dict
-            self._left_s[account] = self._clock()
+            self._last_active_s.pop(account, None)  # moves the account to the end of the dict
+            self._last_active_s[account] = self._clock()
 
     @staticmethod
     def _order(share: _Share[Item]) -> tuple[int, float]:

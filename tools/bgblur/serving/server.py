@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from bgblur.serving.access_log import open_access_log
-from bgblur.serving.announcing_server import AnnouncingServer
 from bgblur.serving.asgi import ServerApp
 from bgblur.serving.connections import ConnectionTable
+from bgblur.serving.embedded_server import EmbeddedServer
 from bgblur.serving.inline import (
     ACCOUNT_QUEUE,
     ACCOUNT_TIMEOUT_S,
@@ -27,11 +27,11 @@ from bgblur.serving.inline import (
 from bgblur.serving.keeper_loop import keeping
 from bgblur.serving.known_keys import KnownKeys
 from bgblur.serving.listening import listen
+from bgblur.serving.local_jobs import LocalJobs, open_keeper, open_local_jobs
 from bgblur.serving.metrics import Address, ObjectsState, ServerMetrics
 from bgblur.serving.ports import Observe, ReceiveUpload, ignore
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.proxy_events import RecordedHandler
-from bgblur.serving.served_jobs import ServedJobs, open_keeper, open_served_jobs
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.uploads import receive_upload
 from bgblur.serving.worker import Worker, nothing
@@ -85,7 +85,7 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
         ValueError: a setting is invalid.
 
     """
-    uploads, jobs = upload_folder(settings), open_served_jobs(settings, capacity.workers)
+    uploads, jobs = upload_folder(settings), open_local_jobs(settings, capacity.workers)
     folders = [folder for folder in (uploads, jobs and jobs.folder) if folder]
     with (
         listen(host, port) as listening,
@@ -102,8 +102,10 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
         receivers = upload_receivers(uploads, jobs)
         application = server_app(settings, photos, accounts, receivers, observe)
         config = configuration(middleware(application), settings, observe)
-        drain = jobs.drain if jobs else None
-        AnnouncingServer(config, photos, accounts, drain=drain, announce=announce).run([listening])
+        dispatcher = jobs.dispatcher if jobs else None
+        EmbeddedServer(config, photos, accounts, dispatcher=dispatcher, announce=announce).run(
+            [listening]
+        )
 
 
 def raise_file_limit() -> None:
@@ -126,7 +128,7 @@ def upload_folder(settings: Settings) -> FolderStore | None:
 
 
 def upload_receivers(
-    folder: FolderStore | None, jobs: ServedJobs | None
+    folder: FolderStore | None, jobs: LocalJobs | None
 ) -> Mapping[str, ReceiveUpload]:
     """Return, for each upload path, the function that receives its uploads."""
     receivers: dict[str, ReceiveUpload] = {}
@@ -139,15 +141,15 @@ def upload_receivers(
 
 @contextmanager
 def observing(
-    photos: WorkerPool, jobs: ServedJobs | None, metrics_at: Address | None
+    photos: WorkerPool, jobs: LocalJobs | None, metrics_at: Address | None
 ) -> Iterator[Observe]:
     """Serve metrics until the context ends, if enabled; yield a function that counts responses."""
     if metrics_at is None:
         yield ignore
         return
-    metrics = ServerMetrics(photos.state, jobs.drain.state if jobs else ObjectsState)
+    metrics = ServerMetrics(photos.state, jobs.dispatcher.state if jobs else ObjectsState)
     if jobs is not None:
-        jobs.drain.observe = metrics.observe_object
+        jobs.dispatcher.observe = metrics.observe_object
     with metrics.served(metrics_at):
         yield metrics.observe
 
@@ -180,9 +182,7 @@ def server_app(
     )
 
 
-def photo_pool(
-    settings: Settings, capacity: Capacity, jobs: ServedJobs | None = None
-) -> WorkerPool:
+def photo_pool(settings: Settings, capacity: Capacity, jobs: LocalJobs | None = None) -> WorkerPool:
     """Return the pool that blurs photos, including photos of jobs; its workers share the CPUs.
 
     A worker is killed when it exceeds the hold's lifetime. At that time, the hold has expired, so
@@ -196,7 +196,7 @@ def photo_pool(
         size=capacity.workers,
         queue=capacity.queue,
         max_wait_s=settings.queue_wait_s,
-        take_background=jobs.drain.take if jobs else nothing,
+        next_background_work=jobs.dispatcher.take if jobs else nothing,
     )
 
 

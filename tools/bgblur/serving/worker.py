@@ -15,14 +15,14 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
 from bgblur.serving import worker_main
-from bgblur.serving.object_turn import ObjectTurn
+from bgblur.serving.object_worker import ObjectTask
 from bgblur.serving.worker_main import ACCEPTED, READY, STOP, StartError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-    from bgblur.serving.object_turn import TurnResult
+    from bgblur.serving.object_worker import ObjectTaskResult
     from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.jobs.model import JobObject
     from blur.settings import Settings
@@ -108,7 +108,9 @@ class Worker:
         self._is_busy = False
         return reply
 
-    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
+    async def process_object(
+        self, on_claimed: Callable[[JobObject], None]
+    ) -> ObjectTaskResult | None:
         """Let the process blur the next photo of a job; return None if no photo can be claimed.
 
         `on_claimed` is called before work on the photo begins. After any exception, the caller
@@ -120,10 +122,10 @@ class Worker:
 
         """
         self._is_busy = True
-        turn = ObjectTurn(self._timeout_s + LEASE_MARGIN_S, left_ms=round(self._timeout_s * 1000))
-        await self._in_thread(lambda: self._messages.send(turn), ACCEPT_TIMEOUT_S)
+        task = ObjectTask(self._timeout_s + LEASE_MARGIN_S, left_ms=round(self._timeout_s * 1000))
+        await self._in_thread(lambda: self._messages.send(task), ACCEPT_TIMEOUT_S)
         claimed: JobObject | None = await self._in_thread(self._messages.recv, ACCEPT_TIMEOUT_S)
-        result: TurnResult | None = None
+        result: ObjectTaskResult | None = None
         if claimed is not None:
             on_claimed(claimed)
             result = await self._in_thread(self._messages.recv, self._timeout_s)
@@ -195,12 +197,12 @@ class Worker:
 Work = Callable[[Worker], Awaitable[None]]
 """A function that runs on one worker. It raises an exception if the worker has to be replaced:
 `LostError` if the worker failed after the work had started."""
-TakeBackground = Callable[[bool], Work | None]
+NextBackgroundWork = Callable[[bool], Work | None]
 """Return background work for an idle worker, if there is any. The argument is true if a request
 runs or has just ended, because then more requests are likely."""
 
 
-def nothing(_: bool) -> None:  # noqa: FBT001 - `TakeBackground` has this signature
+def nothing(_: bool) -> None:  # noqa: FBT001 - `NextBackgroundWork` has this signature
     """Return None, because this worker has no background work."""
 
 

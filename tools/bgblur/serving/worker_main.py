@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from bgblur.serving.object_turn import ObjectTurn, open_object_worker
+from bgblur.serving.object_worker import ObjectTask, open_object_worker
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
 from blur.app import build_app, import_engine
 from blur.imaging.matting.models import ModelError
@@ -59,8 +59,8 @@ def run(
     messages.send(READY)
     with suppress(EOFError):  # raised when the front process has ended
         while (message := messages.recv()) is not STOP:
-            if isinstance(message, ObjectTurn) and objects:
-                objects.take_turn(message, messages.send)
+            if isinstance(message, ObjectTask) and objects:
+                objects.process(message, messages.send)
                 continue
             messages.send(ACCEPTED)
             request, left_ms = message

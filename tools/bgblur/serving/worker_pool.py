@@ -24,7 +24,7 @@ from blur.errors import LostError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy_events import Reply, Request
-    from bgblur.serving.worker import TakeBackground, Work, Worker
+    from bgblur.serving.worker import NextBackgroundWork, Work, Worker
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -46,14 +46,14 @@ class WorkerPool:
         size: int,
         queue: int,
         max_wait_s: float,
-        take_background: TakeBackground = nothing,
+        next_background_work: NextBackgroundWork = nothing,
     ) -> None:
         """Create a pool of `size` workers; `queue` requests can wait for up to `max_wait_s`."""
         self._name = name
         self._new_worker = new_worker
         self._size = size
         self._max_wait_s = max_wait_s
-        self._take_background = take_background
+        self._take_background = next_background_work
         self._queue: FairQueue[Call] = FairQueue(size + queue, workers=size)
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()

@@ -47,17 +47,20 @@ if TYPE_CHECKING:
 class DynamoAccountStore:
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
-    Every method raises `UnavailableError` within two seconds, multiplied by `patience`, if DynamoDB
-    throttles, cannot be reached or sends an invalid response; the cause is chained to the error.
+    Every method raises `UnavailableError` within two seconds, multiplied by `timeout_factor`, if
+    DynamoDB throttles, cannot be reached or sends an invalid response; the cause is chained to the
+    error.
     Even then, DynamoDB can have applied the write, so callers repeat the method or let the hold
     expire.
     """
 
-    def __init__(self, table_name: str, client: DynamoDBClient, *, patience: float = 1) -> None:
+    def __init__(
+        self, table_name: str, client: DynamoDBClient, *, timeout_factor: float = 1
+    ) -> None:
         """Keep the table's name and the client, which `client.open_client` opens."""
         self._table_name = table_name
         self._client = client
-        self._patience = patience
+        self._timeout_factor = timeout_factor
         self._limiter = LimiterClock()
         self._busy_until: BusyUntil = {}
 
@@ -193,7 +196,7 @@ class DynamoAccountStore:
         return DynamoTable(self._table_name, self._start, self._limiter, self._busy_until)
 
     def _start(self) -> Send:
-        return Sender.start(self._client, patience=self._patience)
+        return Sender.start(self._client, timeout_factor=self._timeout_factor)
 
     def _status_after(
         self, table: DynamoTable, hold: Hold, item: Item, charged: Credits, now_us: Instant

@@ -65,16 +65,16 @@ CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgre
 CONFLICT_REASON = "TransactionConflict"
 """The reason that DynamoDB gives if another write to the same item cancels a transaction."""
 
-PROOF = {"ReturnConsumedCapacity": "TOTAL"}
+RETURN_CAPACITY = {"ReturnConsumedCapacity": "TOTAL"}
 """This option is added to every request, so that every response of DynamoDB has `ConsumedCapacity`;
 other responses are rejected. Without this check, `{}` would be a complete response to a write, and
 botocore reads any text as `{}`."""
 
 
-def open_client(*, patience: float = 1) -> DynamoDBClient:
+def open_client(*, timeout_factor: float = 1) -> DynamoDBClient:
     """Return a client with short time-outs and without retries; no request is sent.
 
-    The time-outs are multiplied by `patience`.
+    The time-outs are multiplied by `timeout_factor`.
 
     Without retries, botocore checks the checksum of each response only in the legacy retry mode; in
     the standard mode, it would accept a wrong checksum.
@@ -84,8 +84,8 @@ def open_client(*, patience: float = 1) -> DynamoDBClient:
 
     """
     config = Config(
-        connect_timeout=CONNECT_S * patience,
-        read_timeout=READ_S * patience,
+        connect_timeout=CONNECT_S * timeout_factor,
+        read_timeout=READ_S * timeout_factor,
         retries={"total_max_attempts": 1, "mode": "legacy"},
         max_pool_connections=MAX_CONNECTIONS,
     )
@@ -108,12 +108,14 @@ class Sender:
     """The seconds that are added to `latest_start` after a conflict with another write."""
 
     @classmethod
-    def start(cls, client: DynamoDBClient, *, patience: float = 1, conflict_s: float = 0) -> Sender:
+    def start(
+        cls, client: DynamoDBClient, *, timeout_factor: float = 1, conflict_s: float = 0
+    ) -> Sender:
         """Return a sender that starts requests only in the next `LATEST_START_S` seconds.
 
-        This time is multiplied by `patience`.
+        This time is multiplied by `timeout_factor`.
         """
-        return cls(client, time.monotonic() + LATEST_START_S * patience, conflict_s)
+        return cls(client, time.monotonic() + LATEST_START_S * timeout_factor, conflict_s)
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request; see `table.Send`."""
@@ -137,7 +139,7 @@ class Sender:
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            response: dict[str, Any] = getattr(self.client, operation)(**request, **PROOF)
+            response: dict[str, Any] = getattr(self.client, operation)(**request, **RETURN_CAPACITY)
         except ClientError as error:
             raise _explained(error) from error
         except ParamValidationError:

@@ -27,7 +27,7 @@ from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.hold_states import (
     PRICE_LOCATION,
     TRANSITIONS,
-    Amount,
+    AccountField,
     HoldEvent,
     HoldState,
     event_at,
@@ -205,7 +205,7 @@ def _ending(
     """Return the write that applies the event to a hold in the state `HELD`."""
     update = Expressions()
     tombstone = _tombstone(hold.hold_id)
-    if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:
+    if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is AccountField.USED:
         _add_to_usage(update, hold.price, now_us)
         elements = frozenset({tombstone})
     else:

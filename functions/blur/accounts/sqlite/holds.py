@@ -14,7 +14,7 @@ import sqlite3
 
 from blur.accounts.hold_states import (
     PRICE_LOCATION,
-    Amount,
+    AccountField,
     HoldEvent,
     HoldState,
     event_at,
@@ -113,7 +113,7 @@ def end(
             "UPDATE holds SET state = ? WHERE account_id = ? AND hold_id = ?",
             (after, stored.account_id, stored.hold_id),
         )
-        if PRICE_LOCATION[after] is Amount.USED:
+        if PRICE_LOCATION[after] is AccountField.USED:
             _add_to_usage(db, stored, now_us)
         else:
             _add_to_balance(db, stored.account_id, stored.price)

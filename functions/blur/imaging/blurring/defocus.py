@@ -9,7 +9,7 @@ import numpy as np
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.blurring.convolution import BlurredLayer, normalised_convolution
-from blur.imaging.compositing.colours_around import colours_around, put_blocks
+from blur.imaging.compositing.colour_extension import extend_colours, put_blocks
 from blur.imaging.compositing.composite import multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
 from blur.imaging.resample import downscale, upscale_by
@@ -45,7 +45,7 @@ def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
     blurred = _defocus(scene, Layer.FOREGROUND, lens)
     colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in blurred)
     result = np.empty_like(colours)
-    put_blocks(result, colours_around(scene.layers.foreground, alpha), slice(0, scene.shape[0]))
+    put_blocks(result, extend_colours(scene.layers.foreground, alpha), slice(0, scene.shape[0]))
     cv2.copyTo(colours, alpha, result)
     return result, alpha
 

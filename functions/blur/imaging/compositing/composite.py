@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
-from blur.imaging.compositing.colours_around import FINE_PX, colours_around, put_blocks
+from blur.imaging.compositing.colour_extension import FINE_PX, extend_colours, put_blocks
 from blur.imaging.compositing.foreground import LayerColours, UnmixedPixels, unmix
 from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
 from blur.imaging.strips import for_each_strip
@@ -63,7 +63,7 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
     weighting them by alpha show no fringe. Farther away, the colour is constant.
     """
     result = np.empty_like(photo)
-    blocks = colours_around(layers.foreground, matte)
+    blocks = extend_colours(layers.foreground, matte)
 
     def put_rows(rows: slice) -> None:
         put_blocks(result, blocks, rows)

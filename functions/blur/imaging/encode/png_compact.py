@@ -60,7 +60,7 @@ shorter matches take more bits than literals in such images. This saves 3 or 4 %
 as level 6. For images without grain, the files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
 """For images with more pixels, `GRAIN_DEFLATER` takes a long time, so only `smallest` allows it."""
-GRAIN_SAVES = 0.02
+MIN_GRAIN_SAVING = 0.02
 """An image has grain if `GRAIN_DEFLATER` compresses a sample of its rows to a size that is smaller
 than with the usual deflater, by more than this share."""
 BANDS = 8
@@ -102,5 +102,5 @@ def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
         return usual
     bands = [middle_rows(part) for part in slices(height, -(-height // BANDS))]
     sample = np.concatenate([paeth(find_neighbours(image, band)) for band in bands])
-    limit = (1 - GRAIN_SAVES) * len(usual.deflate(sample))
+    limit = (1 - MIN_GRAIN_SAVING) * len(usual.deflate(sample))
     return GRAIN_DEFLATER if len(GRAIN_DEFLATER.deflate(sample)) < limit else usual

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.compositing.colours_around import REACH_PX, constant_colour
+from blur.imaging.compositing.colour_extension import REACH_PX, constant_colour
 from blur.imaging.compositing.composite import cutout_colours, multiply
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.resample import rescale

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bgblur.blurring import report
+from bgblur.blurring.backends import Backend, Failure, Photo, ProgressCallback, Result
 from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
-from bgblur.blurring.engines import Engine, Failure, Photo, ProgressCallback, Result
 from bgblur.blurring.paths import Task
 
 RESULT = Result(b"picture", "image/png")
@@ -21,14 +21,14 @@ def jobs(folder: Path, count: int) -> list[Job]:
 
 
 def run(
-    engine: Engine,
+    backend: Backend,
     todo: list[Job],
     *,
     size: int = 1,
     stop: threading.Event | None = None,
     overwrite: bool = False,
 ) -> list[Outcome]:
-    runner = BatchRunner(engine, size, stop or threading.Event(), overwrite=overwrite)
+    runner = BatchRunner(backend, size, stop or threading.Event(), overwrite=overwrite)
     return [outcome for outcome in runner.outcomes(todo) if outcome]
 
 
@@ -44,11 +44,11 @@ def codes(outcomes: list[Outcome]) -> list[str]:
 def test_as_many_photos_as_threads_are_processed_at_the_same_time(tmp_path: Path) -> None:
     at_once = threading.Barrier(3, timeout=10)
 
-    def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
         at_once.wait()  # continues only when three threads wait at the same time
         return RESULT
 
-    assert codes(run(engine, jobs(tmp_path, 6), size=3)) == ["result"] * 6
+    assert codes(run(backend, jobs(tmp_path, 6), size=3)) == ["result"] * 6
 
 
 def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> None:
@@ -58,22 +58,22 @@ def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> No
         b"2": ZeroDivisionError("a fault"),
     }
 
-    def engine(photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
         assert isinstance(photo, bytes)
         if photo in errors:
             raise errors[photo]
         return RESULT
 
-    outcomes = run(engine, jobs(tmp_path, 4))
+    outcomes = run(backend, jobs(tmp_path, 4))
     assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "result"]
 
 
 def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
-    def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
         code = "insufficient_credits"
         raise Failure(code, "no credits")
 
-    outcomes = run(engine, jobs(tmp_path, 3))
+    outcomes = run(backend, jobs(tmp_path, 3))
     assert codes(outcomes) == ["insufficient_credits", "not_begun", "not_begun"]
     assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 failed, 2 not started"
 
@@ -89,26 +89,26 @@ def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_phot
 ) -> None:
     stop = threading.Event()
 
-    def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
         stop.set()
         progress("blurring", 0.5)
         return RESULT
 
-    outcomes = run(engine, jobs(tmp_path, 3), stop=stop)
+    outcomes = run(backend, jobs(tmp_path, 3), stop=stop)
     assert codes(outcomes) == ["interrupted", "not_begun", "not_begun"]
     assert outcomes[1].result is NOT_STARTED
     assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 interrupted, 2 not started"
 
 
 def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
-    def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
         progress("blurring", 0.5)
         started.set()
         assert seen.wait(timeout=60)
         return RESULT
 
     started, seen = threading.Event(), threading.Event()
-    runner = BatchRunner(engine, 1, threading.Event(), overwrite=False)
+    runner = BatchRunner(backend, 1, threading.Event(), overwrite=False)
     for outcome in runner.outcomes(jobs(tmp_path, 1)):
         if outcome is None and started.is_set() and not seen.is_set():
             [job] = runner.running

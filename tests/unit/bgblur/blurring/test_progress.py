@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bgblur.blurring.backends import STEPS
 from bgblur.blurring.batch import Job
-from bgblur.blurring.engines import STEPS
 from bgblur.blurring.paths import Task
 from bgblur.blurring.progress import Display
 from blur.imaging import blur_options

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from bgblur.serving.object_turn import TurnResult
+from bgblur.serving.object_worker import ObjectTaskResult
 from bgblur.serving.proxy_events import ClientState, Reply, Request
 from bgblur.serving.worker import nothing
 from bgblur.serving.worker_pool import WorkerPool
@@ -15,7 +15,7 @@ from blur.jobs.model import ObjectState
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
-    from bgblur.serving.worker import TakeBackground, Worker
+    from bgblur.serving.worker import NextBackgroundWork, Worker
     from blur.jobs.model import JobObject
 
 
@@ -56,7 +56,7 @@ class Fleet:
         size: int = 1,
         queue: int = 8,
         max_wait_s: float = 60,
-        take_background: TakeBackground = nothing,
+        next_background_work: NextBackgroundWork = nothing,
     ) -> WorkerPool:
         return WorkerPool(
             self.new_worker,
@@ -64,7 +64,7 @@ class Fleet:
             size=size,
             queue=queue,
             max_wait_s=max_wait_s,
-            take_background=take_background,
+            next_background_work=next_background_work,
         )
 
 
@@ -91,7 +91,9 @@ class FakeWorker:
         await self.fleet.may_answer.wait()
         return REPLY
 
-    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
+    async def process_object(
+        self, on_claimed: Callable[[JobObject], None]
+    ) -> ObjectTaskResult | None:
         await asyncio.sleep(0)
         if not self.fleet.objects:
             return None
@@ -104,7 +106,7 @@ class FakeWorker:
             self.is_running = False
             raise outcome
         row = replace(claimed, state=ObjectState.DONE)
-        return TurnResult(outcome, row if outcome is Outcome.ENDED else None, {"matte": 1.0})
+        return ObjectTaskResult(outcome, row if outcome is Outcome.ENDED else None, {"matte": 1.0})
 
     def disconnect_client(self) -> None:
         self.fleet.disconnected.append(self.body)

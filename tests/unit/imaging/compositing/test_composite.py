@@ -8,7 +8,7 @@ import pytest
 from tests.unit.imaging.pictures import difference, disc, flat, noise, random_alpha
 
 from blur.imaging.arrays import to_u8
-from blur.imaging.compositing.colours_around import FINE_PX, REACH_PX
+from blur.imaging.compositing.colour_extension import FINE_PX, REACH_PX
 from blur.imaging.compositing.composite import composite, cutout_colours, multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
 from blur.imaging.compositing.scene import Scene

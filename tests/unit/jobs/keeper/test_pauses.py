@@ -19,7 +19,7 @@ from tests.unit.jobs.keeper.conftest import (
 
 from blur.errors import UnavailableError
 from blur.jobs import photos
-from blur.jobs.keeper import SPARE, JobKeeper
+from blur.jobs.keeper import EXTRA_DELIVERIES, JobKeeper
 from blur.jobs.model import JobState, ObjectState
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_100_mo
 ) -> None:
     """If all photos were queued, each refund for a failed photo would queue all others again."""
     opened(store)
-    for number in range(2 * SPARE):
+    for number in range(2 * EXTRA_DELIVERIES):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
     store.set_paused(JOB_ID, is_paused=True)
     around.payable = 3
     calls: list[str] = []
     store.before = calls.append
     replace(keeper, is_idle=lambda: False).run()
-    assert calls.count("list_objects") == 1 + (SPARE + 3) // ROWS
+    assert calls.count("list_objects") == 1 + (EXTRA_DELIVERIES + 3) // ROWS
     store.before = lambda _: None
     ((_, first),) = around.delivered
-    assert len(set(first)) == SPARE + 3
+    assert len(set(first)) == EXTRA_DELIVERIES + 3
     for source in first:  # these photos fail; the job is not paused
         end(store, source, clock, ObjectState.FAILED)
     later(clock, RETRY_S)
@@ -73,7 +73,7 @@ def test_photos_not_queued_when_the_job_resumed_are_queued_later_even_if_the_que
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
-    for number in range(2 * SPARE):
+    for number in range(2 * EXTRA_DELIVERIES):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
     store.set_paused(JOB_ID, is_paused=True)
     store.close_job(JOB_ID, now_us=clock())
@@ -82,7 +82,7 @@ def test_photos_not_queued_when_the_job_resumed_are_queued_later_even_if_the_que
     busy.run()
     later(clock, RETRY_S)
     busy.run()
-    assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
+    assert [len(sources) for _, sources in around.delivered] == [EXTRA_DELIVERIES + 1] * 2
 
 
 def test_if_the_photos_of_a_paused_job_cannot_be_queued_the_next_run_resumes_the_job(

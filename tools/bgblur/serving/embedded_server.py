@@ -12,7 +12,7 @@ import uvicorn
 from bgblur.serving.listening import BACKLOG
 
 if TYPE_CHECKING:
-    from bgblur.serving.job_drain import JobDrain
+    from bgblur.serving.job_dispatcher import JobDispatcher
     from bgblur.serving.worker_pool import WorkerPool
 
 CANCELLED_TIMEOUT_S = 2
@@ -21,7 +21,7 @@ FORCED_CHECK_S = 0.1
 """The time between two checks for a second Ctrl-C, which stops the server immediately."""
 
 
-class AnnouncingServer(uvicorn.Server):
+class EmbeddedServer(uvicorn.Server):
     """A server that first starts its worker pools, and announces its port when it listens."""
 
     def __init__(
@@ -30,17 +30,17 @@ class AnnouncingServer(uvicorn.Server):
         photos: WorkerPool,
         accounts: WorkerPool,
         *,
-        drain: JobDrain | None,
+        dispatcher: JobDispatcher | None,
         announce: Callable[[int], None],
     ) -> None:
         """Keep the worker pools, which `startup` starts, and `announce`, which gets the port.
 
-        The `drain` gives photos of jobs to the worker pool.
+        The `dispatcher` gives photos of jobs to the worker pool.
         """
         super().__init__(config)
         self._photos = photos
         self._accounts = accounts
-        self._drain = drain
+        self._dispatcher = dispatcher
         self._announce = announce
         self._watch: asyncio.Task[None] | None = None
 
@@ -50,8 +50,8 @@ class AnnouncingServer(uvicorn.Server):
         await super().startup(sockets)
         for listening in sockets or []:  # asyncio sets its own, smaller backlog
             listening.listen(BACKLOG)
-        if self._drain and not self.should_exit:
-            self._watch = asyncio.create_task(self._drain.watch(self._photos.wake))
+        if self._dispatcher and not self.should_exit:
+            self._watch = asyncio.create_task(self._dispatcher.watch(self._photos.wake))
         if not self.should_exit:
             self._announce(self.servers[0].sockets[0].getsockname()[1])
 
@@ -62,18 +62,20 @@ class AnnouncingServer(uvicorn.Server):
         finish. Photos that take longer are released, and processed after the next start. uvicorn
         ends the process when this method returns.
         """
-        await asyncio.gather(super().shutdown(sockets), self._stop_drain())
+        await asyncio.gather(super().shutdown(sockets), self._stop_dispatcher())
         if cancelled := list(self.server_state.tasks):
             await asyncio.wait(cancelled, timeout=CANCELLED_TIMEOUT_S)
 
-    async def _stop_drain(self) -> None:
-        if self._drain is None:
+    async def _stop_dispatcher(self) -> None:
+        if self._dispatcher is None:
             return
         if self._watch:
             self._watch.cancel()
-        stopping = asyncio.create_task(self._drain.stop(self.config.timeout_graceful_shutdown or 0))
+        stopping = asyncio.create_task(
+            self._dispatcher.stop(self.config.timeout_graceful_shutdown or 0)
+        )
         while not stopping.done() and not self.force_exit:  # a second Ctrl-C sets `force_exit`
             await asyncio.wait({stopping}, timeout=FORCED_CHECK_S)
         if not stopping.done():
             stopping.cancel()
-            await self._drain.stop(0)
+            await self._dispatcher.stop(0)

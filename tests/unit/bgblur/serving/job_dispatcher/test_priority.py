@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, run, send, until
-from tests.unit.bgblur.serving.job_drain.conftest import objects, serving
+from tests.unit.bgblur.serving.job_dispatcher.conftest import objects, serving
 
-from bgblur.serving import fair_queue, job_drain, worker_pool
+from bgblur.serving import fair_queue, job_dispatcher, worker_pool
 from blur.errors import OverloadedError
 
 
@@ -18,7 +18,7 @@ def test_idle_workers_process_every_waiting_photo_of_a_job() -> None:
         fleet.may_end.set()
         async with serving(fleet) as server:
             await until(lambda: len(fleet.processed) == 5)
-            await until(lambda: not server.drain.running)
+            await until(lambda: not server.dispatcher.running)
             assert server.queue.released == []
 
     run(test)
@@ -27,7 +27,7 @@ def test_idle_workers_process_every_waiting_photo_of_a_job() -> None:
 def test_a_photo_that_is_added_later_is_processed_before_the_next_poll(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(job_drain, "POLL_S", 3600)
+    monkeypatch.setattr(job_dispatcher, "POLL_S", 3600)
     monkeypatch.setattr(worker_pool, "IDLE_CHECK_S", 3600)
 
     async def test(fleet: Fleet) -> None:
@@ -35,7 +35,7 @@ def test_a_photo_that_is_added_later_is_processed_before_the_next_poll(
         async with serving(fleet) as server:
             await until(lambda: server.queue.asked == 1)
             fleet.objects = objects(1)
-            server.drain.add()
+            server.dispatcher.add()
             await until(lambda: fleet.processed == ["0"])
 
     run(test)
@@ -47,7 +47,7 @@ def test_the_number_of_workers_that_process_photos_of_jobs_is_limited() -> None:
         async with serving(fleet, size=4, limit=3) as server:
             await until(lambda: len(fleet.processed) == 3)
             await until(lambda: server.queue.asked > 3)
-            assert server.drain.running == 3
+            assert server.dispatcher.running == 3
             fleet.may_end.set()
             await until(lambda: len(fleet.processed) == 9)
 
@@ -101,7 +101,7 @@ def test_one_worker_processes_no_photos_of_jobs_while_requests_arrive(
         async with serving(fleet, size=2, limit=2) as server:
             assert await send(server.pool) == REPLY
             fleet.objects = objects(9)
-            server.drain.add()
+            server.dispatcher.add()
             await until(lambda: len(fleet.processed) == 1)
             for _ in range(20):  # each request gets a worker, but the job's photo stays in progress
                 assert await send(server.pool) == REPLY
@@ -122,7 +122,7 @@ def test_the_only_worker_gets_no_object_while_requests_keep_arriving(
         async with serving(fleet, size=1) as server:
             assert await send(server.pool) == REPLY
             fleet.objects = objects(1)
-            server.drain.add()
+            server.dispatcher.add()
             for _ in range(20):
                 assert await send(server.pool) == REPLY
                 assert fleet.processed == []

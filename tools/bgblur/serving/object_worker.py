@@ -1,7 +1,7 @@
-"""Bulk jobs in a worker process: in each turn, the worker claims and processes one photo of a job.
+"""Bulk jobs in a worker process: for each task, the worker claims and processes one photo of a job.
 
 The worker claims the photo itself, so the front process never waits for the store. The front
-process starts a turn only in a worker that no request needs at this moment.
+process sends a task only to a worker that no request needs at this moment.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RESULTS_SHARE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectTurn:
+class ObjectTask:
     """The message that lets a worker process one photo of a job."""
 
     lease_s: float
@@ -55,24 +55,24 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TurnResult:
-    """The outcome of an `ObjectTurn`. A worker first sends the photo that it claimed, then this."""
+class ObjectTaskResult:
+    """The outcome of an `ObjectTask`. A worker first sends the photo that it claimed, then this."""
 
     outcome: Outcome
     row: JobObject | None = None
-    """The photo's final row, if the worker has written it to the store in this turn."""
+    """The photo's final row, if the worker has written it to the store during this task."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class ObjectWorker:
-    """Claims and processes one photo of a job for each `ObjectTurn` that the worker gets."""
+    """Claims and processes one photo of a job for each `ObjectTask` that the worker gets."""
 
     def __init__(
         self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
     ) -> None:
         """Keep the queue of waiting photos, and the runner, which processes one photo.
 
-        The `TurnResult` has the row that the runner has written, and the time of each step.
+        The `ObjectTaskResult` has the row that the runner has written, and the time of each step.
 
         The worker claims no photo while `has_space()` is false, because results would not fit on
         the disk.
@@ -84,18 +84,18 @@ class ObjectWorker:
         self._runner = replace(runner, on_ended=self._end)
         self._ended: EndedObject | None = None
 
-    def take_turn(self, turn: ObjectTurn, send: Callable[[object], None]) -> None:
+    def process(self, task: ObjectTask, send: Callable[[object], None]) -> None:
         """Send the claimed photo, then the result; or only None if no photo can be claimed."""
-        claimed = self._claim(turn)
+        claimed = self._claim(task)
         send(claimed)
         if claimed is not None:
-            send(self._run(claimed, turn.left_ms))
+            send(self._run(claimed, task.left_ms))
 
-    def _claim(self, turn: ObjectTurn) -> JobObject | None:
+    def _claim(self, task: ObjectTask) -> JobObject | None:
         try:
             if not self._is_space_left():
                 return None
-            return self._queue.claim_object(now_us=now(), lease_s=turn.lease_s)
+            return self._queue.claim_object(now_us=now(), lease_s=task.lease_s)
         except UnavailableError:
             return None
         except Exception:  # an error in a job must not stop a worker that requests need
@@ -109,14 +109,14 @@ class ObjectWorker:
             LOGGER.warning("photos of jobs wait, because the disk is almost full")
         return has_space
 
-    def _run(self, claimed: JobObject, left_ms: int) -> TurnResult:
+    def _run(self, claimed: JobObject, left_ms: int) -> ObjectTaskResult:
         self._ended = None
         outcome = self._runner.run(
             claimed.job_id, claimed.source, attempt=claimed.attempts, left_ms=left_ms
         )
         if self._ended is None:
-            return TurnResult(outcome)
-        return TurnResult(outcome, self._ended.row, self._ended.steps_ms)
+            return ObjectTaskResult(outcome)
+        return ObjectTaskResult(outcome, self._ended.row, self._ended.steps_ms)
 
     def _end(self, ended: EndedObject) -> None:
         self._log_ended(ended)
@@ -126,7 +126,7 @@ class ObjectWorker:
 def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:
     """Return this process's worker for photos of jobs; it shares `engine` with the handler.
 
-    Return None if this machine processes no jobs; see `served_jobs`.
+    Return None if this machine processes no jobs; see `local_jobs`.
     """
     store = open_machine_store(settings)
     if store is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bgblur.serving.object_turn import ObjectTurn, ObjectWorker, TurnResult
+from bgblur.serving.object_worker import ObjectTask, ObjectTaskResult, ObjectWorker
 from blur.clock import now
 from blur.errors import UnavailableError
 from blur.jobs.model import Job, JobObject, ObjectState
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
     from blur.jobs.runner import ObjectRunner
 
-TURN = ObjectTurn(lease_s=130, left_ms=120_000)
+TASK = ObjectTask(lease_s=130, left_ms=120_000)
 CLAIMED = JobObject(job_id="j", source="a.jpg", state=ObjectState.WAITING, attempts=2)
 ROW = JobObject(job_id="j", source="a.jpg", state=ObjectState.DONE)
 
@@ -59,14 +59,14 @@ class Runner:
 
 
 def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[object], list[str]]:
-    """Call `take_turn` once; return the messages it sent, and the photos that the runner ended."""
+    """Call `process` once; return the messages it sent, and the photos that the runner ended."""
     logged: list[str] = []
     runner = Runner(outcome, lambda ended: logged.append(ended.row.source))
     worker = ObjectWorker(queue, cast("ObjectRunner", runner))
     received: list[object] = []
     front, process = Pipe()
     with front, process:
-        worker.take_turn(TURN, process.send)
+        worker.process(TASK, process.send)
         while front.poll():
             received.append(front.recv())
     return received, logged
@@ -75,14 +75,14 @@ def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[objec
 def test_a_worker_sends_the_row_of_the_photo_that_it_claimed_and_then_the_result() -> None:
     queue = Queue()
     assert messages(queue) == (
-        [CLAIMED, TurnResult(Outcome.ENDED, ROW, {"matte": 9.0})],
+        [CLAIMED, ObjectTaskResult(Outcome.ENDED, ROW, {"matte": 9.0})],
         ["a.jpg"],
     )
-    assert queue.leases == [TURN.lease_s]
+    assert queue.leases == [TASK.lease_s]
 
 
 def test_a_turn_result_contains_the_final_row_only_if_the_worker_has_written_the_row() -> None:
-    assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
+    assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, ObjectTaskResult(Outcome.RETRY)], [])
 
 
 def test_a_worker_that_finds_no_waiting_photo_sends_only_the_value_none() -> None:
@@ -98,8 +98,8 @@ def test_no_photo_of_a_job_is_claimed_while_the_disk_is_almost_full(
     worker = ObjectWorker(queue, cast("ObjectRunner", runner), has_space=lambda: next(space))
     sent: list[object] = []
     for _ in range(3):
-        worker.take_turn(TURN, sent.append)
-    assert sent == [None, None, CLAIMED, TurnResult(Outcome.RETRY)]
+        worker.process(TASK, sent.append)
+    assert sent == [None, None, CLAIMED, ObjectTaskResult(Outcome.RETRY)]
     assert len(queue.leases) == 1
     assert [record.message for record in caplog.records] == [
         "photos of jobs wait, because the disk is almost full"
@@ -115,7 +115,7 @@ def test_an_unreadable_disk_does_not_stop_the_worker() -> None:
         Queue(), cast("ObjectRunner", Runner(Outcome.ENDED, lambda _: None)), has_space=has_space
     )
     sent: list[object] = []
-    worker.take_turn(TURN, sent.append)
+    worker.process(TASK, sent.append)
     assert sent == [None]
 
 

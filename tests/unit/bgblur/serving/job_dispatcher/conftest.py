@@ -1,4 +1,4 @@
-"""A pool of fake workers, and a drain that gives the photos of jobs to the pool."""
+"""A pool of fake workers, and a dispatcher that gives the photos of jobs to the pool."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgblur.serving import fair_queue, job_drain
-from bgblur.serving.job_drain import JobDrain
+from bgblur.serving import fair_queue, job_dispatcher
+from bgblur.serving.job_dispatcher import JobDispatcher
 from blur.accounts.model import Instant
 from blur.jobs.model import Job, JobObject, ObjectState
 
@@ -28,8 +28,8 @@ NOW_US = Instant(1_000_000_000)
 @pytest.fixture(autouse=True)
 def short_times(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     del short_pauses
-    monkeypatch.setattr(job_drain, "POLL_S", 0.01)
-    monkeypatch.setattr(job_drain, "RETRY_PAUSES_S", (0, 10, 1))
+    monkeypatch.setattr(job_dispatcher, "POLL_S", 0.01)
+    monkeypatch.setattr(job_dispatcher, "RETRY_PAUSES_S", (0, 10, 1))
     monkeypatch.setattr(fair_queue, "KEEP_S", 0.01)
 
 
@@ -52,10 +52,10 @@ class Queue:
     asked: int = 0
 
     def find_job(self, job_id: str) -> Job:
-        pytest.fail(f"JobDrain called find_job for {job_id}")
+        pytest.fail(f"JobDispatcher called find_job for {job_id}")
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        pytest.fail(f"JobDrain called add_object for {source} in {job_id} at {now_us}")
+        pytest.fail(f"JobDispatcher called add_object for {source} in {job_id} at {now_us}")
 
     def count_waiting(self) -> int:
         self.asked += 1
@@ -81,10 +81,10 @@ class Queue:
 
 @dataclass
 class Server:
-    """A started pool, the `JobDrain` that gives photos to the pool, and the queue of photos."""
+    """A started pool, the `JobDispatcher` that gives it photos, and the queue of photos."""
 
     pool: WorkerPool
-    drain: JobDrain
+    dispatcher: JobDispatcher
     queue: Queue
 
 
@@ -94,12 +94,12 @@ async def serving(
 ) -> AsyncIterator[Server]:
     objects = Queue(fleet)
     port: JobQueue = objects
-    drain = JobDrain(port, workers=size, limit=limit, clock=lambda: NOW_US)
-    pool = fleet.pool(size=size, queue=queue, take_background=drain.take)
+    dispatcher = JobDispatcher(port, workers=size, limit=limit, clock=lambda: NOW_US)
+    pool = fleet.pool(size=size, queue=queue, next_background_work=dispatcher.take)
     await pool.start()
-    watch = asyncio.create_task(drain.watch(pool.wake))
+    watch = asyncio.create_task(dispatcher.watch(pool.wake))
     try:
-        yield Server(pool, drain, objects)
+        yield Server(pool, dispatcher, objects)
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):

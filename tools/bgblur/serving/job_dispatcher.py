@@ -22,7 +22,7 @@ from blur.errors import LostError, UnavailableError
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
-    from bgblur.serving.object_turn import TurnResult
+    from bgblur.serving.object_worker import ObjectTaskResult
     from bgblur.serving.ports import JobQueue
     from bgblur.serving.worker import Work, Worker
     from blur.jobs.model import JobObject
@@ -40,7 +40,7 @@ RETRY_PAUSES_S = (1, 10, 1)
 that has had `MAX_ATTEMPTS` attempts is claimed again only to mark it as failed."""
 
 
-class JobDrain:
+class JobDispatcher:
     """Gives the waiting photos of all jobs to idle workers, as background work."""
 
     def __init__(
@@ -76,7 +76,7 @@ class JobDrain:
         """Return the state of the photos of jobs, for metrics."""
         return ObjectsState(running=self.running, waiting=self.waiting)
 
-    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `TakeBackground` has this signature
+    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `NextBackgroundWork` has this signature
         """Return the function with which an idle worker processes a photo, or None for no photo.
 
         `has_requests` is true if requests are likely to arrive soon.
@@ -119,8 +119,8 @@ class JobDrain:
     async def stop(self, timeout_s: float) -> None:
         """Give no more photos to workers; wait for running photos, and release slow photos.
 
-        A photo is slow if it is not finished after `timeout_s`. To release it, the drain ends its
-        lease, so that a worker can claim it again.
+        A photo is slow if it is not finished after `timeout_s`. To release it, the dispatcher ends
+        its lease, so that a worker can claim it again.
         """
         self._is_stopping = True
         try:
@@ -168,7 +168,7 @@ class JobDrain:
             del self._running[worker]
             self._ended.set()
 
-    def _measure(self, result: TurnResult) -> None:
+    def _measure(self, result: ObjectTaskResult) -> None:
         if result.row is None:
             return
         try:

@@ -16,7 +16,7 @@ from tests.unit.imaging.pictures import (
 
 from blur.imaging.blurring.defocus import defocus_background
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.blurring.varying import defocus_background_by_row
+from blur.imaging.blurring.varying_radius import defocus_background_by_row
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
 

@@ -22,7 +22,7 @@ ProgressCallback: TypeAlias = Callable[[str, float], None]
 """Called at each step with the step's name and the progress, 0 to 1. The callback can raise an
 exception to stop work on the photo."""
 Photo: TypeAlias = Path | bytes
-Engine: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
+Backend: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
 """Blurs a photo and encodes the result in the given format."""
 
 STEPS = {
@@ -61,8 +61,8 @@ class Interrupted(Exception):  # noqa: N818 - Ctrl-C is not an error
     """The user has pressed Ctrl-C."""
 
 
-def local_engine(options: Mapping[str, Any]) -> Engine:
-    """Return an engine that blurs on this machine.
+def local_backend(options: Mapping[str, Any]) -> Backend:
+    """Return an backend that blurs on this machine.
 
     Raises:
         click.UsageError: the model is not installed.
@@ -109,8 +109,8 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     return blur
 
 
-def api_engine(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Engine:
-    """Return an engine that uses the API at `url`; setting `stop` ends a wait for a retry.
+def api_backend(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Backend:
+    """Return an backend that uses the API at `url`; setting `stop` ends a wait for a retry.
 
     Raises:
         click.UsageError: the address or the key is not valid.

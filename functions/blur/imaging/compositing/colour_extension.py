@@ -27,7 +27,7 @@ REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue around the subject for at least this distance."""
 
 
-def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
+def extend_colours(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,

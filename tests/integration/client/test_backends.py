@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgblur.blurring.engines import Interrupted, ProgressCallback, api_engine
+from bgblur.blurring.backends import Interrupted, ProgressCallback, api_backend
 from blur_client import Client
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def test_a_call_that_is_interrupted_during_its_upload_costs_nothing(
     without_uploads: Api, large_photo: Path
 ) -> None:
     url, key = without_uploads.server.url, without_uploads.key
-    engine = api_engine({"radius": 9}, url, key, threading.Event())
+    backend = api_backend({"radius": 9}, url, key, threading.Event())
     with Client(url, key) as client:
         before = client.account().balance
         with pytest.raises(Interrupted):
-            engine(large_photo, "png", stopping_at("uploading"))
+            backend(large_photo, "png", stopping_at("uploading"))
         assert client.account().balance == before
 
 
@@ -44,7 +44,7 @@ def test_if_a_call_is_interrupted_after_its_upload_the_photo_is_processed_and_ch
     api: Api, photo: Path, balance: Callable[[], int]
 ) -> None:
     before = balance()
-    engine = api_engine({"radius": 9}, api.server.url, api.key, threading.Event())
-    result = engine(photo, "png", stopping_at("blurring"))
+    backend = api_backend({"radius": 9}, api.server.url, api.key, threading.Event())
+    result = backend(photo, "png", stopping_at("blurring"))
     assert result.content_type == "image/png"
     assert result.call["credits_left"] == balance() == before - 1

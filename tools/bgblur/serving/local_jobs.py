@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from bgblur.serving.job_drain import RETRY_PAUSES_S, JobDrain
+from bgblur.serving.job_dispatcher import RETRY_PAUSES_S, JobDispatcher
 from bgblur.serving.keeper_loop import KEEP_EVERY_S, KEEP_RUN_S
-from bgblur.serving.object_turn import open_machine_store
+from bgblur.serving.object_worker import open_machine_store
 from bgblur.serving.uploads import JobUploads
 from bgblur.serving.worker import LEASE_MARGIN_S
 from blur.app import NAME
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedJobs:
+class LocalJobs:
     """The parts of the front process that serve bulk jobs."""
 
     folder: JobFolder
     store: SqliteJobStore
-    drain: JobDrain
+    dispatcher: JobDispatcher
     leave_bytes: int
 
     def uploads(self) -> JobUploads:
-        """Return the receiver of uploads, which calls `drain.add` after it has added a photo."""
+        """Return the receiver of uploads; after each photo, it calls `dispatcher.add`."""
         return JobUploads(
             folder=self.folder,
             queue=self.store,
             leave_bytes=self.leave_bytes,
-            on_added=self.drain.add,
+            on_added=self.dispatcher.add,
         )
 
     def close(self) -> None:
@@ -51,8 +51,8 @@ class ServedJobs:
         self.store.close()
 
 
-def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Open the folder, the store and the drain for jobs; return None if jobs are not enabled.
+def open_local_jobs(settings: Settings, workers: int) -> LocalJobs | None:
+    """Open the folder, the store and the dispatcher for jobs; return None if jobs are not enabled.
 
     The server has `workers` workers.
     """
@@ -60,8 +60,8 @@ def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
     if store is None or not isinstance(folder, JobFolder):
         return None
     limit = min(workers, settings.job_workers or max(1, workers - 1))
-    drain = JobDrain(store, workers=workers, limit=limit)
-    return ServedJobs(folder, store, drain, settings.job_free_bytes)
+    dispatcher = JobDispatcher(store, workers=workers, limit=limit)
+    return LocalJobs(folder, store, dispatcher, settings.job_free_bytes)
 
 
 def open_keeper(settings: Settings) -> JobKeeper:

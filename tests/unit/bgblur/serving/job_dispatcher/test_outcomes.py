@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, run, send, until
-from tests.unit.bgblur.serving.job_drain.conftest import objects, serving
+from tests.unit.bgblur.serving.job_dispatcher.conftest import objects, serving
 
-from bgblur.serving.job_drain import retry_pause_s
+from bgblur.serving.job_dispatcher import retry_pause_s
 from blur.accounts.model import SECOND_US
 from blur.errors import UnavailableError
 from blur.jobs.runner import MAX_ATTEMPTS, Outcome
@@ -54,7 +54,7 @@ def test_finished_or_parked_photos_are_not_released_for_another_attempt() -> Non
         fleet.may_end.set()
         async with serving(fleet) as server:
             await until(lambda: len(fleet.processed) == 3)
-            await server.drain.stop(5)
+            await server.dispatcher.stop(5)
             assert (server.queue.released, server.queue.parked) == ([], [])
 
     run(test)
@@ -72,7 +72,7 @@ def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worke
             raise ZeroDivisionError
 
         async with serving(fleet, size=1) as server:
-            server.drain.observe = observe
+            server.dispatcher.observe = observe
             await until(lambda: len(measured) == 2)
             assert measured == [("2", 1.0), ("3", 1.0)]
             fleet.may_answer.set()
@@ -83,7 +83,7 @@ def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worke
 
 
 @pytest.mark.parametrize("error", [UnavailableError("down"), ZeroDivisionError()])
-def test_if_the_store_fails_the_drain_tries_again_until_the_store_responds(
+def test_if_the_store_fails_the_dispatcher_tries_again_until_the_store_responds(
     caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def test(fleet: Fleet) -> None:
