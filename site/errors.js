@@ -16,7 +16,7 @@ const MESSAGES = {
   temporarily_unavailable: ["The service is not available right now.", ""],
   unreachable: ["The service cannot be reached.", "Check your network connection."],
   idempotency_in_progress: ["The first request for this photo is still running.", ""],
-  job_not_found: ["This key has no such job, or the job has expired.", "Use a key of the job's account, or remove the job from this page."],
+  job_not_found: ["No job with this id was found for this key, or the job has expired.", "Use a key of the job's account, or remove the job from this page."],
   job_closed: ["No photo can be added to this job any more.", ""],
   results_expired: ["The download is not complete: some results have expired.", "Results are kept for 7 days."],
   no_photos: ["There is no photo in this folder.", "Choose a folder with JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF files."],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. A call with an error is free, except perhaps with `LostError`.
+    """An error that clients can get. The call is free; only after a `LostError` can it be charged.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
     `account_status` is the status of the account after the call, if the key is valid.
@@ -85,13 +85,13 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired, all with the same response."""
+    """The key is missing, malformed, unknown, revoked or expired; the response is the same."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
     def __init__(self) -> None:
         """Use one message for all cases, so that a response never shows which keys exist."""
-        super().__init__("The ApiKey header is missing or its key is not valid.")
+        super().__init__("The ApiKey header is missing or its key is not valid. Send a valid key.")
 
 
 class InsufficientCreditsError(ApiError):
@@ -120,7 +120,9 @@ class UploadNotFoundError(ApiError):
 
     def __init__(
         self,
-        message: str = "This key has no such upload, or the upload has expired. Upload it again.",
+        message: str = (
+            "No upload with this id was found for this key, or it has expired. Send the file again."
+        ),
     ) -> None:
         """Use one message for all cases, so that a response never shows which uploads exist."""
         super().__init__(message)
@@ -196,7 +198,7 @@ class LostError(InternalError):
     def __init__(self) -> None:
         """Set the message, which describes how to repeat the request safely."""
         message = (
-            "The service lost this request. Send it again with the same"
+            "The service stopped before it sent the response. Send the request again with the same"
             " Idempotency-Key: it is charged at most once."
         )
         ApiError.__init__(self, message)

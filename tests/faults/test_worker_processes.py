@@ -172,7 +172,8 @@ def test_starting_a_worker_is_retried_until_it_succeeds(server: Faulty) -> None:
         Part.FAULTS,
         "A worker process that cannot be started (no memory, no process, other exceptions)",
         f"{server.failures() - before} failures in a row, one worker",
-        "photos get 503 with `Retry-After` meanwhile, `/health` 200; works once a start succeeds",
+        "until a start succeeds, photos get 503 with `Retry-After` and `/health` returns 200;"
+        " after that, photos are processed again",
         by=BY,
     )
 

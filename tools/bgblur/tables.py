@@ -39,7 +39,7 @@ def show(record: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print several records: a table, or a JSON list."""
+    """Print several records as a table or as a JSON list."""
     if as_json:
         click.echo(json.dumps(list(rows)))
     elif rows:

@@ -102,7 +102,7 @@ class ManifestRow:
 
 
 def parse_job(document: Mapping[str, Any], response_url: str) -> Job:
-    """Parse the JSON of a job; addresses in it can be relative to `response_url`."""
+    """Parse the JSON of a job; URLs in it can be relative to `response_url`."""
     counts = document["counts"]
     return Job(
         job_id=document["job_id"],

@@ -15,7 +15,7 @@ class AccountAdminError(Exception):
 
 
 class InvalidArgumentError(AccountAdminError):
-    """A value is not valid: a function of the module `checks` rejects it."""
+    """A value is not valid; `operator_input` checks the values."""
 
 
 class AccountExistsError(AccountAdminError):
@@ -37,13 +37,13 @@ class UnknownAccountError(AccountAdminError):
 
 
 class OverdrawnError(AccountAdminError):
-    """The adjustment is larger than the balance."""
+    """The adjustment removes more credits than the balance has."""
 
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
-        """Return the error for an adjustment by `amount` that is more than the balance."""
+        """Return the error for an adjustment that removes more credits than the balance has."""
         change, left = format_credits(amount), format_credits(balance)
-        return cls(f"an adjustment of {change} credits is more than the balance, {left}")
+        return cls(f"an adjustment of {change} credits is not possible: the balance is {left}")
 
 
 class InvalidKeyError(AccountAdminError):

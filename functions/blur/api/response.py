@@ -137,7 +137,7 @@ def proxy_response(response: Response[Any]) -> dict[str, Any]:
 
 
 def preflight_response(allowed: Sequence[str], request_id: str, *, path: str = "") -> Response[str]:
-    """Return the response to OPTIONS, which browsers send before a request with a key."""
+    """Return the response to OPTIONS, which browsers send before a request from another site."""
     methods = ", ".join(allowed)
     headers = response_headers(request_id, None) | {
         "Allow": methods,

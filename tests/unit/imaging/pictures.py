@@ -83,7 +83,7 @@ def weighted_blur(
 
 
 def gaussian_blur(values: NDArray[Any], sigma_px: float | tuple[float, ...]) -> NDArray[np.float64]:
-    """Return an exact Gaussian blur; the values are mirrored at the border."""
+    """Return the values after an exact Gaussian blur; values outside the border are mirrored."""
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - slow import, and each process collects all files
 
     blurred: NDArray[np.float64] = gaussian_filter(values.astype(float), sigma_px, mode="reflect")

@@ -96,7 +96,7 @@ def test_photos_of_people_have_a_separate_price_and_other_photos_the_usual_price
     assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
 
 
-def test_if_the_form_decides_the_price_it_is_parsed_before_the_hold_and_the_image_is_read_after_it(
+def test_a_form_that_sets_the_price_is_parsed_before_the_hold_and_its_image_is_loaded_after_it(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     seen = []

@@ -28,7 +28,7 @@ class JobId(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value if it is a valid id."""
         if _JOB_ID.fullmatch(value) is None:
-            self.fail(f"{value!r} is not the id of a job.", param, ctx)
+            self.fail(f"{value!r} is not a valid job id.", param, ctx)
         return value
 
 

@@ -191,8 +191,8 @@ class Protocol(H11Protocol):
         if is_idle and not self.is_answering:
             self.transport.close()
         else:
-            # This neither waits for the client nor resets the connection: after a reset, an
-            # attacker would connect again at once.
+            # `transport.abort` drops unsent data without waiting for the client, and `self.abort`
+            # would reset the connection: after a reset, an attacker connects again immediately.
             self.transport.abort()
 
     async def linger(self) -> None:

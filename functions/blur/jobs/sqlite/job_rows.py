@@ -140,7 +140,7 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
 
 
 def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> bool:
-    """Set the number of listed files, and end the job if all its objects have a final state.
+    """End the job if `received`, the number of its photos in the storage, have a final row.
 
     Return whether the job has ended.
     """

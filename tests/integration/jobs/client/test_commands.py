@@ -70,7 +70,7 @@ def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_an_a
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("status", "../secret"), 2, "is not the id of a job"),
+        (("status", "../secret"), 2, "is not a valid job id"),
         (("status", "unknown"), 1, "[not_found, request req_1]"),
         (("submit", "."), 2, "There is no photo in .. Use -R to search its subfolders, too."),
         (("submit", "empty", "-R"), 2, "There is no photo in empty.\n"),

@@ -123,7 +123,7 @@ def test_an_idle_worker_that_ends_is_replaced_immediately() -> None:
     run(test)
 
 
-def test_a_request_that_was_not_accepted_goes_to_the_next_worker() -> None:
+def test_a_request_that_a_worker_did_not_accept_goes_to_the_next_worker() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.answer_failures = [NotAcceptedError("BrokenPipeError")] * 3

@@ -18,7 +18,7 @@ def percent(value: float) -> Length:
     return Length(value, is_percent=True)
 
 
-def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
+def test_a_crop_is_the_foreground_box_with_the_same_alpha_and_the_same_opaque_pixels() -> None:
     whole, crop = removed(photo_file()), removed(photo_file(), crop=True)
     top, left, width, height = whole.foreground
     assert crop.size == crop.max_size == (width, height)
