@@ -44,6 +44,7 @@ from blur.storage.location import open_storage
 from blur.storage.owned_uploads import Uploads
 
 if TYPE_CHECKING:
+    from blur.accounts.lost_calls import StartedCall
     from blur.accounts.model import Instant
     from blur.api.request import HttpRequest
     from blur.api.response_record import Observe, ResponseRecord
@@ -64,6 +65,7 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     opens_model: bool = True,
     on_lambda: bool = True,
     observe: Observe | None = None,
+    on_start: Callable[[StartedCall], None] = lambda _: None,
     engine: Engine | None = None,
 ) -> Router:
     """Open the stores, load the model and return the handler that Lambda and servers call.
@@ -72,7 +74,8 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     processes photos is imported, and the model opened, at the first photo. `on_lambda` limits the
     size of responses on remove.bg's paths, because such a response cannot redirect to a bucket.
     `observe` receives the record of each response; by default, the app prints metrics for
-    CloudWatch on Lambda, and nothing elsewhere. Pass an `engine` to share its neural networks with
+    CloudWatch on Lambda, and nothing elsewhere. `on_start` gets each call before it reserves its
+    hold. Pass an `engine` to share its neural networks with
     the code that runs jobs.
 
     Raises:
@@ -109,6 +112,7 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
         cpu_ticks=time.process_time_ns,
         ordinary_cpu_ms=settings.ordinary_cpu_ms,
         new_hold_id=lambda: uuid.uuid4().hex,
+        on_start=on_start,
     )
     limits = Limits(
         max_body_bytes=settings.removebg_max_body_bytes,

@@ -11,7 +11,7 @@ from blur.image_requests import BlurRequest, Output, RemovalRequest, removal_dig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blur.accounts.idempotency import IdempotencyKey
+    from blur.accounts.idempotency_key import IdempotencyKey
     from blur.credits import Credits
     from blur.image_requests import ImageRequest
     from blur.imaging.blur_options import BlurOptions

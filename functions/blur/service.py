@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic
 
 from blur.accounts import idempotency
+from blur.accounts.lost_calls import StartedCall
 from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.accounts.repeats import identify_repeat
-from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCreditsError
+from blur.errors import ApiError, InsufficientCreditsError
 from blur.image_requests import Output
 from blur.imaging import blur_options
 from blur.imaging.removal import options as removal
@@ -22,7 +23,8 @@ from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
     from blur.account_status import AccountStatus
-    from blur.accounts.idempotency import IdempotencyKey, Reservation
+    from blur.accounts.idempotency import Reservation
+    from blur.accounts.idempotency_key import IdempotencyKey
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
@@ -39,11 +41,6 @@ STEPS = ("reserve", "read", *blur_options.STEPS, "store", "settle")
 """The steps of a call, in the order of `Server-Timing`."""
 REMOVAL_STEPS = ("read", "reserve", *removal.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
-
-MAX_WAIT_S = 25
-"""How long a copy of a call waits until the first call has ended. Only one of remove.bg's clients
-repeats calls: after 20 seconds without a response, but not after a 429."""
-POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,7 @@ class ImageService:
     """Return the CPU time of this process in nanoseconds."""
     new_hold_id: Callable[[], str]
     sleep: Callable[[float], None] = time.sleep
+    on_start: Callable[[StartedCall], None] = lambda _: None  # called before each reservation
 
     def run(  # noqa: PLR0913 - it gets the call, its parser, and the state of the client
         self,
@@ -115,7 +113,7 @@ class ImageService:
             price = form.price(self.prices)
             idempotency_key = idempotency_key or form.derived_key(self.dedupe_s * SECOND_US)
         watch.step("reserve")
-        hold = self._hold(key, price)
+        hold = self._start(self._hold(key, price), idempotency_key)
         reservation = idempotency.reserve(self.store, hold, idempotency_key, now_us=self.clock())
         try:
             watch.step("read")
@@ -190,7 +188,7 @@ class ImageService:
             raise
 
     def _hold(self, key: ApiKey, price: Credits) -> Hold:
-        """Return the hold for a call that starts now."""
+        """Return the hold of a new call."""
         return Hold(
             hold_id=self.new_hold_id(),
             account_id=key.account_id,
@@ -198,6 +196,10 @@ class ImageService:
             price=charged_price(key.kind, price),
             expires_us=self._after(self.hold_ttl_s),
         )
+
+    def _start(self, hold: Hold, key: IdempotencyKey | None) -> Hold:
+        self.on_start(StartedCall(hold, key))
+        return hold
 
     def _identify(
         self,
@@ -212,18 +214,17 @@ class ImageService:
         fingerprint = request.fingerprint()
         if not reservation.key.is_derived:
             return idempotency.identify(self.store, reservation, fingerprint, now_us=self.clock())
-        until_us, hold = self._after(MAX_WAIT_S), reservation.hold
 
-        def pause() -> None:
+        def new_hold(key: IdempotencyKey) -> Hold:
+            hold_id, expires_us = self.new_hold_id(), self._after(self.hold_ttl_s)
+            hold = replace(reservation.hold, hold_id=hold_id, expires_us=expires_us)
+            return self._start(hold, key)
+
+        def pause(seconds: float) -> bool:
             deadline.check()
-            if self.clock() >= until_us or not is_client_connected():
-                message = "The first call with this image and these parameters has not ended yet."
-                raise IdempotencyInProgressError(message, retry_after_s=idempotency.RETRY_AFTER_S)
-            self.sleep(POLL_S)
-
-        def new_hold() -> Hold:
-            expires_us = self._after(self.hold_ttl_s)
-            return replace(hold, hold_id=self.new_hold_id(), expires_us=expires_us)
+            if is_connected := is_client_connected():
+                self.sleep(seconds)
+            return is_connected
 
         return identify_repeat(
             self.store, reservation, fingerprint, new_hold=new_hold, pause=pause, clock=self.clock

@@ -9,7 +9,7 @@ from events import make
 from tests.integration.accounts.customer import KeyedForm, begin
 
 from blur.accounts import keys
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.model import SECOND_US, Hold, Instant
 from blur.credits import ONE
 from blur.skew import CLOCK_SKEW_S, CLOCK_SKEW_US

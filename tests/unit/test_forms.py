@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.model import SECOND_US
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, ZERO

@@ -179,6 +179,10 @@ class InternalError(ApiError):
     """The service failed unexpectedly."""
 
 
+class LostError(InternalError):
+    """The service stopped before it sent the response, perhaps after it charged the call."""
+
+
 class UnavailableError(ApiError):
     """The service is temporarily unavailable."""
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blur_client.errors import ERRORS, ApiError, UnexpectedResponseError
+from blur_client.errors import (
+    ERRORS,
+    ApiError,
+    InternalError,
+    LostError,
+    UnexpectedResponseError,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -120,6 +126,8 @@ def parse_error(response: requests.Response) -> ApiError:
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return unexpected(response, _describe(response))
     error_class = ERRORS.get(error["code"], ApiError)
+    if error_class is InternalError and "X-Credits-Charged" not in response.headers:
+        error_class = LostError
     return error_class(
         error["code"],
         str(error.get("message", "")),

@@ -9,6 +9,7 @@ from blur_client.errors import (
     BlurClientError,
     ConnectionFailedError,
     IdempotencyInProgressError,
+    LostError,
     UnexpectedResponseError,
 )
 
@@ -16,7 +17,7 @@ RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of temporary failures; a proxy in front of the API can send these statuses, too."""
 STORAGE_ERROR = 500
 """The status of S3's temporary errors, which clients should retry. The API's `internal_error` has
-the same status, but is not temporary."""
+the same status; it is retried only if the response was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ class RetryPolicy:
     """How often a call is retried, and how long the client waits between attempts."""
 
     retries: int = 4
-    """The maximum number of attempts after the first attempt."""
+    """The maximum number of attempts after the first attempt. Three times as many attempts are made
+    while the first call with the idempotency key is running: if its process has ended, this state
+    can last two minutes."""
     first_wait_s: float = 0.5
     """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60
@@ -36,7 +39,8 @@ class RetryPolicy:
         The wait is never shorter than `Retry-After`. `jitter`, 0 to 1, spreads the retries of
         clients that failed at the same moment.
         """
-        if attempt >= self.retries or not is_retryable(error):
+        is_running = isinstance(error, IdempotencyInProgressError)
+        if attempt >= self.retries * (3 if is_running else 1) or not is_retryable(error):
             return None
         retry_after_s: int = getattr(error, "retry_after_s", None) or 0
         if retry_after_s > self.max_wait_s:
@@ -50,6 +54,6 @@ def is_retryable(error: BlurClientError) -> bool:
     if isinstance(error, UnexpectedResponseError):
         return error.status in RETRYABLE_STATUSES or error.status == STORAGE_ERROR
     if isinstance(error, ApiError):
-        is_running = isinstance(error, IdempotencyInProgressError)
-        return error.status in RETRYABLE_STATUSES or is_running
+        is_repeatable = isinstance(error, (IdempotencyInProgressError, LostError))
+        return error.status in RETRYABLE_STATUSES or is_repeatable
     return isinstance(error, ConnectionFailedError)

@@ -18,11 +18,9 @@ first call has stored its record, each call has a hold while its form is read.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from blur.accounts.model import SECOND_US, IdempotencyRecord, Instant
 from blur.credits import ZERO
 from blur.errors import (
     IdempotencyConflictError,
@@ -33,29 +31,9 @@ from blur.errors import (
 
 if TYPE_CHECKING:
     from blur.account_status import AccountStatus
-    from blur.accounts.model import Hold, Weight
+    from blur.accounts.idempotency_key import IdempotencyKey
+    from blur.accounts.model import Hold, IdempotencyRecord, Instant, Weight
     from blur.accounts.ports import CallStore
-
-REMEMBER_US = 24 * 3600 * SECOND_US
-"""How long a client's `Idempotency-Key` is valid after the first call."""
-
-RETRY_AFTER_S = 2
-"""The time to wait before a retry, while the first call with the same key is running."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """The value of the `Idempotency-Key` header, or a value derived from the request."""
-
-    value: str
-    remember_us: int | None = None
-    """How long the key is valid after its first call; None means `REMEMBER_US`."""
-    is_derived: bool = False
-    """Whether the key is derived because the client has sent none; see `repeats`."""
-
-    def scope(self, key_digest: str) -> str:
-        """Return the name of the idempotency record; it depends on the API key and on the value."""
-        return hashlib.sha256(f"{key_digest}\n{self.value}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +98,7 @@ def identify(
     """
     reservation = claim(store, reservation, fingerprint, now_us=now_us)
     if reservation.earlier:
-        _require_replayable(reservation.earlier, fingerprint)
+        _require_replayable(reservation, reservation.earlier, fingerprint, now_us)
     return reservation
 
 
@@ -134,7 +112,7 @@ def claim(
     key = reservation.key
     if key is None or reservation.is_replay:
         return reservation
-    record = _record(reservation, key, fingerprint, now_us)
+    record = key.new_record(reservation.hold, fingerprint, now_us)
     try:
         earlier = store.claim_record(record, now_us=now_us)
     except UnavailableError:
@@ -200,29 +178,16 @@ def rollback(
     return status
 
 
-def _record(
-    reservation: Reservation, key: IdempotencyKey, fingerprint: str, now_us: Instant
-) -> IdempotencyRecord:
-    hold = reservation.hold
-    remember_us = REMEMBER_US if key.remember_us is None else key.remember_us
-    return IdempotencyRecord(
-        account_id=hold.account_id,
-        scope=reservation.scope,
-        fingerprint=fingerprint,
-        hold_id=hold.hold_id,
-        done=False,
-        lease_until_us=hold.expires_us,
-        forget_us=Instant(now_us + remember_us),
-    )
-
-
-def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:
+def _require_replayable(
+    reservation: Reservation, earlier: IdempotencyRecord, fingerprint: str, now_us: Instant
+) -> None:
     if earlier.fingerprint != fingerprint:
         message = "This Idempotency-Key was used before with a different image or parameters."
         raise IdempotencyConflictError(message)
-    if not earlier.done:
+    if not earlier.done and reservation.key:
         message = "The first call with this Idempotency-Key has not ended yet."
-        raise IdempotencyInProgressError(message, retry_after_s=RETRY_AFTER_S)
+        wait_s = reservation.key.retry_after_s(earlier, now_us)
+        raise IdempotencyInProgressError(message, retry_after_s=wait_s)
 
 
 def _add_weight(

@@ -14,13 +14,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from blur.accounts.idempotency import IdempotencyKey, Reservation, claim, reserve
+from blur.accounts.idempotency import Reservation, claim, reserve
+from blur.accounts.idempotency_key import MIN_RETRY_AFTER_S, IdempotencyKey
+from blur.accounts.model import SECOND_US
+from blur.errors import IdempotencyInProgressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.accounts.model import Hold, IdempotencyRecord, Instant
     from blur.accounts.ports import CallStore
+
+MAX_WAIT_S = 25
+"""How long a copy of a call waits until the first call has ended. Only one of remove.bg's clients
+repeats calls: after 20 seconds without a response, but not after a 429."""
+POLL_S = 0.25
 
 
 def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
@@ -37,19 +45,29 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store, a pause an
     reservation: Reservation,
     fingerprint: str,
     *,
-    new_hold: Callable[[], Hold],
-    pause: Callable[[], None],
+    new_hold: Callable[[IdempotencyKey], Hold],
+    pause: Callable[[float], bool],
     clock: Callable[[], Instant],
 ) -> Reservation:
     """Wait until the call owns the record of its derived key, or replays a finished call.
 
-    `pause` waits for a moment, or raises an error that ends the call. If the first call
+    `pause` waits for some seconds and returns True. It returns False if the client has
+    disconnected, or raises an error that ends this call. If the first call
     fails, one of the copies takes a hold and becomes the first call.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error that `pause` raises.
+        IdempotencyInProgressError: the first call has not ended after `MAX_WAIT_S`, or the client
+        has disconnected.
 
     """
+    until_us = clock() + MAX_WAIT_S * SECOND_US
+
+    def wait() -> None:
+        if clock() >= until_us or not pause(POLL_S):
+            message = "The first call with this image and these parameters has not ended yet."
+            raise IdempotencyInProgressError(message, retry_after_s=MIN_RETRY_AFTER_S)
+
     while True:
         reservation = claim(store, reservation, fingerprint, now_us=clock())
         key, earlier = reservation.key, reservation.earlier
@@ -59,21 +77,21 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store, a pause an
             key = replace(key, value=f"{key.value} {fingerprint}")
         elif earlier.done:
             return reservation
-        elif ended := _await_end(store, reservation, pause, clock):
+        elif ended := _await_end(store, reservation, wait, clock):
             reservation = replace(reservation, earlier=ended)
             continue
-        reservation = reserve(store, new_hold(), key, now_us=clock())
+        reservation = reserve(store, new_hold(key), key, now_us=clock())
 
 
 def _await_end(
     store: CallStore,
     reservation: Reservation,
-    pause: Callable[[], None],
+    wait: Callable[[], None],
     clock: Callable[[], Instant],
 ) -> IdempotencyRecord | None:
     """Wait until the earlier call ends; return its record, or None if the call has failed."""
-    while True:
-        pause()
+    record = reservation.earlier
+    while record and not record.done:
+        wait()
         record = store.find_record(reservation.hold.account_id, reservation.scope, now_us=clock())
-        if record is None or record.done:
-            return record
+    return record

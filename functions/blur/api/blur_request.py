@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.api.accept import DEFAULT, preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError

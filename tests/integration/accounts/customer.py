@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from blur.account_status import RateLimit
 from blur.accounts import idempotency, keys
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.model import (
     SECOND_US,
     EntryKind,
@@ -137,7 +138,7 @@ def begin(
     store: AccountStore, hold: Hold, form: KeyedForm | None, *, now_us: Instant
 ) -> idempotency.Reservation:
     """Call `reserve` and `identify` as the service does, and roll back a rejected call."""
-    key = idempotency.IdempotencyKey(form.key) if form else None
+    key = IdempotencyKey(form.key) if form else None
     reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:
         fingerprint = form.fingerprint if form else ""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from tests.integration.accounts.customer import Customer, KeyedForm, after, begin
 
 from blur.accounts import idempotency
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.errors import IdempotencyInProgressError, UnavailableError
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 FORM = KeyedForm("order-1", "fingerprint")
-KEY = idempotency.IdempotencyKey(FORM.key)
+KEY = IdempotencyKey(FORM.key)
 
 
 class Unreachable:

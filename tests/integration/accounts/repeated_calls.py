@@ -28,7 +28,7 @@ from blur.service import CallResult, ImageService
 from blur.storage.large_results import Results
 
 if TYPE_CHECKING:
-    from blur.accounts.idempotency import IdempotencyKey
+    from blur.accounts.idempotency_key import IdempotencyKey
     from blur.accounts.ports import AccountStore
     from blur.image_requests import OnStep
     from blur.storage.ports import Link

@@ -21,6 +21,7 @@ from tests.integration.accounts.spending import with_retries
 
 from blur.accounts import idempotency
 from blur.accounts.audit import differences
+from blur.accounts.model import SECOND_US
 from blur.errors import (
     IdempotencyConflictError,
     IdempotencyInProgressError,
@@ -46,9 +47,9 @@ def test_one_of_50_identical_concurrent_calls_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=50)
-    patient: Any = Retrying(store)
+    retrying: Any = Retrying(store)
     with ThreadPoolExecutor(50) as pool:
-        endings = list(pool.map(lambda _: call(patient, customer), range(50)))
+        endings = list(pool.map(lambda _: call(retrying, customer), range(50)))
     assert endings.count("charged") == 1
     assert set(endings) <= {"charged", "replayed", "in progress"}
     account = store.read_account(customer.account_id, now_us=after(3))
@@ -65,6 +66,18 @@ def test_a_rolled_back_call_leaves_neither_a_hold_nor_a_record(
     standing = idempotency.rollback(store, begun, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 1)
     assert call(store, customer) == "charged"
+
+
+@pytest.mark.parametrize(("age_s", "wait_s"), [(0, 2), (3, 3), (20, 20), (60, 30), (118, 7)])
+def test_while_the_first_call_runs_retry_after_is_the_time_that_this_call_has_run_within_limits(
+    store: AccountStore, make_account: MakeAccount, age_s: int, wait_s: int
+) -> None:
+    customer = make_account()
+    begin(store, customer.hold(ttl_us=120 * SECOND_US), FORM, now_us=START)
+    now_us = after(age_s)
+    with pytest.raises(IdempotencyInProgressError) as running:
+        begin(store, customer.hold(now_us=now_us), FORM, now_us=now_us)
+    assert running.value.retry_after_s == wait_s
 
 
 def test_a_repeated_call_gets_no_402_while_the_first_call_holds_the_last_credit(

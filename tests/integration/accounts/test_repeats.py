@@ -19,7 +19,7 @@ from tests.integration.accounts.repeated_calls import (
 )
 
 from blur.account_status import RateLimit
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.repeats import derived_key
 from blur.errors import (
     InsufficientCreditsError,

@@ -11,7 +11,7 @@ from tests.integration.client.shell import PHOTO
 from tests.integration.client.unreliable import DROPPED, LOST, unreliable
 
 from blur_client import BlurClientError, Client, ConnectionFailedError, RetryPolicy
-from blur_client.errors import UnavailableError
+from blur_client.errors import IdempotencyInProgressError, UnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def client_of(url: str, api: Api, waits: Waits, policy: RetryPolicy | None = Non
     return Client(url, api.key, retry_policy=policy, sleep=waits.append, jitter=lambda: 0.0)
 
 
-@pytest.mark.parametrize("status", [429, 503, 409])
+@pytest.mark.parametrize("status", [429, 503, 409, 500])
 def test_a_temporary_error_is_retried_after_the_requested_wait(
     status: int, api: Api, balance: Callable[[], int]
 ) -> None:
@@ -109,6 +109,18 @@ def test_after_the_last_retry_the_error_is_raised(api: Api) -> None:
             client.blur(PHOTO, radius=9)
     assert error.value.retry_after_s == 3
     assert (len(relay.seen), len(waits)) == (3, 2)
+
+
+def test_the_client_waits_for_a_running_first_call_longer_than_for_other_errors(
+    api: Api,
+) -> None:
+    waits = Waits()
+    with unreliable(api.server.url, *[409] * 9) as relay:
+        result = client_of(relay.url, api, waits, RetryPolicy(max_wait_s=5)).blur(PHOTO, radius=9)
+    assert result.credits_charged == 1
+    assert len(waits) == 9
+    with unreliable(api.server.url, 409) as relay, pytest.raises(IdempotencyInProgressError):
+        client_of(relay.url, api, waits, RetryPolicy(retries=0)).blur(PHOTO, radius=9)
 
 
 def test_if_the_server_asks_for_a_longer_wait_than_the_maximum_the_error_is_raised(

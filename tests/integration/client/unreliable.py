@@ -62,9 +62,11 @@ class Relay(BaseHTTPRequestHandler):
         return requests.post(url, data=body, headers=forwarded, allow_redirects=False, timeout=60)
 
     def _send_error(self, status: int) -> None:
-        code = {409: "idempotency_in_progress", 429: "rate_limit_exceeded"}.get(
-            status, "temporarily_unavailable"
-        )
+        code = {
+            409: "idempotency_in_progress",
+            429: "rate_limit_exceeded",
+            500: "internal_error",
+        }.get(status, "temporarily_unavailable")
         error = {"code": code, "message": "Later.", "request_id": "req_0", "retry_after": 3}
         headers = {"Content-Type": "application/json", "Retry-After": "3"}
         self._respond(status, headers, json.dumps({"error": error}).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.blur_forms import FORM, MOST, request
 
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.request import HttpRequest
 from blur.errors import ApiError, InvalidIdempotencyKeyError, InvalidRequestError

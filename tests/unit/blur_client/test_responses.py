@@ -9,7 +9,7 @@ import requests
 import blur.errors
 from blur.removal_errors import RemovalError
 from blur_client import ApiError
-from blur_client.errors import ERRORS, UnexpectedResponseError
+from blur_client.errors import ERRORS, LostError, UnexpectedResponseError
 from blur_client.responses import parse_blur_result, parse_error, parse_server_timing
 from blur_client.retry_policy import RetryPolicy, is_retryable
 
@@ -23,7 +23,8 @@ def make_response(status: int, body: bytes, **headers: str) -> requests.Response
 
 def make_error(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - any JSON value
     document = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
-    return parse_error(make_response(status, json.dumps(document).encode()))
+    content = json.dumps(document).encode()
+    return parse_error(make_response(status, content, X_Credits_Charged="0"))
 
 
 def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
@@ -104,6 +105,13 @@ def test_the_error_for_an_unexpected_response_names_the_url_but_no_secrets(
 def test_a_redirect_is_an_error_that_names_its_target() -> None:
     error = parse_error(make_response(301, b"", Location="https://api/v2"))
     assert "a redirect to https://api/v2" in str(error)
+
+
+def test_an_internal_error_after_which_the_call_can_be_charged_is_retryable() -> None:
+    body = b'{"error": {"code": "internal_error", "message": "Lost."}}'
+    lost = parse_error(make_response(500, body))
+    assert (type(lost), lost.code) == (LostError, "internal_error")
+    assert is_retryable(lost)
 
 
 def test_only_temporary_errors_are_retryable() -> None:

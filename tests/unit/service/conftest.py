@@ -15,7 +15,7 @@ from tests.unit.imaging.predictors import DiscPredictor
 from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.credits import Credits

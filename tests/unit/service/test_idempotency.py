@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.service.conftest import FUNDS, KEY, OPTIONS, PRICE, REQUEST, Clock, balances, run
 
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.errors import IdempotencyConflictError
 from blur.image_requests import BlurRequest
 from blur.imaging.blur_options import BlurOptions
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
+    from blur.accounts.lost_calls import StartedCall
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.service import ImageService
 
@@ -36,6 +37,16 @@ def test_a_call_repeated_with_its_idempotency_key_blurs_the_photo_again_and_is_c
     with pytest.raises(IdempotencyConflictError):
         run(service, key, lambda: other, left_ms=28_000, idempotency_key=KEY)
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
+
+
+def test_a_call_is_reported_before_it_reserves_its_hold(
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    seen: list[tuple[StartedCall, tuple[int, ...]]] = []
+    observed = replace(service, on_start=lambda call: seen.append((call, balances(store, key))))
+    run(observed, key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    [(started, before)] = seen
+    assert (started.key, started.hold.price, before) == (KEY, PRICE, (FUNDS, 0, 0))
 
 
 @pytest.mark.parametrize(

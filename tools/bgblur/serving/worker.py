@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bgblur.serving import worker_main
 from bgblur.serving.object_worker import ObjectTask
 from bgblur.serving.worker_main import ACCEPTED, READY, STOP, StartError
+from blur.accounts.lost_calls import StartedCall
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -68,9 +69,11 @@ class Worker:
         self._is_client_connected: c_bool  # in shared memory
         self._is_busy = False
         self._is_killed = False
+        self.unfinished: StartedCall | None = None
+        """The call that the process was handling when it failed."""
 
-    async def start(self) -> None:
-        """Start the process and wait until its handler is built.
+    async def start(self, lost: StartedCall | None = None) -> None:
+        """Start the process, wait until its handler is built, and let it roll back a lost call.
 
         Raises:
             StartError: the handler cannot be built, or the process cannot be started.
@@ -78,6 +81,8 @@ class Worker:
         """
         try:
             await self._in_thread(self._start, START_TIMEOUT_S)
+            if lost:
+                await self._in_thread(lambda: self._submit(lost), ACCEPT_TIMEOUT_S)
         except StartError:
             raise
         except TimeoutError as error:
@@ -101,10 +106,10 @@ class Worker:
         self._is_client_connected.value = not client.disconnected.is_set()
         left_ms = round(self._timeout_s * 1000)
         try:
-            await self._in_thread(lambda: self._submit(request, left_ms), ACCEPT_TIMEOUT_S)
+            await self._in_thread(lambda: self._submit((request, left_ms)), ACCEPT_TIMEOUT_S)
         except Exception as error:
             raise NotAcceptedError(type(error).__name__) from error
-        reply: Reply = await self._in_thread(self._messages.recv, self._timeout_s)
+        reply = await self._in_thread(self._receive_reply, self._timeout_s)
         self._is_busy = False
         return reply
 
@@ -186,8 +191,15 @@ class Worker:
         if message != READY:
             raise message
 
-    def _submit(self, request: Request, left_ms: int) -> None:
-        self._messages.send((request, left_ms))
+    def _receive_reply(self) -> Reply:
+        while isinstance(message := self._messages.recv(), StartedCall):
+            self.unfinished = message
+        self.unfinished = None
+        reply: Reply = message
+        return reply
+
+    def _submit(self, task: object) -> None:
+        self._messages.send(task)
         message = self._messages.recv()
         if message != ACCEPTED:
             text = f"expected {ACCEPTED!r} from the worker"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing import connection, current_process, parent_process
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.object_worker import ObjectTask, open_object_worker
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
+from blur.accounts.connect import open_account_store
+from blur.accounts.lost_calls import StartedCall, roll_back
 from blur.app import build_app, import_engine
+from blur.clock import now
 from blur.imaging.matting.models import ModelError
 
 if TYPE_CHECKING:
@@ -22,10 +26,11 @@ if TYPE_CHECKING:
 
     from blur.settings import Settings
 
+LOGGER = logging.getLogger(__name__)
 READY = "ready"
 """Sent once, after the worker has built the handler."""
 ACCEPTED = "accepted"
-"""Sent for each request before work on it begins."""
+"""Sent for each request before work on it begins, and after each rollback."""
 STOP = None
 """Received instead of a request when the server stops."""
 WORKER_NICE = 5
@@ -49,7 +54,12 @@ def run(
         engine = import_engine(settings) if opens_model else None
         handler = RecordedHandler(
             lambda observe: build_app(
-                settings, opens_model=opens_model, on_lambda=False, observe=observe, engine=engine
+                settings,
+                opens_model=opens_model,
+                on_lambda=False,
+                observe=observe,
+                on_start=messages.send,
+                engine=engine,
             )
         )
         objects = open_object_worker(settings, engine) if engine else None
@@ -62,10 +72,23 @@ def run(
             if isinstance(message, ObjectTask) and objects:
                 objects.process(message, messages.send)
                 continue
+            if isinstance(message, StartedCall):
+                roll_back_lost(settings, message)
+                messages.send(ACCEPTED)
+                continue
             messages.send(ACCEPTED)
             request, left_ms = message
             context = InvocationContext(left_ms, lambda: bool(is_client_connected.value))
             messages.send(handler(request, context))
+
+
+def roll_back_lost(settings: Settings, call: StartedCall) -> None:
+    """Refund a call whose process has ended; if this is not possible, its hold expires."""
+    try:
+        with closing(open_account_store(settings.accounts)) as store:
+            roll_back(store, call, now_us=now())
+    except Exception:  # an error must not stop a worker that requests need
+        LOGGER.exception("the call of a failed worker is refunded only when its hold expires")
 
 
 def init_worker() -> None:

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """The pauses before a worker is restarted, by its number of failures since its last response."""
-IDLE_CHECK_S = 1.0
-"""The time between two checks of an idle worker."""
-WEIGHT = 0.2
-"""The weight of the latest request in the average time per request."""
+IDLE_CHECK_S = 1.0  # the time between two checks of an idle worker
+WEIGHT = 0.2  # the weight of the latest request in the average time per request
 
 
 class WorkerPool:
@@ -138,13 +136,14 @@ class WorkerPool:
         return worker
 
     async def _supervise(self, number: int, worker: Worker | None) -> None:
-        """Give requests to a worker; replace it whenever it fails."""
-        failures = 0
+        """Give requests to a worker; replace it whenever it fails, and roll back its last call."""
+        failures, lost = 0, None
         while True:
             try:
                 if worker is None:
                     worker = self._create()
-                    await worker.start()
+                    await worker.start(lost)
+                    lost = None
                 self._failing.pop(number, None)
                 while True:
                     work = await self._next_work(worker)
@@ -155,16 +154,16 @@ class WorkerPool:
             except Exception as error:  # noqa: BLE001 - the worker is replaced after any error
                 failures += 1
                 LOGGER.error("%s worker %d failed: %r", self._name, number, error)  # noqa: TRY400
-            self._discard(worker)
-            worker = None
+            if worker is not None:
+                lost = worker.unfinished or lost
+                self._discard(worker)
+                worker = None
             pause_s = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
             if failures > 1:
                 self._failing[number] = pause_s
             await asyncio.sleep(pause_s)
 
-    def _discard(self, worker: Worker | None) -> None:
-        if worker is None:
-            return
+    def _discard(self, worker: Worker) -> None:
         self._workers.discard(worker)
         try:
             worker.kill()

@@ -10,7 +10,7 @@ import pytest
 
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts import keys
-from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.idempotency_key import IdempotencyKey
 from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecord
 from blur.api.removebg.removal_request import Limits
 from blur.api.removebg.routes import removebg_routes

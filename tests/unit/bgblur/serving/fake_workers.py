@@ -16,6 +16,7 @@ from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
     from bgblur.serving.worker import NextBackgroundWork, Worker
+    from blur.accounts.lost_calls import StartedCall
     from blur.jobs.model import JobObject
 
 
@@ -32,6 +33,9 @@ class Fleet:
     def __init__(self) -> None:
         self.workers: list[FakeWorker] = []
         self.seen: list[bytes] = []
+        self.started_calls: list[StartedCall] = []
+        """The calls that workers have started when the next requests fail."""
+        self.rolled_back: list[StartedCall] = []
         self.may_answer = asyncio.Event()
         self.start_failures: list[Exception] = []
         self.answer_failures: list[Exception] = []
@@ -74,12 +78,14 @@ class FakeWorker:
         self.is_running = False
         self.is_killed = False
         self.body = b""
+        self.unfinished: StartedCall | None = None
 
-    async def start(self) -> None:
+    async def start(self, lost: StartedCall | None = None) -> None:
         await asyncio.sleep(0)
         if self.fleet.start_failures:
             raise self.fleet.start_failures.pop(0)
         self.is_running = True
+        self.fleet.rolled_back += [lost] if lost else []
 
     async def answer(self, request: Request, client: ClientState) -> Reply:
         del client
@@ -87,6 +93,7 @@ class FakeWorker:
         self.fleet.seen.append(request.body)
         if self.fleet.answer_failures:
             self.is_running = False
+            self.unfinished = self.fleet.started_calls.pop(0) if self.fleet.started_calls else None
             raise self.fleet.answer_failures.pop(0)
         await self.fleet.may_answer.wait()
         return REPLY

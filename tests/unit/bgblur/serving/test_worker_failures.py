@@ -11,8 +11,12 @@ from bgblur.serving import worker_pool
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from bgblur.serving.worker import NotAcceptedError
 from bgblur.serving.worker_main import StartError
+from blur.accounts.lost_calls import StartedCall
+from blur.accounts.model import Hold, Instant
+from blur.credits import ONE
 from blur.errors import LostError, OverloadedError
 
+STARTED = StartedCall(Hold("hold", "acct", "digest", ONE, Instant(0)), None)
 FAILURES = [
     StartError("no model"),
     BlockingIOError(11, "Resource temporarily unavailable"),
@@ -110,6 +114,25 @@ def test_a_request_gets_its_response_even_if_the_only_idle_worker_has_ended() ->
         fleet.may_answer.set()
         assert await send(pool) == REPLY
         assert len(fleet.workers) == 2
+
+    run(test)
+
+
+def test_the_next_worker_that_starts_rolls_back_the_call_of_a_failed_worker_once() -> None:
+    async def test(fleet: Fleet) -> None:
+        pool = await started(fleet.pool())
+        fleet.answer_failures, fleet.start_failures = [EOFError()], [StartError("no memory")]
+        fleet.started_calls = [STARTED]
+        fleet.may_answer.set()
+        with pytest.raises(LostError):
+            await send(pool)
+        assert await send(pool) == REPLY
+        assert fleet.rolled_back == [STARTED]
+        fleet.answer_failures = [EOFError()]  # before the call has reserved its hold
+        with pytest.raises(LostError):
+            await send(pool)
+        assert await send(pool) == REPLY
+        assert fleet.rolled_back == [STARTED]
 
     run(test)
 
