@@ -28,7 +28,7 @@ from bgblur.jobs.report import (
     record,
     submit_summary,
 )
-from bgblur.jobs.submit import Submission, create, follow
+from bgblur.jobs.submit import Submission, create, follow, require_same_parameters
 from bgblur.jobs.submitted import SubmittedJob, remember, submitted
 from bgblur.printable import printable
 from bgblur.tables import show, show_table
@@ -98,6 +98,8 @@ def submit(  # noqa: PLR0913 - has one argument for each option
             if created.notify_secret:
                 secret = {"notify_secret": created.notify_secret}
                 display.print(f"Secret for the notification, shown once: {created.notify_secret}")
+        else:
+            require_same_parameters(client.status(job_id), context)
         submission = Submission(client, photos, job_id, display, stop)
         try:
             job = submission.run(parallel)

@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+from click.core import ParameterSource
+
 from bgblur import local_settings
+from bgblur.blurring.options import OPTIONS
 from bgblur.jobs.folder import is_text
 from bgblur.jobs.journal import Journal
+from bgblur.printable import printable
 
 if TYPE_CHECKING:
     from bgblur.jobs.folder import Folder
@@ -112,6 +117,29 @@ class Submission:
         if self.stop.is_set():
             details = "finishing running uploads; Ctrl-C again stops at once"
         self.display.update("Uploading", done, total, details)
+
+
+def require_same_parameters(job: Job, context: click.Context) -> None:
+    """Reject options that differ from the job's parameters, which never change.
+
+    Raises:
+        click.UsageError: an option of the command line has another value, or sets a notification.
+
+    """
+    given = {
+        name: str(value).strip()
+        for name, value in context.params.items()
+        if name in {"notify", *(option.field for option in OPTIONS)}
+        and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    differing = [name for name, value in given.items() if job.parameters.get(name) != value]
+    if differing:
+        parameters = " ".join(f"--{name} '{value}'" for name, value in job.parameters.items())
+        message = (
+            f"The parameters of job {job.job_id} cannot be changed: {parameters}."
+            f" Leave out --{' and --'.join(differing)}, or create a new job."
+        )
+        raise click.UsageError(printable(message))
 
 
 def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:

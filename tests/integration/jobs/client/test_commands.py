@@ -44,6 +44,29 @@ def test_the_reason_for_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path)
     assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        (("-r", "40", "--format", "png"), "--radius and --format"),
+        (("--radius", "2%", "--notify", "https://example.com/hook"), "--notify"),
+    ],
+)
+def test_options_that_differ_from_the_parameters_of_the_job_are_rejected_before_an_upload(
+    options: tuple[str, ...], differing: str, api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    parameters = {"radius": "2%", "format": "jpeg", "depth": "ground"}
+    api.on("GET", ROUTE, json_reply({**job("/form"), "parameters": parameters}))
+    ended = run(api, tmp_path, "submit", ".", "--job", JOB_ID, *options)
+    assert ended.exit_code == 2
+    assert "--radius '2%' --format 'jpeg' --depth 'ground'" in ended.stderr
+    assert f"Leave out {differing}, or create a new job." in " ".join(ended.stderr.split())
+    api.on("POST", "/form", ACCEPTED)
+    api.on("POST", f"{ROUTE}/close", json_reply(job()))
+    same = run(api, tmp_path, "submit", ".", "--job", JOB_ID, "-r", "2%", "--format", "jpeg")
+    assert same.exit_code == 0, same.stderr
+
+
 def test_status_and_cancel_show_why_a_job_has_not_ended_yet(
     api: ScriptedApi, tmp_path: Path
 ) -> None:
