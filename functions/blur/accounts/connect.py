@@ -17,13 +17,15 @@ def open_account_store(location: str, *, timeout_factor: float = 1) -> AccountSt
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
     Raises:
-        ValueError: the location has another scheme, or no name.
+        ValueError: the location has another scheme or no name, or is not a database.
 
     """
     scheme, name = split_location(location)
     if scheme == "sqlite":
         from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - only the module in use is imported
+        from blur.accounts.sqlite.file import require_database  # noqa: PLC0415 - only the module in use is imported
 
+        require_database(Path(name))
         return SqliteAccountStore(Path(name))
     from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - only the module in use is imported
     from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - only the module in use is imported

@@ -113,10 +113,16 @@ def test_the_error_for_a_port_in_use_is_one_line_with_the_reason(started: Comman
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
-def test_a_command_whose_store_cannot_be_opened_exits_with_1_without_a_traceback(
-    bgblur: Command, tmp_path: Path
+def test_a_command_and_the_server_reject_a_path_of_the_accounts_that_is_not_a_database(
+    bgblur: Command, started: Command, tmp_path: Path
 ) -> None:
-    (tmp_path / "accounts.db").mkdir()
-    done = bgblur("accounts", "list")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    path = tmp_path / "accounts.db"
+    path.mkdir()
+    for done in (bgblur("accounts", "list"), started("serve", "--port", "0")):
+        assert done.returncode == 1
+        assert done.stderr == f"Error: {path} is a folder, not a database of accounts.\n"
+    path.rmdir()
+    path.write_bytes(b"this is text, not a database " * 100)
+    for done in (bgblur("accounts", "list"), started("serve", "--port", "0")):
+        assert done.returncode == 1
+        assert done.stderr == f"Error: {path} is not a SQLite database.\n"

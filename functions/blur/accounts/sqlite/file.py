@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from blur.accounts.ports import accounts_unreachable
@@ -116,6 +116,30 @@ _PROGRAMMING_ERRORS = (
     sqlite3.DataError,
 )
 """Errors in our code; all other errors come from the file or its disk, and a retry can succeed."""
+
+
+def require_database(path: Path) -> None:
+    """Reject a path where no accounts can be stored, such as a wrong path in a setting.
+
+    SQLite opens and closes the file: closing it in any other way would release the locks of this
+    process's other connections; see `_create`.
+
+    Raises:
+        ValueError: the path is a folder, or the file is not a SQLite database.
+
+    """
+    if path.is_dir():
+        message = f"{path} is a folder, not a database of accounts."
+        raise ValueError(message)
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            message = f"{path} is not a SQLite database."
+            raise ValueError(message) from error
 
 
 def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
