@@ -17,6 +17,7 @@ from bgblur.blurring import backends, output, report
 from bgblur.blurring.backends import Failure, Result
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
 from bgblur.blurring.options import blur_options, chosen_format
+from bgblur.blurring.path_arguments import Suffix
 from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
 from bgblur.console import json_option
@@ -44,6 +45,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--suffix",
     metavar="TEXT",
+    type=Suffix(),
     help="Add this text to the photo's name.  "
     "[default: -blurred or -cutout if the result is in the photo's folder, otherwise nothing]",
 )

@@ -1,0 +1,17 @@
+"""The types of arguments that are paths or parts of file names."""
+
+from __future__ import annotations
+
+import click
+
+
+class Suffix(click.ParamType[str]):
+    """A text in a file name; it cannot lead to another folder on any system."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text unchanged; fail if it has a slash or a backslash."""
+        if "/" in value or "\\" in value:
+            self.fail("The suffix cannot contain a slash or a backslash.", param, ctx)
+        return value
