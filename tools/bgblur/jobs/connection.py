@@ -27,12 +27,17 @@ class JobId(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value if it is a valid id."""
-        if _JOB_ID.fullmatch(value) is None:
+        if not is_job_id(value):
             self.fail(f"{value!r} is not a valid job id.", param, ctx)
         return value
 
 
 JOB_ID = JobId()
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether the text is a valid id, which is also a safe file name."""
+    return _JOB_ID.fullmatch(text) is not None
 
 
 def connection_options(command: Callable[..., None]) -> Callable[..., None]:

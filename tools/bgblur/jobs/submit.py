@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from bgblur import local_settings
 from bgblur.blurring.options import OPTIONS
+from bgblur.jobs.connection import is_job_id
 from bgblur.jobs.folder import is_text
 from bgblur.jobs.journal import Journal
 from bgblur.printable import printable
@@ -143,9 +144,18 @@ def require_same_parameters(job: Job, context: click.Context) -> None:
 
 
 def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
-    """Create a job with the options that were set, and the address for the job's notification."""
+    """Create a job with the options that were set, and the address for the job's notification.
+
+    Raises:
+        click.ClickException: the job's id is not a safe file name, so it cannot have a journal.
+
+    """
     fields = {name: value for name, value in options.items() if value is not None}
-    return jobs.create(**fields, notify=notify)
+    job = jobs.create(**fields, notify=notify)
+    if not is_job_id(job.job_id):
+        message = f"The API sent {job.job_id!r}, which is not a valid job id."
+        raise click.ClickException(message)
+    return job
 
 
 def follow(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:

@@ -90,6 +90,16 @@ def test_the_bucket_address_for_copying_photos_is_shown_only_if_the_job_has_an_a
     assert target in run(api, tmp_path, "status", JOB_ID).stdout
 
 
+def test_a_job_id_from_the_api_that_is_not_a_safe_file_name_is_rejected(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    api.on("POST", "/v2/jobs", json_reply({**job("/form"), "job_id": "../../outside"}, 201))
+    ended = run(api, tmp_path, "submit", ".", "-r", "9")
+    assert ended.exit_code == 1
+    assert ended.stderr == "Error: The API sent '../../outside', which is not a valid job id.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
