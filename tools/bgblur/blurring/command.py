@@ -17,7 +17,7 @@ from bgblur.blurring import backends, output, report
 from bgblur.blurring.backends import Failure, Result
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
 from bgblur.blurring.options import blur_options, chosen_format
-from bgblur.blurring.path_arguments import Suffix
+from bgblur.blurring.path_arguments import NonEmptyPath, Suffix
 from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
 from bgblur.console import json_option
@@ -33,13 +33,14 @@ LOCAL_JOBS, API_JOBS = 1, 4
 
 
 @click.command(short_help="Blur or remove the background of photos.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=NonEmptyPath())
 @blur_options
 @click.option(
     "-o",
     "--output",
     "output_path",
     metavar="OUT",
+    type=NonEmptyPath(),
     help="The file or folder to write to, or - for standard output.",
 )
 @click.option(

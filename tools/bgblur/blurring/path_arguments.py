@@ -5,6 +5,18 @@ from __future__ import annotations
 import click
 
 
+class NonEmptyPath(click.ParamType[str]):
+    """A path; an empty path would be the current folder."""
+
+    name = "path"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text unchanged; fail if it is empty."""
+        if not value:
+            self.fail("The path is empty.", param, ctx)
+        return value
+
+
 class Suffix(click.ParamType[str]):
     """A text in a file name; it cannot lead to another folder on any system."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bgblur.blurring.path_arguments import NonEmptyPath
 from bgblur.console import json_option
 from bgblur.interrupt import interruptible
 from bgblur.jobs.connection import JOB_ID, Server, connection_options
@@ -173,7 +174,7 @@ def status(
 
 @jobs.command()
 @click.argument("job_id", metavar="ID", type=JOB_ID)
-@click.option("-o", "--output", "folder", required=True, metavar="FOLDER", type=Path)
+@click.option("-o", "--output", "folder", required=True, metavar="FOLDER", type=NonEmptyPath())
 @click.option("--overwrite", is_flag=True, help="Also replace files that this job has not written.")
 @wait_option
 @parallel_option
@@ -186,7 +187,7 @@ def fetch(  # noqa: PLR0913 - has one argument for each option
     *,
     server: Server,
     job_id: str,
-    folder: Path,
+    folder: str,
     parallel: int,
     overwrite: bool,
     wait: bool,
@@ -202,7 +203,7 @@ def fetch(  # noqa: PLR0913 - has one argument for each option
     from bgblur.jobs.fetch import Fetch  # noqa: PLC0415 - requests is slow to import
 
     stop = threading.Event()
-    files = FetchedFiles(folder, job_id, overwrite=overwrite)
+    files = FetchedFiles(Path(folder), job_id, overwrite=overwrite)
     with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
         job = client.status(job_id)
         if wait:

@@ -108,6 +108,8 @@ def test_a_job_id_from_the_api_that_is_not_a_safe_file_name_is_rejected(
         (("submit", "."), 2, "There is no photo in .. Use -R to search its subfolders, too."),
         (("submit", "empty", "-R"), 2, "There is no photo in empty.\n"),
         (("submit", "album"), 2, "Missing option '-r'"),
+        (("submit", "", "-r", "9"), 2, "Directory '' does not exist."),
+        (("fetch", "j", "-o", ""), 2, "The path is empty."),
         (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),
         (("status", "j", "--api", "example.com"), 2, "must start with https://"),
         (("status", "j", "--url", "http://127.0.0.1:9", "--key", KEY), 1, "127.0.0.1:9"),

@@ -43,3 +43,10 @@ def test_a_suffix_with_a_slash_is_rejected(
     message = "The suffix cannot contain a slash or a backslash."
     assert rejects(message, "one.jpg", *output, "--suffix", suffix)
     assert sorted(path.name for path in folder.rglob("*")) == ["new", "one.jpg"]
+
+
+@pytest.mark.parametrize("arguments", [("",), ("one.jpg", ""), ("one.jpg", "-o", "")])
+def test_an_empty_path_is_rejected_and_does_not_mean_the_current_folder(
+    arguments: tuple[str, ...],
+) -> None:
+    assert rejects("The path is empty.", *arguments)
