@@ -16,7 +16,7 @@ from bgblur.api_options import api_key_option, require_api_key
 from bgblur.blurring import backends, output, report
 from bgblur.blurring.backends import Failure, Result
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
-from bgblur.blurring.options import blur_options, chosen_format
+from bgblur.blurring.options import blur_options
 from bgblur.blurring.path_arguments import NonEmptyPath, Suffix
 from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
@@ -95,7 +95,6 @@ def blur(  # noqa: PLR0913 - has one argument for each option
 
     The exit code is 0 if no photo failed, 1 if a photo failed, and 2 if the command is wrong.
     """  # noqa: D301 - click keeps the lines after \b unchanged
-    options["format"] = chosen_format(options["format"], output_path)
     naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)
     tasks = plan(paths, output_path, naming, recursive=recursive)
     _check_streams(tasks, as_json=as_json)

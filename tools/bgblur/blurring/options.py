@@ -156,22 +156,22 @@ def blur_options(
     return command
 
 
-def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format for all results: the chosen format, or the format of the output.
+def chosen_format(chosen: str | None, file: str | None) -> str | None:
+    """Return the format for all results: the chosen format, or the format of the output file.
 
-    Return None if no format was chosen and the output has no extension.
+    Return None if no format was chosen, and there is no output file or it has no extension.
 
     Raises:
         click.UsageError: the extension is unknown, or does not match the chosen format.
 
     """
-    extension = Path(output or "").suffix.lower()
+    extension = Path(file or "").suffix.lower()
     by_extension = FORMAT_OF.get(extension)
     if extension and not by_extension and not chosen:
         message = f"Unknown output format {extension}. Use one of {', '.join(FORMAT_OF)}."
         raise click.UsageError(message)
     if chosen and by_extension and chosen != by_extension:
-        message = f"{output} does not have the extension of a {chosen} file."
+        message = f"{file} does not have the extension of a {chosen} file."
         raise click.UsageError(message)
     return chosen or by_extension
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
+from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, chosen_format, photo_format
 
 STDIO = "-"
 """The argument for standard input or standard output."""
@@ -79,8 +79,8 @@ def plan(
     """Return a task for each photo; `recursive` also searches subfolders.
 
     Raises:
-        click.UsageError: a path does not exist or cannot be read, there is no photo, or two results
-            would have the same name.
+        click.UsageError: a path does not exist or cannot be read, there is no photo, two results
+            would have the same name, or the output does not fit the photos or the format.
 
     """
     try:
@@ -98,30 +98,35 @@ def _plan(
         one, *others = missing
         several = f"These paths do not exist: {', '.join(missing)}."
         raise click.UsageError(several if others else f"{one} does not exist.")
+    file = _output_file(paths, output)
+    naming = replace(naming, format=chosen_format(naming.format, file))
     if STDIO in paths or output == STDIO:
-        return [_plan_stdio(paths, output, naming)]
+        return [_plan_stdio(paths, output, file, naming)]
     found = list(_search(paths, naming, recursive=recursive, leave_out=output))
     if not found:
         message = f"There is no photo in {', '.join(paths)}."
         raise click.UsageError(message)
-    if output is not None and _is_file(paths, output):
+    if file is not None:
         photo = found[0].path
-        tasks = [Task(photo, Path(output), naming.format_of(photo))]
+        tasks = [Task(photo, Path(file), naming.format_of(photo))]
     else:
         tasks = _assign_names(found, None if output is None else Path(output), naming)
     _check(tasks)
     return tasks
 
 
-def _plan_stdio(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
+def _plan_stdio(paths: Sequence[str], output: str | None, file: str | None, naming: Naming) -> Task:
     """Return the task for one photo from standard input or to standard output."""
     if len(paths) > 1 or Path(paths[0]).is_dir():
         message = "With standard input or output, give only one photo."
         raise click.UsageError(message)
+    if file is None and output not in {None, STDIO}:
+        message = (
+            "Standard input has no file name, so -o cannot be a folder. Use a file name, or -."
+        )
+        raise click.UsageError(message)
     source = None if paths[0] == STDIO else Path(paths[0])
-    to_standard = output == STDIO or output is None
-    target = None if to_standard else Path(str(output))
-    return Task(source, target, naming.format_of(source))
+    return Task(source, None if file is None else Path(file), naming.format_of(source))
 
 
 def _search(
@@ -170,15 +175,21 @@ def _is_photo(path: Path) -> bool:
     return path.suffix.lower() in PHOTO_EXTENSIONS and not path.name.startswith(".")
 
 
-def _is_file(paths: Sequence[str], output: str) -> bool:
-    """Return whether the output is a file, not a folder."""
+def _output_file(paths: Sequence[str], output: str | None) -> str | None:
+    """Return the output if it is the name of a file.
+
+    Return None if the output is a folder or standard output, or is not set.
+    """
+    if output is None or output == STDIO:
+        return None
     separators = tuple(filter(None, (os.sep, os.altsep)))
-    return (
+    is_file = (
         len(paths) == 1
         and not Path(paths[0]).is_dir()
         and not output.endswith(separators)
         and not Path(output).is_dir()
     )
+    return output if is_file else None
 
 
 def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Naming) -> list[Task]:

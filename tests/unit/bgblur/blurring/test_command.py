@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change to a folder with a photo and a folder."""
+    """Change to a folder with a photo and a folder; the model is missing.
+
+    The error of a correct command names the model's folder, `/nowhere`.
+    """
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("BLUR_MODEL_DIR", "/nowhere")
     Path("one.jpg").touch()
     Path("new").mkdir()
     return folder
@@ -50,3 +54,17 @@ def test_an_empty_path_is_rejected_and_does_not_mean_the_current_folder(
     arguments: tuple[str, ...],
 ) -> None:
     assert rejects("The path is empty.", *arguments)
+
+
+def test_the_name_of_an_output_folder_can_have_a_dot_or_an_extension() -> None:
+    Path("two.png").touch()
+    Path("shoot.jpg").mkdir()
+    for output in [("v1.1",), ("new.v1/",), ("shoot.jpg", "--format", "png")]:
+        assert rejects("/nowhere", "one.jpg", "two.png", "-o", *output)
+
+
+def test_a_photo_from_standard_input_needs_the_name_of_an_output_file() -> None:
+    message = "Standard input has no file name, so -o cannot be a folder. Use a file name, or -."
+    assert rejects(message, "-", "-o", "new")
+    assert rejects(message, "-", "-o", "other/")
+    assert not Path("other").exists()

@@ -138,7 +138,7 @@ def test_missing_photos_and_outputs_that_do_not_fit_the_photos_are_rejected(
     paths: list[str], output: str | None, message: str
 ) -> None:
     with pytest.raises(click.UsageError, match=message):
-        plan(paths, output, Naming(format="png"), recursive=False)
+        plan(paths, output, Naming(), recursive=False)
 
 
 def test_a_folder_without_photos_is_rejected() -> None:
@@ -160,6 +160,37 @@ def test_a_result_has_the_format_and_extension_of_its_photo() -> None:
         "album/c.heic": "album/c-blurred.jpg",
         "one.jpg": "one-blurred.jpg",
     }
+
+
+def formats(*paths: str, output: str, format: str | None = None) -> dict[str, str]:  # noqa: A002 - the option has this name
+    tasks = plan(paths, output, Naming(format=format), recursive=False)
+    return {str(task.target): task.format for task in tasks}
+
+
+def test_the_extension_of_an_output_file_selects_the_format() -> None:
+    assert formats("one.jpg", output="new.v1/x.webp") == {"new.v1/x.webp": "webp"}
+    assert formats("-", output="x.webp") == {"x.webp": "webp"}
+    with pytest.raises(click.UsageError, match=r"Unknown output format \.1"):
+        formats("one.jpg", output="v1.1")
+
+
+def test_a_dot_in_the_name_of_an_output_folder_does_not_select_the_format() -> None:
+    Path("two.png").touch()
+    both = ("one.jpg", "two.png")
+    assert formats(*both, output="v1.1") == {"v1.1/one.jpg": "jpeg", "v1.1/two.png": "png"}
+    assert formats(*both, output="r.jpg") == {"r.jpg/one.jpg": "jpeg", "r.jpg/two.png": "png"}
+    assert formats("two.png", output="r.jpg/") == {"r.jpg/two.png": "png"}
+    assert formats("one.jpg", output="new.v1/") == {"new.v1/one.jpg": "jpeg"}
+    assert set(formats("album", output="b.png").values()) == {"jpeg"}
+    Path("shoot.jpg").mkdir()
+    assert formats("one.jpg", output="shoot.jpg") == {"shoot.jpg/one.jpg": "jpeg"}
+    assert formats("one.jpg", output="shoot.jpg", format="png") == {"shoot.jpg/one.png": "png"}
+
+
+@pytest.mark.parametrize("output", ["album", "new/", "new.png/"])
+def test_a_photo_from_standard_input_cannot_be_written_to_a_folder(output: str) -> None:
+    with pytest.raises(click.UsageError, match=r"Use a file name, or -\.$"):
+        plan(["-"], output, Naming(), recursive=False)
 
 
 def test_a_cutout_is_a_png_and_its_name_has_a_suffix_only_in_the_folder_of_the_photo() -> None:
