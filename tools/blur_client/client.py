@@ -18,7 +18,7 @@ from blur_client.jobs import Jobs
 from blur_client.responses import json_object, parse_account, parse_document, parse_error
 from blur_client.retry_policy import RetryPolicy
 from blur_client.source import Photo
-from blur_client.transport import Transport
+from blur_client.transport import Transport, is_address
 
 if TYPE_CHECKING:
     from blur_client.attempts import OnWait
@@ -57,11 +57,12 @@ class Client:
         between attempts; `jitter` returns a random number, 0 to 1, that varies the waiting times.
 
         Raises:
-            ValueError: `url` is not an http(s) address, or `key` cannot be an API key.
+            ValueError: `url` is not a valid http(s) address, or `key` cannot be an API key.
 
         """
-        if not url.startswith(("http://", "https://")):
-            message = f"the address of the API must start with https:// or http://, not {url!r}"
+        if not is_address(url):
+            must = "must start with https:// or http:// and a valid host"
+            message = f"the address of the API {must}, not {url!r}"
             raise ValueError(message)
         if not (key.isascii() and key.isprintable() and key.strip() == key and key):
             message = "the API key is empty, or has characters that a key cannot have"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -94,6 +95,19 @@ class Transport:
             session.headers["User-Agent"] = self._user_agent
             self._sessions.add(session)
         return session
+
+
+def is_address(url: str) -> bool:
+    """Return whether a request can be sent to the URL: over HTTP(S), to a valid host and port."""
+    if not url.startswith(("http://", "https://")):
+        return False
+    try:
+        prepared = requests.Request("GET", url).prepare()
+        # A connection needs the host in this encoding, but `prepare` does not check ASCII hosts.
+        (urlsplit(str(prepared.url)).hostname or "").encode("idna")
+    except ValueError:  # includes UnicodeError and the errors of `requests` for URLs
+        return False
+    return True
 
 
 @contextmanager

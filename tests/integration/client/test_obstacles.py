@@ -40,6 +40,8 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
         (("photo.jpg", "-o", "-", "--json"), "--json"),
         (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
         (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "must start with https://"),
+        (("photo.jpg", "--api", "http://[::1", "--key", "k"), "must start with https://"),
+        (("photo.jpg", "--api", "http://127.0.0.1:99999", "--key", "k"), "a valid host, not"),
         ((), "Missing argument"),
     ],
 )

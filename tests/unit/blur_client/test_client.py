@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,30 @@ CLIENT = Path(__file__).parents[3] / "tools" / "blur_client"
 HEAVY = {"blur", "bgblur", "numpy", "onnxruntime", "PIL", "click"}
 
 
-@pytest.mark.parametrize("url", ["api.example.com", "", "ftp://api.example.com"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("api.example.com", "", "ftp://api.example.com", "http://", "http:///path", "http://@"),
+        *("http://[::1", "http://[::1]x", "http://127.0.0.1:99999", "http://127.0.0.1:port"),
+        *("http://a..example.com", f"http://{'a' * 64}.example.com", "http://.example.com"),
+        *("http://two words", "http://%", "http://*.example.com", "http://\u200d"),
+    ],
+)
 def test_an_invalid_server_url_is_rejected(url: str) -> None:
-    with pytest.raises(ValueError, match="https://"):
+    message = re.escape(f"must start with https:// or http:// and a valid host, not {url!r}")
+    with pytest.raises(ValueError, match=message):
         Client(url, "bb_live_key")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:8080", "http://[::1]:8080", "https://api.example.com/base/"),
+        *("http://[fe80::1%25eth0]", "https://münchen.example", "http://localhost:"),
+    ],
+)
+def test_a_server_url_can_have_a_port_a_path_and_any_kind_of_host(url: str) -> None:
+    Client(url, "bb_live_key").close()
 
 
 @pytest.mark.parametrize("key", ["", " bb_live_key", "bb_live_key\n", "bb_live_schlüssel"])

@@ -112,6 +112,11 @@ def test_a_job_id_from_the_api_that_is_not_a_safe_file_name_is_rejected(
         (("fetch", "j", "-o", ""), 2, "The path is empty."),
         (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),
         (("status", "j", "--api", "example.com"), 2, "must start with https://"),
+        (("status", "j", "--api", "http://[::1"), 2, "must start with https://"),
+        (("close", "j", "--api", "http://127.0.0.1:99999"), 2, "must start with https://"),
+        (("cancel", "j", "--api", "http://a..b"), 2, "must start with https://"),
+        (("fetch", "j", "-o", "x", "--api", "http://"), 2, "must start with https://"),
+        (("submit", "album", "-r", "9", "--api", "http://x:y"), 2, "must start with https://"),
         (("status", "j", "--url", "http://127.0.0.1:9", "--key", KEY), 1, "127.0.0.1:9"),
     ],
 )
