@@ -111,6 +111,24 @@ def test_error_for_a_full_disk_is_one_line_with_the_reason(shell: Shell, unbuffe
         assert done.returncode == 1
 
 
+def test_error_for_a_closed_output_is_one_line_with_the_reason(shell: Shell) -> None:
+    for command in [*COMMANDS, "keys issue", "jobs list", "--help", "serve --port 0"]:
+        done = shell(command, ">&-")
+        assert done.stderr == "Error: standard input or output is closed\n"
+        assert done.returncode == 1
+
+
+def test_error_for_a_closed_input_is_one_line_with_the_reason(shell: Shell) -> None:
+    (key, *_) = json.loads(shell("keys list --json", "<&-").stdout)
+    done = shell(f"keys revoke {key['prefix']}", "<&-")
+    assert done.stderr.endswith("Error: standard input or output is closed\n")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_commands_work_without_standard_error(shell: Shell) -> None:
+    assert shell(COMMANDS[0], "2>&-").stdout == shell(COMMANDS[0]).stdout
+
+
 def test_command_with_a_closed_pipe_as_output_prints_no_error(shell: Shell) -> None:
     for command in COMMANDS:
         assert shell(command, "| true").stderr == ""

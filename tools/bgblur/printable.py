@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
+
+from bgblur.standard_streams import open_closed_streams, stream_errors
 
 
 def printable(text: str) -> str:
@@ -20,15 +20,12 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""The errors of a full or failing disk, for which a short message is printed."""
-
-
 class PrintableErrorsGroup(click.Group):
     """A group of commands that prints errors, including click's, safely and in red."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click has this signature
         """Run, and print `?` for characters that the output's encoding does not have."""
+        open_closed_streams()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         return super().main(*args, **kwargs)
@@ -47,29 +44,12 @@ class PrintableErrorsGroup(click.Group):
 @contextmanager
 def _printable_errors() -> Iterator[None]:
     try:
-        with _full_disk_as_error():
+        with stream_errors():
             yield
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc] # click reads it when it shows the error
         error.show = functools.partial(_show, error.show)  # type: ignore[method-assign]
         raise
-
-
-@contextmanager
-def _full_disk_as_error() -> Iterator[None]:
-    """Raise one error with a clear message if the output cannot be written.
-
-    The rest of the output is discarded, so that Python does not try to write it at exit.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None or error.errno not in FULL:
-            raise
-        with suppress(OSError, io.UnsupportedOperation):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        message = f"the output cannot be written: {error.strerror}"
-        raise click.ClickException(message) from error
 
 
 def _show(show: Callable[..., None], file: IO[Any] | None = None) -> None:

@@ -12,6 +12,7 @@ from bgblur.arguments import ADDRESS
 from bgblur.console import ACCOUNTS_HELP, load_settings
 from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
+from bgblur.standard_streams import is_stream_error
 from blur.account_status import RateLimit
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def serve(  # noqa: PLR0913 - has one argument for each option
             metrics_at=metrics_at,
         )
     except OSError as error:
+        if is_stream_error(error):
+            raise
         message = (
             explain(error, *metrics_at, "--metrics") if metrics_at else explain(error, host, port)
         )

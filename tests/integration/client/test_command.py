@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.client.shell import PHOTO, Done, Run, fill, is_picture
+import pytest
+from events import make
+from tests.integration.client.shell import PHOTO, RADIUS, Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
+from tests.integration.running import BGBLUR
 
 from blur.imaging.blur_options import BlurOptions
 from blur.imaging.matting.models import get_model_spec
@@ -47,6 +52,30 @@ def test_the_result_of_a_photo_from_standard_input_is_written_to_standard_output
     assert (local_run.returncode, by_api.returncode) == (0, 0)
     assert is_picture(local_run.stdout)
     assert local_run.stdout == by_api.stdout
+
+
+@pytest.mark.usefixtures("photo")
+def test_a_closed_standard_input_or_output_is_an_error(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "small.jpg").write_bytes(make.jpeg(32))
+    closed = "Bad file descriptor"
+    for arguments, message in [
+        ("photo.jpg -o - >&-", f"photo.jpg: standard output: {closed} [unwritable]"),
+        ("small.jpg -o - >&-", f"small.jpg: standard output: {closed} [unwritable]"),
+        ("small.jpg -o - | true", "small.jpg: standard output: Broken pipe [unwritable]"),
+        ("photo.jpg -o x.jpg --json >&-", "standard input or output is closed"),
+        ("- -o y.jpg <&-", f"standard input: {closed}"),
+        ("- <&- >&-", f"standard input: {closed}"),
+    ]:
+        line = f"set -o pipefail; {shlex.join([*BGBLUR, 'blur', *RADIUS])} {arguments}"
+        command = ["bash", "-c", line]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (1, f"Error: {message}\n")
+    assert is_picture((tmp_path / "x.jpg").read_bytes(), "JPEG")
+    assert not (tmp_path / "y.jpg").exists()
 
 
 def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:

@@ -22,6 +22,7 @@ from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
 from bgblur.console import json_option
 from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
+from bgblur.standard_streams import write_bytes
 
 if TYPE_CHECKING:
     from bgblur.blurring.backends import Backend
@@ -202,5 +203,4 @@ def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
         mode = 0o666 if task.source is None else task.source.stat().st_mode & 0o666
         output.write(task.target, result.data, overwrite=overwrite, mode=mode | stat.S_IWUSR)
         return
-    sys.stdout.buffer.write(result.data)
-    sys.stdout.buffer.flush()
+    write_bytes(result.data)
