@@ -182,11 +182,10 @@ def _output_file(paths: Sequence[str], output: str | None) -> str | None:
     """
     if output is None or output == STDIO:
         return None
-    separators = tuple(filter(None, (os.sep, os.altsep)))
     is_file = (
         len(paths) == 1
         and not Path(paths[0]).is_dir()
-        and not output.endswith(separators)
+        and os.path.split(output)[1] not in {"", os.curdir, os.pardir}
         and not Path(output).is_dir()
     )
     return output if is_file else None

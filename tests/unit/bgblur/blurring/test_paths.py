@@ -43,11 +43,11 @@ def test_the_output_for_one_photo_is_a_file_if_the_output_path_ends_with_a_file_
     assert planned("one.jpg", output="new/result.png") == {"one.jpg": "new/result.png"}
 
 
-@pytest.mark.parametrize("output", ["album", "new/"])
+@pytest.mark.parametrize("output", ["album", "new/", "new/.", "album/sub/.."])
 def test_the_output_for_one_photo_is_a_folder_if_the_folder_exists_or_the_path_ends_with_a_slash(
     output: str,
 ) -> None:
-    assert planned("one.jpg", output=output) == {"one.jpg": f"{output.rstrip('/')}/one.png"}
+    assert planned("one.jpg", output=output) == {"one.jpg": str(Path(output, "one.png"))}
 
 
 def test_the_output_for_several_photos_is_a_folder() -> None:
