@@ -25,7 +25,7 @@ SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
 )
-"""Path prefixes. Files with the same prefix share servers, so one process runs all their tests."""
+"""Prefixes of paths. Files with one prefix share servers, so one process runs all their tests."""
 SEPARATE = (
     "tests/browser/test_page_jobs",
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
@@ -60,12 +60,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeSche
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move the tests of the files in `SEPARATE` to the start of the run: they take longest."""
+    """Move the tests of the files in `SEPARATE`, the slowest tests, to the start of the run."""
     items.sort(key=lambda item: not item.nodeid.startswith(SEPARATE))
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and collected tests out of later garbage collections: they live until the end.
+    """Exclude modules and collected tests from garbage collections: they exist until the end.
 
     Without this, garbage collections take a tenth of the unit tests' CPU time.
     """
@@ -105,7 +105,7 @@ def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[DynamoDBLocal]:
-    """Start DynamoDB Local for the whole run, and set the environment variables of its clients."""
+    """Start DynamoDB Local once for the whole run; set the environment variables of its clients."""
     from tests.integration.accounts.dynamodb_local import shared_dynamodb_local  # noqa: PLC0415 - needs Java, which few tests need
 
     folder = tmp_path_factory.getbasetemp().parent / f"dynamodb-{testrun_uid}"
@@ -144,7 +144,7 @@ def store(location: str) -> Iterator[AccountStore]:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """Start an S3 server for the whole run."""
+    """Start one S3 server for all tests of this process."""
     from tests.integration.storage.s3_server import s3_server  # noqa: PLC0415 - importing moto takes seconds
 
     with s3_server() as server:

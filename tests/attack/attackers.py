@@ -25,7 +25,7 @@ PAUSE_S = 0.2
 """A client's pause between two connections."""
 READ_BYTES = 65_536
 SMALL_BUFFER_BYTES = 4096
-"""Size of the receive buffer of clients that do not read."""
+"""The size of the receive buffer of clients that do not read."""
 TCP_ESTABLISHED = 1
 BODY_BYTES = 20_000_000
 MISSING_BYTES = 100
@@ -36,7 +36,7 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""Seconds from the start of an `unread_pipeline` client until its attack counts as running."""
+"""The time from the start of an `unread_pipeline` client until its attack counts as running."""
 PIPELINE_PATH = "/sample.jpg"
 
 
@@ -126,7 +126,7 @@ async def photos(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def dripped_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a body one byte at a time."""
+    """Send a body at one byte every `DRIP_S` seconds."""
     async with Connection(attack, number) as connection:
         await connection.send(attack.head(number, "Content-Length: 1000"))
         while True:

@@ -28,7 +28,7 @@ class Service:
     def __str__(self) -> str:
         return (
             f"{self.photos_per_s:.2f} photos per second, /health within "
-            f"{1000 * self.slowest_health_s:.0f} ms, {self.refusals} refusals"
+            f"{1000 * self.slowest_health_s:.0f} ms, {self.refusals} failed calls"
         )
 
 

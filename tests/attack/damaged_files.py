@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""The size of a file's headers. About half of the damaged files have flipped bits only there."""
+"""The size of a file's headers. In about half of the damaged files, only headers are damaged."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -170,7 +170,10 @@ def truncated(percents: range) -> Iterator[tuple[str, bytes]]:
 def with_flipped_bits(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield damaged files of each kind in turn. A file's number decides which bits are flipped."""
+    """Yield `mutants` damaged files, of each kind in turn.
+
+    The number of a file decides which of its bits are flipped.
+    """
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -145,7 +145,7 @@ def test_random_headers_get_a_documented_response(
         attacked(target, event | {"headers": None, "multiValueHeaders": many})
 
 
-def test_unusual_paths_reach_no_private_file_and_no_route_except_docs(
+def test_unusual_paths_reach_no_private_file_and_no_route_except_the_page_and_docs(
     target: Target,
 ) -> None:
     for path in PATHS:
@@ -162,7 +162,7 @@ def test_unusual_paths_reach_no_private_file_and_no_route_except_docs(
         Part.BAD_INPUT,
         "paths with dots, slashes, NUL, line ends, percent signs, or one megabyte long",
         f"{len(PATHS)} paths",
-        "no path reaches a file or another route",
+        "no path reaches a private file, or a route except the page and `/docs`",
         by=BY,
     )
 

@@ -1,6 +1,7 @@
 """An attacked server uses limited memory, and stops in time.
 
-At small size, the servers have a quick network, because these trials look at memory and responses.
+At small size, the servers have a quick network, because these trials check only memory, times and
+responses.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
 """The front process uses at most this much memory for bodies, and as much again for results."""
 IN_TRANSIT_BYTES = 60_000_000
-"""Memory for results that two workers are sending, and memory that the allocator keeps."""
+"""The memory for results that two workers are sending, and for blocks that the allocator keeps."""
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,6 @@ def test_a_stop_during_an_attack_takes_limited_time_and_loses_no_accepted_photo(
         Part.SECURITY,
         f"SIGTERM while clients misuse the server: {make.__name__.replace('_', ' ')}",
         f"{attack.connections} connections, {customers} customers",
-        f"stopped in {took_s:.0f} s; {kinds[PICTURE]} photos answered, no accepted photo lost",
+        f"stopped in {took_s:.0f} s; {kinds[PICTURE]} results; no accepted photo was lost",
         by=BY,
     )

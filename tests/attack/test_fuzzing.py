@@ -58,7 +58,7 @@ if FULL:  # this test takes more than ten minutes
         record(
             Part.BAD_INPUT,
             "complete requests, coverage-guided fuzzing (atheris)",
-            f"{FUZZED_S // 60} minutes, {runs:,} requests, {covered:,} edges of the code",
+            f"{FUZZED_S // 60} minutes, {runs:,} requests, {covered:,} code edges covered",
             f"each gets a documented response within {LIMIT_S:.0f} s; no exception, no 5xx",
             by=BY,
         )

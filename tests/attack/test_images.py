@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 BY = "tests/attack/test_images.py"
 WHOLE_EACH = size(25, full=50)
-"""Of this number of files, one goes through the whole service, and the rest only through
+"""Of this number of files, one goes through the whole service, and the others only through
 the decoder."""
+SHARES = (
+    f"1 file in {WHOLE_EACH} goes through the whole service, the others only through its decoder"
+)
 WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 
 
@@ -29,8 +32,8 @@ def test_truncated_files_are_accepted_or_rejected_within_the_limits(
     record(
         Part.BAD_INPUT,
         "truncated photos, in every format",
-        f"{len(KINDS)} files, truncated at every 1 % of their length: {len(results.all):,}; "
-        f"1 in {WHOLE_EACH} through the whole service, the others only through its decoder",
+        f"{len(results.all):,} files: {len(KINDS)} photos, truncated at every 1 % of their length; "
+        f"{SHARES}",
         f"{results.summary()} ({WITHIN})",
         by=BY,
     )
@@ -46,8 +49,7 @@ def test_files_with_flipped_bits_are_accepted_or_rejected_within_the_limits(
     record(
         Part.BAD_INPUT,
         "photos with flipped bits, in every format",
-        f"{mutants:,} mutants of {len(KINDS)} files; "
-        f"1 in {WHOLE_EACH} through the whole service, the others only through its decoder",
+        f"{mutants:,} damaged files from {len(KINDS)} photos; {SHARES}",
         f"{results.summary()} ({WITHIN})",
         by=BY,
     )
@@ -65,8 +67,8 @@ def test_rare_kinds_of_photos_with_flipped_bits_are_accepted_or_rejected_within_
     record(
         Part.BAD_INPUT,
         "rare kinds of photos with flipped bits",
-        f"{mutants:,} mutants of {len(RARE)} files, such as HDR, TIFF samples in planes, and RLE; "
-        f"1 in {WHOLE_EACH} through the whole service, the others only through its decoder",
+        f"{mutants:,} damaged files from {len(RARE)} photos, such as HDR, TIFF samples in planes, "
+        f"and RLE; {SHARES}",
         f"{results.summary()} ({WITHIN})",
         by=BY,
     )

@@ -1,4 +1,4 @@
-"""Forms of all kinds: each is parsed or rejected, with limited time and memory."""
+"""Forms of all kinds: each is parsed or rejected in limited time and with limited memory."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_random_forms_get_a_documented_response_and_use_limited_memory(
     record(
         Part.BAD_INPUT,
         what,
-        f"{EXAMPLES:,} (hypothesis)",
+        f"{EXAMPLES:,} forms from Hypothesis",
         f"all get a documented response; memory at most {FACTOR} times the request plus "
         f"{FREE_BYTES / 1e6:.0f} MB",
         by=BY,

@@ -106,7 +106,10 @@ def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) 
 
 
 def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the share of pairs in which the time of `one` is longer: Mann and Whitney's U."""
+    """Return the share of pairs in which the time of `one` is longer; half of each tie counts.
+
+    This share is Mann and Whitney's U, divided by the number of pairs.
+    """
     ordered = sorted(other)
     slower = sum(bisect_left(ordered, t) + bisect_right(ordered, t) for t in one)
     return slower / 2 / len(one) / len(other)
@@ -153,8 +156,8 @@ def test_the_response_time_does_not_reveal_why_a_key_is_rejected(
         Part.SECURITY,
         f"Attempt to distinguish unknown, revoked and expired keys by response time, {name}",
         f"{each} rejections of each kind, median {medians['unknown'] / 1000:.2f} ms",
-        f"correct for {best:.3f} of pairs at best, by chance for 0.5; a key with a wrong checksum "
-        f"is rejected without the store in {medians['malformed'] / 1000:.2f} ms",
+        f"the guesses are right for at most {best:.3f} of the pairs (0.5 by chance); a key with a "
+        f"wrong checksum is rejected in {medians['malformed'] / 1000:.2f} ms, without the store",
         by="tests/attack/test_refusal_times.py",
     )
 

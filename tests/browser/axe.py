@@ -63,7 +63,7 @@ def serious(page: Page) -> list[str]:
     """Return the serious problems that axe finds on the page, in the light and in the dark theme.
 
     In the dark theme only the rules about colours run: every element has the same place as in the
-    light theme, so that the other rules would find the same problems.
+    light theme, so the other rules would find the same problems.
     """
     found = run_axe(page, {"resultTypes": ["violations"]})
     places = page.evaluate(PLACES)

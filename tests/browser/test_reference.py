@@ -148,7 +148,7 @@ def test_the_reference_can_request_a_job_whose_id_is_in_the_path(
     assert not visit.errors
 
 
-def test_the_section_in_the_fragment_of_the_url_is_opened(
+def test_the_section_that_the_fragment_of_the_url_names_is_opened(
     context: BrowserContext, served: Api
 ) -> None:
     visit = opened(context, served, "#migrating-from-removebg")

@@ -34,7 +34,7 @@ EXPIRED_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
-def test_the_status_of_the_response_is_the_one_in_the_name_of_the_event_file(
+def test_each_event_gets_the_status_that_is_in_the_name_of_its_file(
     file: Path, function_url: str
 ) -> None:
     answer = requests.post(function_url, data=file.read_bytes(), timeout=60)

@@ -36,7 +36,7 @@ STEPS_OF_CALL = {
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""Methods of the store, each with the client's outcome if a fault starts right before it."""
+"""For methods of the store: the outcome of a call if a fault starts right before the method."""
 
 
 @dataclass
@@ -56,9 +56,9 @@ def summary(results: Sequence[Result]) -> str:
     """Summarize the results of all steps, for docs/reliability.md."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
-        f"a fault before the blurring: 503; later: the result or the error, within "
-        f"{longest_s:.1f} s; after a retry, {charged} calls were charged once and "
-        f"{len(results) - charged} not at all; no credit lost"
+        f"a call with a fault before the blurring gets 503; a call with a later fault gets its "
+        f"result or its error; the longest call took {longest_s:.1f} s; after a retry, {charged} "
+        f"calls were charged once and {len(results) - charged} not at all; no credit was lost"
     )
 
 
@@ -114,7 +114,7 @@ def caller(
 def call_in_time(
     client: Caller, is_faulty: Callable[[], bool], wait: Callable[[], None]
 ) -> Outcome:
-    """Send the call; repeat it if the store had no fault and was too slow nevertheless.
+    """Send the call; repeat the call if the store had no fault and was too slow nevertheless.
 
     On a busy machine, a store without a fault can exceed its time limit of `READ_S` seconds. `wait`
     waits until the hold of the slow call has expired.

@@ -25,7 +25,7 @@ credit."""
 def quick_networks(request: pytest.FixtureRequest) -> None:
     """Open each network once in this process, and run it once for each input, except at full size.
 
-    For trials that send the same photo again and again.
+    Trials that send the same photo many times use this fixture.
     """
     if not FULL:
         request.getfixturevalue("shared_networks")
@@ -42,9 +42,9 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def counting_models(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the neural network for trials that only count photos and credits.
+    """Return the folder of the neural network for trials that only count photos and credits.
 
-    At full size it is the real network. At small size it is a network that always returns the same
+    At full size, this network is the real one. At small size, the network always returns the same
     disc, because inferences would take most of the CPU time of these trials.
     """
     if FULL:

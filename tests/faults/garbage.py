@@ -1,7 +1,7 @@
 """Faulty responses of an AWS service: corrupted, slow or missing.
 
-Every fault has two variants: the request *arrived* and its response is corrupted, or the request is
-*lost* and the response is fabricated.
+Every fault except `silent` has two variants. Either the request has *arrived* and the relay
+corrupts or delays its response, or the request is *lost* and the relay fabricates a response.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ CORRUPTIONS: dict[str, Callable[[Response], Response]] = {
 def corrupting(corrupt: Callable[[Response], Response], *, arrives: bool) -> Fault:
     """Return a fault that sends a corrupted response.
 
-    If the request `arrives`, the fault corrupts the real response, otherwise a fabricated one.
+    If `arrives` is true, the fault corrupts the real response, otherwise a fabricated response.
     """
 
     def fault(request: Request, forward: Forward) -> None:
@@ -115,7 +115,7 @@ def silent(request: Request, forward: Forward) -> None:
 
 
 def faults() -> dict[str, Fault]:
-    """Return, by name, all faults but `silent` in two variants: the request arrives, or is lost."""
+    """Return all faults except `silent`, by name, for requests that arrive and that are lost."""
     created: dict[str, Fault] = {}
     for kind, arrives in (("arrived", True), ("lost", False)):
         for name, corrupt in CORRUPTIONS.items():

@@ -65,15 +65,20 @@ class Load:
 
 
 def summarize_outages(clients: Load, balances: Balances, *, hold_ttl_s: float) -> str:
-    """Require that clients got only results and 503, and the right charges; return a summary."""
+    """Summarize the outcomes, for docs/reliability.md.
+
+    Require that clients got only results and 503, and that no more calls were charged than got
+    results.
+    """
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
     used = balances.settled(after_s=hold_ttl_s)
     assert used <= kinds[PICTURE]
     longest_s = max(seen.seconds for _, seen in clients.seen)
     return (
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, no credit "
-        f"lost; the longest wait {longest_s:.1f} s; after each fault, calls succeed again"
+        f"{kinds[UNAVAILABLE]} calls got 503 and {kinds[PICTURE]} got results; {used} were "
+        f"charged; no credit was lost; the longest call took {longest_s:.1f} s; after each fault, "
+        f"calls succeeded again"
     )
 
 

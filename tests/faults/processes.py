@@ -24,14 +24,14 @@ def workers(pid: int, name: str = "photo") -> list[int]:
 
 
 def arguments_of(pid: int) -> list[str]:
-    """Return the command line of a process; it is empty if the process has ended."""
+    """Return the words of a process's command line; none if the process has ended."""
     with suppress(psutil.NoSuchProcess):
         return list(psutil.Process(pid).cmdline())
     return []
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """Return the environment variables of a process; it has none if it has ended."""
+    """Return the environment variables of a process; none if the process has ended."""
     with suppress(psutil.NoSuchProcess):
         return dict(psutil.Process(pid).environ())
     return {}
@@ -46,7 +46,9 @@ def require_gone(pids: list[int]) -> None:
     """Require that the processes of a stopped server end within `GONE_S` seconds."""
     deadline = time.monotonic() + GONE_S
     while left := [pid for pid in pids if _is_running(pid)]:
-        assert time.monotonic() < deadline, f"processes left after the server ended: {left}"
+        assert time.monotonic() < deadline, (
+            f"processes still run after the server has ended: {left}"
+        )
         time.sleep(0.05)
 
 

@@ -1,7 +1,7 @@
 """An HTTP relay on loopback that can inject faults between an AWS client and a server.
 
-The relay calls a fault with a function that forwards the request. The fault can call this function
-and corrupt the response, or not call it. Each connection has one request.
+A fault gets the request and a function that forwards the request to the server. The fault can call
+this function and corrupt the response, or not call the function. Each connection has one request.
 """
 
 from __future__ import annotations

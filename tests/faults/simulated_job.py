@@ -41,7 +41,7 @@ COPIES_SHARE = 0.1
 PRICE = 4
 RETRY_S = 12
 PAUSE_S = 0.5
-"""The pause between two checks of the job or the queue: each check costs the emulators CPU time."""
+"""The pause between two checks of the job or the queue: each check takes CPU time."""
 PERIOD_S = 2
 TIMEOUT_S = size(600, full=7_200)
 

@@ -47,7 +47,7 @@ class Faulty:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - returns any method
-        """Return the method of the wrapped object; it can fail with the current photo's fault."""
+        """Return a method of the wrapped object that causes the fault of the current photo."""
         method: Callable[..., object] = getattr(self._inner, name)
         if name not in METHODS:
             return method
@@ -76,7 +76,7 @@ class FaultyRunner(ObjectRunner):
 
 
 MAX_POISONED = 3
-"""A poisoned photo kills its worker in this many attempts; the service makes no other attempt."""
+"""A `poison` photo kills its worker in each of its attempts: the service makes this many."""
 
 
 def die_if(condition: bool) -> None:  # noqa: FBT001 - `die_if(condition)` reads as a sentence

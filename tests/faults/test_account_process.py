@@ -62,7 +62,7 @@ def test_while_the_store_is_locked_account_calls_get_503_within_30_s_and_pages_a
         Part.FAULTS,
         "The accounts' file locked by another process",
         f"{len(calls)} account calls at the same time",
-        f"each gets 503 within {longest_s:.0f} s; page, reference and `/health` work in this time",
+        f"each gets 503 within {longest_s:.0f} s; meanwhile page, reference and `/health` respond",
         by=BY,
     )
 

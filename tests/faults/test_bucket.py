@@ -42,8 +42,8 @@ INLINE = {"results": 2_000, "uploads": 6_000_000}
 
 KINDS = {
     "results": {PICTURE, "temporarily_unavailable"},
-    # AccessDenied counts as a missing upload, because S3 can also respond with it if a file does
-    # not exist. A fault that truncates a file makes it an invalid image.
+    # The service reports AccessDenied as a missing upload, because S3 can also send AccessDenied
+    # for a file that does not exist. A truncated file is an invalid image.
     "uploads": {PICTURE, "temporarily_unavailable", "upload_not_found", "invalid_image"},
 }
 
@@ -118,8 +118,9 @@ def results() -> Iterator[list[Outcome]]:
         Part.FAULTS,
         "S3 denying access, stopped, slow or returning garbage, for results and uploads",
         f"{len(NAMES)} faults, {len(created)} calls",
-        f"{len(created) - pictures} got an error within {longest_s:.1f} s and no charge; "
-        f"{pictures} got an image, in the response or from the bucket, and were charged",
+        f"{len(created) - pictures} calls got an error within {longest_s:.1f} s and were not "
+        f"charged; {pictures} calls got an image, in the response or from the bucket, and were "
+        f"charged",
         by="tests/faults/test_bucket.py",
     )
 

@@ -40,7 +40,7 @@ CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
 KEYS = 5
-"""The number of `Idempotency-Key`s per hour; it is small, so that some calls use the same key."""
+"""The number of `Idempotency-Key`s per hour: so small that some calls use the same key."""
 
 
 class Walk:
@@ -118,9 +118,9 @@ def test_clock_jumps_keep_the_balances_exact_and_every_hold_is_released(
         f"The clock jumps by up to a day, back or forward, between steps of calls "
         f"({scheme(location)})",
         f"{walk.jumps} jumps, {STEPS} steps, {walk.delivered} results",
-        f"balances exact after each step; {walk.charged} charged, "
-        f"{walk.delivered - walk.charged} free because their hold had expired or they were "
-        "repeated; every hold was released",
+        f"the balances were exact after each step; {walk.charged} results were charged; "
+        f"{walk.delivered - walk.charged} were free, because the hold had expired or the call was "
+        "a repetition; every hold was released",
         by="tests/faults/test_clock.py",
     )
 

@@ -86,7 +86,8 @@ def test_clock_jumps_under_load_lose_no_credit(
         Part.FAULTS,
         "The clock of a real server jumps under load, by up to 30 days forward and back",
         f"{len(JUMPS_S)} jumps, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[PICTURE]} results, {used} charged, {kinds.total() - kinds[PICTURE]} answered "
-        f"503 or 429, no credit lost; every hold was released",
+        f"{kinds[PICTURE]} calls got results and {used} were charged; "
+        f"{kinds.total() - kinds[PICTURE]} got 503 or 429; no credit was lost and every hold was "
+        f"released",
         by="tests/faults/test_clock_of_server.py",
     )

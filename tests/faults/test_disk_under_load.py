@@ -72,8 +72,8 @@ def test_no_credit_is_lost_if_the_disk_is_full_under_load(
         Part.FAULTS,
         f"SQLite: disk full under load ({way})",
         f"full {ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, "
-        f"no credit lost; works again once there is space",
+        f"{kinds[UNAVAILABLE]} calls got 503 and {kinds[PICTURE]} got results; {used} were "
+        f"charged; no credit was lost; when there was space again, calls succeeded",
         by="tests/faults/test_disk_under_load.py",
     )
 
@@ -96,7 +96,7 @@ def test_calls_get_503_while_the_disk_is_read_only(
         Part.FAULTS,
         f"SQLite: disk read-only ({way})",
         f"{len(before.seen)} calls",
-        f"all answered 503, nothing charged; {used} of {after.pictures()} results charged once "
-        f"the disk is writable again",
+        f"all calls got 503 and were not charged; {used} of {after.pictures()} results were "
+        f"charged after the disk had become writable again",
         by="tests/faults/test_disk_under_load.py",
     )

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("quick_networks")
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
-"""No fault occurs twice in the small sample, because 13 and the number of faults have no common
-factor."""
+"""The cases to test: all at full size, otherwise every 13th. No fault is in the small sample twice,
+because 13 and the number of faults have no common factor."""
 
 
 @dataclass(frozen=True)

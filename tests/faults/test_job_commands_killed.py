@@ -40,7 +40,7 @@ def test_every_photo_is_processed_on_one_machine_although_the_commands_and_the_s
     env = environment(tmp_path, write_disc_model(tmp_path), **settings)
     with served(tmp_path, env, "--workers", "2") as api:
         complete_folder(tmp_path, api, kill_one=api.restart)
-    record_trial("on one machine", "each command is killed once, the server twice")
+    record_trial("on one machine", "each command is killed once, and the server twice")
 
 
 @pytest.mark.timeout(900)
@@ -59,12 +59,13 @@ def test_every_photo_is_processed_on_aws_although_the_commands_a_worker_and_the_
 
             complete_folder(tmp_path, api, kill_one=kill_worker_and_server)
     record_trial(
-        "on emulated AWS services", "each command is killed once, a worker and the server twice"
+        "on emulated AWS services",
+        "each command is killed once; a worker and the server are killed twice",
     )
 
 
 def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None]) -> None:
-    """Send a folder and fetch its results; kill both commands, and call `kill_one` twice."""
+    """Send a folder and fetch its results. Kill each command once, and call `kill_one` twice."""
     numbers = fill_album(folder / "album", PHOTOS)
     shop = Shop(folder, api, api.issue())
     job_id = shop.create_and_kill(PHOTOS // 5)

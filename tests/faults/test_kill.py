@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
-"""Each server is killed at most this time after it has sent its first results."""
+"""The maximum time from the second delivered result to the next kill."""
 
 
 @pytest.mark.timeout(900)
@@ -57,9 +57,9 @@ def test_after_the_server_is_killed_each_retry_gets_its_result_without_a_second_
         Part.FAULTS,
         "kill -9 of the server under load",
         f"{KILLS} kills, {CLIENTS} clients, {len(keys)} calls",
-        f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their result "
-        f"was delivered; each retry with the same `Idempotency-Key` got its result; "
-        f"{used} charged for {len(keys)} results, no credit lost",
+        f"{len(broken)} connections broke, and {max(0, unseen)} of their calls were charged before "
+        f"the result was delivered; each retry with the same `Idempotency-Key` got its result; "
+        f"{used} calls were charged for {len(keys)} results; no credit was lost",
         by="tests/faults/test_kill.py",
     )
 
@@ -92,9 +92,9 @@ def test_a_worker_killed_under_load_loses_only_its_request(
         Part.FAULTS,
         "kill -9 of a worker under load",
         f"{KILLS} kills, 2 workers, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before a retry;"
+        f"{len(lost)} calls got 500, and {max(0, unseen)} of them were charged before a retry;"
         " each retry with the same `Idempotency-Key` got its result;"
-        f" {used} charged for {len(clients.seen)} results; the server kept running",
+        f" {used} calls were charged for {len(clients.seen)} results; the server kept running",
         by="tests/faults/test_kill.py",
     )
 

@@ -64,8 +64,8 @@ def test_a_server_that_is_stopped_under_load_loses_no_accepted_request(
         Part.FAULTS,
         "SIGTERM under load",
         f"{STOPS} stops, {CLIENTS} clients, {answered} requests in progress at that moment",
-        f"all {answered} got a response before the server stopped, in {longest_s:.1f} s at most; "
-        f"{pictures} results, {pictures} charged, no hold left",
+        f"all {answered} got a response before the server stopped; a stop took {longest_s:.1f} s "
+        f"at most; {pictures} calls got results and were charged; no hold was left",
         by="tests/faults/test_stop.py",
     )
 

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from tests.faults.balances import Balances
 
 HOLD_TTL_S = 60
-"""A worker that takes longer than this for a photo is killed."""
+"""A worker is killed if it takes longer than this time to process a photo."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
-"""The free space: enough for the accounts, but only for a third of the upload."""
+"""The free space on the disk: enough for the accounts, but only for a third of the upload."""
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]
 
@@ -49,7 +49,7 @@ def large_photo() -> bytes:
 
 @contextmanager
 def replaced_by_a_file(folder: Path) -> Iterator[None]:
-    """Replace the folder by a file until the context ends."""
+    """Replace the folder with a file until the context ends."""
     shutil.rmtree(folder)
     folder.write_text("not a folder")
     try:
@@ -92,7 +92,7 @@ def test_a_failed_upload_leaves_no_file_and_can_be_repeated_with_the_same_form(
         Part.FAULTS,
         f"Uploads folder {fault}",
         f"1 upload of {len(photo) / 1e6:.1f} MB",
-        "503, no partial file, nothing charged; the same form works afterwards",
+        "the upload gets 503 and leaves no partial file; the same form works afterwards",
         by="tests/faults/test_uploads_disk.py",
     )
 

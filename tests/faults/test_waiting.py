@@ -176,7 +176,7 @@ def test_a_second_account_can_send_photos_while_another_account_fills_the_queue(
     record(
         Part.FAULTS,
         "One account fills the queue, another account sends photos",
-        f"{len(crowd)} photos against {len(mine)}, a queue of 4",
+        f"{len(crowd)} photos of the first account and {len(mine)} of the second; a queue for 4",
         "both photos of the second account get 200; the first account's last photos get 503 "
         "and are not charged",
         by=BY,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INJECTED = Path(__file__).parent / "injected"
 HOLD_TTL_S = 12
 WAIT_S = 180
-"""A time limit far longer than any request needs, even on a loaded machine."""
+"""A time limit that is far longer than any request needs, even on a loaded machine."""
 EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
 REPLY_FAULTS = ("hang", "stop", "exit", "close", "garbage", "unpicklable")
 PHOTO = make.jpeg()
@@ -123,7 +123,7 @@ def test_a_faulty_reply_of_a_worker_gets_500_and_a_retry_is_charged_once(
         Part.FAULTS,
         "A worker's reply never arrives, cannot be pickled or is garbage, or the worker stops",
         f"{len(REPLY_FAULTS)} faults, one worker",
-        "each call gets 500 once and the worker is replaced; a retry with the same"
+        "each call gets 500 and its worker is replaced; a retry with the same"
         " `Idempotency-Key` gets the result and is charged once",
         by=BY,
     )

@@ -48,5 +48,5 @@ def balance(server: Running, key: str) -> tuple[int, int]:
 
 
 def children(server: Running) -> set[int]:
-    """Return the ids of the processes that blur photos."""
+    """Return the ids of the server's workers for photos."""
     return set(workers(server.process.pid))

@@ -1,8 +1,9 @@
-"""`bgblur` in forks of one process that has already imported the commands.
+"""Runs `bgblur` in forks of one process that has already imported the commands.
 
 Starting Python and importing the modules take most of the CPU time of a short command. A fork has
-its own environment, current folder, standard streams and exit code, as a new process has. A test of
-the start, of `bgblur serve`, or of a variable that Python reads at its start uses `running.BGBLUR`.
+its own environment, current folder, standard streams and exit code, as a new process has. Use
+`running.BGBLUR` instead to test the start of the program, `bgblur serve`, or a variable that Python
+reads at its start.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return an environment with a database in which each name in `NAMES` has had one call.
+    """Return an environment with a database: one account per name in `NAMES`, each with one call.
 
     The tests only read the database.
     """

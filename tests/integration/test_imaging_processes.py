@@ -27,7 +27,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     set_thread_count(before)
 
 
-def test_the_runtime_writes_no_device_id_into_the_home_folder(
+def test_onnx_runtime_writes_no_device_id_into_the_home_folder(
     model_dir: Path, tmp_path: Path
 ) -> None:
     # ONNX Runtime sends no telemetry if variables such as CI show that this is a test run.
@@ -58,7 +58,7 @@ def test_the_import_of_the_pipelines_starts_no_thread() -> None:
     "ignore:This process:DeprecationWarning"
 )  # Python warns about a fork in a process with threads
 @pytest.mark.usefixtures("threads")
-def test_a_forked_process_processes_every_strip() -> None:
+def test_every_strip_is_processed_in_a_forked_process() -> None:
     for_each_strip(THREE_STRIPS, lambda _: None)
     if (pid := os.fork()) == 0:
         rows: list[int] = []

@@ -78,7 +78,7 @@ def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
 def rembgs_mask(name: str, home: Path, photo: RgbU8) -> AlphaU8:
     """Return the mask of rembg's session, which uses the files in U2NET_HOME."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")  # else numba compiles for a minute
+        patch.setenv("NUMBA_DISABLE_JIT", "1")  # otherwise numba compiles for a minute
         patch.setenv("U2NET_HOME", str(home))
         patch.setattr("pooch.retrieve", None)
         from rembg import new_session  # noqa: PLC0415 - the environment must be set before this import
@@ -94,7 +94,7 @@ def greatest_difference(ours: AlphaU8, theirs: AlphaU8) -> int:
 @pytest.mark.parametrize("photo_name", PHOTOS)
 @pytest.mark.parametrize("name", REMBGS)
 @pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
-def test_each_model_gives_the_mask_of_rembgs_session(
+def test_the_mask_of_each_model_differs_from_rembgs_mask_by_at_most_one_grey_level(
     name: str, photo_name: str, home: Path
 ) -> None:
     photo = np.array(getattr(data, photo_name)())

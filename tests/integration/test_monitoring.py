@@ -67,7 +67,7 @@ def blur(monitored: Monitored, radius: str = "5", key: str | None = None) -> int
     return answer.status_code
 
 
-def test_the_metrics_show_the_number_of_responses_credits_timed_steps_and_workers(
+def test_the_metrics_count_responses_charged_credits_timed_steps_and_workers(
     monitored: Monitored,
 ) -> None:
     route = "/v2/rembg/blur"

@@ -134,7 +134,7 @@ def test_damaged_network_for_faces_is_logged_once_and_not_used(
 
 @pytest.mark.parametrize("name", DAMAGED)
 @pytest.mark.parametrize("file", [PEOPLE.file, MODELS["u2netp-light"].file])
-def test_damaged_network_for_subjects_or_people_is_an_error_in_server_and_command(
+def test_a_damaged_network_for_subjects_or_people_stops_the_server_and_the_command(
     name: str, file: str, without_people: Path, tmp_path: Path
 ) -> None:
     (without_people / file).write_bytes(DAMAGED[name])
@@ -162,7 +162,7 @@ def test_the_highest_score_of_the_network_for_faces_is_at_the_face(model_dir: Pa
     assert faces.predict(noise(300, 400)).max() < 0.5
 
 
-def test_each_network_for_people_or_faces_and_its_original_file_together_are_below_4_mb(
+def test_each_network_for_people_or_faces_takes_less_than_4_mb_with_its_original_file(
     model_dir: Path,
 ) -> None:
     for pattern, converted in (("selfie*", PEOPLE), ("face*", FACES)):

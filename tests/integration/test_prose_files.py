@@ -1,4 +1,4 @@
-"""Which files the check of the project's English reads."""
+"""The files that the check of the project's English reads."""
 
 from __future__ import annotations
 

@@ -57,14 +57,14 @@ def _report(new: Sequence[Mutant], gone: Sequence[Explanation]) -> None:
     for mutant in new:
         print(f"survived: {mutant}")  # noqa: T201 - this command prints its result
     for row in gone:
-        print(f"explained, but this mutant does not exist any more: {row}")  # noqa: T201 - this command prints its result
+        print(f"this mutant is explained, but does not exist any more: {row}")  # noqa: T201 - this command prints its result
 
 
 def _record(portion: Portion, runner: MutantRunner, total: int) -> None:
     tried, survived = len(runner.mutants), len(runner.survivors)
     amount = f"{tried:,} mutants" if tried == total else f"{tried:,} of {total:,} mutants"
     detected = f"tests detect {tried - survived:,}"
-    happened = f"{detected}; {survived} cannot be detected (the file has the reasons)"
+    happened = f"{detected}; {survived} cannot be detected; the file has the reasons"
     print(f"{portion.title}: {amount}, {happened}")  # noqa: T201 - this command prints its result
     record(Part.SECURITY, portion.title, amount, happened, by="tests/mutants/explained.toml")
 

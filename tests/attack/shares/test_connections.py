@@ -95,7 +95,9 @@ def test_one_key_cannot_occupy_all_connections(served: Served, kind: str) -> Non
             assert reply.status == 200
 
 
-def test_the_limit_for_open_files_is_more_than_twice_that_for_connections(served: Served) -> None:
+def test_the_limit_for_open_files_is_more_than_twice_the_limit_for_connections(
+    served: Served,
+) -> None:
     limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     now, most = map(int, line.split()[3:5])

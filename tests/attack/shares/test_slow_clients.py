@@ -152,5 +152,5 @@ def test_a_request_that_is_not_complete_before_the_stop_gets_500_and_one_log_lin
     assert lines == [500]
 
 
-def test_a_client_that_reads_4_kb_per_second_is_not_too_slow() -> None:
+def test_a_client_that_reads_4_kb_per_second_is_fast_enough_for_the_write_timeout() -> None:
     assert SLICE_BYTES / timers.WRITE_S < 4_000

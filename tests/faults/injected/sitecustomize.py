@@ -3,12 +3,12 @@
 The variable INJECTED_FAULTS names a folder, in which a test writes these files while the server
 runs:
 
-- `spawn`: a list of exceptions, each on its own line. Each time the server starts a process, it
-  raises the next exception of the list.
-- `send`, `receive`: a list as for `spawn`. Each time the server sends a message to a worker, or
-  receives a message from a worker, it raises the next exception of the list.
-- `accept`, `reply`: a name in `WORKER_FAULTS`. The worker injects this fault instead of sending its
-  message.
+- `spawn`: a list of exceptions, each on its own line. Each start of a process by the server raises
+  the next exception of the list.
+- `send`, `receive`: a list as for `spawn`. In the front process, each message that is sent to a
+  worker, or received from a worker, raises the next exception of the list.
+- `accept`, `reply`: a name in `WORKER_FAULTS`. The worker injects this fault instead of sending the
+  message that it has accepted a request, or its reply.
 
 INJECTED_ABSENCE=1 removes functions that some systems do not have.
 """

@@ -35,7 +35,7 @@ START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""A rate limit that no test reaches, even if a test sends calls with `now_us` in the past."""
+"""A rate limit so high that no test reaches it, even with calls whose `now_us` is in the past."""
 NOBODY = "000000000000"
 """An id that no account has."""
 
@@ -114,7 +114,7 @@ def take_hold(
 
 
 def record_of(hold: Hold) -> IdempotencyRecord:
-    """Return the idempotency record of a running call; it expires a day after `START`."""
+    """Return the idempotency record of a running call; the record expires a day after `START`."""
     return IdempotencyRecord(
         account_id=hold.account_id,
         scope=sha256(b"scope").hexdigest(),

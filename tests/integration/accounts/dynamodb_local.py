@@ -37,7 +37,7 @@ CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 90  # less than the time limit of a test, so that the test fails with the server's output
 
 # A background shell waits until its input closes, which also happens if the test run is killed.
-# Then it kills its parent process, which `exec` has replaced by Java.
+# Then the background shell kills its parent process: `exec` has replaced the parent by Java.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 

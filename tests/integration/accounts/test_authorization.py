@@ -132,7 +132,7 @@ def test_a_key_is_valid_until_its_expiry(store: AccountStore, make_account: Make
         store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
-def test_has_valid_key_counts_no_request_and_is_false_for_an_invalid_key(
+def test_a_check_whether_a_key_is_valid_counts_no_request_and_detects_invalid_keys(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer, other = make_account(limit=TIGHT, expires_us=after(60)), make_account()
@@ -160,7 +160,7 @@ def test_get_account_returns_the_account_and_the_key(
     assert view.rate.limit == TIGHT
 
 
-def test_get_account_has_a_separate_rate_limit(
+def test_get_account_requests_have_a_separate_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -174,7 +174,7 @@ def test_get_account_has_a_separate_rate_limit(
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
-def test_get_account_counts_only_towards_the_rate_limit_of_its_key(
+def test_a_get_account_request_counts_only_towards_the_rate_limit_of_its_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COPIES = 24
 
 
-def test_one_of_24_concurrent_copies_is_charged_and_all_get_the_result(
+def test_only_one_of_24_concurrent_copies_is_charged_and_all_get_the_result(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=COPIES)
@@ -73,7 +73,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_if_two_of_12_concurrent_copies_fail_one_of_the_other_copies_is_charged(
+def test_if_two_of_12_concurrent_copies_fail_exactly_one_other_copy_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, attempts, lock = make_account(credits=12), count(), Lock()

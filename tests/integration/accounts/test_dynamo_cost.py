@@ -145,7 +145,7 @@ def test_first_call_of_a_month_moves_the_keys_past_usage_to_another_item_in_one_
     assert bill.units <= 2 + 4
 
 
-def test_calls_at_the_rate_limit_of_a_key_cost_less_than_three_units_each(
+def test_calls_at_the_rate_limit_of_a_key_cost_less_than_three_units_on_average(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     calls_a_minute = DEFAULT_LIMIT.per_minute

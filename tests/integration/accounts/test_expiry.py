@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""A time at which every store releases a hold: after the hold's expiry, stores wait 5 seconds more,
-because clocks can differ by this time."""
+"""A time after which every store releases a hold. A store waits 5 seconds after the hold's expiry,
+because the servers' clocks can differ by 5 seconds."""
 
 
 def test_reading_an_account_releases_an_expired_hold(

@@ -43,7 +43,7 @@ class Retrying:
         return lambda *args, **kwargs: with_retries(partial(method, *args, **kwargs))
 
 
-def test_one_of_50_identical_concurrent_calls_is_charged(
+def test_only_one_of_50_identical_concurrent_calls_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=50)

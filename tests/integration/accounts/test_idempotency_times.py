@@ -102,7 +102,7 @@ def test_a_call_whose_idempotency_record_a_later_call_has_claimed_is_not_charged
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
-def test_an_idempotency_key_is_valid_for_a_day_and_the_clock_skew(
+def test_an_idempotency_key_is_valid_for_a_day_plus_the_clock_skew(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

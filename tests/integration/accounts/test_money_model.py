@@ -122,9 +122,13 @@ class Ledger(TwoClocks):
 
     @rule()
     def wait_until_the_last_second_of_a_hold(self) -> None:
-        """Wait until a hold is valid by the clock of one server and expired by the other clock."""
+        """Wait until one second before a hold's expiry by the first server's clock.
+
+        By the second server's clock, the hold can have expired then.
+        """
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
-        # With several expiry times, another hold could later be valid by only one server's clock.
+        # If another hold expires at another time, a later `wait` could end within the clock skew of
+        # that time, and the model does not know which server's clock decides.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))
@@ -217,7 +221,7 @@ class Ledger(TwoClocks):
 
 
 @pytest.mark.timeout(600)
-def test_calls_repeats_and_crashes_in_any_order_lose_and_create_no_credit(
+def test_no_order_of_calls_repeats_and_crashes_loses_or_creates_a_credit(
     store: AccountStore, location: str
 ) -> None:
     other = open_account_store(location)

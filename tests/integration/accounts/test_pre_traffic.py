@@ -128,7 +128,7 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
 
 @pytest.fixture
 def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Set all environment variables; return a fake AWS session. The new version fails in it."""
+    """Set all environment variables; return a fake AWS session in which the new version fails."""
     session = Session(broken_version(TimeoutError()))
     monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
     monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
@@ -159,7 +159,7 @@ def test_a_check_with_wrong_environment_variables_is_reported_as_failed(
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), MemoryError()])
-def test_if_a_check_raises_any_exception_it_is_reported_as_failed_and_its_key_is_revoked(
+def test_a_check_that_raises_any_exception_is_reported_as_failed_and_its_key_is_revoked(
     codedeploy: Session, store: DynamoAccountStore, error: BaseException
 ) -> None:
     codedeploy.version = broken_version(error)

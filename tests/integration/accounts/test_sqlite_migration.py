@@ -160,7 +160,9 @@ while status != 0:
 """Forks a process for each number of statements; each migrates a copy and is killed after them."""
 
 
-def test_a_migration_that_is_killed_at_any_statement_starts_again(path: Path) -> None:
+def test_a_migration_that_is_killed_at_any_statement_is_completed_at_the_next_opening(
+    path: Path,
+) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(path)],
         env={"PYTHONPATH": os.pathsep.join(sys.path)},

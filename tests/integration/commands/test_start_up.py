@@ -26,6 +26,8 @@ def test_commands_start_without_packages_that_only_the_api_uses(package: str) ->
 
 
 @pytest.mark.parametrize("package", ["asyncio", "requests", "rich", *COMMANDS.values()])
-def test_a_command_starts_without_the_modules_of_other_commands(package: str) -> None:
+def test_the_command_line_starts_without_large_packages_and_without_the_modules_of_its_commands(
+    package: str,
+) -> None:
     assert package not in modules_after("import bgblur.cli")
     assert package in modules_after(f"import {package}")

@@ -80,7 +80,7 @@ def allowed(resources: dict[str, Any], role: str) -> set[str]:
     return {action for action in actions if action.startswith("dynamodb:")}
 
 
-def test_the_role_of_the_api_allows_every_request_that_the_job_routes_send_to_aws(
+def test_the_role_of_the_api_allows_every_request_that_the_job_routes_send_to_the_table(
     stores: tuple[DynamoAccountStore, JobStore],
     owner: JobOwner,
     sent: Recorder,

@@ -83,7 +83,7 @@ def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> Job
     return owner
 
 
-def test_an_object_costs_seven_write_units(
+def test_processing_an_object_costs_seven_write_units(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     """The hold costs one unit; the transaction costs two for each item: account, row and job."""
@@ -183,7 +183,7 @@ def test_listing_a_page_of_rows_reads_at_most_two_rows_more_than_the_page_has(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)
-    for limit, units in ((4, 3), (20, 11)):  # a row of 1 KB takes half a read unit
+    for limit, units in ((4, 3), (20, 11)):  # to read a row of 1 KB costs half a unit
         bill.clear()
         page = jobs.list_objects(owner.job_id, states=FINAL_STATES, limit=limit)
         assert len(page.objects) == limit

@@ -166,7 +166,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     assert f"Progress: bgblur jobs status {job_id} --wait" in closed.stderr
 
 
-def test_the_printed_commands_reach_the_same_api_if_it_was_set_with_an_option(
+def test_the_printed_commands_reach_the_same_api_if_an_option_has_set_the_api(
     run: Run, api: Api, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", ["0.jpg"])

@@ -136,7 +136,7 @@ def test_job_ends_with_one_row_and_at_most_one_charge_for_each_photo(course: Cou
     assert course.owner.job_id not in {job.job_id for job in course.jobs.list_active()}
 
 
-def test_job_without_credits_goes_on_after_a_top_up(course: Course) -> None:
+def test_a_job_without_credits_continues_after_a_top_up(course: Course) -> None:
     for number in range(30):
         course.upload(f"{number}.png", photo())
     course.jobs.close_job(course.owner.job_id, now_us=course.clock())

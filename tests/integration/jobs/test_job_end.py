@@ -74,7 +74,7 @@ def test_an_object_that_arrives_after_the_end_of_its_job_is_not_charged(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_a_job_with_a_notification_is_active_until_no_attempt_to_send_it_is_planned(
+def test_an_ended_job_is_active_while_another_attempt_to_send_its_notification_is_planned(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")

@@ -81,9 +81,9 @@ class Bulk(TwoClocks):
     def deliver(self, source: str, price: int, server: int) -> object:
         """Reserve an object's price, as a worker does if the object has no final row.
 
-        Do nothing if the object has ended, or if the job is over and the object has no hold: the
-        stores take a second hold after a refund in different cases, which `deliver_after_the_end`
-        tests.
+        Do nothing if the object has ended, or if the job is over and the object has no hold. In
+        these cases, it depends on the store whether the object gets another hold;
+        `deliver_after_the_end` tests these cases.
         """
         known, now_us = self.job.objects[source], self.clock_us(server)
         if known.row and known.row.has_ended:
@@ -133,7 +133,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, server=servers)
     def deliver_after_the_end(self, source: str, server: int) -> None:
-        """Deliver an object that has ended again, to a worker that has not read its final row."""
+        """Deliver an ended object again, to a worker that has not read the object's final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if self.can_end(known) or known.is_held(self.now_us) or not self.key_is_valid:
             return

@@ -141,7 +141,7 @@ def test_if_many_threads_reserve_credits_for_one_object_there_is_one_hold(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_if_the_balance_is_too_low_for_all_objects_the_threads_charge_exactly_the_balance(
+def test_if_the_balance_pays_for_only_some_objects_the_threads_charge_exactly_the_balance(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE * 10)

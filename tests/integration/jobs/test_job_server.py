@@ -37,7 +37,7 @@ PHOTO = make.jpeg()
 PARAMETERS = {"radius": "9", "format": "png"}
 QUEUE, COUNT = 5, 8
 MAX_BYTES = 2_000_000
-"""The largest photo that the server accepts."""
+"""The size of the largest photo that the server accepts."""
 
 
 @dataclass(frozen=True, slots=True)

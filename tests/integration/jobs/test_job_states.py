@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 
-def test_a_job_is_stored_once_and_can_be_found(store: AccountStore, jobs: JobStore) -> None:
+def test_a_job_that_is_created_twice_is_stored_once_and_can_be_found(
+    store: AccountStore, jobs: JobStore
+) -> None:
     customer = open_account(store)
     job = new_job(customer, notify="https://example.com/hook")
     for _ in range(2):

@@ -86,7 +86,7 @@ def test_an_object_that_fails_before_credits_are_reserved_gets_a_final_row(
 def test_an_object_whose_hold_has_expired_can_get_a_result_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """Write the final row of a photo with an expired hold, and of one whose hold was released."""
+    """Write the final row of a photo with an expired hold, and of a photo with a released hold."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)

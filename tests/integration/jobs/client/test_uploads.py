@@ -102,7 +102,9 @@ def test_an_error_that_concerns_all_photos_stops_the_upload(
     assert len(api.requests("POST", "/form")) <= 8
 
 
-def test_at_most_four_photos_are_read_and_not_sent_yet(api: ScriptedApi, client: Client) -> None:
+def test_with_two_threads_at_most_four_photos_are_read_ahead_of_the_finished_uploads(
+    api: ScriptedApi, client: Client
+) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
     api.on("POST", "/form", ACCEPTED)
     taken = []

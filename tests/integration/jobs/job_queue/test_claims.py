@@ -57,7 +57,7 @@ def test_an_object_can_be_added_to_a_closed_job(queue: SqliteJobStore, owner: Jo
     assert claimed_sources(queue) == ["1.jpg"]
 
 
-def test_no_object_can_be_added_to_ended_and_unknown_jobs(
+def test_no_object_can_be_added_to_a_cancelled_or_unknown_job(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     assert not queue.add_object("job_unknown", "1.jpg", now_us=START)
@@ -98,7 +98,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(4.9)) is None
     second = claim(queue, after(5))
     assert second is not None
-    queue.release_object(first, retry_us=START)  # the first worker releases it too late
+    queue.release_object(first, retry_us=START)  # too late: the second worker has the lease
     assert claim(queue, after(6)) is None
 
 
