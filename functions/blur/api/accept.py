@@ -25,12 +25,12 @@ class _Score(NamedTuple):
 
 
 def preferred_format(header: str) -> str:
-    """Return the preferred output format.
+    """Return the name of the output format that the `Accept` header prefers.
 
     If types have equal quality, a type that the header names explicitly is preferred. If several
-    formats are left and PNG is one of them, the result is PNG. If the client accepts no format, the
-    result is also PNG, because a response in an unwanted format is better than an error (RFC 9110,
-    15.5.7).
+    formats remain, the result is PNG if it is one of them, and otherwise the first of these formats
+    in `OUTPUT_FORMATS`. If the client accepts no format, the result is also PNG, because a response
+    in an unwanted format is better than an error (RFC 9110, 15.5.7).
     """
     ranges = _ranges(header)
     scores = {name: _score(ranges, each.content_type) for name, each in OUTPUT_FORMATS.items()}
@@ -41,10 +41,11 @@ def preferred_format(header: str) -> str:
 
 
 def prefers_json(header: str) -> bool:
-    """Return whether a client prefers JSON to an image.
+    """Return whether the `Accept` header prefers JSON to an image.
 
-    Libraries such as axios send `application/json, text/plain, */*` with every request, even for
-    an image, so JSON must have a higher q-value than images.
+    Libraries such as axios send `application/json, text/plain, */*` with every request, even for an
+    image. So it is not enough that the header names JSON: JSON must have a higher q-value than
+    `image/png`.
     """
     ranges = _ranges(header)
     return _score(ranges, "application/json").quality > _score(ranges, "image/png").quality
@@ -67,7 +68,7 @@ def _range(item: str) -> _Range:
 
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
-    """Return a type's quality, from the most specific range that covers it (RFC 9110, 12.5.1)."""
+    """Return a type's score, from the most specific range that covers it (RFC 9110, 12.5.1)."""
     family = content_type.partition("/")[0]
     for pattern in (content_type, f"{family}/*", "*/*"):
         qualities = [each.quality for each in ranges if each.pattern == pattern]

@@ -1,4 +1,4 @@
-"""The blur request: parses and checks its form fields and its `Idempotency-Key`."""
+"""Parse and check blur requests: the form fields and the `Idempotency-Key` header."""
 
 from __future__ import annotations
 
@@ -53,16 +53,17 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 def parse_blur_request(
     request: HttpRequest, *, max_body_bytes: int, get_upload: GetUpload | None = None
 ) -> BlurForm:
-    """Return the parsed blur request; `get_upload` returns the photo for an upload id.
+    """Return the parsed form of a blur request; the photo is not loaded yet.
 
-    The method `load` of the result fetches the upload, and raises `UploadNotFoundError` if the API
-    key has no upload with this id.
+    `get_upload` returns the photo for an upload id; without it, an `upload_id` is rejected. The
+    method `load` of the result calls `get_upload`, and raises `UploadNotFoundError` if the API key
+    has no upload with this id.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
         InvalidRequestError: the body is not a valid form, or does not have exactly one of
             `image` and `upload_id`.
-        InvalidParameterError: a field is missing, repeated or out of its range.
+        InvalidParameterError: a field is missing, repeated or not valid.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
     """
@@ -78,7 +79,7 @@ def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
     """Return the blur options; `preferred` is the output format if the form has no field `format`.
 
     Raises:
-        InvalidParameterError: a field is missing, repeated or out of its range.
+        InvalidParameterError: a field is missing, repeated or not valid.
 
     """
     return BlurOptions(
@@ -94,13 +95,13 @@ def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
-    """Return the idempotency key in the header, or None if it is missing or not valid."""
+    """Return the key in the `Idempotency-Key` header; None if it is missing or not valid."""
     value = request.headers.get("idempotency-key", "")
     return IdempotencyKey(value) if _VISIBLE_ASCII.fullmatch(value) else None
 
 
 def require_valid_idempotency_key(request: HttpRequest) -> None:
-    """Require that the `Idempotency-Key` header is valid or missing.
+    """Reject an `Idempotency-Key` header that is not valid; accept a request without this header.
 
     Raises:
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
@@ -117,8 +118,8 @@ def bounded_body(
     """Return the request's body.
 
     Raises:
-        ImageTooLargeError: the body is too large. With `offers_uploads`, the message names the
-            route for larger photos.
+        ImageTooLargeError: the body has more than `max_body_bytes`. With `offers_uploads`, the
+            message names the route for larger photos.
 
     """
     declared = request.headers.get("content-length", "")
@@ -157,7 +158,7 @@ def _image(form: Form, get_upload: GetUpload | None) -> Callable[[], bytes]:
 
 
 def _radius(form: Form) -> Mapping[str, Any]:
-    """Return the radius as fields of the options: in pixels or in percent."""
+    """Return the radius as an argument of `BlurOptions`: `radius_px` or `radius_percent`."""
     text = _text(form, "radius", InvalidRadiusError)
     radius = parse_radius(text or "")
     if radius is None:
@@ -210,5 +211,5 @@ def _text(form: Form, name: str, error: type[ApiError]) -> str | None:
     if len(values) > 1:
         message = f"The field '{name}' was sent {len(values)} times. Send it once."
         raise error(message)
-    # Invalid bytes become a replacement character, which no valid value contains.
+    # Bytes that are not UTF-8 become replacement characters, which no valid value contains.
     return values[0].decode(errors="replace").strip() if values else None

@@ -1,8 +1,8 @@
-"""Metrics of each response for CloudWatch, printed in its Embedded Metric Format.
+"""Metrics of each response, printed in CloudWatch's Embedded Metric Format.
 
-CloudWatch bills each combination of a metric's name and its dimensions, so the only dimension is
-the service. All other values, such as the account, are only in the log line (docs/operations.md has
-the prices).
+CloudWatch charges for each combination of a metric's name and dimensions, so the only dimension is
+the service. Values that would be further dimensions, such as the account, are only in the log line.
+The prices are in docs/operations.md.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
     """Return a function that prints the metrics of a response."""
 
     def observe(record: ResponseRecord) -> None:
-        # Printing the metrics fails if standard output is a file on a full disk. The response is
-        # still sent, because the call can already be charged. The logger ignores this error itself.
+        # Printing the metrics fails if standard output is a file on a full disk. The response must
+        # still be sent, because the call can already be charged. The log line needs no such code,
+        # because Python's `logging` ignores the error.
         with suppress(OSError):
             try:
                 _add(metrics, record)

@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("openapi.json")
 
 
 def description(request: HttpRequest) -> HttpResponse:
-    """Return the description; pages of any origin can read it."""
+    """Return the API description, which pages of any origin can read."""
     data = _read()
     headers = {**CORS_HEADERS, "Cache-Control": "no-cache"}
     return tagged(data, entity_tag(data), "application/json", headers, request)

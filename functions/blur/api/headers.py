@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
 
 POLICY = "requests"
-"""The name of the policy in the two rate-limit headers."""
+"""The name of the policy in the headers `RateLimit` and `RateLimit-Policy`."""
 
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """Browsers must use the Content-Type and not guess another type from the content."""
@@ -23,7 +23,7 @@ _EXPOSED = (
     "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
     "Retry-After, Idempotent-Replayed, Server-Timing"
 )
-"""The headers that scripts of other origins can read in the responses of all routes."""
+"""The headers that scripts of other origins can read in the responses of all routes of the API."""
 
 _EXPOSED_BY_REMOVEBG = (
     f"{_EXPOSED}, X-Type, X-Width, X-Height, X-Max-Width, X-Max-Height, X-Foreground-Top, "
@@ -36,13 +36,16 @@ CORS_HEADERS = {
     "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": f"{_EXPOSED}, X-Depth, Link",
 }
-"""Pages of any origin can call the API, because the API needs a key, not a cookie."""
+"""Pages of any origin can call the API. This is safe: the API needs a key, and ignores cookies."""
 
 
 def response_headers(
     request_id: str, account_status: AccountStatus | None
 ) -> dict[str, str | list[str]]:
-    """Return the headers of every response of the API."""
+    """Return the headers that all responses of the API have.
+
+    With an `account_status`, these include the headers for the account.
+    """
     account = account_headers(account_status) if account_status else {}
     return {
         "X-Request-Id": request_id,
@@ -56,9 +59,10 @@ def response_headers(
 def removebg_headers(
     request_id: str, account_status: AccountStatus | None, now_us: Instant
 ) -> dict[str, str | list[str]]:
-    """Return the headers of every response on remove.bg's paths, with remove.bg's rate limit.
+    """Return the headers that all responses on remove.bg's paths have.
 
-    The time in `X-RateLimit-Reset` is in seconds since 1970.
+    With an `account_status`, these include remove.bg's headers for the rate limit. The time in
+    `X-RateLimit-Reset` is in seconds since 1970.
     """
     headers = response_headers(request_id, account_status)
     headers["Access-Control-Expose-Headers"] = _EXPOSED_BY_REMOVEBG
@@ -73,7 +77,7 @@ def removebg_headers(
 
 
 def account_headers(status: AccountStatus) -> dict[str, str]:
-    """Return the headers with the balance, the rate limit, and the call's cost if it is known."""
+    """Return the headers for the balance, the rate limit, and the charge if it is known."""
     charged = status.credits_charged
     return {
         **({} if charged is None else {"X-Credits-Charged": format_credits(charged)}),
@@ -83,16 +87,16 @@ def account_headers(status: AccountStatus) -> dict[str, str]:
 
 
 def server_timing(durations_ms: Mapping[str, float]) -> str:
-    """Return the Server-Timing header (W3C Server Timing), in milliseconds."""
+    """Return the value of the `Server-Timing` header, in milliseconds (W3C Server Timing)."""
     return ", ".join(f"{name};dur={duration:.1f}" for name, duration in durations_ms.items())
 
 
 def _rate_headers(rate: RateLimitStatus) -> dict[str, str]:
     """Return the headers of draft-ietf-httpapi-ratelimit-headers-10.
 
-    In the policy, `q` is the number of requests that can be sent at once after a pause, and `w`
-    the number of seconds until `q` requests are available again. In the current state, `r` is the
-    number of requests that can be sent now, and `t` the number of seconds until the whole quota is
+    In `RateLimit-Policy`, `q` is the number of requests that can be sent at once after a pause, and
+    `w` is the number of seconds until `q` requests are available again. In `RateLimit`, `r` is the
+    number of requests that can be sent now, and `t` is the number of seconds until `q` requests are
     available.
     """
     window_s = -(-60 * rate.limit.burst // rate.limit.per_minute)

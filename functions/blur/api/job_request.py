@@ -1,4 +1,4 @@
-"""Parses requests for jobs: the fields of a new job, and the query parameters of a page."""
+"""Parse requests for jobs: the fields of a new job, and the query parameters of a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.imaging.blur_options import BlurOptions
 
 PARAMETERS = ("radius", "blur", "depth", "roi", "subject", "mode", "format", "quality")
-"""The parameters of a job: the fields of a single call, except the photo."""
+"""The parameters of a job: the fields of a blur request, except the photo."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
@@ -34,7 +34,11 @@ class NewJob(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The part of the list of a job's photos that a client asks for."""
+    """The part of the list of a job's photos that a client asks for.
+
+    The page has at most `limit` photos. It starts after the photo with the object id `after`, or at
+    the first photo if `after` is None.
+    """
 
     after: str | None
     limit: int
@@ -46,7 +50,8 @@ def read_job(request: HttpRequest) -> NewJob:
     Raises:
         ImageTooLargeError: the request's body is too large.
         InvalidRequestError: the body is neither a JSON object nor a form.
-        InvalidParameterError: a field is missing or not valid, as in a single call.
+        InvalidParameterError: a field is missing or not valid, as in a blur request.
+        InvalidNotifyError: `notify` is not a string.
 
     """
     fields = read_fields(request)
@@ -55,13 +60,13 @@ def read_job(request: HttpRequest) -> NewJob:
     if "notify" not in fields:
         return NewJob(parameters, None)
     if not isinstance(fields["notify"], str):
-        message = "The field 'notify' is not a URL."
+        message = "The field 'notify' is not valid. Send a URL as a string."
         raise InvalidNotifyError(message)
     return NewJob(parameters, fields["notify"])
 
 
 def parse_parameters(parameters: Mapping[str, str]) -> BlurOptions:
-    """Parse a job's parameters like the form of a single call, and return the blur options.
+    """Return the blur options; a job's parameters are parsed like the fields of a blur request.
 
     Raises:
         InvalidParameterError: a parameter is missing or not valid.
@@ -87,7 +92,7 @@ def job_id_of(request: HttpRequest) -> str:
 
 
 def object_id_of(request: HttpRequest) -> str:
-    """Return the object id in the path; it names a photo of a job.
+    """Return the object id in the path, which identifies a photo of a job.
 
     Raises:
         ResultNotFoundError: the text in the path cannot be an object id.
@@ -100,10 +105,12 @@ def object_id_of(request: HttpRequest) -> str:
 
 
 def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
-    """Return the page that a client asks for, with `limit` from 1 to `most`.
+    """Return the page that a client asks for.
+
+    A client can ask for a `limit` from 1 to `most`; if it sends no limit, `default` is used.
 
     Raises:
-        InvalidRequestError: a parameter of the URL is not valid.
+        InvalidRequestError: the parameter `after` or `limit` of the URL is not valid.
 
     """
     after, limit = request.query.get("after"), request.query.get("limit", str(default))
@@ -117,5 +124,8 @@ def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value can have many types
-    """Return a value as the text of a form field; only strings and numbers are valid."""
+    """Return a JSON value as the text of a form field.
+
+    For values that are neither strings nor numbers, this is JSON, which the parser rejects.
+    """
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The routes of bulk jobs. Their requests are free; a job's photo is charged when it is done."""
+"""The routes of bulk jobs: their requests are free, and each successful photo is charged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def job_routes(service: ImageService, jobs: JobService) -> Routes:
 
 
 class JobRoutes:
-    """The handlers of the routes of bulk jobs."""
+    """The functions that respond to requests to the routes of bulk jobs."""
 
     def __init__(self, service: ImageService, jobs: JobService) -> None:
         """`service` authenticates the requests, and `jobs` handles them."""
@@ -111,7 +111,7 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, lines, headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result or a redirect to it.
+        """Return the result of a photo, or a redirect to the result.
 
         This route has no rate limit, because a job has many results.
         """
@@ -131,7 +131,7 @@ class JobRoutes:
         return json_object(HTTPStatus.SEE_OTHER, body, headers | {"Location": result.link.url})
 
     def _document(self, job: Job, request: HttpRequest) -> dict[str, Any]:
-        """Return the job as JSON values, with a form for uploading photos while the job is open."""
+        """Return the job as JSON values; an open job also has a form for uploading photos."""
         body = job_document(job, now_us=self._service.clock())
         if job.state is not JobState.OPEN:
             return body
@@ -148,7 +148,7 @@ class JobRoutes:
         return body
 
     def _url(self, request: HttpRequest, job: Job) -> str:
-        """Return the URL of a job, or only its path if the address of the server is unknown."""
+        """Return the URL of a job, or only the URL's path if the server's address is unknown."""
         path = f"{JOBS_PATH}/{job.job_id}"
         if self._jobs.public_url:
             return f"{self._jobs.public_url}{path}"
@@ -157,14 +157,20 @@ class JobRoutes:
 
     @contextmanager
     def _counted(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate a request and count it towards the rate limit of calls."""
+        """Authenticate a request, and count the request towards the rate limit.
+
+        If the `with` block raises an `ApiError`, the account's status is added to the error.
+        """
         with self._service.authorized(request_key(request)) as status:
             request.measured.status = status
             yield status
 
     @contextmanager
     def _counted_separately(self, request: HttpRequest) -> Iterator[AccountStatus]:
-        """Authenticate a request and count it towards the rate limit of `GET /v2/account`."""
+        """Authenticate a request, and count it towards the separate limit of `GET /v2/account`.
+
+        If the `with` block raises an `ApiError`, the account's status is added to the error.
+        """
         status = account_status(self._service.account(request_key(request)))
         request.measured.status = status
         try:

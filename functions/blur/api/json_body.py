@@ -1,4 +1,4 @@
-"""Request bodies in JSON."""
+"""Parse request bodies in JSON."""
 
 from __future__ import annotations
 

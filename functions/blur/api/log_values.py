@@ -10,7 +10,8 @@ UNROUTED = "(no route)"
 METHODS = frozenset(method.value for method in HTTPMethod)
 UNKNOWN_METHOD = "(unknown)"
 MAX_LOGGED_CHARS = 8000
-"""The maximum length of a logged traceback: the exception's message can quote a long request."""
+"""The maximum length of a logged traceback, because an exception's message can quote a long
+request."""
 
 
 def logged_method(method: str) -> str:

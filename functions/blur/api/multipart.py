@@ -44,8 +44,9 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
     """Parse the complete body of a form.
 
     Raises:
-        InvalidRequestError: the content type is not multipart/form-data or has no boundary; or the
-        body is malformed or truncated, or has too many parts, or headers that are too long.
+        InvalidRequestError: the content type is not multipart/form-data or has no valid boundary,
+        or the body is malformed or truncated. Or the body exceeds a limit: it has too many parts,
+        or a part has too many headers or headers that are too long.
 
     """
     try:
@@ -54,12 +55,12 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
             max_header_size=MAX_HEADER_BYTES,
             max_header_count=MAX_HEADERS,
             max_segment_count=max_parts,
-            header_charset="latin-1",  # every byte is valid; file names are not used
+            header_charset="latin-1",  # accepts every byte; this code does not use file names
             strict=True,
         )
         return Form(_collect(parser, body))
     except ParserLimitReached as error:
-        message = f"The form has too many parts, or headers that are too long: {error}."
+        message = f"The form has too many parts, or too many or too long headers: {error}."
         raise InvalidRequestError(message) from error
     except MultipartError as error:
         message = f"The multipart body is malformed: {error}."
@@ -81,10 +82,10 @@ def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]
 
 
 def boundary_of(content_type: str) -> str:
-    """Return the boundary in the header.
+    """Return the boundary in the `Content-Type` header.
 
-    The header is rejected if the library would read only a part of it, for example if the boundary
-    has a space but no quotes: another program could read a different boundary.
+    A header of which the package `multipart` would read only a part is rejected, because another
+    program could read a different boundary. An example is a boundary with a space but no quotes.
 
     Raises:
         InvalidRequestError: the type is not multipart/form-data, or the header does not have

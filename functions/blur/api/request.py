@@ -20,7 +20,7 @@ from blur.errors import InvalidRequestError
 from blur.measurements import Measurements
 
 LONGEST_MS = 900_000
-"""The longest time that Lambda lets a function run."""
+"""The maximum time that a Lambda function can run."""
 
 SINGLETON_HEADERS = (
     "ApiKey",
@@ -60,9 +60,10 @@ class HttpRequest:
     left_ms: int
     """Milliseconds until Lambda stops the process."""
     public_path: str = field(repr=False)
-    """The path in the client's URL, which starts with the stage of API Gateway."""
+    """The path in the URL of the client. On API Gateway, it starts with the stage, or with the base
+    path of a custom domain."""
     is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
-    """Return whether the client is still connected; True if that is unknown."""
+    """Return whether the client is still connected; True if this is unknown."""
     repeated_headers: tuple[str, ...] = ()
     """The headers that a request can contain only once, but that this request repeats."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -76,11 +77,12 @@ class HttpRequest:
         """Return the body's bytes.
 
         A gateway sends a binary body as base64 with a flag. If a gateway treats the body as text,
-        it sends one character for each byte, or base64 without the flag. The two encodings can be
-        distinguished: every form starts with `-`, which base64 never contains.
+        it sends a string with one character for each byte, or base64 without the flag. For a
+        multipart body, these two can be distinguished: the body starts with `--`, and base64 never
+        contains `-`. A string with characters above U+00FF is encoded as UTF-8.
 
         Raises:
-            InvalidRequestError: the body has the base64 flag but is not base64.
+            InvalidRequestError: the body is sent as base64, but is not valid base64.
 
         """
         if self.is_base64:
@@ -102,8 +104,8 @@ def from_event(
 ) -> HttpRequest:
     """Return the request in a proxy event; any part of the event can be missing or null.
 
-    `/<base_path>` at the start of the path is removed: with a custom domain, the path in the event
-    includes the domain's base path.
+    With a custom domain, the path in the event starts with the domain's base path. So
+    `/<base_path>` is removed from the start of the path.
     """
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
@@ -162,7 +164,7 @@ def _query(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the headers that are repeated but can be sent only once; case does not matter."""
+    """Return the `SINGLETON_HEADERS` that are repeated; upper and lower case are equal."""
     many = event.get("multiValueHeaders") or {}
     one = {name: [value] for name, value in (event.get("headers") or {}).items()}
     counts: Counter[str] = Counter()
@@ -172,9 +174,9 @@ def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
-    """Return an id for the request; it contains API Gateway's id, if the event has a valid one.
+    """Return an id for the request, which contains API Gateway's id if the event has a valid one.
 
-    So operators can find the request in the logs of API Gateway, too.
+    With this id, operators can also find the request in the logs of API Gateway.
     """
     gateway_id = (event.get("requestContext") or {}).get("requestId")
     if isinstance(gateway_id, str) and _GATEWAY_ID.fullmatch(gateway_id):

@@ -1,4 +1,4 @@
-"""Reads the fields of requests without a photo, from JSON or a form; makes URLs of this API."""
+"""Read the fields of requests without a photo, from JSON or a form, and make URLs of this API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
     """Return the fields of a request; if a name is repeated, its last value counts.
 
     Raises:
-        ImageTooLargeError: the request's body is too large.
+        ImageTooLargeError: the request's body has more than `MAX_BODY_BYTES`.
         InvalidRequestError: the body is neither a JSON object nor a form.
 
     """
@@ -48,11 +48,11 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def absolute_url(url: str, request: HttpRequest) -> str:
-    """Return a URL of this API, with the server's address if it is known.
+    """Return the URL with the server's address, if the address is known.
 
-    The Host header is used for a URL only if it is a loopback address. Otherwise the URL stays
-    relative to the request's URL (RFC 3986, 5), because clients can send any Host or
-    X-Forwarded-Proto.
+    An absolute URL does not change. A path gets the address in the `Host` header only if this is a
+    loopback address. Otherwise the path does not change, because clients can send any `Host` and
+    `X-Forwarded-Proto`; clients resolve the path against the request's URL (RFC 3986, 5).
     """
     host = request.headers.get("host", "")
     if "://" in url or not _LOOPBACK_HOST.fullmatch(host):
@@ -61,7 +61,7 @@ def absolute_url(url: str, request: HttpRequest) -> str:
 
 
 def _pairs(body: bytes) -> dict[str, str]:
-    if body.lstrip().startswith(b"{"):  # sent by `curl -d` without a Content-Type header
+    if body.lstrip().startswith(b"{"):  # `curl -d` sends JSON as a form by default
         message = "The body is JSON, not a form. Send it with 'Content-Type: application/json'."
         raise InvalidRequestError(message)
     try:

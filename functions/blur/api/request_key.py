@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def request_key(request: HttpRequest) -> ApiKey:
-    """Return the parsed key of a request; the path determines which header contains the key.
+    """Return the parsed API key of a request; the path determines which header contains the key.
 
     Raises:
         InvalidApiKeyError: the header is missing or malformed.

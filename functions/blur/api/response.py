@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""The default of `now_us`: only the headers of errors on remove.bg's paths depend on the time."""
+"""The default of `error_response` for `now_us`. Only errors on remove.bg's paths need the time."""
 
 _LONGEST = 10**15
-"""A number with more digits than any number in a response's headers."""
+"""A number that has more digits than any number in the headers of a real response."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
-"""`_LONGEST` credits and a quarter, so that the text also has decimals."""
+"""`_LONGEST` credits and a quarter, so that the number in a header also has decimals."""
 
 
 def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
@@ -51,11 +51,11 @@ def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Respons
 
 
 def max_inline_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose proxy response has at most this many bytes.
+    """Return the size of the largest image whose proxy response has at most `max_response_bytes`.
 
     A proxy response is JSON with the image as base64. The calculation uses the longest possible
-    headers, so a response never exceeds the limit. The returned size can therefore be a few
-    hundred bytes smaller than necessary.
+    headers, so that no response exceeds the limit. The returned size can therefore be a few hundred
+    bytes smaller than necessary.
     """
     rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
@@ -74,7 +74,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 
 
 def base64_capacity(characters: int) -> int:
-    """Return how many bytes fit into this many base64 characters; four encode three bytes."""
+    """Return the number of bytes that fit into `characters` of base64: 3 bytes for 4 characters."""
     return max(0, characters) // 4 * 3
 
 
@@ -84,16 +84,17 @@ def json_response(
     account_status: AccountStatus | None = None,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[str]:
-    """Return a JSON object."""
+    """Return a response with a JSON object and the headers that all responses of the API have."""
     return json_object(status, body, response_headers(request_id, account_status))
 
 
 def error_response(
     error: ApiError, request_id: str, *, path: str = "", now_us: Instant = _UNUSED
 ) -> Response[str]:
-    """Return an error; its body is exactly `{"error": {code, message, request_id[, retry_after]}}`.
+    """Return the response for an error.
 
-    On remove.bg's paths, the status and the body have remove.bg's format.
+    The body is exactly `{"error": {code, message, request_id[, retry_after]}}`. On remove.bg's
+    paths, the status and the body are those of remove.bg's API.
     """
     if is_removebg(path):
         removebg = removebg_headers(request_id, error.account_status, now_us) | error.headers
@@ -117,8 +118,8 @@ def no_content(request_id: str) -> Response[str]:
 def encode_body(response: Response[Any]) -> Response[Any]:
     """Encode a binary body as base64, which proxy responses need.
 
-    powertools would encode the body with the standard library, which takes 50 times as long (17 ms
-    for 4.4 MB).
+    By default, powertools encodes the body with the standard library. This takes 50 times as long:
+    17 ms for 4.4 MB.
     """
     if isinstance(response.body, bytes):
         response.body = pybase64.b64encode_as_string(response.body)
@@ -127,7 +128,7 @@ def encode_body(response: Response[Any]) -> Response[Any]:
 
 
 def proxy_response(response: Response[Any]) -> dict[str, Any]:
-    """Return a text response as the proxy response that powertools would build."""
+    """Return a response with a text body as a proxy response, without powertools' resolver."""
     headers = {**response.headers, "Content-Type": response.content_type}
     return {
         "statusCode": response.status_code,
@@ -137,7 +138,7 @@ def proxy_response(response: Response[Any]) -> dict[str, Any]:
 
 
 def preflight_response(allowed: Sequence[str], request_id: str, *, path: str = "") -> Response[str]:
-    """Return the response to OPTIONS, which browsers send before a request from another site."""
+    """Return the response to OPTIONS, which browsers send before a request to another origin."""
     methods = ", ".join(allowed)
     headers = response_headers(request_id, None) | {
         "Allow": methods,
@@ -174,5 +175,5 @@ def call_headers(result: CallResult[Output]) -> dict[str, str]:
 def json_object(
     status: HTTPStatus, body: Mapping[str, Any], headers: dict[str, str | list[str]]
 ) -> Response[str]:
-    """Return a JSON object with these headers."""
+    """Return a response with a JSON object and only these headers."""
     return Response(status.value, "application/json", json.dumps(body), headers)

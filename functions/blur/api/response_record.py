@@ -45,7 +45,7 @@ class ResponseRecord:
     format: str | None = None
     """The format of the image in the response, such as `png`."""
     photo_pixels: int = 0
-    """Width times height of the photo that was sent."""
+    """Width times height of the photo that was sent; 0 if the call failed or had no photo."""
     is_cold: bool = False
     """Whether this is the first response of its process."""
 
@@ -79,7 +79,7 @@ class ResponseRecord:
 
 
 Observe = Callable[[ResponseRecord], None]
-"""Receives the record of each response."""
+"""A function that receives the record of each response."""
 
 
 def measured_fields(measured: Measurements) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def transferred_fields(request: HttpRequest, reply: Mapping[str, Any]) -> dict[s
 
 
 def image_format(content_type: str) -> str | None:
-    """Return the format in an image's media type, or None for another type."""
+    """Return the format of an image or ZIP archive from its media type; None for other types."""
     if not content_type.startswith(_FORMATS):
         return None
     return content_type.partition("/")[2].partition(";")[0]

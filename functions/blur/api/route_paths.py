@@ -45,5 +45,5 @@ class RoutePaths:
 
 
 def pattern_of(route: str) -> re.Pattern[str]:
-    """Return the pattern of a route's paths; a parameter matches one part of a path."""
+    """Return the pattern of a route's paths; a parameter matches one segment of a path."""
     return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(route)))

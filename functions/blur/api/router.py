@@ -1,7 +1,7 @@
-"""Routes an event to its handler, and logs one line for each response.
+"""Route each event to the function for its path and method, and log one line for each response.
 
-A process handles one event at a time, as on Lambda, because powertools keeps the current event in a
-class attribute, and powertools' logger and metrics also have state.
+A process must handle only one event at a time, as on Lambda: powertools keeps the current event in
+a class attribute, and powertools' logger and metrics also have state.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""The handlers by path, without a trailing slash, and by HTTP method. `route_paths` explains
-parameters in a path.
+"""The function for each path and HTTP method. Paths have no slash at the end; they can have
+parameters (see `route_paths`).
 """
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -81,9 +81,9 @@ class Router:
     ) -> None:
         """Register the routes with powertools' resolver; a slash at the end of a path is optional.
 
-        Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
-        record of each response, before the record is logged; errors of `observe` are logged. Paths
-        can begin with `/<base_path>`.
+        Successful responses of the routes in `quiet` are logged at level DEBUG. `observe` receives
+        the record of each response, before the record is logged; errors of `observe` are logged.
+        The paths of requests can begin with `/<base_path>`.
         """
         self._routes = routes
         self._paths = RoutePaths(routes)
@@ -94,8 +94,8 @@ class Router:
         self._base_path = base_path
         self._is_cold = True
         self._code: str | None = None
-        # `debug` is set, because otherwise POWERTOOLS_DEV could print each event with its key and
-        # photo.
+        # `debug=False` overrides the environment variable POWERTOOLS_DEV, with which powertools
+        # would print each event, including its key and photo.
         self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():
             for method, route in methods.items():
@@ -127,8 +127,8 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        # The response is complete and its call can be charged, so an error while the response is
-        # recorded does not replace it.
+        # The response is complete, and its call can already be charged. So the client gets this
+        # response even if recording the response fails.
         try:
             self._write(self._record(request, reply, started))
         except Exception as error:  # noqa: BLE001 - the response is more important than its record
@@ -166,16 +166,16 @@ class Router:
         self._logger.error(message, extra=logged_exception(error))
 
     def _routed_method(self, request: HttpRequest) -> str:
-        """Return GET for HEAD if the route has GET (RFC 9110, 9.3.2)."""
+        """Return the request's method, or GET for HEAD if the route has GET (RFC 9110, 9.3.2)."""
         methods = self._methods(request.path) or ()
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _logged_path(self, path: str) -> str:
-        """Return the path's route for the log, because a path could contain a key by mistake."""
+        """Return the route for the log, not the path, which could contain a key by mistake."""
         return found.route if (found := self._paths.find(path)) else UNROUTED
 
     def _methods(self, path: str) -> Mapping[str, Route] | None:
-        """Return the methods that a path accepts, or None if the path has no route."""
+        """Return the functions of a path's route by method, or None if the path has no route."""
         found = self._paths.find(path)
         return self._routes[found.route] if found else None
 
@@ -205,7 +205,7 @@ class Router:
     def _error_response(self, error: ApiError) -> HttpResponse:
         self._code = error.code
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
-            # Log only the class, because the message can quote the request or the response.
+            # Log only the cause's class, because its message can quote the request or the response.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         request = self._request()
         request.measured.status = error.account_status or request.measured.status
@@ -231,7 +231,7 @@ def with_head(methods: Collection[str]) -> Sequence[str]:
 
 
 def without_body(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the response to HEAD: GET's headers and Content-Length, without the body."""
+    """Return the response to HEAD from the response to GET: with Content-Length, without a body."""
     headers = dict(reply["multiValueHeaders"])
     if reply["statusCode"] not in _WITHOUT_LENGTH:
         text = reply["body"] or ""

@@ -65,20 +65,20 @@ ASSETS = {
     "guides.json": "application/json",
 }
 FRESH_S = 300
-"""The time for which a browser uses an asset without a new request. A new request would invoke the
-Lambda function."""
+"""The number of seconds for which a browser uses an asset without a new request, because a request
+invokes the Lambda function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Serves those files of a folder that are in `PAGES`, `PLAIN` and `ASSETS`."""
+    """Serves the files of a folder that `PAGES`, `PLAIN` and `ASSETS` name, and no other files."""
 
     folder: Path
     storage_origin: Callable[[], str]
     """Returns the origin of the server that stores uploads and large results, or an empty text if
     this server stores them."""
     public_url: str = ""
-    """The page's public URL; link previews need an absolute URL of their image."""
+    """The page's public URL, if it is known: link previews need an absolute URL of their image."""
     price: Credits = ONE
     """The price of one result; the page shows it before a call."""
     person_price: Credits = ONE
@@ -165,8 +165,8 @@ def tagged(
 def page_headers(storage_origin: str) -> dict[str, str]:
     """Return a page's security headers, which allow scripts and styles only from its own origin.
 
-    The page can send requests only to its own origin and to `storage_origin`. Trusted Types
-    keep text from becoming markup: https://www.w3.org/TR/trusted-types/
+    The page can send requests only to its own origin and to `storage_origin`. With Trusted Types,
+    browsers prevent scripts from inserting text as markup: https://www.w3.org/TR/trusted-types/
     """
     policy = {
         "default-src": "'none'",
@@ -188,10 +188,11 @@ def page_headers(storage_origin: str) -> dict[str, str]:
 
 
 def canonical(public_path: str, *, is_root: bool) -> str | None:
-    """Return the relative URL at which a page's relative links work, or None if they already work.
+    """Return the relative URL to redirect to, or None if the page's relative links already work.
 
-    The browser's path includes the stage: `/prod` has to become `/prod/`, and `/prod/docs/` has to
-    become `/prod/docs`.
+    The links of `/` need a slash at the end of the path, and those of `/docs` need no slash. The
+    path in the browser includes the stage: `/prod` is redirected to `/prod/`, and `/prod/docs/` to
+    `/prod/docs`.
     """
     if public_path.endswith("/") == is_root:
         return None

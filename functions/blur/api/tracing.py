@@ -1,7 +1,7 @@
-"""Traces of each request for AWS X-Ray, without headers, forms, images or responses.
+"""Add a trace of each request to AWS X-Ray, without headers, forms, images or responses.
 
-A trace contains those fields of the log line that operators search for, as annotations. The time of
-each step and other fields are metadata of X-Ray, by which traces cannot be searched.
+The fields of the log line that operators search for are annotations of the trace. The time of each
+step and other fields are X-Ray metadata: the trace shows them, but X-Ray cannot search for them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from blur.api.router import Invocation
 
 ANNOTATIONS = ("request_id", "path", "status", "code", "account", "cold_start")
-"""The fields by which X-Ray finds a trace."""
+"""The fields by which operators can search for a trace."""
 METADATA = ("steps_ms", "megapixels", "format", "bytes_in", "bytes_out", "credits")
 SUBSEGMENT = "answer"
 

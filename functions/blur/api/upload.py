@@ -32,7 +32,8 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
     Raises:
         ImageTooLargeError: the request's body is too large.
         InvalidRequestError: the body is neither a JSON object nor a form.
-        InvalidContentTypeError, InvalidBytesError: the field is missing or not valid.
+        InvalidContentTypeError: the field `content_type` is missing or not valid.
+        InvalidBytesError: the field `bytes` is missing or not valid.
 
     """
     fields = read_fields(request)
@@ -48,7 +49,7 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
 
 
 def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, Any]:
-    """Return the upload as JSON values."""
+    """Return the upload's id and its presigned form as JSON values."""
     return {
         "upload_id": upload.upload_id,
         "url": absolute_url(upload.form.url, request),
@@ -58,7 +59,7 @@ def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, 
 
 
 def upload_route(service: ImageService, uploads: Uploads) -> Route:
-    """Return the route that presigns uploads; calls are free, but count towards the rate limit."""
+    """Return the route that presigns uploads; it is free, but counts towards the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
         key = request_key(request)

@@ -1,7 +1,8 @@
 """The types of the arrays that the steps exchange.
 
-Colour is straight, never premultiplied, and stays encoded as in the file: photo editors blur these
-values, and users compare our results with those of editors. Only `bokeh` works in linear light.
+Colours are straight (not premultiplied). They are not converted to linear light: photo editors blur
+the encoded values, too, and users compare our results with those of editors. Only the kernel
+`bokeh` is computed in linear light.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ RgbF32: TypeAlias = NDArray[np.float32]
 """Colour in floating point, (H, W, 3) or (n, 3), 0..255."""
 
 AlphaF32: TypeAlias = NDArray[np.float32]
-"""Alpha in floating point, (H, W) or (n, 1), 0..1."""
+"""Alpha, weights or shares in floating point, 0..1, of any shape."""
 
 FloatArray: TypeAlias = NDArray[np.float32]
 """Floating-point values of any shape."""

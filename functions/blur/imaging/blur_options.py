@@ -48,8 +48,8 @@ class BlurOptions:
     radius_px: int = 0
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     radius_percent: float = 0
-    """The standard deviation in percent of the photo's longer side. It is used instead of
-    `radius_px`: one of the two is 0."""
+    """The standard deviation of the blur in percent of the photo's longer side. If it is not 0,
+    `radius_px` must be 0."""
     kernel: str = "gaussian"
     """One of `KERNEL_NAMES`."""
     depth: str = "flat"
@@ -71,9 +71,9 @@ class BlurOptions:
 
 
 def parse_radius(text: str) -> Mapping[str, float] | None:
-    """Parse a radius such as `12` or `1.5%`; return it as a field of `BlurOptions`.
+    """Return a radius such as `12` or `1.5%` as an argument of `BlurOptions`.
 
-    Return None for any other text.
+    The argument is `radius_px` or `radius_percent`. Return None if the text is not a valid radius.
     """
     if _PIXELS.fullmatch(text) and int(text) <= MAX_RADIUS_PX:
         return {"radius_px": int(text)}
@@ -85,7 +85,12 @@ def parse_radius(text: str) -> Mapping[str, float] | None:
 
 
 def check_options(options: BlurOptions) -> None:
-    """Raise the error for the first option that has an unknown value."""
+    """Reject options with unknown values, and a quality that is out of range.
+
+    Raises:
+        InvalidParameterError: the error of the first such option.
+
+    """
     for field, value, allowed, error in (
         ("mode", options.mode, MODE_NAMES, InvalidModeError),
         ("blur", options.kernel, KERNEL_NAMES, InvalidBlurError),

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from blur.imaging.matting.matte import Predictor
 
 WORKING_SIDE_PX = 400
-"""The minimum of the working copy's shorter side; the matte and the layers are computed in this
-copy. The working copy has at least the network's input size, unless the photo is smaller."""
+"""The minimum length of the working copy's shorter side. If a network has a larger input size, the
+minimum is this input size. A photo that is smaller than the minimum is not downscaled."""
 MAX_WORKING_PX = 1 << 23
-"""The maximum number of pixels of the working copy. Only extremely long photos reach this limit."""
+"""The maximum number of pixels of the working copy. This limit affects only extremely long photos,
+and their shorter side can then be less than `WORKING_SIDE_PX`."""
 
 
 class Matting(NamedTuple):
-    """A way to find the subject."""
+    """A function that finds the subject, and the input size of its networks."""
 
     predict: Callable[[RgbU8, AlphaU8 | None], SubjectMaps]
     """Return the maps of the subject, (side, side), 0..1, for a photo and its alpha."""
@@ -77,7 +78,8 @@ class Decomposition:
     alpha: AlphaU8 | None
     """The photo's own alpha channel, (H, W), if it has one."""
     subject: AlphaU8
-    """The matte of the whole photo, in any size; with a region of interest, it is (H, W)."""
+    """The matte of the whole photo. It can be smaller or larger than the photo; with a region of
+    interest, it is (H, W)."""
     layers: LayerColours
     maps: SubjectMaps
     """The maps that the networks predict for the photo, or for the region of interest and a margin
@@ -109,9 +111,9 @@ def decompose(
 ) -> Decomposition:
     """Find the subject of a photo, (H, W, 3) with alpha (H, W) or None, and estimate its layers.
 
-    With a `box`, the subject is searched for inside it, and the matte is 0 outside. The matte and
-    the layers are computed in working copies. `on_step` gets the name of each step, "matte" and
-    "refine", when the step starts.
+    With a `box`, the subject is searched for only inside the box, and the matte is 0 outside. The
+    matte and the layers are computed in working copies. `on_step` gets the name of each step,
+    "matte" and "refine", when the step starts.
 
     Raises:
         NoSubjectError: the network finds no subject, or no person.
@@ -142,10 +144,11 @@ def _find_in(
     matting: Matting,
     on_step: Callable[[str], None],
 ) -> tuple[AlphaU8, SubjectMaps, RgbU8]:
-    """Return the matte of the whole photo, and the maps and the working copy of the box's region.
+    """Return the matte of the whole photo, and the maps and the working copy of a region.
 
-    The matte is 0 outside the box. It is computed in the working copy of the region, which shows
-    more detail than a working copy of the whole photo.
+    The region is the box and a margin around it. The matte is computed in the working copy of the
+    region, which shows more detail than a working copy of the whole photo. Outside the box, the
+    matte is 0.
     """
     shape = pixels.shape[0], pixels.shape[1]
     seen = with_margin(box, shape)
@@ -164,7 +167,7 @@ def _find_in(
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:
-    """Return the power of two by which a photo of (height, width) is reduced to a working copy."""
+    """Return the factor, a power of two, by which a photo of (height, width) is downscaled."""
     side_px = max(WORKING_SIDE_PX, matting.side_px)
     factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:

@@ -28,7 +28,7 @@ def blur_background(
 
     `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
     photo. Pixels with matte 255 do not change. With a `ground`, the radius grows with the distance
-    from the subject; without a ground, it is `radius_px` everywhere.
+    from the subject, up to `radius_px`; without a ground, it is `radius_px` everywhere.
 
     Raises:
         ValueError: `radius_px` is negative or not finite.
@@ -85,8 +85,8 @@ class Mode(NamedTuple):
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
     compact: bool
-    """Whether a PNG of the result is compressed with the slower method. This saves many bytes in a
-    cutout, because large parts of a cutout are constant."""
+    """Whether a PNG of the result is compressed by `png_compact`, which takes more time. This makes
+    the PNG of a cutout much smaller, because large parts of a cutout have a constant colour."""
     uses_ground: bool
     """Whether `render` uses the ground under the subject. A cutout does not: it has no
     background."""

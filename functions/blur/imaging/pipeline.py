@@ -33,10 +33,10 @@ def blur_photo(  # noqa: PLR0913 - it gets the photo, its options, and the calle
 ) -> BlurredPhoto:
     """Blur the background of an image file, or cut out its subject.
 
-    `model` finds the subject. The network `people` helps if the photo shows persons. With the
-    option subject=person, only `people` finds the subject; if `people` is None, this option is an
-    error. `watermarked` adds the watermark of test keys. `on_step` is called with the name of each
-    step before the step begins; it can raise an exception to stop the work.
+    `model` finds the subject; the network `people` improves the matte of persons. With the option
+    subject=person, only `people` finds the subject, and without `people`, this option is rejected.
+    `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
+    before the step begins; `on_step` can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.

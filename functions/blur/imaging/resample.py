@@ -10,11 +10,12 @@ import numpy as np
 from blur.imaging.arrays import to_u8
 
 MAX_FAST_FACTOR = 4
-"""OpenCV averages cells quickly if their side has at most this many pixels."""
+"""OpenCV averages cells of at most this many pixels in width and height quickly."""
 MAX_U8_FACTOR = 4
-"""Upscaling by more than this factor first uses floats, because rounding to bytes loses 0.06 of 255
-at each doubling. Only the last two doublings use bytes: they create most of the pixels, and would
-take twice as long in floats."""
+"""An image of bytes is upscaled by at most this factor in bytes, because at each doubling, rounding
+makes the samples, 0..255, darker by 0.06 on average. If the factor is larger, the first doublings
+are computed in floats. The last two create most of the pixels, and would take twice as long in
+floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,8 +53,9 @@ def upscale(image: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
 
 
 def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> NDArray[Sample]:
-    """Invert `downscale` smoothly: enlarge by a power of two and crop to `shape`.
+    """Return the image enlarged smoothly by `factor`, a power of two, and cropped to `shape`.
 
+    With the factor of `downscale`, and the shape before it, the result has this shape again.
     Repeated bilinear doubling converges to a quadratic B-spline, which has no creases
     (G. Chaikin, "An algorithm for high-speed curve generation", 1974). This enlargement is a blur
     with the variance (factor**2 - 1) / 4 at every pixel.
@@ -73,7 +75,11 @@ def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> N
 def upscale_window(
     image: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return a window, (rows, columns), of the image upscaled to `shape` bilinearly."""
+    """Return a part of the image after upscaling to `shape`; only this part is computed.
+
+    `window` has the rows and the columns of the part in the upscaled image. The interpolation is
+    bilinear.
+    """
     rows, columns = window
     scale = image.shape[0] / shape[0], image.shape[1] / shape[1]
     transform = [
@@ -89,9 +95,11 @@ def upscale_window(
 def crop_grid(
     grid: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the part of `grid` that covers `window`; the grid covers an image of this `shape`.
+    """Return the part of `grid` that covers a part of an image.
 
-    The result is interpolated bilinearly; its cells are about as large as the grid's cells.
+    The grid covers the whole image, which has `shape`; `window` has the rows and the columns of the
+    part in the image. The result is interpolated bilinearly; its cells are about as large as the
+    grid's cells.
     """
     sides = zip(grid.shape, window, shape, strict=False)
     (rows, down, top), (columns, across, left) = (_cells(*side) for side in sides)
@@ -104,7 +112,10 @@ def crop_grid(
 
 
 def _cells(cells: int, span: slice, side: int) -> tuple[int, float, float]:
-    """Return the number of cells for a span of pixels, and their stride and offset in the grid."""
+    """Return the number of new cells for a span of pixels, and their stride and offset in the grid.
+
+    The grid has `cells` cells along a side of `side` pixels.
+    """
     scale = cells / side
     length = (span.stop - span.start) * scale
     count = max(1, round(length))

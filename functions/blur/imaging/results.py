@@ -21,7 +21,8 @@ class BlurredPhoto(NamedTuple):
 
     image: EncodedImage
     depth: str
-    """The depth that was used: `flat` if `ground` was requested but no ground was found."""
+    """The depth that was used. Even with depth=ground, it is `flat` if no ground was found, or if
+    the mode has no background."""
     photo_pixels: int = 0
     """Width times height of the photo."""
 
@@ -42,7 +43,7 @@ class RemovedBackground(NamedTuple):
     """A picture or, with the format `zip`, an archive of two pictures."""
     size: tuple[int, int]
     max_size: tuple[int, int]
-    """The size of the result with size=full, or with size=50MP if 50MP was requested."""
+    """The size that the result has with size=full, or with size=50MP if this was requested."""
     foreground: Foreground
     subject_type: SubjectType
     photo_pixels: int = 0

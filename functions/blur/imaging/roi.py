@@ -10,7 +10,8 @@ from blur.parameter_errors import InvalidRoiError, RoiExceedsBoundsError, RoiReg
 
 MARGIN = 0.1
 """The width of the margin around the region, as a share of the region's sides. The network also
-gets this margin, because it finds a subject by the background that surrounds it."""
+gets the pixels of the margin, because it recognises a subject by the background around the
+subject."""
 MIN_SIDE_PX = 2
 """The minimum width and height of a region: a subject and a background do not fit into one
 pixel."""
@@ -45,7 +46,10 @@ class Box(NamedTuple):
 
 
 class Roi(NamedTuple):
-    """Two opposite corners, by their distances from the photo's left and upper border."""
+    """A rectangle with the corners (x1, y1), upper left, and (x2, y2), lower right.
+
+    x is the distance from the photo's left border, and y the distance from its upper border.
+    """
 
     x1: Length
     y1: Length
@@ -53,11 +57,13 @@ class Roi(NamedTuple):
     y2: Length
 
     def to_box(self, shape: tuple[int, int]) -> Box:
-        """Return the pixels that the region covers, at least in part, in a photo of `shape`.
+        """Return the box of the pixels that the region covers at least in part.
+
+        `shape` is the (height, width) of the photo.
 
         Raises:
             RoiExceedsBoundsError: a corner is outside the photo.
-            RoiRegionEmptyError: the region is less than two pixels wide or high.
+            RoiRegionEmptyError: the box is less than two pixels wide or high.
 
         """
         height, width = shape
@@ -81,9 +87,9 @@ class Roi(NamedTuple):
 
 
 def parse_roi(text: str) -> Roi:
-    """Return the region of `x1 y1 x2 y2`: lengths in pixels (`12`, `12px`) or percent (`12%`).
+    """Parse a region in the syntax of remove.bg's parameter `roi`: `x1 y1 x2 y2`.
 
-    This is the syntax of remove.bg's parameter `roi`.
+    The four values are lengths in pixels (`12` or `12px`) or percent (`12%`).
 
     Raises:
         InvalidRoiError: the text does not have this syntax.
@@ -97,7 +103,10 @@ def parse_roi(text: str) -> Roi:
 
 
 def parse_length(text: str) -> Length | None:
-    """Return the length of `12`, `12px` or `12%`, with at most 20 decimals, or None."""
+    """Parse a length such as `12`, `12px` or `12.5%`; return None if the text is not a length.
+
+    The number can have 9 digits before the decimal point, and 20 digits after it.
+    """
     match = _LENGTH.fullmatch(text)
     return None if match is None else Length(float(match[1]), match[2] == "%")
 

@@ -24,7 +24,7 @@ def set_thread_count(count: int) -> None:
 
 
 def thread_count() -> int:
-    """Return the number of threads; OpenCV's default if none was set."""
+    """Return the number of threads; if no number was set, OpenCV's default."""
     return max(1, cv2.getNumThreads())
 
 

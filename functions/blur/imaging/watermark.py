@@ -5,10 +5,12 @@ shifted, and combine the results. Three things limit this attack:
 
 1. The result has the size of a paid result, but only the detail of `DETAIL_PX` pixels. No
    combination of results has more detail.
-2. Each pixel is tinted, in a hue that follows the brightness around it. The same content gets the
-   same tint at every position in the image, so no median or mean of results removes the tint.
-3. The word "TEST" covers the whole image. The letters have the mean colour around them, so they
-   show nothing of the image behind them.
+2. Each pixel is tinted in a hue that depends on the brightness around the pixel. The same content
+   gets the same tint at every position in the image, so no median or mean of results removes the
+   tint.
+3. The word "TEST" is repeated over the whole image. The colour of the letters is mixed from white
+   (at the outline, black) and the mean colour around the letters, so they hide the details behind
+   them.
 """
 
 from __future__ import annotations
@@ -36,24 +38,24 @@ channel falls by at least half of `TINT`, so that the tint is visible on black a
 HUE_PERIOD = 128.0
 """The change of brightness, 0..255, over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24
-"""The standard deviation of the Gaussian that computes the mean around a pixel, as a fraction of
-the shorter side."""
+"""The standard deviation of the Gaussian with which the mean colour around a pixel is computed, as
+a fraction of the shorter side."""
 LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
 """The brightness of the letters and of their outline, before the mean colour is mixed in."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
-"""Alpha is moved towards `MID_LEVEL` by a share of the difference. The share is from `MIN_VEIL` to
-`MIN_VEIL + EXTRA_VEIL`."""
+"""Alpha is moved towards `MID_LEVEL` by a share of the difference between the two. The share
+depends on the hue: it is at least `MIN_VEIL`, and at most `MIN_VEIL + EXTRA_VEIL`."""
 MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
 LETTER_HEIGHT = 1 / 9
-"""The height of the letters as a fraction of the image's shorter side."""
+"""The size of the font as a fraction of the image's shorter side."""
 MIN_LETTER_PX = 8.0
 OUTLINE_WIDTH = 1 / 18
-"""The width of the outline as a fraction of the letters' height."""
+"""The width of the outline as a fraction of the size of the font."""
 MAX_WIDTH = 1_000_000
-"""An image with more columns is transposed first: OpenCV needs 50 bytes for each column of a
-result."""
+"""An image with more columns is transposed before it is marked, because OpenCV needs 50 bytes for
+each column of a result."""
 
 
 def add_watermark(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:

@@ -1,1 +1,1 @@
-"""remove.bg's routes, so that its clients work with this service: bodies, parameters, responses."""
+"""Routes that are compatible with remove.bg's API: bodies, parameters and responses."""

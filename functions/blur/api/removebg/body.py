@@ -61,8 +61,8 @@ def read_fields(content_type: str, body: bytes) -> Fields:
     """Return the fields of a body.
 
     Raises:
-        InvalidRequestError: the body has an unsupported type, is malformed, has too many fields, or
-        has a list or an object as the value of a field.
+        InvalidRequestError: the content type is not supported, or the body is malformed, has too
+        many fields, or has a list or an object as the value of a field.
 
     """
     match content_type.partition(";")[0].strip().lower():
@@ -83,7 +83,7 @@ def read_fields(content_type: str, body: bytes) -> Fields:
 def _multipart_fields(content_type: str, body: bytes) -> Fields:
     parts = parse_form(content_type, body, max_parts=MAX_FIELDS).parts
     last = {name: values[-1] for name, values in parts.items()}
-    # Invalid bytes become a replacement character, which no valid value contains.
+    # Bytes that are not UTF-8 become replacement characters, which no valid value contains.
     texts = ((name, last[name].decode(errors="replace")) for name in TEXTS if name in last)
     return Fields(_not_empty(texts), {name: last[name] for name in FILES if last.get(name)})
 
@@ -106,15 +106,20 @@ def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value can have many types
-    """Return a JSON value as form text: `true`, the digits of a number, or "" for null."""
+    """Return a JSON value as the text that a form would contain; null becomes an empty text.
+
+    Raises:
+        InvalidRequestError: the value is a list or an object.
+
+    """
     match value:
         case None:
             return ""
         case bool():
             return str(value).lower()
         case str():
-            # One half of a surrogate pair cannot be encoded, so it also becomes a replacement
-            # character.
+            # JSON can contain one half of a surrogate pair, which is not valid UTF-8. So it also
+            # becomes replacement characters.
             return value.encode(errors="surrogatepass").decode(errors="replace")
         case int() | float():
             return str(value)

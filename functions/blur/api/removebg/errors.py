@@ -1,6 +1,6 @@
 """Errors in remove.bg's format: the status, title and code for each error of this service.
 
-remove.bg's clients show `title`, and some clients fail on a value that is not a string.
+remove.bg's clients show `title`. Some of these clients fail if a value in an error is not a string.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     ),
     removal_errors.UnsupportedShadowError: _bad("Shadows are not supported", "unsupported_shadow"),
 }
-"""The status, title and code for each class of errors."""
+"""The status, title and code for each class of errors, and for its subclasses that have no row."""
 
 
 def row_of(error: ApiError) -> Row:
@@ -135,7 +135,7 @@ def row_of(error: ApiError) -> Row:
 
 
 def error_document(error: ApiError) -> Mapping[str, object]:
-    """Return `{"errors": [{title, code[, detail]}]}`."""
+    """Return the body of the response to an error: `{"errors": [{title, code[, detail]}]}`."""
     row = row_of(error)
     detail = {"detail": error.message} if row.has_detail else {}
     return {"errors": [{"title": row.title, "code": row.code, **detail}]}

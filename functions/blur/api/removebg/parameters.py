@@ -1,4 +1,4 @@
-"""Converts the parameters of remove.bg's API to options; an error names the parameter."""
+"""Convert the parameters of remove.bg's API to options; an error names the invalid parameter."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return all options except the background image.
 
-    A result at the price of a preview is not larger than a preview, even if the size in the header
-    of the file `photo` is wrong. `type` and `semitransparency` do not change the result. `type` can
-    be any text, and `semitransparency` must be a boolean.
+    `photo` is the photo's file, if the request contains the file. A result that has the price of a
+    preview is not larger than a preview, even if the size in the file's header is wrong. `type` and
+    `semitransparency` do not change the result. `type` can be any text, and `semitransparency` must
+    be a boolean.
 
     Raises:
         RemovalError, InvalidParameterError: a parameter is not valid.
@@ -96,8 +97,9 @@ def parse_size(fields: Fields) -> str:
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
     """Return whether the result has the price of a preview.
 
-    As with remove.bg, the size `auto` counts as a preview if the photo has at most as many pixels
-    as a preview. The photo's size is read from the header of a file in the request.
+    As in remove.bg's API, the size `auto` counts as a preview if the photo has no more pixels than
+    a preview. The number of pixels is read from the header of the file `photo`. If the request does
+    not contain the file, or its header cannot be read, `auto` does not count as a preview.
     """
     size = parse_size(fields)
     if size != AUTO_SIZE or photo is None:
@@ -107,7 +109,7 @@ def is_preview(fields: Fields, photo: bytes | None) -> bool:
 
 
 def parse_type_level(fields: Fields) -> str:
-    """Return one of `TYPE_LEVELS`."""
+    """Return the requested type level, which is one of `TYPE_LEVELS`."""
     return _choice(fields, "type_level", TYPE_LEVELS, "1", InvalidTypeLevelError)
 
 
@@ -210,7 +212,7 @@ def _share(text: str) -> float | None:
 
 
 def _colour(text: str | None) -> Rgba | None:
-    """Return the colour for 3, 4, 6 or 8 hexadecimal digits, or for one of CSS's names."""
+    """Return the colour for 3, 4, 6 or 8 hexadecimal digits, or for a colour name of CSS."""
     if text is None:
         return None
     from PIL import ImageColor  # noqa: PLC0415 - processes without photos do not import Pillow

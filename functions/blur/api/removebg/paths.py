@@ -10,7 +10,7 @@ PREFIX = "/v1.0/"
 
 
 def is_removebg(path: str) -> bool:
-    """Return whether a path belongs to remove.bg's API; its clients expect remove.bg's errors."""
+    """Return whether a path belongs to remove.bg's API, whose clients expect remove.bg's errors."""
     return path.startswith(PREFIX)
 
 

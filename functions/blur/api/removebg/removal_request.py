@@ -1,4 +1,4 @@
-"""Make one form from the body and the parameters of a request to `POST /v1.0/removebg`."""
+"""Parse a removal request: the body and the parameters of `POST /v1.0/removebg`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits that this server sets for requests to remove.bg's routes."""
+    """The limits for removal requests, and the function that fetches images by URL."""
 
     max_body_bytes: int
     max_image_bytes: int | None = None
-    """The size of the largest result in a response, as an image or in JSON; None sets no limit."""
+    """The maximum size of the result's file, both for a response with the image and for a response
+    with JSON; None sets no limit."""
     fetch: Fetch | None = None
     """Returns the file at a URL; None if this server does not fetch URLs."""
 
@@ -38,11 +39,11 @@ class RemovalCall:
 
 
 def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
-    """Return the parsed request; URLs are not fetched and images are not decoded yet.
+    """Return the parsed request; no URL has been fetched yet, and no image has been decoded.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
-        FileTooLargeError: a file is too large.
+        FileTooLargeError: an image file has more than `sources.MAX_FILE_BYTES`.
         InvalidRequestError: the body is malformed.
         RemovalError, InvalidParameterError: a parameter is not valid.
         InvalidImageError: the field `image_file_b64` is not base64.

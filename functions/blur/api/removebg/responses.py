@@ -41,9 +41,8 @@ def removal_response(
 def account_document(view: AccountView) -> Mapping[str, Any]:
     """Return the account in remove.bg's format, without additional members.
 
-    remove.bg's Ruby client fails if the document has an additional member.
-
-    All credits are prepaid ("pay as you go"). Accounts have no quota of free calls.
+    remove.bg's Ruby client fails if the document has an additional member. All credits are prepaid,
+    so they are in `payg` ("pay as you go"). Accounts have no quota of free calls.
     """
     balance = credits_number(view.account.balance)
     credits_ = {"total": balance, "subscription": 0, "payg": balance, "enterprise": 0}
@@ -52,9 +51,9 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image that fits into a response, whether in JSON or not.
+    """Return the size of the largest image that fits into a response of `max_response_bytes`.
 
-    In both cases, the response contains the image as base64.
+    The size is the same for an image and for JSON: in both, the image is encoded as base64.
     """
     return base64_capacity(max_response_bytes - OVERHEAD_BYTES)
 

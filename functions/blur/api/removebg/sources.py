@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 22_000_000
 """The maximum size of an image file in bytes, as in remove.bg's API."""
 Fetch: TypeAlias = Callable[[str], bytes]
-"""Return the file at a URL, or raise a `FetchError`."""
+"""A function that returns the file at a URL, or raises a `FetchError`."""
 
 _SOURCES = ("image_file", "image_file_b64", "image_url")
 _BACKGROUNDS = ("bg_color", "bg_image_file", "bg_image_url")
@@ -64,10 +64,11 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
     """Return the source of the photo; a URL is fetched later.
 
     Raises:
-        MissingSourceError, MultipleSourcesError: the request has no source, or more than one.
+        MissingSourceError: the request has no photo, or has `image_file` as text.
+        MultipleSourcesError: the request has more than one photo.
         FileTooLargeError: the file has more than `MAX_FILE_BYTES`.
-        InvalidImageError: the text is not base64.
-        InvalidImageUrlError: this server does not fetch URLs.
+        InvalidImageError: `image_file_b64` is not base64.
+        InvalidImageUrlError: the request has a URL, but this server does not fetch URLs.
 
     """
     match _present(fields, _SOURCES):
@@ -86,12 +87,13 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
 
 
 def background_source(fields: Fields, fetch: Fetch | None) -> Source | None:
-    """Return the source of the background image, or None if there is none.
+    """Return the source of the background image; None without a background, or for a colour.
 
     Raises:
-        MultipleBgSourcesError: there is more than one background.
+        MultipleBgSourcesError: the request has more than one background, such as colour and image.
+        InvalidRequestError: the request has `bg_image_file` as text.
         FileTooLargeError: the file has more than `MAX_FILE_BYTES`.
-        InvalidBgImageUrlError: this server does not fetch URLs.
+        InvalidBgImageUrlError: the request has a URL, but this server does not fetch URLs.
 
     """
     match _present(fields, _BACKGROUNDS):

@@ -1,7 +1,7 @@
 """Decodes an `application/x-www-form-urlencoded` body with little memory.
 
-The memory is a few times the size of the body. `urllib.parse` makes an object from each escape, so
-it would need 2 GB for the largest possible body.
+The memory is a few times the size of the body. `urllib.parse` creates an object for each escape, so
+`urllib.parse` would need 2 GB for the largest possible body.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 _PERCENT = ord("%")
 _NO_DIGIT = 16
 _DIGITS = np.full(256, _NO_DIGIT, np.uint8)
-"""The value of each hexadecimal digit, by its character."""
+"""A table with the value of each hexadecimal digit, by ASCII code; `_NO_DIGIT` for other bytes."""
 for _digits in (b"0123456789abcdef", b"0123456789ABCDEF"):
     _DIGITS[list(_digits)] = range(16)
 
@@ -19,11 +19,11 @@ for _digits in (b"0123456789abcdef", b"0123456789ABCDEF"):
 def parse_pairs(body: bytes, *, max_fields: int) -> list[tuple[str, str]]:
     """Return the names and values of the fields, in order.
 
-    Invalid bytes become a replacement character, and incomplete escapes stay as they are (WHATWG
-    URL, 5.1).
+    Bytes that are not UTF-8 become replacement characters, and invalid escapes do not change
+    (WHATWG URL, 5.1).
 
     Raises:
-        ValueError: there are more than `max_fields`.
+        ValueError: the body has more than `max_fields` fields.
 
     """
     if body.count(b"&") >= max_fields:

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from blur.imaging.blurring.lens import Lens
 
 MIN_WEIGHT = np.float32(1e-9)
-"""A total weight under the kernel that is not larger than this counts as 0."""
+"""A total weight under the kernel counts as 0 if it is not larger than this value."""
 BLOCK_CELLS = 256
 """The number of columns in a block. Blocks are small, so that most of them lie completely inside or
 completely outside the layer; `_convolve_block` computes these blocks quickly."""
 
 
 class BlurredLayer(NamedTuple):
-    """A blurred layer: straight (not premultiplied) colours, and the weights under the kernel.
+    """A blurred layer: straight (not premultiplied) colours, (H, W, 3), and weights, (H, W).
 
-    The shapes are (H, W, 3) and (H, W).
+    The weight of a cell is the mean of the weights under the kernel.
     """
 
     colours: RgbU8
@@ -41,10 +41,10 @@ class BlurredLayer(NamedTuple):
 def normalised_convolution(
     colours: RgbU8, weights: AlphaU8, lens: Lens, fallback: RgbF32
 ) -> BlurredLayer:
-    """Blur the colours, (H, W, 3), of the cells of the lens's grid; use the cells' weights, (H, W).
+    """Return the cells' colours, (H, W, 3), blurred with the cells' weights, (H, W).
 
-    If all weights under the kernel are 0, the cell gets the colour of `fallback`, which can have
-    any size.
+    The cells are those of the grid of `lens`. A cell for which all weights under the kernel are 0
+    gets the colour of `fallback`, which can have any size.
     """
     height, width = weights.shape
     result = BlurredLayer(upscale(to_u8(fallback), (height, width)), np.zeros_like(weights))
@@ -79,7 +79,8 @@ def _convolve_block(
 ) -> None:
     """Compute one block of `result`.
 
-    In most blocks, all weights are `OPAQUE` or all are 0; these blocks are computed quickly.
+    In most blocks, all weights are `OPAQUE`, or all are 0. A block of the first kind is computed
+    with the lens's `fast_path`, if it has one; a block of the second kind does not change.
     """
     rows, columns = spans
     own, inner = (rows.own, columns.own), (rows.inner, columns.inner)

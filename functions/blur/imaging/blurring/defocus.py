@@ -30,8 +30,8 @@ class LayerCells(NamedTuple):
 def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
     """Return the blurred background, (H, W, 3).
 
-    With the weight 1 - matte, the subject's colours do not spread into the background; a blur
-    without weights shows these colours as a halo around the subject.
+    Each pixel has the weight 1 - matte, so that the subject's colours do not spread into the
+    background. A blur without weights would show these colours as a halo around the subject.
     """
     blurred = _defocus(scene, Layer.BACKGROUND, lens)
     return upscale_by(blurred.colours, lens.cell_px, scene.shape)

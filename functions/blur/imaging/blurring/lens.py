@@ -34,7 +34,7 @@ TRUNCATE = 4.0
 MIN_SIGMA = 0.1
 """A Gaussian with at most this standard deviation, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
-"""The minimum standard deviation of a kernel, in cells: with a smaller one, the grid is visible."""
+"""The minimum standard deviation of a kernel, in cells. Below this, the grid is visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
 """The radius of a disc whose standard deviation along each axis is 1: the integral of x**2 over a
 disc of radius R is the disc's area times R**2 / 4."""
@@ -52,11 +52,12 @@ class Lens:
     convolve: Callable[[FloatArray], FloatArray]
     """Convolve an array, (h, w, C), with the kernel, which sums to 1; edges are mirrored."""
     to_linear: FloatArray
-    """A table, (256,), with the value that is convolved for each value of a sample."""
+    """A table, (256,), that converts a sample, 0..255, to the value that is convolved."""
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
-    """A faster function that converts and convolves bytes with equal weights, or None."""
+    """A faster function for samples with equal weights, or None. It does all three steps:
+    `to_linear`, `convolve` and `from_linear`."""
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
@@ -88,7 +89,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Return a faster `bokeh`: it takes half the time, and one sample in 300 differs by 1."""
+    """Return a faster `bokeh`: it takes half the time, and differs by 1 in one sample of 300."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:

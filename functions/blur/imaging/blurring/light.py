@@ -25,8 +25,7 @@ DELTA = 0.125
 """The constant d of the expansion, which makes white 1 / d = 8 times as bright."""
 TABLE_SIZE = 1 << 14
 """The number of entries in the table that converts light to samples. The table's index is the
-square root of the light: if the index grows by 1, the sample grows by nearly the same amount
-everywhere."""
+square root of the light, because the samples are nearly proportional to this root."""
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,5 +88,8 @@ def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
 
 
 def from_linear_fast(light: RgbF32) -> RgbU8:
-    """Do the same as `from_linear`, with 16-bit integers: a dark sample can differ by 1."""
+    """Return the result of `from_linear`, but faster, with 16-bit integers.
+
+    A dark sample can differ by 1 from the sample of `from_linear`.
+    """
     return from_linear_u16((light * np.float32(_U16) + np.float32(0.5)).astype(np.uint16))

@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 FINEST_PX = 0.75
 """The radius of the finest level, which is nearly sharp."""
 LARGE_FINEST_PX = 1.75
-"""The radius of the finest level for a large photo: people do not see single pixels of such a
-photo. With this radius, the level needs only a quarter of the cells."""
+"""The radius of the finest level for a large photo, of which people do not see single pixels. With
+this radius, the level has only a quarter of the cells."""
 LARGE_PX = 4_000_000
 """A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
 """The largest ratio between the radii of two successive levels."""
 LARGE_MAX_RATIO = 3.1
-"""`MAX_RATIO` for a large photo. With it, a radius of 50 pixels needs only four levels."""
+"""`MAX_RATIO` for a large photo. With this ratio, a radius of 50 pixels needs only four levels."""
 PIXEL_VARIANCE = 0.25
-"""The variance of the blur that a sharp photo already has."""
+"""The variance, in square pixels, of the blur that a sharp photo already has."""
 MIN_SIGMA_CELLS = 0.87
-"""The minimum standard deviation of a blur, in cells, for all levels except the widest, which is
-computed like a uniform blur."""
+"""The minimum standard deviation of a blur, in cells, for all levels except the widest level, which
+is computed like a uniform blur."""
 MARGIN_CELLS = 3
-"""The number of rows of cells above and below the needed rows in which a level is also computed,
-because upscaling reads them."""
+"""A level is also computed in this many rows of cells above and below the rows that need the level,
+because upscaling reads these rows."""
 
 
 def defocus_background_by_row(
@@ -110,11 +110,12 @@ def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
 def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
     """Return, for each sigma, the weight of the wider blur in a mixture of the two blurs.
 
-    With this weight, the mixture is nearest to a blur with the sigma: the weight minimises the mean
-    square error for the spectrum of natural images, 1 / f**2 (D. Field, JOSA A 4(12), 1987). Let
-    x = f**2, and let a, b and t be the variances of the wider, the finer and the target Gaussian,
-    and A, B and T their frequency responses. The weight is the integral of (T - B)(A - B) / x,
-    divided by the integral of (A - B)**2 / x. Both integrals are logarithms (Frullani's theorem).
+    With this weight, the mixture is nearest to a blur with this sigma: the weight minimises the
+    mean square error for the spectrum of natural images, 1 / f**2 (D. Field, JOSA A 4(12), 1987).
+    Let x = f**2, let a, b and t be the variances of the wider, the finer and the target Gaussian,
+    and let A, B and T be their frequency responses. The weight is the integral of
+    (T - B)(A - B) / x, divided by the integral of (A - B)**2 / x. Both integrals are logarithms
+    (Frullani's theorem).
     """
     t, b, a = (sigma**2 + PIXEL_VARIANCE for sigma in (sigmas_px, finer_px, wider_px))
     weights = np.log((t + b) * (a + b) / (2 * b * (t + a))) / np.log((a + b) ** 2 / (4 * a * b))
@@ -155,7 +156,8 @@ mixes samples. `bokeh` averages linear light, so its function mixes linear light
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
     """Return some rows of the blurred background, on the grid of the lens.
 
-    `cells` has all cells of the sharp background, or is None if they are not computed yet.
+    `cells` has all cells of the sharp background on this grid. It is None if they are not computed
+    yet; then only the cells for these rows are computed.
     """
     around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
     part = scene.crop(slice(around.start * lens.cell_px, around.stop * lens.cell_px))

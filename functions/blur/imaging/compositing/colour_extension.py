@@ -1,9 +1,9 @@
 """Extend the subject's colours to the pixels around it, where alpha is 0.
 
 Viewers that interpolate colours without weighting them by alpha show the colours of these pixels
-near the edge. The colours are constant in blocks; farther from the subject, the blocks are larger.
-PNG's filters predict such colours almost everywhere, so the colours take almost no bytes. Far from
-the subject, the colour is constant.
+near the edge. The colours are constant in blocks. Farther from the subject, the blocks are larger;
+far from the subject, all pixels have the same colour. PNG's filters predict such colours almost
+everywhere, so the colours take almost no bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FINE_PX = 8
 """The width and height, in pixels, of the blocks that contain visible pixels."""
 COARSE_FACTOR = 4
-"""The width and height of the larger blocks around these blocks, as a multiple of `FINE_PX`."""
+"""The width and height of the larger blocks near the subject, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue around the subject for at least this distance."""
 
@@ -31,9 +31,10 @@ def extend_colours(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). A block with a visible pixel gets the mean of the layer in the block. A block near such
-    a block gets the mean of the larger block, `REACH_PX` wide and high, that contains it. All other
-    blocks get the mean of the whole layer.
+    (H, W). A block with a visible pixel gets the mean of the layer in the block. The image is also
+    divided into larger blocks, `REACH_PX` wide and high. A block without visible pixels gets the
+    mean of the layer in the larger block that contains the block, if this larger block or one of
+    its neighbours has a visible pixel. All other blocks get the mean of the whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0

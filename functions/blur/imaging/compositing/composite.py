@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 MAX_CHANGE = 0.5
-"""The largest change that rounding causes in a sample from 0 to 255."""
+"""Rounding changes a sample, 0..255, by at most this value."""
 
 
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return alpha * F + (1 - alpha) * B, rounded, for straight (not premultiplied) F and B.
 
-    F, B and the result are (H, W, 3).
-    Alpha 255 gives exactly the foreground's pixel, alpha 0 exactly the background's
-    (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
+    F, B and the result are (H, W, 3), and alpha is (H, W). Alpha 255 gives exactly the foreground's
+    pixel, and alpha 0 exactly the background's pixel (T. Porter, T. Duff, "Compositing digital
+    images", SIGGRAPH 1984).
     """
     blended = np.empty_like(foreground)
 
@@ -40,9 +40,9 @@ def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
 def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: RgbU8) -> None:
     """Composite the photo's subject over a canvas, (H, W, 3), in place.
 
-    This is `composite` with the subject's own colours, without colours of the old background.
-    Only pixels that show both layers are computed; opaque pixels are copied from the photo, and
-    transparent ones keep the canvas.
+    This is like `composite`, but with the colours of the subject alone, without those of the
+    photo's background. Only pixels that show both layers are computed. Opaque pixels are copied
+    from the photo, and transparent pixels do not change.
     """
 
     def composite_rows(rows: slice) -> None:
@@ -58,9 +58,9 @@ def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: R
 def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
     """Return straight (not premultiplied) colours of the subject and the area around it, (H, W, 3).
 
-    The soft edge contains no colour from the old background. The subject's colours continue for at
-    least `REACH_PX` pixels where the matte is 0, so that viewers that interpolate colours without
-    weighting them by alpha show no fringe. Farther away, the colour is constant.
+    The soft edge contains no colour of the photo's background. Where the matte is 0, the subject's
+    colours continue for at least `REACH_PX` pixels, so that viewers that interpolate colours
+    without weighting them by alpha show no fringe. Farther away, the colour is constant.
     """
     result = np.empty_like(photo)
     blocks = extend_colours(layers.foreground, matte)
@@ -76,10 +76,11 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
 
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
-    """Return each mixed pixel's colour, (n, 3), in 8 bits: the foreground's or the pixel's block's.
+    """Return the colours of the mixed pixels, uint8 (n, 3); faint pixels get their block's colour.
 
-    A pixel is faint if its block's colour changes its samples, 0..255, by at most 0.5 over any
-    background. A faint pixel gets the colour of its block, because equal colours compress better.
+    Other pixels get the colour of the foreground. A pixel is faint if this replacement changes its
+    samples, 0..255, by at most `MAX_CHANGE` when it is shown over any background. Equal colours
+    compress better.
     """
     x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
     colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)

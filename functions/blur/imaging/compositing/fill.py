@@ -1,8 +1,8 @@
 """Fill pixels whose colour is unknown with the colours of the nearest known pixels.
 
 The method is push and pull (S. Gortler, R. Grzeszczuk, R. Szeliski, M. Cohen, "The Lumigraph",
-SIGGRAPH 1996, section 3.4): the push sums weighted colours up a pyramid; on the way down, the pull
-fills each level's gaps from the coarser level.
+SIGGRAPH 1996, section 3.4). The push builds a pyramid of coarser and coarser levels from sums of
+weighted colours. The pull then fills the gaps of each level from the coarser level.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 
 def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
-    """Return the visible colours on a coarse grid; a cell without them gets the nearest colours."""
+    """Return colours on a coarse grid; a cell without visible pixels gets the nearest colours."""
     shape = fit_within(visible.shape, GRID_SIDE_PX)
     weights = to_alpha_f32(resize(visible, shape))
     weighted = resize(cv2.copyTo(photo, visible), shape).astype(np.float32)
@@ -60,10 +60,10 @@ def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
     """Return the colours, (H, W, 3), with unknown colours replaced by the colours around them.
 
-    `weights`, (H, W), 0..1, are low where a colour is unknown. If all weights are 0, all pixels
-    count equally.
+    `weights`, (H, W), are 0 where a colour is unknown, and 1 where it is known; values in between
+    are possible. If all weights are 0, all pixels count equally.
     """
-    # Smaller weights count as 0, so each sum of weights is 0 or at least MIN_WEIGHT.
+    # Weights below MIN_WEIGHT count as 0, so each sum of weights is 0 or at least MIN_WEIGHT.
     has_weight = weights >= MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
 

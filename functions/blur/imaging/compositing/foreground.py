@@ -1,10 +1,10 @@
 """Estimate the colours of foreground and background in pixels that show both, such as hair.
 
 The estimate is rough and is made once, on a small grid: each layer's colours in the soft edge are
-filled in from the pixels around it that show almost only this layer (`fill`). A pixel
+filled in from the pixels around the edge that show almost only this layer (`fill`). A pixel
 I = alpha * F + (1 - alpha) * B, on the grid or in the full photo, then differs a little from the
-estimate. Blur-fusion divides this difference between F and B: M. Forte, "Approximate
-Fast Foreground Colour Estimation", ICIP 2021.
+composite of the estimated layers. Blur-fusion divides this difference between F and B: M. Forte,
+"Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
 Two things differ from the paper. First, B is estimated in the same way as F: B is blurred later,
 and without an estimate, the blur would spread the subject's colour from mixed pixels into the
@@ -100,7 +100,7 @@ def blur_fusion(photo: RgbF32, alpha: AlphaF32, estimate: LayerColours) -> Layer
 
 
 class UnmixedPixels(NamedTuple):
-    """The pixels of an image that show both layers, and the colours that each layer has there."""
+    """The pixels of an image that show both layers, and their colours in each layer."""
 
     pixels: SparsePixels
     alpha: AlphaF32

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
 PIXEL_BYTES = 24
-"""The memory limit in bytes per pixel. A photo of 48 megapixels with 8 bits per sample took 8 to 14
-bytes per pixel."""
+"""The memory limit in bytes per pixel of the size in the header. Decoding a photo of 48 megapixels
+with 8 bits per sample took 8 to 14 bytes per pixel."""
 EXTRA_BYTES = 256_000_000
-"""The bytes added to the memory limit for the data of up to 64 threads of the decoder."""
+"""The bytes that are added to the memory limit, for the data of up to 64 decoder threads."""
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
 _DATA_FIELD = 5
@@ -43,7 +43,7 @@ _DATA_FIELD = 5
 
 
 class AvifSource(Source):
-    """An AVIF. This class reads the crop and the colour space, which libavif does not apply."""
+    """An AVIF. This class reads the crop and the colour space, because libavif ignores them."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header."""
@@ -65,7 +65,7 @@ class AvifSource(Source):
         with _memory_limit(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
             samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16 or samples.shape[1::-1] != self.size:
-            return None  # in this case, Pillow reports the error
+            return None  # Pillow then decodes the file, or reports the error
         full_scale = (1 << self._bits) - 1
         levels = (np.arange(1 << 16) * 65535 // full_scale).clip(max=65535).astype(np.uint16)
         samples = bgr_to_rgb(samples)
@@ -78,7 +78,7 @@ class AvifFile(AvifImageFile):
     """Pillow's AVIF image, decoded with a memory limit."""
 
     def load(self) -> PixelAccess | None:
-        """Decode.
+        """Decode the image.
 
         Raises:
             InvalidImageError: decoding needs more memory than an image of this size can need.
@@ -88,7 +88,7 @@ class AvifFile(AvifImageFile):
             with _memory_limit(PIXEL_BYTES * self.width * self.height + EXTRA_BYTES):
                 return super().load()
         except MemoryError as error:
-            message = "The AVIF image needs more memory than an image of its size."
+            message = "Decoding the AVIF image needs too much memory for an image of its size."
             raise InvalidImageError(message) from error
 
 
@@ -96,9 +96,9 @@ class AvifFile(AvifImageFile):
 def _memory_limit(more_bytes: int) -> Iterator[None]:
     """Limit the growth of the process's data segment to `more_bytes`, on Linux (getrlimit(2)).
 
-    The limit applies to the whole process, so it is set in the main thread only. The main thread
+    The limit applies to the whole process, so only the main thread sets it: the main thread
     processes one request at a time. `bgblur blur` decodes the user's own files in other threads,
-    without a limit.
+    without this limit.
     """
     if threading.current_thread() is not threading.main_thread() or not _STATM.exists():
         yield

@@ -1,4 +1,4 @@
-"""Decode BMP, including the bit masks and run lengths that Pillow cannot read correctly.
+"""Decode BMP, including bit masks and run-length encoding that Pillow does not decode correctly.
 
 The format is documented by Microsoft: BITMAPINFOHEADER to BITMAPV5HEADER, and "Bitmap
 Compression", https://learn.microsoft.com/windows/win32/gdi/bitmap-storage.
@@ -82,7 +82,7 @@ class _DecodedSource(Source, ABC):
         return 1
 
     def load(self) -> Image.Image:
-        """Decode."""
+        """Decode the image, top row first."""
         pixels = self._pixels()
         image = Image.fromarray(pixels if self._header.height < 0 else pixels[::-1])
         image.info["icc_profile"] = self.profile
@@ -135,7 +135,7 @@ class RleSource(_DecodedSource):
 
 
 def open_bmp(data: bytes) -> Source:
-    """Return a source for the file.
+    """Return the `Source` that decodes this kind of BMP correctly.
 
     Raises:
         InvalidImageError: the BMP contains a JPEG or a PNG.
@@ -164,7 +164,7 @@ def open_bmp(data: bytes) -> Source:
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return the header, or None if it is truncated or has the short format of OS/2."""
+    """Return the header, or None if the header is truncated or is the short header of OS/2."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
     size, width, height = struct.unpack_from("<L2l", data, _FILE_BYTES)
@@ -204,7 +204,7 @@ def decode_rle(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Decode RLE8 or RLE4 to palette indices, (H, W), bottom row first; skipped pixels are 0.
 
-    Pixels after the end of a row are dropped: encoders pad rows of odd width.
+    Pixels after the end of a row are dropped, because encoders add a pixel to rows of odd width.
 
     Raises:
         InvalidImageError: the file ends before the end of the image.

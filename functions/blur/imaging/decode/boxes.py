@@ -2,9 +2,9 @@
 
 The boxes are defined in ISO/IEC 14496-12 and 23008-12.
 
-Only values that the decoders do not apply are read: colour spaces without a profile, the clean
-aperture, and the positions of metadata. Broken boxes are ignored here; the decoder rejects files
-that have them.
+This module reads only values that the decoders do not apply or do not report, such as colour spaces
+without a profile, the clean aperture, and the positions of metadata. It ignores broken boxes; the
+decoder rejects files that have them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BOXES = 20_000
-"""The maximum number of boxes that are read at one level: a file with 500 tiles has about 1,000
-boxes."""
+"""The maximum number of boxes that are read inside one box, or at the top level of a file. A file
+with 500 tiles has about 1,000 boxes."""
 
 HEADER_BYTES = 8
 _APERTURE_BYTES = 32
@@ -68,9 +68,9 @@ class Items:
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield the boxes from `start` to `end` (ISO/IEC 14496-12, 4.2).
+    """Yield the boxes from `start` to `end` (ISO/IEC 14496-12, 4.2), at most `MAX_BOXES`.
 
-    The last box can be truncated.
+    If the last box is truncated, it ends at `end`.
     """
     end = len(data) if end is None else end
     for _ in range(MAX_BOXES):
@@ -91,7 +91,7 @@ def read_items(data: bytes) -> Items:
 
 
 def read_meta_items(data: bytes, meta: Box) -> Items:
-    """Return the items of a `meta` box; the boxes in it that cannot be read are skipped."""
+    """Return the items of a `meta` box; broken boxes inside the `meta` box are skipped."""
     items = Items()
     for box in boxes(data, meta.body + 4, meta.end):
         reader = _READERS.get(box.kind)
@@ -183,7 +183,10 @@ def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
 
 
 def read_bit_depth(data: bytes, items: Items) -> int:
-    """Return the number of bits of a sample, from the AV1 configurations (AV1-ISOBMFF, 2.3.3)."""
+    """Return the highest number of bits of a sample in the AV1 configurations (AV1-ISOBMFF, 2.3.3).
+
+    The result is 8 if the file has no AV1 configuration.
+    """
     flags = [data[box.body + 2] for box in items.properties if box.kind == b"av1C"]
     return max((12 if flag & 0x20 else 10 if flag & 0x40 else 8 for flag in flags), default=8)
 
@@ -191,8 +194,8 @@ def read_bit_depth(data: bytes, items: Items) -> int:
 def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangle | None:
     """Return the part of the stored image that is displayed (ISO/IEC 14496-12, 12.1.4.1).
 
-    None means that the whole image is displayed. The result is also None if the box is broken or
-    its rectangle exceeds the image (MIAF, 7.3.6.7).
+    None means that the whole image is displayed. The result is also None if the `clap` box is
+    broken or its rectangle exceeds the image (MIAF, 7.3.6.7).
     """
     properties = items.properties_of(items.primary)
     box = next((candidate for candidate in properties if candidate.kind == b"clap"), None)

@@ -1,8 +1,8 @@
 """The colour space of a file without an ICC profile: primaries and a transfer function.
 
-Images of standard dynamic range keep their samples and get a new profile for their colour space;
-images whose transfer function is an exponent are converted to sRGB's curve. Images of high dynamic
-range are tone-mapped (`hdr.py`).
+The transfer function determines the conversion. For a curve that an ICC profile can contain, images
+keep their samples and get a profile for their colour space. For an exponent, the samples are
+converted to sRGB's curve. For high dynamic range, images are tone-mapped (`hdr.py`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""Primaries by their number in ITU-T H.273. All other primaries are treated as sRGB's; the
-primaries of television are close to sRGB's."""
+"""Primaries by their number in ITU-T H.273. All other primaries are treated as the primaries of
+sRGB; the primaries of television are close to these."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}

@@ -1,7 +1,7 @@
 """Read EXIF data: integers of the first directory, and the mark for Adobe RGB (DCF, Exif 3.0).
 
-Only the entries of the directories on the way to a value are read, so a broken or truncated value
-elsewhere has no effect.
+Only the directories that lead to the requested value are read, so a broken value in another
+directory has no effect.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ADOBE_RGB_INDEX = b"R03\0"
 
 
 def read_number(exif: bytes, tag: int) -> int:
-    """Return an integer from the first directory; 0 if it is missing or broken."""
+    """Return the integer with this tag in the first directory; 0 if it is missing or broken."""
     exif = exif.removeprefix(_PREFIX)
     return _number(exif, _first(exif), tag)
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
-    """Return whether the file is a DCF optional file; such a file has its colours in Adobe RGB."""
+    """Return whether the file is a DCF optional file, whose colours are in Adobe RGB."""
     exif = exif.removeprefix(_PREFIX)
     exif_directory = _number(exif, _first(exif), _EXIF)
     interoperability = _number(exif, exif_directory, _INTEROPERABILITY)

@@ -26,8 +26,8 @@ BRANDS: tuple[tuple[frozenset[bytes], str], ...] = (
 )
 """The brands in the `ftyp` box that identify a format, and its name (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
-"""The number of bytes of the `ftyp` box that are read; ordinary files have fewer than ten
-brands."""
+"""The maximum number of bytes of the `ftyp` box that are read. Each brand has 4 bytes, and ordinary
+files have fewer than ten brands."""
 
 INPUT_FORMATS = tuple(
     dict.fromkeys([*(name for _, _, name in SIGNATURES), *(name for _, name in BRANDS)])

@@ -1,9 +1,10 @@
 """Tone-map high dynamic range (PQ and HLG, ITU-R BT.2100) to standard range (ITU-R BT.2390).
 
-The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes white in the
-result. Brighter light, up to the image's own peak, is rolled off by the EETF of BT.2390 (5.4.1).
-The EETF is applied to the largest of a pixel's R, G and B, so hues do not change. If no light is
-brighter than white, the light is not changed.
+The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408). If no light of an image is
+brighter, the light does not change, and reference white becomes white in the result. Otherwise, the
+EETF of BT.2390 (5.4.1) compresses the light, so that the image's peak becomes white. The EETF is
+applied to the largest of a pixel's R, G and B, and all three are multiplied by the same factor, so
+hues do not change.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ HLG: Transfer = "hlg"
 
 WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
-"""The peak and the gamma of the display for which HLG is rendered (BT.2100, table 5)."""
+"""The peak and the system gamma of the display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The fraction of the pixels, the brightest ones, that the search for the peak ignores."""
+"""The search for the peak ignores the brightest pixels: this fraction of all pixels."""
 PEAK_ROWS = 1000
-"""The approximate number of rows that are searched for the peak."""
+"""In an image with at least twice this number of rows, only every n-th row is searched for the
+peak: n is the height divided by this number, rounded down."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
@@ -111,7 +113,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the image's highest sample, without the few brightest pixels (see `OUTLIERS`)."""
+    """Return the image's highest sample, not counting the brightest pixels (see `OUTLIERS`)."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]
@@ -122,7 +124,7 @@ def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
 
 
 def _largest(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest of R, G and B; `np.max` takes ten times as long."""
+    """Return the largest of R, G and B of each pixel; `np.max` takes ten times as long."""
     red, green, blue = samples[..., 0], samples[..., 1], samples[..., 2]
     return np.asarray(np.maximum(np.maximum(red, green), blue))
 
@@ -140,7 +142,7 @@ _Function: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
 
 
 class _LookupTable:
-    """A function of light, tabulated up to `maximum`; for brighter light it falls as 1 / light."""
+    """A function of light as a table up to `maximum`; above, the values fall as 1 / light."""
 
     def __init__(self, function: _Function, maximum: float) -> None:
         self._maximum, self._scale = maximum, (_TABLE_SIZE - 1) / maximum**0.5

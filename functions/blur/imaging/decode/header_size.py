@@ -1,7 +1,8 @@
 """Read a photo's size from the first bytes of its file, without a decoder.
 
-A call's price can depend on the size, and the price is computed before the key is checked. Reading
-the size must therefore be fast, so no library for images is used. Only JPEG, PNG and WebP are read.
+A call's price can depend on the size, and the price is computed before the API key is checked.
+Reading the size must therefore be fast, so no library for images is used. The size is read only
+from JPEG, PNG and WebP.
 """
 
 from __future__ import annotations

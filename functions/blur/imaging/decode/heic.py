@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_COPIED_BYTES = 64_000_000
-"""The maximum product of the number of items and the bytes of their descriptions. The product is 30
-million for a file with 500 tiles."""
+"""The maximum product of the number of items and the size of the `meta` boxes, which describe the
+items. The product is 30 million for a file with 500 tiles."""
 MAX_READ_BYTES = 500_000_000
-"""The maximum product of the number of items that are not images and the file's size in bytes,
-because libheif can read the whole file for each such item."""
+"""The maximum product of the file's size in bytes and the number of items that are not images: for
+each such item, libheif can read the whole file."""
 _NOT_AN_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
 """The entry of an item that is not an image. The item's type comes after the entry's version and
 flags, and the item's id and protection index (ISO/IEC 14496-12, 8.11.6)."""
@@ -50,7 +50,7 @@ class HeicSource(Source):
             InvalidImageError: the file has too many items.
 
         """
-        # Imported here and not at the top: the import would take a tenth of a cold start.
+        # Imported here and not at the top, where the import would take a tenth of a cold start.
         from pillow_heif import HeifImageFile  # noqa: PLC0415
 
         self._data = strip_metadata(data)
@@ -74,7 +74,7 @@ class HeicSource(Source):
 
 
 def strip_metadata(data: bytes) -> bytes:
-    """Return the file with its EXIF and XMP items renamed, so that readers ignore them.
+    """Return the file with another type for its EXIF and XMP items, so that libheif ignores them.
 
     Raises:
         InvalidImageError: the file has so many items that libheif would copy or read too much.

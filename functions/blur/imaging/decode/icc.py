@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 _MIN_DETERMINANT = 1e-4
-"""The primaries count as points on a line if the determinant of their matrix is smaller than
-this."""
+"""Three primaries count as points on one line if the absolute value of the determinant of their
+matrix is smaller than this value."""
 
 
 class Primaries(NamedTuple):
@@ -128,8 +128,8 @@ def _pack_profile(tags: dict[bytes, bytes]) -> bytes:
 def repair_header(profile: bytes) -> bytes:
     """Return the profile with a valid length and rendering intent, which libpng requires.
 
-    An invalid intent is read again as little-endian; if it is still invalid, the intent is set to
-    perceptual.
+    If the intent is not valid, its bytes are read in little-endian order. If it is then still not
+    valid, the intent becomes perceptual.
     """
     if profile[8:9] >= bytes((_ALIGNED_FROM_MAJOR,)):
         profile += bytes(-len(profile) % 4)

@@ -1,4 +1,4 @@
-"""Decode JPEG, even without an end marker, and even with segments that Pillow cannot read."""
+"""Decode JPEG, including files without an end marker or with segments that Pillow cannot read."""
 
 from __future__ import annotations
 
@@ -38,18 +38,19 @@ _ARITHMETIC = (0xC9, 0xCA)
 _PROGRESSIVE = (0xC2, 0xCA)
 _BYTE_BITS = 8
 _MIN_BYTES = {b"JFIF": 14, b"Adobe": 12, b"ICC_PROFILE\0": 14}
-"""The minimum length of a segment by its signature; decoders ignore shorter segments."""
+"""The minimum length of a segment's content in bytes, by the segment's signature. Decoders ignore
+shorter segments."""
 _METADATA = (0xE1, 0xED, 0xFE)
 """The segments with metadata: APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
 _EXIF = b"Exif\0\0"
 _COLOUR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _COEFFICIENTS = 64
 _MAX_REDUCTION = 8
-"""With this reduction, a block of 8 x 8 pixels is decoded to its mean."""
+"""With this reduction, each block of 8 x 8 pixels is decoded to one pixel, the block's mean."""
 
 
 class JpegSource(Source):
-    """A JPEG. simplejpeg decodes ordinary files, and Pillow all others."""
+    """A JPEG file. simplejpeg decodes ordinary files, and Pillow decodes all other files."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header.
@@ -83,7 +84,7 @@ class JpegSource(Source):
         return self._orientation
 
     def reduce(self, factor: int) -> None:
-        """Let `read` return an image that is smaller by this factor, at most 8.
+        """Let `read` return an image whose sides are smaller by this factor, at most 8.
 
         The decoder then uses only the lowest frequencies of each block, which is faster.
         """
@@ -104,7 +105,7 @@ class JpegSource(Source):
         self._components = tuple(data[frame.body + 6 : frame.end : 3])
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode. If the end marker is missing, check that no other data is missing."""
+        """Decode the image. If the end marker is missing, check that no other data is missing."""
         if self._lacks_end:
             self._check_complete()
         pixels = self._decode_fast()
@@ -171,7 +172,7 @@ def _lacks_end(data: bytes, header: list[Segment]) -> bool:
 
 
 def _strip_metadata(data: bytes, header: list[Segment]) -> bytes:
-    """Return the file without metadata and without segments that are too short."""
+    """Return the file without metadata, and without segments that are shorter than allowed."""
     parts, start = [], 0
     for segment in header:
         is_too_short = any(

@@ -29,9 +29,9 @@ class Segment(NamedTuple):
 
 
 def read_frame_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height from the frame header (ITU-T T.81, B.2.2), or None without a header.
+    """Return width and height from the frame header (ITU-T T.81, B.2.2).
 
-    At most `MAX_SEGMENTS` segments are read.
+    Return None if none of the first `MAX_SEGMENTS` segments is a frame header.
     """
     for segment in islice(read_segments(data), MAX_SEGMENTS):
         if segment.kind in FRAMES and len(data) >= segment.body + 5:

@@ -1,9 +1,9 @@
 """Checks against decompression bombs, made before decoding.
 
-`check_pixel_count` limits the pixels. This is not enough. A TIFF of one pixel can have millions of
-strips, or a tile of gigabytes. A JPEG can have thousands of scans, or a million segments of EXIF
-data, which the decoder concatenates one by one. Decoding such a file can take minutes, or need all
-of the memory.
+`check_pixel_count` limits the pixels, but this limit alone is not enough. A TIFF of one pixel can
+have millions of strips, or a tile of gigabytes. A JPEG can have thousands of scans, or a million
+segments of EXIF data, which the decoder concatenates one by one. Decoding such a file can take
+minutes, or need all of the memory.
 
 Limits for reading one format are in that format's module: `boxes.MAX_BOXES` for HEIC and AVIF,
 `tiff_directory` and `tiff_blocks` for TIFF.
@@ -40,8 +40,8 @@ MAX_STRIPS = 100_000
 """The maximum number of strips or tiles of a TIFF. An image of 50 megapixels has 12,000 tiles of
 64 x 64 pixels."""
 MAX_TILE_PX = 1 << 24
-"""A tile with more pixels than this can have at most twice as many pixels as the image. Most tiles
-have 65,536 pixels."""
+"""A tile with more than this number of pixels can have at most twice as many pixels as the image.
+Most tiles have 65,536 pixels."""
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -60,7 +60,7 @@ _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets (TIFF 6.0, sections 8 and 15)."""
 _MAX_ENTRIES = 65_535
-"""The maximum number of entries in a directory of classic TIFF; BigTIFF allows any number."""
+"""The maximum number of entries in a directory. A classic TIFF cannot have more; a BigTIFF can."""
 _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """The number of bytes of a value, for each type that decoders read as an integer."""
 
@@ -93,8 +93,8 @@ def check_jpeg(data: bytes) -> None:
     """Reject a JPEG with more segments or scans than cameras and programs write.
 
     Raises:
-        InvalidImageError: there are more than `MAX_SEGMENTS` segments, `MAX_SCANS` scans, or more
-            scans than an image of this size can need.
+        InvalidImageError: the file has more than `MAX_SEGMENTS` segments before its first scan, or
+            more scans than `_max_scans` allows for its size.
 
     """
     header = takewhile(lambda kind: kind != _START_OF_SCAN, _markers(data))
@@ -186,8 +186,8 @@ class _Entry(NamedTuple):
 def check_tiff(data: bytes) -> None:
     """Reject a TIFF that needs more memory or time than an image of its size can need.
 
-    Only the first directory is checked. If a tag occurs twice, the worse value counts, because some
-    decoders use the first value, and others the last.
+    Only the first directory is checked. If a tag occurs twice, the value that makes the check
+    stricter is used, because some decoders use the first value, and other decoders the last.
 
     Raises:
         InvalidImageError: the directory has too many entries or strips, its tiles are too large, or

@@ -1,7 +1,7 @@
-"""Open a file of each supported format: read its header.
+"""Open a file of each supported format: read its header, and return a `Source`.
 
-Pillow's plugins are called directly: `Image.open` checks for decompression bombs only with a global
-limit and a warning, and accepts formats that we do not support.
+Pillow's plugins are called directly, not by `Image.open`: this function checks for decompression
+bombs only with a global limit and a warning, and accepts formats that we do not support.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from blur.imaging.decode.png import PngSource
 from blur.imaging.decode.source import Source
 
 Opener: TypeAlias = Callable[[bytes], Source]
-"""A function that reads a file's header."""
+"""A function that reads the header of a file, and returns the file's `Source`."""
 
 # The modules of rarer formats are imported when the first photo in the format is opened. This keeps
 # cold starts short.

@@ -32,7 +32,7 @@ _SIDEWAYS = range(5, 9)
 
 
 def read_orientation(exif: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8; a missing or broken one counts as 1, upright."""
+    """Return the EXIF orientation, 1 to 8; 1 (upright) if the value is missing or broken."""
     value = read_number(exif, _TAG)
     return value if value in _ORIENTATIONS else 1
 

@@ -1,6 +1,6 @@
 """Decode PNG: the decoder gets only the chunks with pixels; this module reads the colour chunks.
 
-The gamma and the primaries become a `ColourSpace`, with which `colour_space.to_8bit` converts.
+The gamma and the primaries become a `ColourSpace`, which `colour_space.to_8bit` applies.
 
 Like libpng, this module ignores ancillary chunks with an invalid CRC, length or content (PNG, third
 edition, 13.2 and 5.4). Text chunks are never read.
@@ -87,10 +87,10 @@ class PngSource(Source):
         return self._orientation
 
     def load(self) -> Image.Image:
-        """Decode. Reject a file without its last chunk, which Pillow accepts."""
+        """Decode the image; reject a file without its last chunk, which Pillow would accept."""
         image = super().load()
         if not self._is_complete:
-            message = "The PNG image is truncated: its last chunk is missing."
+            message = "The PNG image is truncated. Send the complete file."
             raise InvalidImageError(message)
         return image
 
@@ -104,7 +104,7 @@ class PngSource(Source):
             return None
         samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16:
-            return None  # in this case, Pillow reports the error
+            return None  # Pillow then decodes the file, or reports the error
         return bgr_to_rgb(samples)
 
 

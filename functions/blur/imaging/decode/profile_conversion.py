@@ -15,14 +15,14 @@ LEVELS = np.array(range(0, 256, 51), np.uint8)
 SAMPLES: RgbU8 = np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS), axis=-1).reshape(1, -1, 3)
 """Colours on a regular grid, which show whether two profiles differ."""
 MAX_DIFFERENCE = 2
-"""The largest difference, 0..255, between the colours of two profiles that count as equal: many
-profiles are slightly different descriptions of sRGB."""
+"""Two profiles count as equal if their colours, 0..255, differ by at most this value: many profiles
+are slightly different descriptions of sRGB."""
 
 
 def convert_profile(pixels: RgbU8, source: bytes | None, target: bytes | None) -> RgbU8:
     """Return the colours, (H, W, 3), converted from one RGB profile to another; None means sRGB.
 
-    If a profile cannot be used, or both profiles are equal, the colours do not change.
+    If a profile cannot be used, or the two profiles count as equal, the colours do not change.
     """
     if source == target:
         return pixels

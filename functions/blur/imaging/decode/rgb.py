@@ -71,10 +71,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
 def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
-    For unsigned 16-bit samples, full scale is 65535. For other integers, full scale is 255, or
-    65535 if a sample exceeds 255. For floats, full scale is 1; if a sample exceeds 1, it is 255 or
-    65535, as for integers. If a sample exceeds 65535 or is negative, black is the minimum of the
-    samples, and white is the maximum.
+    For unsigned samples, which have 16 bits, white is 65535. For other integers, white is 255, or
+    65535 if a sample exceeds 255. For floats, white is 1; if a sample exceeds 1, white is 255 or
+    65535, as for integers. Black is 0. But if a sample of the last two kinds exceeds 65535 or is
+    negative, black is the minimum of the samples, and white is their maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)
@@ -159,7 +159,7 @@ def _is_valid(profile: bytes) -> bool:
 
 
 def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert a grey or CMYK image to sRGB; use the profile unless its conversion fails."""
+    """Convert a grey or CMYK image to sRGB, without the profile if it cannot be applied."""
     try:
         if profile is None:
             return image.convert("RGB")

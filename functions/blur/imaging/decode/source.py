@@ -1,4 +1,4 @@
-"""An image file whose header is read and whose pixels are not decoded yet."""
+"""An opened image file: its header is already read, and its pixels are not decoded yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bgr_to_rgb(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
 
 
 class Source:
-    """A file that Pillow opened. Subclasses override the parts that differ."""
+    """A file that Pillow opened. Subclasses for single formats override some of the methods."""
 
     colour_space: ColourSpace | None = None
     """The colour space, if the file has no ICC profile and is not in sRGB."""
@@ -61,9 +61,9 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Let `read` return an image that is `factor` times smaller, if this is fast.
+        """Let `read` return an image whose sides are smaller by a factor, if this is possible.
 
-        The factor is a power of two. Only a `JpegSource` returns a smaller image.
+        `factor` is a power of two. Only a `JpegSource` can do this; other sources ignore the call.
         """
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:

@@ -59,7 +59,7 @@ class TiffSource(Source):
         """Read the header."""
         image = TiffImageFile(BytesIO(data))
         super().__init__(image)
-        image.info.pop("xmp", None)  # Pillow reads the orientation from here if EXIF has none
+        image.info.pop("xmp", None)  # otherwise, Pillow could take the orientation from XMP
         palette = numbers(directory, tags.COLOUR_MAP)
         if image.mode == "P" and palette and max(palette) <= OPAQUE:  # 8-bit values, not 16-bit
             image.palette = ImagePalette.raw("RGB;L", bytes(palette))

@@ -1,6 +1,6 @@
 """Unpack a TIFF's strips and tiles to samples, block by block.
 
-libtiff decompresses: it gets each block as a grey TIFF whose pixels are the block's bytes. This
+libtiff decompresses each block: it gets a grey TIFF whose pixels are the bytes of the block. This
 module then undoes the predictor and unpacks the bits (TIFF 6.0, sections 8, 14 and 15, and Adobe's
 TIFF Technical Note 3 on predictor 3).
 """
@@ -32,7 +32,7 @@ _BLOCK_BITS = 1 << 26
 
 
 class _Block(NamedTuple):
-    """Strips, or rows of tiles, that are unpacked together. A cell is a strip or a tile."""
+    """Strips, or rows of tiles, that are unpacked together. Here, a cell is a strip or a tile."""
 
     top: int
     rows: int
@@ -47,7 +47,7 @@ class _Block(NamedTuple):
 
 
 def check_strips(directory: Directory, layout: Layout) -> None:
-    """Reject an image with strips or tiles that are too large: a strip is unpacked as a whole.
+    """Reject an image with strips or tiles that are too large to be unpacked as a whole.
 
     Raises:
         InvalidImageError: a strip or tile is too large.
@@ -60,7 +60,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
     samples = 1 if layout.is_planar else layout.samples
     cell_bytes = width * samples * layout.bits // 8 * (rows if is_tiled else min(rows, height))
     if cell_bytes > _MAX_STRIP_BYTES:
-        message = "The TIFF image has strips that are too large; save it with smaller ones."
+        message = "The strips or tiles of the TIFF image are too large. Save it with smaller ones."
         raise InvalidImageError(message)
 
 

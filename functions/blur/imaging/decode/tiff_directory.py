@@ -18,7 +18,7 @@ SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, ICC_PROFILE, DNG_VERSION = 254, 255, 34675, 50706
 
 MAX_PAGES = 64
-"""The maximum number of directories that are searched for the full-size page."""
+"""The maximum number of directories that are read to find the full-size page."""
 _MAX_BYTES = 16_000_000
 _MAX_ENTRIES = 4096
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -37,24 +37,24 @@ is neither integers nor bytes is left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
-    """Return the first number of a tag, or the default."""
+    """Return the first number of a tag, or the default if the tag has no value."""
     values = directory.get(tag)
     return int(values[0]) if values else default
 
 
 def numbers(directory: Directory, tag: int) -> tuple[int, ...]:
-    """Return all numbers of a tag."""
+    """Return all numbers of a tag; none if the tag is missing or its value is bytes."""
     values = directory.get(tag, ())
     return () if isinstance(values, bytes) else values
 
 
 def byte_order(data: bytes) -> str:
-    """Return the byte order in the notation of `struct`."""
+    """Return the byte order of a TIFF in the notation of `struct`: `<` or `>`."""
     return "<" if data.startswith(b"II") else ">"
 
 
 def read_pages(data: bytes) -> Iterator[Directory]:
-    """Yield the directories of the file: the chain of directories, and their subdirectories."""
+    """Yield the file's directories and their subdirectories, at most `MAX_PAGES`."""
     order, big = byte_order(data), _is_big(data)
     (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
     queue, visited = [start], set[int]()
@@ -86,7 +86,7 @@ def _is_big(data: bytes) -> bool:
 
 
 def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory, int]:
-    """Return the directory, and the offset of the next directory or 0."""
+    """Return the directory at `start`, and the offset of the next directory, or 0 at the end."""
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)
     entry = struct.Struct(f"{order}{'HHQ8s' if big else 'HHL4s'}")
     first = start + (8 if big else 2)

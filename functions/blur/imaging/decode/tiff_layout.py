@@ -62,7 +62,7 @@ class Layout(NamedTuple):
         bits = numbers(directory, tags.BITS)[:samples] or (1,)
         formats = numbers(directory, tags.SAMPLE_FORMAT) or (UNSIGNED,)
         if len(set(bits)) > 1 or len(set(formats)) > 1:
-            kind = "A TIFF with samples of different depths"
+            kind = "A TIFF with samples of different depths or formats"
             raise unsupported_error(kind)
         required = (tags.BITS, tags.SAMPLE_FORMAT, tags.EXTRA_SAMPLES)
         if any(tag in directory and not directory[tag] for tag in required):
@@ -100,7 +100,7 @@ class Layout(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The description of the layout that error messages contain."""
+        """The description of the layout in error messages, such as `signed 16-bit RGB TIFF`."""
         kind = _SAMPLE_FORMATS.get(self.format, "{bits}-bit").format(bits=self.bits)
         space = _COLOUR_SPACES.get(self.photometric, f"photometric {self.photometric}")
         return f"{kind} {space} TIFF"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 _MAX_SHORT = 0xFFFF
 _MAX_FLOAT = float(np.finfo(np.float32).max) / 2
-"""The value that replaces infinity; the difference between _MAX_FLOAT and -_MAX_FLOAT is still a
-finite float."""
+"""The largest value of white for floats, for example if a sample is infinite. The difference
+between _MAX_FLOAT and -_MAX_FLOAT is still a finite float."""
 
 
 class SamplesSource(Source):
@@ -85,9 +85,9 @@ class SamplesSource(Source):
         return pixels, alpha, profile
 
     def _float_scale(self) -> tuple[float, float]:
-        """Return the value of black, and the range from black to white, of floating-point colours.
+        """Return the sample value of black, and the range from black to white, for floats.
 
-        No tag defines the range, so it depends on the samples.
+        No tag of a TIFF defines the range, so the range is computed from the samples.
         """
         minimum = maximum = 0.0
         for _, raw in self._rows():

@@ -1,4 +1,4 @@
-"""Recognise unsupported files by their first bytes, so the error can name the format."""
+"""Recognise unsupported formats by a file's first bytes, so that the error can name the format."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where subjects touch the ground: feet, wheels, the base of a product.
+"""Find where subjects touch the ground: feet, wheels, the base of a product.
 
-All functions here use a small copy of the matte. Coordinates are the rows and columns of this copy.
+The masks are made from a small copy of the matte. Coordinates are rows and columns of this copy.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_AREA = 0.05
-"""The minimum size of a subject, as a share of the largest component. Smaller components, such as
-a ball, are not subjects."""
+"""The minimum area of a subject, as a share of the largest subject's area. A smaller object, such
+as a ball, is not a subject."""
 MAX_GAP = 0.15
 """The maximum vertical gap between two components of one subject, as a share of the height of both
 components together."""
 MIN_FRAGMENT = 0.01
-"""The minimum size of a part of a subject, as a share of the largest component."""
+"""The minimum area of a part of a subject, as a share of the largest component's area."""
 MAX_FOOT_RISE = 0.2
 """The maximum height of a contact above the subject's lowest contact, as a share of the subject's
 height."""
 MIN_PROMINENCE = 0.03
-"""A contact protrudes at least this far below the outline around it, as a share of the subject's
-height."""
+"""The minimum distance by which a contact protrudes below the outline around the contact, as a
+share of the subject's height."""
 MAX_CUT = 1 / 3
 """A subject is cut off if more than this share of its width touches the mask's lower border."""
 

@@ -34,9 +34,8 @@ GRID_PX = 480
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, as a multiple of the largest subject's height."""
 MIN_DISTANCE = 0.2
-"""A smaller subject stands on the ground only if its lowest row is at least this far below the
-horizon. The unit is the distance from the horizon to the row in which the largest subject touches
-the ground."""
+"""The minimum distance from the horizon to the lowest row of another subject that stands on the
+ground. The unit is the distance from the horizon to the lowest row of the largest subject."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
 """The minimum and the maximum height of another subject, relative to the largest subject's height
 at the same distance. An object outside this range, such as a ball in the air, does not stand on the
@@ -64,7 +63,7 @@ def find_ground(
     region ends at the photo's lower border.
 
     Return None if the ground is unknown: there is no subject, the region's lower border cuts a
-    subject off, or the photo's own `alpha`, (H, W), is transparent below a subject.
+    subject off, or no pixel below the subjects is visible in the photo's own `alpha`, (H, W).
     """
     mask = _sample(matte) > OPAQUE // 2
     rows = mask.shape[0]
@@ -83,7 +82,7 @@ def find_ground(
 
 
 def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
-    """Return the share of the radius with which each row is blurred, (height,), 0..1."""
+    """Return for each row the share of the radius with which it is blurred, (height,), 0..1."""
     row = (np.arange(height) + 0.5) / height
     behind = (ground.far - row) / (ground.far - ground.horizon)
     before = (row - ground.near) / (ground.far - ground.horizon)
@@ -92,7 +91,7 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha, made of nearest pixels, because averages are slower."""
+    """Return a small copy of the alpha, made of single pixels, because averages take more time."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small

@@ -48,7 +48,7 @@ def encode(  # noqa: PLR0913 - it gets an image and all properties of the file
     """Encode an image, (H, W, 3) with alpha (H, W) or None, in a format of `OUTPUT_FORMATS`.
 
     If the format has no transparency, the image is composited over white. With `compact`, a PNG is
-    smaller, but encoding takes more time.
+    smaller, but encoding it takes more time.
 
     Raises:
         InvalidFormatError: `output` is unknown, or the format does not allow this size.
@@ -75,16 +75,16 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
     """Encode an image, (H, W, 3), as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
-    The file has the same pixels as a JPEG from `encode` and fewer bytes, but encoding takes more
-    time. An image that is almost only noise gets the usual Huffman codes.
+    The file has the same pixels as a JPEG from `encode`, and fewer bytes, but encoding takes more
+    time. An image that is mostly noise gets the usual Huffman codes.
     """
     write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
     try:
         data = write(optimize=True)
     except OSError:
         # For the best Huffman codes, libjpeg needs a buffer for the whole file. Pillow's buffer has
-        # one byte for each pixel (two at quality 95 and above), and at least 64 KiB. This is too
-        # small for noise.
+        # one byte for each pixel (two at quality 95 and above), and at least 64 KiB. The file of an
+        # image that is mostly noise can be larger.
         data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 QUALITIES = range(1, 101)
-"""The qualities for lossy formats."""
+"""The values that are allowed as the quality of lossy formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class OutputFormat:
     content_type: str
     supports_alpha: bool = True
     max_side_px: int = 2**31 - 1
-    """The longest side that the format allows; the default is for PNG (ISO/IEC 15948, 11.2.2)."""
+    """The longest side that the format allows; the default is PNG's (ISO/IEC 15948, 11.2.2)."""
     max_megapixels: float = math.inf
     """The size of the largest image that we encode in this format."""
     max_alpha_megapixels: float = math.inf
@@ -28,8 +28,8 @@ class OutputFormat:
 OUTPUT_FORMATS: dict[str, OutputFormat] = {
     "png": OutputFormat("image/png"),
     "jpeg": OutputFormat("image/jpeg", supports_alpha=False, max_side_px=65_500),
-    # 50 megapixels need too much memory and time on Lambda: libaom takes 27 bytes and 0.2 µs of
-    # CPU time for each pixel, and libwebp with lossless alpha takes the same.
+    # Images of 50 megapixels would need too much memory and time on Lambda: for each pixel, libaom
+    # takes 27 bytes and 0.2 µs of CPU time, and libwebp with lossless alpha takes the same.
     "webp": OutputFormat("image/webp", max_side_px=16_383, max_alpha_megapixels=36),
     "avif": OutputFormat("image/avif", max_side_px=65_535, max_megapixels=36),
 }
@@ -37,7 +37,13 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
 
 
 def check_format(output: str, quality: int) -> None:
-    """Raise an error for an unknown format, or for a quality that is out of range."""
+    """Reject an unknown format or a quality that is out of range.
+
+    Raises:
+        InvalidFormatError: the format is unknown.
+        InvalidQualityError: the quality is not in `QUALITIES`.
+
+    """
     if output not in OUTPUT_FORMATS:
         message = f"format must be one of: {', '.join(OUTPUT_FORMATS)}."
         raise InvalidFormatError(message)
@@ -47,9 +53,13 @@ def check_format(output: str, quality: int) -> None:
 
 
 def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
-    """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
+    """Reject an image of this shape, (H, W, ...), that is too large for the format.
 
-    The limit of a format can be smaller for images with an alpha channel than for opaque images.
+    A format can have a lower limit for images with an alpha channel.
+
+    Raises:
+        InvalidFormatError: the image is too large.
+
     """
     output_format = OUTPUT_FORMATS[output]
     if max(shape[:2]) > output_format.max_side_px:

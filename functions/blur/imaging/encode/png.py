@@ -1,8 +1,8 @@
 """A fast PNG encoder: W3C PNG, third edition, https://www.w3.org/TR/png-3/.
 
-Strips of rows are compressed in parallel. Each strip ends with a full flush: it ends on a byte
-boundary, and no strip refers to another. So the concatenated strips are one deflate stream (RFC
-1951; M. Adler's pigz does the same).
+Strips of rows are compressed in parallel. After each strip, the compressor does a full flush: the
+strip's data ends on a byte boundary, and the data of the next strip does not refer to it. So the
+concatenated data is one deflate stream (RFC 1951; M. Adler's pigz does the same).
 
 The fast method gives every row the filter "Up", which is one subtraction of whole arrays, and
 compresses with ISA-L. `png_compact` makes smaller files, but takes more time.
@@ -35,13 +35,13 @@ COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """PNG's colour types by the number of channels: grey, truecolour, truecolour with alpha
 (11.2.1)."""
 FAST_LEVEL = 2
-"""ISA-L's level, from 0 to 3: for photos, level 2 makes the smallest files."""
+"""ISA-L's compression level, 0 to 3. For photos, level 2 makes the smallest files."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
 """zlib's header (RFC 1950, 2.2): deflate with a window of 32 KiB, no dictionary, and the
 compression level 0, "fastest algorithm"."""
 RAW_DEFLATE = -15
-"""zlib's window bits for a stream without header and checksum."""
+"""The value of zlib's parameter `wbits` for a stream without a header and a checksum."""
 LAST_BLOCK = b"\x03\x00"
 """An empty last block, which ends a deflate stream (RFC 1951, 3.2.6)."""
 PROFILE_NAME = b"ICC Profile"
@@ -78,7 +78,10 @@ def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
 
 
 def _image_data(image: ImageU8, threads: int, strips: CompactStrips | None) -> Iterator[bytes]:
-    """Yield the bytes of one IDAT chunk for each strip; the chunks together are one zlib stream."""
+    """Yield the bytes of an IDAT chunk for each strip, and of a last one with the checksum.
+
+    The data of all chunks together is one zlib stream.
+    """
     if strips is not None:
         rows, deflate = strips.rows, strips.deflate
     else:
@@ -100,7 +103,7 @@ def _deflate_fast(image: ImageU8, rows: slice) -> tuple[NDArray[np.uint8], bytes
 
 
 def filter_up(image: ImageU8, rows: slice) -> NDArray[np.uint8]:
-    """Return rows filtered by "Up", each after a byte with the filter's type: (h, 1 + W * C)."""
+    """Return the rows filtered by "Up", (h, 1 + W * C); each row starts with the filter's type."""
     top, bottom = rows.start, rows.stop
     samples = image.reshape(image.shape[0], -1)
     filtered = np.empty((bottom - top, 1 + samples.shape[1]), np.uint8)

@@ -30,7 +30,7 @@ STRIP_BYTES = 1 << 20
 """The approximate size of a strip. Some strips take much longer than others, so small strips divide
 the work better between threads."""
 MEMORY_LEVEL = 9
-"""The value of zlib-ng's option `memLevel` with which its blocks are largest."""
+"""The value of zlib-ng's parameter `memLevel`. With the maximum, 9, deflate blocks are largest."""
 
 
 class Deflater(NamedTuple):
@@ -49,8 +49,8 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
-"""Pairs of a number of pixels, and the deflater for images with at most this many pixels. Compared
-with the next deflater in the list, each one takes about 1.5 times as long and saves 1 or 2 %."""
+"""Pairs of a number of pixels, and the deflater for images with at most this many pixels. Each
+deflater takes about 1.5 times as long as the next deflater in the list, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """The deflater for `smallest`. Compared with level 5, it takes six times as long for 10 megapixels,
 and the file is 6 % smaller. Level 9 is slower than this deflater and makes larger files."""
@@ -90,10 +90,10 @@ class CompactStrips:
 
 
 def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
-    """Return `GRAIN_DEFLATER` if the image has grain, otherwise the deflater for its size.
+    """Return `GRAIN_DEFLATER` if the image has grain, and otherwise the deflater for its size.
 
-    With `smallest`, the other deflater is `SMALLEST_DEFLATER`. Without it, large images get the
-    deflater for their size even if they have grain.
+    With `smallest`, an image without grain gets `SMALLEST_DEFLATER` instead. Without `smallest`, an
+    image with more than `MAX_GRAIN_PIXELS` gets the deflater for its size, even if it has grain.
     """
     height, pixels = image.shape[0], image.shape[0] * image.shape[1]
     usual = next(deflater for max_pixels, deflater in DEFLATERS if pixels <= max_pixels)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 """The types of the filters (9.2)."""
 SAMPLE_ROWS = 8
-"""The number of rows that `choose_filter` compresses to choose the filter of a group of rows.
-A JPEG block has 8 rows."""
+"""The number of rows that `choose_filter` compresses to choose the filter of a group of rows. It
+equals the height of a block in JPEG."""
 SAMPLE_LEVEL = 2
-"""ISA-L's level for the sample rows. It leads to almost the same choices as zlib-ng, in a third of
-the time."""
+"""ISA-L's compression level for the sample rows. ISA-L leads to almost the same choices as zlib-ng,
+in a third of the time."""
 BEYOND = (0, 0, 0, 0)
 """The value of pixels outside the image (PNG, 9.2)."""
 

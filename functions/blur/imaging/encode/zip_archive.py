@@ -11,8 +11,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 COLOUR_NAME, ALPHA_NAME = "color.jpg", "alpha.png"
 CONTENT_TYPE = "application/zip"
 FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6). With a constant time, the
-archive of two files always has the same bytes."""
+"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6). Because this time is
+constant, two archives with the same files have the same bytes."""
 UNIX = 3
 """The code for file attributes of Unix (4.4.2). Python's default depends on the operating
 system."""
@@ -21,7 +21,7 @@ READABLE = 0o644 << 16
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:
-    """Return a ZIP with the colours and the alpha, which are stored without further compression."""
+    """Return a ZIP archive with both files, which are stored without further compression."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in ((COLOUR_NAME, colour_jpeg), (ALPHA_NAME, alpha_png)):

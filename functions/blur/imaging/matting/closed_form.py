@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 SIDE = 3
 AREA = SIDE * SIDE
 EPSILON = 1e-5
-"""Levin's regulariser, for colours 0..1. It keeps slopes small where the colour is
-almost constant."""
+"""Levin's regulariser, for colours 0..1. It keeps the slopes small where the colour is almost
+constant."""
 PRIOR_WEIGHT = 0.03
 """The weight of the network's map where its value is 0 or 1; values in between have a smaller
 weight. The colours have weight 1."""
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9
-"""Alpha up to `FLOOR` becomes 0, and from `CEILING` on it becomes 1, because alpha near 0 or 1 is
-more often an error than hair."""
+"""Alpha up to `FLOOR` becomes 0, and alpha from `CEILING` on becomes 1, because values near 0 or 1
+are more often errors than hair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Windows:
     def touching(cls, unknown: NDArray[np.bool_], photo: RgbU8) -> Windows:
         """Return the windows that contain an unknown pixel; `unknown` is (h, w).
 
-        A photo that is narrower than a window has no windows.
+        A photo with fewer than 3 rows or columns has no windows.
         """
         members = _members(unknown)
         channels = np.ascontiguousarray(photo.reshape(-1, 3).T, np.float32) / np.float32(255)
@@ -108,8 +108,8 @@ def _members(unknown: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _invert(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """Invert symmetric matrices, (3, 3, n), by their cofactors.
 
-    This needs double precision, because the determinant is a small difference of large products.
-    LAPACK would invert the matrices one by one.
+    The cofactors need double precision, because the determinant is a small difference of large
+    products. This function inverts all matrices together; LAPACK would invert them one by one.
     """
     first, second, third = matrices
     cofactors = np.stack([_cross(second, third), _cross(third, first), _cross(first, second)])
@@ -125,7 +125,7 @@ def solve_alpha(matte: AlphaU8, unknown: NDArray[np.bool_], windows: Windows) ->
     """Return alpha, 0..1, (h, w), with the alpha of unknown pixels computed from the windows.
 
     The solution minimises alpha' L alpha + sum of weight * (alpha - prior)**2. The prior is the
-    network's map.
+    network's map after `rescale_alpha`. Known pixels have the value of the prior.
     """
     prior = matte.ravel().astype(np.float32) / np.float32(OPAQUE)
     weights: FloatArray = (PRIOR_WEIGHT * (2 * prior - 1) ** 2 + MIN_PRIOR_WEIGHT)[unknown.ravel()]
@@ -153,7 +153,7 @@ def solve_alpha(matte: AlphaU8, unknown: NDArray[np.bool_], windows: Windows) ->
 
 
 def rescale_alpha(alpha: FloatArray) -> FloatArray:
-    """Map FLOOR..CEILING to 0..1, and clip."""
+    """Scale alpha linearly, so that FLOOR becomes 0 and CEILING becomes 1, and clip it to 0..1."""
     rescaled: FloatArray = np.clip((alpha - FLOOR) / (CEILING - FLOOR), 0, 1)
     return rescaled
 

@@ -1,8 +1,8 @@
 """Make wide half-transparent regions opaque or transparent.
 
-Such regions are errors, because hair and blurred edges are narrow. An uncertain network leaves
-whole persons or objects half transparent. If a region of half-transparent pixels is wider than an
-edge, the whole region becomes opaque or transparent. A faint region that is far from all opaque
+Such regions are errors: hair and blurred edges are narrow, but an uncertain network leaves whole
+persons or objects half transparent. If a region of half-transparent pixels is wider than an edge,
+each pixel of the region becomes opaque or transparent. A faint region that is far from all opaque
 pixels, such as an arm that the network almost misses, is removed.
 """
 
@@ -29,7 +29,7 @@ HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
 FAINT = 0.3
-"""A region is faint if its mean is lower than this."""
+"""A region is faint if its mean alpha is lower than this value."""
 LOOSE, FAR = 0.03, 0.06
 """Distances from the nearest opaque pixel, as shares of the map's longer side. Hair and soft edges
 are nearer than `LOOSE`. A faint region that is farther away is removed if a part of the region is
@@ -62,11 +62,11 @@ def find_wide_half_transparent(alpha: AlphaF32) -> Mask:
 
 
 def resolve_half_transparent(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
-    """Return the map `alpha`, in whose wide half-transparent regions each value is now 0 or 1.
+    """Return the map `alpha`; in its wide half-transparent regions, all values become 0 or 1.
 
-    All pixels of a region become 0 or 1, depending on the region's mean; a slope is cut in the
-    middle. With a map of `people`, (h, w), a region is first divided at the outlines of the
-    people, and the mean of each part is computed from both maps.
+    All pixels of a region get the same value, which depends on the region's mean; only a slope is
+    divided, at the alpha 1/2. With a map of `people`, (h, w), a region is first divided at the
+    outlines of the people, and the mean of each part is computed from both maps.
     """
     wide = find_wide_half_transparent(alpha)
     if not wide.any():
@@ -108,7 +108,8 @@ def remove_faint(alpha: AlphaF32) -> AlphaF32:
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
     """Return which pixels become opaque, (n,).
 
-    `votes` are the values of the pixels, and `regions` has the number of each pixel's region.
+    `votes` has the value of each pixel, and `regions` has the number of the region to which the
+    pixel belongs.
     """
     counts = np.maximum(np.bincount(regions), 1)
     means = np.bincount(regions, votes) / counts

@@ -1,6 +1,6 @@
-"""Compute the matte: predict a map, stretch its values as rembg does, refine it and resize it.
+"""Compute the matte: predict a map, stretch its values as rembg does, then refine and resize it.
 
-A map has a value for each cell of a square grid over the photo: 1 is subject, 0 is background.
+A map has a value from 0 (background) to 1 (subject) for each cell of a square grid over the photo.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ def predict_maps(
 ) -> SubjectMaps:
     """Return the maps that the networks predict for the photo.
 
-    The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
-    own `alpha` become grey, because transparent pixels can have any colour. If the map
-    that `model` predicts has wide half-transparent regions, `model` also runs on the mirrored
-    photo. The network for `people` completes the result.
+    The photo can be a downscaled copy. The networks get the photo over grey if it has its own
+    `alpha`, because transparent pixels can have any colour. If the map that `model` predicts has
+    wide half-transparent regions, `model` also runs on the mirrored photo. With a network for
+    `people`, the two maps are combined (`people.combine`).
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.
@@ -110,7 +110,7 @@ def predict_maps(
     raw = model.predict(photo)
     if not float(raw.max()) >= MIN_CONFIDENCE:
         message = (
-            "No subject was found in the image. Send one that shows a person, an animal or an"
+            "No subject was found in the image. Send an image that shows a person, an animal or an"
             " object in front of a background."
         )
         raise NoSubjectError(message)
@@ -140,7 +140,7 @@ def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
     """
     raw = people.predict(photo if alpha is None else composite_over_grey(photo, alpha))
     if not has_person(raw):
-        message = "No person was found in the image. Send one that shows a person, or subject=auto."
+        message = "No person was found in the image. Send subject=auto, or an image of a person."
         raise NoSubjectError(message)
     return remove_faint(resolve_half_transparent(keep_people(raw)))
 
@@ -159,16 +159,16 @@ def resize_matte(matte: AlphaU8, shape: tuple[int, int]) -> AlphaU8:
 
 
 def stretch(raw: NDArray[np.float32]) -> AlphaU8:
-    """Scale a map linearly: its minimum becomes 0, its maximum 255. Truncate to whole numbers.
+    """Return the map scaled linearly to 0..255, and rounded down to whole numbers.
 
-    A uniform map becomes 255 everywhere.
+    The minimum becomes 0, and the maximum 255. A uniform map becomes 255 everywhere.
     """
     stretched: AlphaU8 = (stretch_f32(raw) * 255).astype(np.uint8)
     return stretched
 
 
 def stretch_f32(raw: NDArray[np.float32]) -> AlphaF32:
-    """Scale a map linearly to the range 0 to 1. Each value of a uniform map becomes 1."""
+    """Return the map scaled linearly to 0..1. A uniform map becomes 1 everywhere."""
     minimum, maximum = raw.min(), raw.max()
     if minimum == maximum:
         return np.ones_like(raw)

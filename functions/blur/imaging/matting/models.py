@@ -1,6 +1,6 @@
 """The supported segmentation models, and the networks for people and for faces.
 
-The module also has the warnings and errors for files that are missing or damaged.
+This module also has the warnings and errors for model files that are missing or damaged.
 
 The names, files and pre-processing of the segmentation models are the same as in rembg 2.0.86
 (`rembg/sessions/*.py`). Only `u2netp-light` is not in rembg: it is u2netp with its costliest
@@ -33,7 +33,7 @@ class ModelSpec:
     file: str
     """The file name in the folder of models."""
     side_px: int
-    """Photos are resized to a square of this side; the network's map has this size or less."""
+    """Photos are resized to a square with this side; the network's map can be smaller."""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     output: int = 0

@@ -2,8 +2,8 @@
 
 The saliency map is more precise and includes all kinds of subjects, but it misses persons in a
 group, and dark or white clothes in a portrait. The network for people finds whole persons, but also
-animals and statues: its map decides only where the saliency map is half transparent, or if the
-picture is a portrait. The limits were chosen on 145 photos of people, and on 100 photos from ECSSD
+animals and statues. So its map is used only where the saliency map is half transparent, and for
+portraits. The limits were chosen on 145 photos of people, and on 100 photos from ECSSD
 and 4 from AM-2k: docs/imaging.md.
 """
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 MIN_AREA = 0.002
-"""The smallest share of the picture that a person covers; smaller regions are not persons."""
+"""A region of the map of people counts as a person only if it covers at least this share of the
+picture."""
 MIN_PERSON = 0.8
 """If each region of the map of people has a lower mean than this, the photo shows no person. In
 each of 145 photos of people, one region has a mean of at least 0.85. In 27 of 100 photos from
@@ -47,12 +48,13 @@ PORTRAIT_SALIENT = 0.45, 0.86
 range. With a smaller share, the person is not the subject. With a larger share, the two maps differ
 only at the outline, and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
-"""The smallest share of the picture's lower border that a portrait covers."""
+"""A person counts as a portrait only if it covers at least this share of the picture's lower
+border."""
 PORTRAIT_CERTAINTY = 0.9
-"""The smallest mean of the map of people in the region of a portrait. The mean must also be reached
-if each pixel has the lower value of two maps: the map of the photo, and the map of the mirrored
-photo. For a photo of a camel in front of a pyramid, which must not count as a portrait, the mean of
-the lower values is 0.41."""
+"""The smallest mean of the map of people in the region of a portrait. This minimum also applies to
+the pixelwise minimum of two maps: of the photo, and of the mirrored photo. For a photo of a camel
+in front of a pyramid, which must not count as a portrait, the mean of the pixelwise minimum is
+0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
@@ -74,10 +76,10 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the saliency map; portraits are completed, wide half-transparent regions resolved.
+    """Return the saliency map, with portraits completed and wide half-transparent regions resolved.
 
     All maps are (h, w), 0..1. `mirrored` predicts the map of people for the mirrored photo, and
-    mirrors the map back; it is called only for portraits.
+    mirrors the map back; `mirrored` is called only if the photo has a portrait.
     """
     has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
     if not has_portrait and not find_wide_half_transparent(saliency).any():

@@ -36,11 +36,11 @@ value is at most `CERTAIN_BACKGROUND`, and certainly subject if it is at least `
 
 
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
-    """Return the refined matte of a photo; the matte's longer side is `FINE_SIDE_PX`.
+    """Return the refined matte of a photo; the longer side of the result is `FINE_SIDE_PX`.
 
-    `matte` is the network's map, whose values are stretched to 0..255, in any size. `photo` is (H,
-    W, 3), and can be a downscaled copy. Where the map is certain, the result is 0 or 255. No region
-    of the result that is wider than an edge is half transparent.
+    `matte` is the network's map, whose values are stretched to 0..255, in any size. `photo`, (H, W,
+    3), can be a downscaled copy. Where the map is certain, the result is 0 or 255. Half-transparent
+    regions of the result are not wider than an edge.
     """
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)
@@ -62,8 +62,7 @@ def to_fine_grid(photo: RgbU8) -> RgbU8:
 def find_unknown(matte: AlphaU8) -> Mask:
     """Return the unknown pixels of the trimap.
 
-    A pixel is certain only if its eight neighbours are certain, too: hair begins at the edge of a
-    region.
+    A pixel next to an uncertain pixel is also unknown, because hair begins at the edge of a region.
     """
     return dilate(matte < CERTAIN_SUBJECT) & dilate(matte > CERTAIN_BACKGROUND)
 
@@ -80,7 +79,7 @@ def dilate(mask: Mask) -> Mask:
 
 
 def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
-    """Return alpha on the fine grid, from its colours and the linear functions of the windows."""
+    """Return alpha on the fine grid, from the colours `fine` and the windows' linear functions."""
     shape = fine.shape[0], fine.shape[1]
     slopes, offsets, band = average_fits(alpha, windows)
     values = upscale_by(offsets, GRID_FACTOR, shape)
@@ -94,8 +93,8 @@ def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
 def average_fits(alpha: AlphaF32, windows: Windows) -> tuple[FloatArray, FloatArray, Mask]:
     """Average the linear functions of the windows at each pixel.
 
-    Return slopes (3, h, w) for colours 0..255, offsets (h, w), and the pixels of the soft edge
-    (h, w). A pixel outside all windows has slope 0 and its own alpha as offset.
+    Return slopes (3, h, w) for colours 0..255, offsets (h, w), and a mask of the soft edge (h, w).
+    A pixel outside all windows has slope 0 and its own alpha as offset.
     """
     flat = alpha.ravel()
     fits = windows.slopes(flat)
@@ -112,5 +111,5 @@ def average_fits(alpha: AlphaF32, windows: Windows) -> tuple[FloatArray, FloatAr
 
 
 def repeat_cells(plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Repeat each cell for its pixels on the fine grid, and crop to `shape`."""
+    """Return a plane on the fine grid: repeat each cell for its pixels, and crop to `shape`."""
     return plane.repeat(GRID_FACTOR, axis=0).repeat(GRID_FACTOR, axis=1)[: shape[0], : shape[1]]

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from blur.imaging.matting.models import ModelSpec
 
 EPSILON = 1e-6
-"""The smallest divisor for the colours of an image: it prevents a division by zero for a black
-image, and rembg uses the same value."""
+"""The smallest divisor for the colours of an image. It prevents a division by zero for a black
+image. rembg uses the same value."""
 MAX_SIDE_PX = 1 << 20
-"""A longer side is first resized to this length: Pillow cannot resize from a side of more than 44
-million pixels."""
+"""A side with more pixels is first resized to this length, because Pillow cannot resize images with
+a side of more than 44 million pixels."""
 
 
 class Model:
@@ -58,7 +58,7 @@ class Model:
 
 
 def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
-    """Load `spec.file` from `folder`; each inference uses `threads` threads (at least 1).
+    """Load `spec.file` from `folder`. Each inference uses `threads` threads, which is at least 1.
 
     Raises:
         ModelMissingError: the file does not exist.

@@ -60,7 +60,7 @@ def draw_background(background: Background, shape: Shape, icc_profile: bytes | N
 
 
 def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Picture:
-    """Return a picture that is filled with one sRGB colour."""
+    """Return a picture that is filled with one colour, which is converted from sRGB."""
     *rgb, opacity = colour
     pixel = np.array([[rgb]], np.uint8)
     colours = np.empty((*shape, 3), np.uint8)
@@ -96,7 +96,7 @@ def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture
 
 
 def cover(image: Photo, shape: Shape) -> Picture:
-    """Cut out the largest centred part with `shape`'s proportions, and resize it to `shape`."""
+    """Return the largest centred part that has the proportions of `shape`, resized to `shape`."""
     height, width = image.pixels.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     rows = max(1, min(height, round(shape[0] * scale)))
@@ -113,9 +113,9 @@ def cover(image: Photo, shape: Shape) -> Picture:
 def put_behind(subject: Picture, background: Picture) -> Picture:
     """Composite a subject over a background of the same size.
 
-    Where the subject is opaque, the result has exactly the subject's pixel; where the subject is
-    transparent, exactly the background's pixel (T. Porter, T. Duff, "Compositing digital images",
-    SIGGRAPH 1984).
+    Where the subject is opaque, the result has exactly the subject's pixel. Where the subject is
+    transparent, the result has exactly the background's pixel (T. Porter, T. Duff, "Compositing
+    digital images", SIGGRAPH 1984).
     """
     colours, alpha = subject
     if alpha is None:

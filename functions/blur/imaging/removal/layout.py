@@ -1,4 +1,4 @@
-"""Compute where the subject is in the result, from size, crop, margins, scale and position.
+"""Compute the subject's place in the result from the size, crop, margins, scale and position.
 
 The frame is the whole photo, or with `crop` the subject and its margins. The subject is scaled and
 placed in the frame. The result is the frame, made smaller if the size or the format requires it.
@@ -28,7 +28,7 @@ class Limit:
     side_px: int
 
     def fit(self, shape: tuple[float, float]) -> Shape:
-        """Return `shape`, (height, width), made smaller with the same proportions if too large."""
+        """Return `shape`, (height, width), made smaller with the same proportions if needed."""
         height, width = shape
         scale = min(
             1.0, math.sqrt(self.pixels / (height * width)), self.side_px / max(height, width)
@@ -84,7 +84,7 @@ class Framing(NamedTuple):
     left: float
     """The distance of the subject from the left border of the frame."""
     scale: float
-    """The factor by which the subject is enlarged or, below 1, made smaller."""
+    """The factor by which the subject is enlarged; with a factor below 1, it becomes smaller."""
 
     def lay_out(self, limit: Limit) -> Layout:
         """Return the layout of a result that fits in the limit; all edges are rounded to pixels."""

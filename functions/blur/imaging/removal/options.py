@@ -70,11 +70,11 @@ NO_MARGINS = Margins(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalOptions:
-    """The fields of a background removal, except the photo. Their values are already checked."""
+    """The fields of a removal request, except the photo. Their values are already checked."""
 
     max_megapixels: float = SIZES["preview"]
-    """The maximum size of the result, one of the values of `SIZES`. A smaller result is not
-    enlarged."""
+    """The maximum size of the result in megapixels: one of the values of `SIZES`. A smaller result
+    is not enlarged."""
     roi: Roi | None = None
     """The region in which the subject is searched for; None means the whole photo."""
     crop: bool = False
@@ -82,8 +82,8 @@ class RemovalOptions:
     crop_margin: Margins = NO_MARGINS
     """The space around the subject in the frame; it has an effect only with `crop`."""
     scale: float | None = None
-    """The size of the subject as a share of the frame, 0.1..1. With None, the subject keeps its
-    size."""
+    """The size of the subject, 0.1..1; with 1, the subject is as high or as wide as the frame. With
+    None, the subject keeps its size."""
     position: Position | None = None
     """None means the centre if there is a `scale`, and otherwise the original position."""
     channels: str = "rgba"

@@ -52,9 +52,9 @@ class Result(NamedTuple):
 
 
 def guess_output(options: RemovalOptions) -> str:
-    """Return the requested format; for `auto`, JPEG if the background is opaque, or else PNG.
+    """Return the requested format; for `auto`, JPEG if the background is opaque, otherwise PNG.
 
-    A background image counts as opaque, because the image is not decoded yet.
+    A background image counts as opaque, because this function is called before it is decoded.
     """
     if options.output != "auto":
         return options.output
@@ -74,7 +74,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the size of a picture; PNG allows the size of each picture."""
+    """Return whether another format allows the size of a picture that was rendered for PNG."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
@@ -89,10 +89,10 @@ def encode_result(
 ) -> EncodedImage:
     """Encode a result as `output`, any of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
-    If the file is too large, the same pixels are compressed further. If a PNG is still too large
-    and `may_change_format` is true, WebP and ZIP are tried. Each of the two is tried only if
-    `accepts` returns true for its media type, and if the format allows images of this width and
-    height.
+    If a PNG or JPEG in colour is too large, the same pixels are compressed further. If a PNG is too
+    large and `may_change_format` is true, WebP is tried, and then ZIP. Each of these two formats is
+    tried only if `accepts` returns true for its media type, and if the format allows images of this
+    width and height.
 
     Raises:
         ResultTooLargeError: each file that was tried is larger than `max_bytes`.
@@ -167,4 +167,4 @@ _MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
     "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
     "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
 }
-"""Encoders for a grey image, (H, W). WebP has no grey mode; it encodes the image without loss."""
+"""Encoders for a grey image, (H, W). WebP has no grey mode, so the image is encoded losslessly."""

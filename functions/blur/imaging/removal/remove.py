@@ -59,12 +59,13 @@ def remove_background(  # noqa: PLR0913 - it gets the photo, its options, and th
 ) -> RemovedBackground:
     """Cut the subject out of an image file, place it in a frame, and put a background behind it.
 
-    `model` finds the subject, with the help of the network for `people`. The networks for `people`
-    and `faces` recognise persons; without one of them, each subject is "other". `max_pixels` limits
-    the photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
-    called with the name of each step before the step begins; it can raise an exception to stop
-    the work. `max_bytes` limits the size of the file. If the format is `auto` and the PNG is too
-    large, WebP and then ZIP are tried, each only if `accepts` returns true for its media type.
+    `model` finds the subject; the network `people` improves the matte of persons. The networks
+    `people` and `faces` together recognise persons; if one of them is missing, the type of each
+    subject is "other". `max_pixels` limits the photo and the background image. `watermarked` adds
+    the watermark of test keys. `on_step` is called with the name of each step before the step
+    begins; `on_step` can raise an exception to stop the work. `max_bytes` limits the size of the
+    file. If the format is `auto` and the PNG is too large, WebP and then ZIP are tried, each only
+    if `accepts` returns true for its media type.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -165,9 +166,9 @@ def _require(bounds: Box | None) -> Box:
 def _read_background(
     options: RemovalOptions, photo: Photo, limit: Limit, max_pixels: int
 ) -> Background | None:
-    """Return the background; None if the result does not show one.
+    """Return the background; None if the result is transparent or only the matte.
 
-    A background image is decoded before the networks run, because its file can be damaged.
+    A background image is decoded before the networks run, so that a damaged file is rejected early.
     """
     if options.channels == "alpha":
         return None

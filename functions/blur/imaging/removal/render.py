@@ -40,7 +40,7 @@ def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tupl
 
 
 def find_bounds(alpha: AlphaU8) -> Box | None:
-    """Return the smallest box that contains all pixels above 0, or None without such pixels."""
+    """Return the smallest box that contains all pixels above 0, or None if all pixels are 0."""
     left, top, width, height = cv2.boundingRect(alpha)
     return Box(slice(top, top + height), slice(left, left + width)) if width else None
 
@@ -58,8 +58,8 @@ def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene
 def _put_around(colours: RgbU8, layout: Layout, framed: RgbU8) -> None:
     """Put colours into a frame, and repeat their border pixels over at most `REACH_PX` pixels.
 
-    Without these pixels, a viewer that interpolates colours which are not premultiplied by alpha
-    would show a fringe.
+    Without these pixels, a viewer that interpolates colours without weighting them by alpha would
+    show a fringe.
     """
     height, width = layout.frame
     rows, columns = layout.place

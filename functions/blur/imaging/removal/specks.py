@@ -1,4 +1,4 @@
-"""Remove faint specks from a matte, so that an invisible speck does not make a crop wider."""
+"""Remove faint specks from a matte, so that a crop is not larger because of an invisible speck."""
 
 from __future__ import annotations
 

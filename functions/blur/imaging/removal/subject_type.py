@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_CONFIRMED = 0.75
-"""A subject can be a person if the network for people confirms at least this share of the
+"""A subject counts as a person only if the network for people confirms at least this share of the
 subject."""
 MIN_FACE = 0.5
 """The minimum score of a face on the subject; MediaPipe has the same default."""

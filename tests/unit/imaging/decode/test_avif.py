@@ -45,7 +45,7 @@ def test_a_decoder_that_needs_more_memory_than_the_limit_raises_invalid_image(
 ) -> None:
     monkeypatch.setattr(AvifImageFile, "load", lambda _: np.ones(1 << 30, np.uint8))
     before = limit()
-    with pytest.raises(InvalidImageError, match="more memory than an image of its size"):
+    with pytest.raises(InvalidImageError, match="too much memory for an image of its size"):
         small().load()
     assert limit() == before
 

@@ -97,7 +97,9 @@ UNSUPPORTED = {
         to_16bit(noise(8, 8)), 2, (258, "H", (12,) * 3), (259, "H", (7,))
     ),
     "signed 8-bit RGB TIFF": lambda: page(noise(8, 8), 2, (339, "H", (2,) * 3)),
-    "A TIFF with samples of different depths": lambda: page(noise(8, 8), 2, (258, "H", (5, 6, 5))),
+    "A TIFF with samples of different depths or formats": lambda: page(
+        noise(8, 8), 2, (258, "H", (5, 6, 5))
+    ),
     "32-bit CMYK TIFF": lambda: page(np.zeros((8, 8, 4), np.float32), 5),
 }
 

@@ -225,7 +225,7 @@ def test_a_damaged_file_whose_samples_our_code_unpacks_is_decoded_or_rejected() 
 
 def test_a_strip_that_is_too_large_to_unpack_is_rejected() -> None:
     data = page(np.zeros((1, 20_000, 3), np.float64), 2, (257, "L", (1000,)), (278, "L", (1000,)))
-    with pytest.raises(InvalidImageError, match="save it with smaller ones"):
+    with pytest.raises(InvalidImageError, match="Save it with smaller ones"):
         decode(data, max_pixels=50_000_000)
 
 
