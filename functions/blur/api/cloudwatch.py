@@ -58,5 +58,5 @@ def _add(metrics: Metrics, record: ResponseRecord) -> None:
 
 
 def step_metric(step: str) -> str:
-    """Return the metric's name for the time of a step."""
+    """Return the name of the metric for the time of a step."""
     return f"Step{step.capitalize()}"

@@ -27,7 +27,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class NewJob(NamedTuple):
-    """The fields of `POST /v2/jobs`."""
+    """The checked fields of `POST /v2/jobs`."""
 
     parameters: Mapping[str, str]
     notify: str | None

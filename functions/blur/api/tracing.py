@@ -39,7 +39,7 @@ def record_trace(tracer: Tracer) -> Observe:
 
 
 def traced(handler: Handler, tracer: Tracer) -> Handler:
-    """Return the handler with a subsegment around each request."""
+    """Return a handler that calls `handler` inside a subsegment of the trace."""
 
     def handle(event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         with tracer.provider.in_subsegment(name=SUBSEGMENT):

@@ -12,10 +12,9 @@ from blur.imaging.arrays import to_u8
 MAX_FAST_FACTOR = 4
 """OpenCV averages cells of at most this many pixels in width and height quickly."""
 MAX_U8_FACTOR = 4
-"""An image of bytes is upscaled by at most this factor in bytes, because at each doubling, rounding
-makes the samples, 0..255, darker by 0.06 on average. If the factor is larger, the first doublings
-are computed in floats. The last two create most of the pixels, and would take twice as long in
-floats."""
+"""The maximum factor of upscaling in bytes: at each doubling, rounding makes the samples, 0..255,
+darker by 0.06 on average. With a larger factor, the first doublings are computed in floats. The
+last two doublings create most of the pixels, and would take twice as long in floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +54,7 @@ def upscale(image: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
 def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> NDArray[Sample]:
     """Return the image enlarged smoothly by `factor`, a power of two, and cropped to `shape`.
 
-    With the factor of `downscale`, and the shape before it, the result has this shape again.
+    With the factor of `downscale` and the shape of its input, the result has the input's shape.
     Repeated bilinear doubling converges to a quadratic B-spline, which has no creases
     (G. Chaikin, "An algorithm for high-speed curve generation", 1974). This enlargement is a blur
     with the variance (factor**2 - 1) / 4 at every pixel.

@@ -1,4 +1,4 @@
-"""Process a large image in strips of whole rows: on every core, in bounded memory."""
+"""Process a large image in strips of whole rows, with several threads and limited memory."""
 
 from __future__ import annotations
 

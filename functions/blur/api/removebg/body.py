@@ -118,8 +118,8 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value can
         case bool():
             return str(value).lower()
         case str():
-            # JSON can contain one half of a surrogate pair, which is not valid UTF-8. So it also
-            # becomes replacement characters.
+            # JSON can contain one half of a surrogate pair, which is not valid UTF-8. Such a half
+            # also becomes replacement characters.
             return value.encode(errors="surrogatepass").decode(errors="replace")
         case int() | float():
             return str(value)

@@ -60,7 +60,7 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
     2: (0, 1, 0, 1),
     4: (0, 1, 2, 3),
 }
-"""The indices of the values for top, right, bottom and left, by the number of values, as in CSS."""
+"""For 1, 2 or 4 values: the indices of the values for top, right, bottom and left, as in CSS."""
 
 
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
 
 FINE_PX = 8
-"""The width and height, in pixels, of the blocks that contain visible pixels."""
+"""The width and height of a block in pixels."""
 COARSE_FACTOR = 4
-"""The width and height of the larger blocks near the subject, as a multiple of `FINE_PX`."""
+"""The width and height of a larger block, as a multiple of `FINE_PX` (see `extend_colours`)."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue around the subject for at least this distance."""
 

@@ -78,9 +78,9 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
     """Return the colours of the mixed pixels, uint8 (n, 3); faint pixels get their block's colour.
 
-    Other pixels get the colour of the foreground. A pixel is faint if this replacement changes its
-    samples, 0..255, by at most `MAX_CHANGE` when it is shown over any background. Equal colours
-    compress better.
+    Other pixels get the colour of the foreground. A pixel is faint if its block's colour changes
+    the composite over any background by at most `MAX_CHANGE`. Faint pixels get this colour because
+    equal colours compress better.
     """
     x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
     colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)

@@ -39,7 +39,7 @@ EXTRA_BYTES = 256_000_000
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
 _DATA_FIELD = 5
-"""The field of `statm` with the number of data pages (proc(5))."""
+"""The index of the number of data pages in `statm`, counted from 0 (proc(5))."""
 
 
 class AvifSource(Source):

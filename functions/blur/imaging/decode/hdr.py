@@ -33,7 +33,7 @@ WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 """The peak and the system gamma of the display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The search for the peak ignores the brightest pixels: this fraction of all pixels."""
+"""The search for the peak ignores this fraction of all pixels: the brightest ones."""
 PEAK_ROWS = 1000
 """In an image with at least twice this number of rows, only every n-th row is searched for the
 peak: n is the height divided by this number, rounded down."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
-"""SOFn (ITU-T T.81, table B.1), and SOF55 of JPEG-LS (T.87, C.1.2.1)."""
+"""The markers of frame headers: SOFn (ITU-T T.81, table B.1), and SOF55 of JPEG-LS (T.87)."""
 _START_OF_SCAN = 0xDA
 _LAST_FILL_BYTE = re.compile(rb"\xff*(?=\xff)")
 

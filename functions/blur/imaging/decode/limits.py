@@ -66,7 +66,7 @@ _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 
 
 def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
-    """Check the width and height that a file's header claims.
+    """Reject an image that has no pixels or too many pixels, by the `size` in the file's header.
 
     Raises:
         InvalidImageError: the image has no pixels.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _HORIZONTAL_PREDICTOR, _FLOAT_PREDICTOR = 2, 3
 _MAX_STRIP_BYTES = 160_000_000
-"""The largest strip that Pillow can read as a grey image: its limit is 178 million pixels."""
+"""The maximum size of a strip or tile in bytes. Pillow reads it as a grey image with a pixel for
+each byte, and Pillow rejects images of more than 178 million pixels."""
 _BLOCK_BITS = 1 << 26
 """The approximate size of a block in bits; a block has at least one strip or row of tiles."""
 

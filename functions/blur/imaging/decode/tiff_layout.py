@@ -39,7 +39,7 @@ class Layout(NamedTuple):
     """How a page stores its samples."""
 
     bits: int
-    """The bits of each sample."""
+    """The number of bits of each sample."""
     samples: int
     """The number of samples of each pixel, for colour and extra channels."""
     format: int

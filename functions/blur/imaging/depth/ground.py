@@ -2,12 +2,12 @@
 
 A thin lens focused at the distance f images a point at the distance z as a disc, the circle of
 confusion, whose diameter is proportional to |1 / f - 1 / z| (M. Potmesil, I. Chakravarty, "A
-lens and aperture camera model for synthetic image generation", SIGGRAPH 1981). A level camera at
-the height h above a plane sees the plane's points at the distance z as far as h / z below the
-horizon, in units of the focal length: 1 / z is linear in the image's row, even if the camera is
+lens and aperture camera model for synthetic image generation", SIGGRAPH 1981). In the image of a
+level camera at the height h above a plane, the plane's points at the distance z are h / z below the
+horizon, in units of the focal length. So 1 / z is linear in the image's row, even if the camera is
 tilted up or down (R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in
-stereovision on non flat road geometry through v-disparity representation", IV 2002). So the
-ground's circle of confusion is linear in the row too. The circle is 0 where the subject in focus
+stereovision on non flat road geometry through v-disparity representation", IV 2002). Therefore, the
+ground's circle of confusion is also linear in the row. The circle is 0 where the subject in focus
 touches the ground. On the horizon, the circle has the requested radius, as for all distant objects.
 
 In a picture, an object with the camera's height reaches up to the horizon at any distance (D.

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 GROUP_ROWS = 32
 """The number of successive rows that have the same filter."""
 STRIP_BYTES = 1 << 20
-"""The approximate size of a strip. Some strips take much longer than others, so small strips divide
-the work better between threads."""
+"""The approximate size of a strip before compression. Some strips take much longer than others, so
+small strips divide the work better between threads."""
 MEMORY_LEVEL = 9
 """The value of zlib-ng's parameter `memLevel`. With the maximum, 9, deflate blocks are largest."""
 
@@ -61,8 +61,8 @@ as level 6. For images without grain, the files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
 """For images with more pixels, `GRAIN_DEFLATER` takes a long time, so only `smallest` allows it."""
 MIN_GRAIN_SAVING = 0.02
-"""An image has grain if `GRAIN_DEFLATER` compresses a sample of its rows to a size that is smaller
-than with the usual deflater, by more than this share."""
+"""An image has grain if, for a sample of its rows, `GRAIN_DEFLATER` saves more than this share of
+the bytes that the usual deflater needs."""
 BANDS = 8
 """The number of bands in the sample of rows; a band has `png_filters.SAMPLE_ROWS` rows."""
 

@@ -151,7 +151,7 @@ def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:
 
 
 def resize_matte(matte: AlphaU8, shape: tuple[int, int]) -> AlphaU8:
-    """Resize the matte to `shape`, (H, W). Areas that are uniformly 0 or 255 keep their value."""
+    """Return the matte resized to `shape`, (H, W). Uniform areas of 0 or 255 keep their value."""
     smaller = max(shape) < max(matte.shape)
     kernel = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     result: AlphaU8 = cv2.resize(matte, shape[::-1], interpolation=kernel)

@@ -61,7 +61,8 @@ MODELS: dict[str, ModelSpec] = {
 PEOPLE = ModelSpec(
     "selfie-segmentation", "selfie-segmentation.onnx", 256, ZERO, ONE, like_rembg=False
 )
-"""MediaPipe's network for people; it is used together with one of `MODELS`."""
+"""MediaPipe's network for people. It is used together with one of `MODELS`; with subject=person, it
+is used alone."""
 FACES = ModelSpec(
     "face-detection", "face-detection.onnx", 192, HALF, HALF, logits=True, like_rembg=False
 )

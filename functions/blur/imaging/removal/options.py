@@ -1,4 +1,4 @@
-"""The options of a background removal: the parameters of remove.bg's API, parsed and checked.
+"""The removal options: the parameters of remove.bg's API, parsed and checked.
 
 The module also has the names of the steps of a background removal.
 """
@@ -27,7 +27,7 @@ SIZES: dict[str, float] = {
     "auto": 25,
     "50MP": 50,
 }
-"""The largest result in megapixels (1,000,000 pixels), by the value of `size`."""
+"""The maximum size of the result, in megapixels of 1,000,000 pixels, by the value of `size`."""
 PREVIEW_SIZES = frozenset(
     name for name, megapixels in SIZES.items() if megapixels == SIZES["preview"]
 )
