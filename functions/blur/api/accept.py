@@ -44,11 +44,12 @@ def prefers_json(header: str) -> bool:
     """Return whether the `Accept` header prefers JSON to an image.
 
     Libraries such as axios send `application/json, text/plain, */*` with every request, even for an
-    image. So it is not enough that the header names JSON: JSON must have a higher q-value than
-    `image/png`.
+    image. So it is not enough that the header names JSON: JSON must have a higher q-value than each
+    image format.
     """
     ranges = _ranges(header)
-    return _score(ranges, "application/json").quality > _score(ranges, "image/png").quality
+    images = [_score(ranges, each.content_type).quality for each in OUTPUT_FORMATS.values()]
+    return _score(ranges, "application/json").quality > max(images)
 
 
 def accepts_explicitly(header: str, content_type: str) -> bool:

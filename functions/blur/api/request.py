@@ -34,6 +34,7 @@ SINGLETON_HEADERS = (
 """Headers that can be sent only once. With two values, a proxy and this service could use different
 values (RFC 9110, 5.3)."""
 
+URLENCODED = "application/x-www-form-urlencoded"
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -87,7 +88,8 @@ class HttpRequest:
         """
         if self.is_base64:
             return _decode_base64(self.raw_body)
-        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # a multipart body
+        is_urlencoded = self.headers.get("content-type", "").lower().startswith(URLENCODED)
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body) and not is_urlencoded:
             return _decode_base64(self.raw_body)
         try:
             return self.raw_body.encode("latin-1")

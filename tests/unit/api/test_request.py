@@ -147,3 +147,8 @@ def test_the_last_value_of_a_repeated_query_parameter_is_used() -> None:
     one = {"queryStringParameters": {"after": "c", "null": None}}
     assert from_event(one).query == {"after": "c"}
     assert from_event({"queryStringParameters": None}).query == {}
+
+
+def test_an_urlencoded_form_whose_first_field_looks_like_base64_is_not_decoded() -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert from_event({"body": "LS0=1&size=auto", "headers": headers}).body() == b"LS0=1&size=auto"

@@ -63,7 +63,7 @@ def find_ground(
     region ends at the photo's lower border.
 
     Return None if the ground is unknown: there is no subject, the region's lower border cuts a
-    subject off, or no pixel below the subjects is visible in the photo's own `alpha`, (H, W).
+    subject off, or the photo's own `alpha`, (H, W), is 0 for all pixels below the subjects.
     """
     mask = _sample(matte) > OPAQUE // 2
     rows = mask.shape[0]
@@ -76,7 +76,8 @@ def find_ground(
     if any(subject.is_cut for subject in subjects):
         return None
     contacts = [row for subject in subjects for row in subject.contacts()]
-    if alpha is not None and not _sample(alpha)[max(contacts) :].any():
+    below = None if alpha is None else _sample(alpha)[max(contacts) :]
+    if below is not None and below.size and not below.any():
         return None
     return Ground(max(contacts) / rows, min(contacts) / rows, horizon / rows)
 

@@ -134,3 +134,10 @@ def test_the_blur_increases_equally_fast_behind_and_in_front_of_the_focus() -> N
     behind, before = shares[590 - 50] - shares[590], shares[810 + 50] - shares[810]
     assert behind == pytest.approx(before, abs=1e-5)
     assert behind == pytest.approx(0.05 / 0.4, abs=1e-5)
+
+
+def test_an_opaque_alpha_does_not_change_the_ground_even_if_a_foot_is_in_the_last_row() -> None:
+    matte = matte_of((0.2, 0.8, 0.3, 0.7), (0.8, 1, 0.3, 0.31))
+    ground = find_ground(matte)
+    assert ground is not None
+    assert find_ground(matte, np.full_like(matte, 255)) == ground
