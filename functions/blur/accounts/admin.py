@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The operator's changes in a store, all at `now_us`; `entropy` returns random bytes."""
+    """Changes accounts and keys in a store for the operator; all changes get the time `now_us`.
+
+    `entropy` returns the random bytes of new ids and keys.
+    """
 
     store: AccountStore
     entropy: Entropy
     now_us: Instant
 
     def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - `credits` is the glossary's term
-        """Create an account, grant it `credits` if this is not 0, and return the account's id."""
+        """Create an account and return its id; a ledger entry grants `credits`, if not 0."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
         if credits:
@@ -42,7 +45,7 @@ class AccountAdmin:
         *,
         entry_id: str | None = None,
     ) -> LedgerEntry:
-        """Append an entry to the ledger, at most once for each `entry_id`."""
+        """Append an entry to the ledger, at most once for each `entry_id`; None makes a new id."""
         entry_id = self.entropy(16).hex() if entry_id is None else entry_id
         entry = LedgerEntry(entry_id, account_id, kind, credits, self.now_us, note)
         self.store.append_entry(entry)
@@ -60,7 +63,7 @@ class AccountAdmin:
 
         Raises:
             UnknownAccountError: the account does not exist.
-            TooManyKeysError: the account has the maximum number of valid keys.
+            TooManyKeysError: the account has the maximum number of valid keys of this kind.
 
         """
         self.store.read_account(account_id, now_us=self.now_us)
@@ -80,9 +83,9 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a new key with the rate limit of `old`; `old` stays valid for the grace period.
+        """Issue a key with the kind, limit and expiry of `old`; `old` expires after `grace_us`.
 
-        The new key has the expiry that the old key had.
+        If `old` expires earlier anyway, its expiry does not change.
 
         Raises:
             InvalidKeyError: the key `old` is revoked or has expired.
@@ -107,7 +110,7 @@ class AccountAdmin:
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)
         matching = [key for key in account.keys if name == key.prefix or _is_text_of(key, name)]
         if len(matching) != 1:
-            message = f"account {account.account_id} has {len(matching)} keys with this prefix"
+            message = f"account {account.account_id} has {len(matching)} keys that match"
             raise UnknownAccountError(message)
         return matching[0]
 
@@ -120,7 +123,7 @@ def _is_text_of(key: KeyRecord, name: str) -> bool:
 
 
 def account_id_of(key_name: str) -> str:
-    """Return the account id in a key's text or prefix.
+    """Return the account id that is a part of a key's text or prefix.
 
     Raises:
         UnknownAccountError: the name is neither a key's text nor a key's prefix.
@@ -128,6 +131,6 @@ def account_id_of(key_name: str) -> str:
     """
     parts = key_name.split("_")
     if len(parts) != 4 or parts[0] != "bb" or len(parts[2]) != keys.ACCOUNT_ID_LENGTH:  # noqa: PLR2004 - a key's parts are bb, kind, account id and secret
-        message = "name a key by its prefix: bb_live_<account>_<4 characters>"
+        message = "identify the key by its prefix: bb_live_<account>_<4 characters>"
         raise UnknownAccountError(message)
     return parts[2]

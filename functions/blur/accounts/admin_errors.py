@@ -1,4 +1,4 @@
-"""The errors that reject operators' requests. Their messages are never sent to clients."""
+"""The errors that operators get. The messages of these errors are never sent to clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AccountAdminError(Exception):
-    """The store rejects an operator's request; nothing has changed."""
+    """Base class of the errors. A store's method that raises such an error has written nothing."""
 
 
 class InvalidArgumentError(AccountAdminError):
@@ -41,13 +41,13 @@ class OverdrawnError(AccountAdminError):
 
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
-        """Return the error for an adjustment that removes more credits than the balance has."""
+        """Return the error; its message contains the adjustment `amount` and the `balance`."""
         change, left = format_credits(amount), format_credits(balance)
         return cls(f"an adjustment of {change} credits is not possible: the balance is {left}")
 
 
 class InvalidKeyError(AccountAdminError):
-    """The key is revoked or has expired, so it cannot be changed or rotated."""
+    """The key is revoked or has expired, so it cannot be rotated or get a new rate limit."""
 
     @classmethod
     def ended(cls) -> InvalidKeyError:

@@ -1,4 +1,7 @@
-"""The audit checks that granted - used = balance + held for every account, at any time."""
+"""The audit: checks the sums of each account, such as granted - used = balance + held.
+
+The audit can run while the service charges calls.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Audit:
     """The result of an audit, or of one part of an audit."""
 
     accounts: int
-    """How many accounts were checked."""
+    """The number of accounts whose ledgers were checked."""
     differences: tuple[Difference, ...]
 
 
@@ -46,9 +49,9 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
     """Check the ledgers of all accounts, and the bills of all accounts for these months.
 
-    Yield one result for each bill, then one for each account, as soon as it is known: if an account
-    cannot be read, the caller has the differences found before. The ids of the accounts come from
-    the bills, so `months` needs at least one month.
+    Yield the result of each bill first, then the result of each account. The caller gets each
+    result immediately, so it has the earlier results even if a later account cannot be read. The
+    ids of the accounts come from the bills, so `months` needs at least one month.
     """
     ids: set[str] = set()
     for month in months:

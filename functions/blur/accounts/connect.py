@@ -17,7 +17,8 @@ def open_account_store(location: str, *, timeout_factor: float = 1) -> AccountSt
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
     Raises:
-        ValueError: the location has another scheme or no name, or is not a database.
+        ValueError: the location has another scheme, it has no path or table, or the file is not a
+        database.
 
     """
     scheme, name = split_location(location)
@@ -39,7 +40,7 @@ def split_location(location: str) -> tuple[str, str]:
     """Return the scheme of a location, `sqlite` or `dynamodb`, and the path or table.
 
     Raises:
-        ValueError: the location has another scheme, or no name.
+        ValueError: the location has another scheme, or it has no path or table.
 
     """
     scheme, _, name = location.partition(":")

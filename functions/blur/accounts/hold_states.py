@@ -1,16 +1,16 @@
-r"""The states of a hold, as a table that both stores implement and that the ledger's tests read.
+r"""The states of a hold, as a table that both stores implement and that their tests use.
 
-If a process ends too early, the hold of its call stays HELD until the hold expires; the next
-access to the account then returns the price (`release_expired` in `sqlite/holds.py` and
-`dynamo/holds.py`).
+If a process ends before it settles or refunds a hold, the hold stays HELD until it expires. The
+next access to the account then returns the price to the balance (`release_expired` in
+`sqlite/holds.py` and `dynamo/holds.py`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
                     \--refund--> REFUNDED    the price is back in the balance, at once
                     \--expire--> REFUNDED    the price is back, at the next access
 
 An ended hold never changes: repeated and later events have no effect, so each event can be sent
-again. `PRICE_LOCATION` names the amount of the account that includes the hold's price, so that
-granted - used = balance + held in every state. ADR 5 gives the reasons.
+again. For each state, `PRICE_LOCATION` names the amount of the account that includes the hold's
+price, so that granted - used = balance + held in every state. ADR 5 gives the reasons.
 """
 
 from __future__ import annotations
@@ -70,16 +70,16 @@ def next_state(state: HoldState, event: HoldEvent) -> HoldState:
 
 
 def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEvent:
-    """Return the event that takes effect at this time: after the expiry, SETTLE becomes EXPIRE."""
+    """Return the event that takes effect now: from the hold's expiry on, SETTLE becomes EXPIRE."""
     is_late = event is HoldEvent.SETTLE and now_us >= expires_us
     return HoldEvent.EXPIRE if is_late else event
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return a time: the holds that expired at or before this time can be released now.
+    """Return the latest expiry of the holds that can be released now: `CLOCK_SKEW_US` before now.
 
-    A machine whose clock is slow can settle its hold until its own clock shows the expiry. This can
-    be `CLOCK_SKEW_US` later, so the result is `CLOCK_SKEW_US` before now.
+    A machine whose clock is slow can settle its hold until its own clock shows the expiry, and this
+    moment can be `CLOCK_SKEW_US` after the expiry on this machine's clock.
     """
     return Instant(now_us - CLOCK_SKEW_US)
 

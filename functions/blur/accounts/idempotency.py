@@ -1,6 +1,6 @@
-"""Idempotency keys: a call is charged once, even if it is repeated or its process dies.
+"""Idempotency keys: a call is charged at most once, even if it is repeated or its process dies.
 
-A call has three steps:
+A call uses three of the functions below:
 
     reserve     authenticate the call, count the request, and hold the price
     identify    after the form is read, store the record of the call's `Idempotency-Key`
@@ -8,8 +8,8 @@ A call has three steps:
 
 The record contains the id of the call's hold. If the process crashes between two writes, the order
 of the writes determines whether the price is held, charged or refunded (ADR 5 has the table). The
-record is marked done before the hold is settled, so the only possible error is a call that is not
-charged.
+record is marked done before the hold is settled. So a crash between these two writes can leave a
+call uncharged, but no crash can cause a second charge.
 
 No credits are held for a call whose `Idempotency-Key` already has a record: the call gets a replay
 of the earlier call, or is rejected with 409. If several calls with one key are sent before the
@@ -135,8 +135,8 @@ def commit(
     """Charge a call that ends with an image; `pixels` is the size of its photo.
 
     The image is delivered even if the store cannot be reached. In that case either the store has
-    made the charge, or the hold expires and the credit is refunded. If it is not known which of the
-    two happens, `credits_charged` is None.
+    made the charge, or the hold expires and its credits are refunded. `credits_charged` is None if
+    it is not known which of the two happens.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

@@ -9,7 +9,7 @@ from blur.accounts.model import SECOND_US, Hold, IdempotencyRecord, Instant
 from blur.skew import CLOCK_SKEW_US
 
 REMEMBER_US = 24 * 3600 * SECOND_US
-"""How long a client's `Idempotency-Key` is valid after the first call."""
+"""How long the record of a client's `Idempotency-Key` is kept after the first call."""
 MIN_RETRY_AFTER_S, MAX_RETRY_AFTER_S = 2, 30
 """The limits of the time to wait before a retry, while the first call with the key runs."""
 
@@ -20,12 +20,12 @@ class IdempotencyKey:
 
     value: str
     remember_us: int = REMEMBER_US
-    """How long the key is valid after its first call."""
+    """How long the record of the key is kept after the first call."""
     is_derived: bool = False
     """Whether the key is derived because the client has sent none; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
-        """Return the name of the idempotency record; it depends on the API key and on the value."""
+        """Return the name of the idempotency record: a digest of the API key and the value."""
         return hashlib.sha256(f"{key_digest}\n{self.value}".encode()).hexdigest()
 
     def new_record(self, hold: Hold, fingerprint: str, now_us: Instant) -> IdempotencyRecord:

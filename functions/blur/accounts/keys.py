@@ -2,12 +2,12 @@
 
     bb_live_<account id>_<secret><checksum>
 
-The account id has 12 base62 characters. The account id is public, and names the item that a store
-reads. The secret is 256 random bits in 43 base62 characters. The checksum is the CRC-32 of all
-characters before it, written as 6 base62 characters, as in GitHub's tokens
+The account id has 12 base62 characters. The account id is public, and names the account that a
+store reads. The secret is 256 random bits in 43 base62 characters. The checksum is the CRC-32 of
+all characters before it, written as 6 base62 characters, as in GitHub's tokens
 (https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it detects
 typos, but gives no protection. A store keeps the SHA-256 of the text, not the text; because the
-secret has 256 random bits, a salt or a slow hash would not make it safer.
+secret has 256 random bits, a salt or a slow hash would not make the digest safer.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
 
 
 def parse(text: str) -> ApiKey:
-    """Parse a key's text; this needs no store, and its time grows linearly with the text's length.
+    """Parse a key's text without the store, in a time that grows linearly with the text's length.
 
     Raises:
         InvalidApiKeyError: the text is not a key, or its checksum is wrong.

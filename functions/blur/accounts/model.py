@@ -1,4 +1,4 @@
-"""The account data. Amounts are in quarters of a credit, times in microseconds since 1970."""
+"""The data types of accounts: amounts in quarters of a credit, times in microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """The number of requests that a call adds to the rate limit because of its CPU time."""
+    """The additional requests that the rate limit counts for a call because of its CPU time."""
 
     requests: int
     limit: RateLimit
@@ -78,7 +78,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The calls whose holds were settled in one month, and the credits that they cost."""
+    """The calls whose holds were settled in one month, and the credits that these calls cost."""
 
     calls: int
     credits: Credits
@@ -115,7 +115,7 @@ class AccountUsage:
     balance: Credits
     """The current balance."""
     held: Credits
-    """Credits of running calls, and of holds that have expired since the account's last call."""
+    """Credits of running calls, and of expired holds that are not released yet."""
     total: Usage
     """The usage of all keys together: the entry of `Account.usage` for the month."""
     keys: tuple[KeyUsage, ...]
@@ -184,7 +184,7 @@ class IdempotencyRecord:
     hold_id: str
     """The hold of the call that owns the record."""
     done: bool
-    """Whether the call that owns the record ended with an image and is charged."""
+    """Whether the call that owns the record ended with an image. The charge is a later write."""
     lease_until_us: Instant
     """The expiry of the owner's hold. After this time, another call can take over a record that is
     not done."""
@@ -192,7 +192,10 @@ class IdempotencyRecord:
     """When the record expires: 24 h after the first call, or earlier with a derived key."""
 
     def counts(self, now_us: Instant) -> bool:
-        """Return whether the record still blocks other calls, with a margin for clock skew."""
+        """Return whether the record is still valid, with a margin for clock skew.
+
+        While it is valid, no other call can store a record for the same key.
+        """
         past_us = now_us - CLOCK_SKEW_US
         return past_us < self.forget_us and (self.done or past_us < self.lease_until_us)
 

@@ -83,10 +83,10 @@ def check_limit(limit: RateLimit) -> None:
 
 
 def check_number_of_keys(key: KeyRecord, keys: Iterable[KeyRecord], now_us: Instant) -> None:
-    """Check that an account with these keys can get another key of this kind.
+    """Check that an account that has `keys` can also get the new `key`.
 
     Raises:
-        TooManyKeysError: the account has `MAX_VALID_KEYS` valid keys of this kind.
+        TooManyKeysError: the account has `MAX_VALID_KEYS` valid keys of the same kind.
 
     """
     valid = [known for known in keys if known.kind is key.kind and known.is_valid(now_us)]

@@ -2,7 +2,7 @@
 
 `SqliteAccountStore` and `DynamoAccountStore` implement the port, and one test suite runs against
 both. Every method is atomic. A method that moves credits does so at most once for its id
-(`hold_id`, `entry_id`), so callers and SDKs can repeat the method. Time is always an argument.
+(`hold_id`, `entry_id`), so callers and SDKs can call the method again. Time is always an argument.
 `hold_states` has the states of a hold, and the events that change them.
 
 Every method raises `UnavailableError` if the store cannot be reached within about two seconds. Even
@@ -85,9 +85,9 @@ class CallStore(Protocol):
     def add_weight(
         self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
     ) -> AccountStatus:
-        """Add the weight of a call that has no hold to the key's rate limit.
+        """Add the weight of a call to the key's rate limit; the call has no hold.
 
-        A repeated `add_weight` adds the weight again, up to the limit in `rate.add_weight`.
+        A repeated `add_weight` adds the weight again, up to the maximum in `rate.add_weight`.
         """
         ...
 
@@ -162,7 +162,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def add_key(self, key: KeyRecord, *, now_us: Instant) -> None:
-        """Add a key, if the account has fewer than `MAX_VALID_KEYS` of its kind.
+        """Add a key, if the account has fewer than `MAX_VALID_KEYS` valid keys of this kind.
 
         Raises:
             UnknownAccountError: the account does not exist.
@@ -181,7 +181,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def revoke_key(self, account_id: str, key_digest: str) -> None:
-        """Revoke the key, which cannot be undone.
+        """Revoke the key permanently.
 
         Raises:
             UnknownAccountError: the account or the key does not exist.
@@ -209,7 +209,10 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """Yield every account as `read_account` returns it, sorted by id; scans the store."""
+        """Yield every account as `read_account` returns it, sorted by id.
+
+        This scans the whole store.
+        """
         ...
 
     def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:

@@ -12,9 +12,9 @@ makes one of two updates:
     busy, TAT > now and allow <= now   TAT += T, allow += T
     otherwise                          rejected until `allow`
 
-Each accepted request moves TAT by T, and no request is accepted if TAT is more than (burst - 1) T
-after now. So at most t / T + burst requests are accepted in t seconds. Times are whole microseconds
-and T is rounded up, so that rounding never increases the limit.
+Each accepted request moves TAT by at least T, and no request is accepted if TAT is more than
+(burst - 1) T after now. So at most t / T + burst requests are accepted in t seconds. Times are
+whole microseconds and T is rounded up, so that rounding never increases the limit.
 
 A call that is not charged and took more CPU than an ordinary photo counts as several requests when
 it ends: TAT and `allow` move by T for each additional request (`add_weight`).
@@ -26,7 +26,7 @@ remembers by how much the stored times are ahead of the process's clock, and add
 its clock (`LimiterClock`). So limits follow the clock that is furthest ahead. A constant difference
 between two clocks has no effect on a limit. If a clock that is d seconds ahead is used for the
 first time, or a clock is set forward by d seconds, at most min(burst, d / T) more requests are
-accepted. A clock that is set back has no effect.
+accepted. Setting a clock back has no effect.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Bucket:
     tat_us: int
     """Theoretical arrival time; from then on the whole burst is available."""
     allow_us: int
-    """When the next request will be accepted: `tat_us - (burst - 1) * T`."""
+    """The earliest time at which a request is accepted: `tat_us - (burst - 1) * T`."""
     last_us: int = 0
-    """When the last request was accepted, by the clock of the process that accepted it."""
+    """The limiter time of the last accepted request; this time never goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def interval_us(limit: RateLimit) -> int:
 
 
 def slack_us(limit: RateLimit) -> int:
-    """Return `allow_us` minus now after the first request of an idle key; it can be negative."""
+    """Return `allow_us` minus now after an idle key's first request; the result can be negative."""
     return (2 - limit.burst) * interval_us(limit)
 
 
@@ -95,7 +95,7 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return how far TAT can be in the future: the time in which `2 * burst` requests conform."""
+    """Return the largest value of TAT minus now after `add_weight`: `2 * burst` intervals T."""
     return 2 * limit.burst * interval_us(limit)
 
 
@@ -122,7 +122,7 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 class LimiterClock:
     """Measures by how much the times in buckets are ahead of this process's clock.
 
-    This process's clock plus this difference is called the limiter time.
+    The limiter time is this process's clock plus this difference.
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
@@ -139,7 +139,7 @@ class LimiterClock:
         return Instant(now_us + self._ahead_us)
 
     def learn(self, last_us: int, started: LimiterTime) -> None:
-        """Compare this process's clock with `last_us`, the time of a bucket's last request.
+        """Increase the difference if `last_us` of a bucket is further ahead of the clock.
 
         The bucket was read just now, and its last request can have arrived after the current
         request started. Therefore the time since the current request started is added to the
@@ -159,7 +159,10 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the later time: of this request, or of the last request in `bucket`."""
+        """Return this request's limiter time, but at least the time of `bucket`'s last request.
+
+        The bucket must have been read just now: this method compares its last request with `clock`.
+        """
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

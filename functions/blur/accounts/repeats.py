@@ -1,8 +1,8 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
-remove.bg's clients send no key, and send a request again if the response takes too long. Copies of
-a request have the same derived key, so they are charged as one call. Such calls differ from calls
-with an `Idempotency-Key` in two ways:
+remove.bg's clients send no `Idempotency-Key`, and send a request again if the response takes too
+long. Copies of a request have the same derived key, so they are charged as one call. Such calls
+differ from calls with an `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
   their user would see an error if the copy were rejected (ADR 23).
@@ -52,8 +52,8 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store, a pause an
     """Wait until the call owns the record of its derived key, or replays a finished call.
 
     `pause` waits for some seconds and returns True. It returns False if the client has
-    disconnected, or raises an error that ends this call. If the first call
-    fails, one of the copies takes a hold and becomes the first call.
+    disconnected, or raises an error that ends this call. If the first call fails, one of the copies
+    takes the hold that `new_hold` returns, and becomes the first call.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error that `pause` raises.

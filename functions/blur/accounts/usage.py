@@ -33,10 +33,11 @@ class UsageDiffersError(Exception):
 def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
     """Yield a line for each key, and a line for calls that were counted without their keys.
 
-    The credits of all lines add up to the account's usage, which the audit checks.
+    The credits of all lines add up to the account's usage; the audit checks this sum.
 
     Raises:
-        UsageDiffersError: the credits do not add up to the account's usage.
+        UsageDiffersError: the keys have more usage than the account, or credits without a call
+            are left.
 
     """
     for key in account.keys:
@@ -59,7 +60,10 @@ class Activity(NamedTuple):
 
 
 def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) -> list[Activity]:
-    """Return the activity of each account with calls, failures or held credits, busiest first."""
+    """Return the activity of each account with calls, failures or held credits, busiest first.
+
+    `before` and `after` are the first and the second reading of the usage.
+    """
     earlier = {account.account_id: _sum(account) for account in before}
     nothing = KeyCounts(0, ZERO, 0, 0)
     found = [
@@ -73,7 +77,7 @@ def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) ->
 def joined_months(
     before: Iterable[AccountUsage], after: Iterable[AccountUsage]
 ) -> list[AccountUsage]:
-    """Return `after`, and add to each account its keys and their counts from `before`.
+    """Return the accounts of `after`; each also has its keys and their counts from `before`.
 
     If `before` was read in one month and `after` in the next, an account can have calls in each
     month.

@@ -146,7 +146,7 @@ def test_looking_for_an_unknown_key_is_an_error(admin: AccountAdmin) -> None:
     _, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     another = keys.mint(KeyKind.LIVE, account_id, token_bytes)
     for name in (another, record.prefix[:-4] + "----", another[:-1]):
-        with pytest.raises(UnknownAccountError, match=f"{account_id} has 0 keys with this prefix"):
+        with pytest.raises(UnknownAccountError, match=f"{account_id} has 0 keys that match"):
             admin.find_key(name)
 
 
@@ -155,7 +155,7 @@ def test_looking_for_a_prefix_that_two_keys_share_is_an_error(admin: AccountAdmi
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)
     shared = {same.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)[1].prefix for _ in range(2)}
-    with pytest.raises(UnknownAccountError, match="has 2 keys with this prefix"):
+    with pytest.raises(UnknownAccountError, match="has 2 keys that match"):
         admin.find_key(shared.pop())
 
 
@@ -173,7 +173,7 @@ def test_looking_for_a_prefix_that_two_keys_share_is_an_error(admin: AccountAdmi
     ],
 )
 def test_getting_the_account_id_from_a_malformed_prefix_raises_an_error(name: str) -> None:
-    with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
+    with pytest.raises(UnknownAccountError, match="identify the key by its prefix"):
         account_id_of(name)
 
 

@@ -26,7 +26,7 @@ NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
     ("arguments", "code", "message"),
     [
         (("accounts", "show", "nobody123456"), 1, "Error"),
-        (("keys", "revoke", "nonsense"), 1, "name a key by its prefix"),
+        (("keys", "revoke", "nonsense"), 1, "identify the key by its prefix"),
         (("keys", "issue", "--expires", "soon"), 2, "not a duration"),
         (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),

@@ -1,1 +1,1 @@
-"""DynamoDB, the distributed account store: most steps are one write to an account's item."""
+"""DynamoDB, the distributed account store: most methods write once, to an account's item."""

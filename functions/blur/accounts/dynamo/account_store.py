@@ -47,9 +47,8 @@ if TYPE_CHECKING:
 class DynamoAccountStore:
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
-    Every method raises `UnavailableError` within two seconds, multiplied by `timeout_factor`, if
-    DynamoDB throttles, cannot be reached or sends an invalid response; the cause is chained to the
-    error.
+    If DynamoDB throttles requests, cannot be reached or sends invalid responses, every method
+    raises `UnavailableError`, chained to the cause, within two seconds times `timeout_factor`.
     Even then, DynamoDB can have applied the write, so callers repeat the method or let the hold
     expire.
     """
@@ -72,7 +71,7 @@ class DynamoAccountStore:
         return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """See `CallStore.reserve`; one write is enough if the state of the rate limit is known."""
+        """See `CallStore.reserve`; one write is enough if this process knows the bucket's state."""
         table = self._table()
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
         item = authorization.apply_rate_limit(table, check, hold)

@@ -3,8 +3,8 @@
 DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions also stored numbers of
 credits, always whole numbers, so their items need no migration.
 
-`read_item` reads all items, so that all other code gets amounts in quarters of a credit. `stored`
-converts amounts before they are written.
+All items are read with `read_item`, so all other code gets amounts in quarters of a credit.
+`stored` converts amounts before they are written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOLDS, PRICE = "holds", "c"
 
 
 def stored(amount: Credits) -> Decimal:
-    """Return the amount as the value of an attribute in DynamoDB."""
+    """Return the amount as a number of credits, which DynamoDB stores as a decimal."""
     return Decimal(format_credits(amount))
 
 

@@ -1,11 +1,11 @@
-"""Admission: one conditional write checks the key, counts the request and takes a hold.
+"""Authorization: one conditional write checks the key, counts the request and takes a hold.
 
 A key's bucket, which counts the requests for its rate limit, is idle or busy (see `rate`), and an
 update cannot choose between the two states. So each write assumes one state. The first write
-assumes the state that this process read last. If the first write is rejected, the old item in the
-rejection shows the reason, and whether a write for the other state would succeed. If other calls
-arrive between the two writes, the second write can be rejected, too, so the number of attempts is
-limited.
+assumes the state that this process read last. If the first write is rejected, the response has the
+stored item, which shows the reason, and whether a write for the other state would succeed. If other
+calls arrive between the two writes, the second write can be rejected, too. So there can be up to
+`MAX_ATTEMPTS` writes.
 """
 
 from __future__ import annotations
@@ -151,12 +151,12 @@ def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
 
 
 def _account_is_busy() -> UnavailableError:
-    message = "Too many calls use this account at the same moment."
+    message = "Too many calls use this account at the same time. Try again."
     return UnavailableError(message, retry_after_s=1)
 
 
 def _first_branch(table: DynamoTable, check: RateCheck) -> Branch:
-    """Choose the branch for the bucket's state at the last time that this process read it."""
+    """Choose the branch for the state in which this process last read the bucket."""
     busy_until_us = table.busy_until.get((check.key_digest, check.bucket[0]), 0)
     return _count_busy if busy_until_us > check.limiter_us else _count_idle
 
@@ -213,7 +213,12 @@ def _paths(update: Expressions, check: RateCheck, *more: str) -> list[str]:
 
 
 def _branch(item: Item, check: RateCheck) -> Branch:
-    """Return the branch for an idle or a busy bucket, or reject the request."""
+    """Return the branch for the bucket's state.
+
+    Raises:
+        RateLimitError: the key has no requests left.
+
+    """
     bucket = bucket_of(item, check.key_digest, check.bucket)
     limit = key_of(item, check.account_id, check.key_digest).limit
     after = rate.count_request(bucket, limit, check.limiter_us)

@@ -1,7 +1,7 @@
 """DynamoDB's client: sends requests, repeats them until a deadline, and classifies failures.
 
 This is the only module of the store that imports botocore, the part of boto3 that sends requests.
-The rest of boto3 takes longer to import. Endpoint, region and credentials come from the environment
+Importing all of boto3 would take longer. Endpoint, region and credentials come from the environment
 (such as `AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
 """
 
@@ -61,7 +61,7 @@ TRANSIENT_CODES = frozenset(
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
-"""The errors of a write if a transaction is writing the same item at that moment."""
+"""The error codes of a write that conflicts with a running transaction on the same item."""
 CONFLICT_REASON = "TransactionConflict"
 """The reason that DynamoDB gives if another write to the same item cancels a transaction."""
 
@@ -145,7 +145,7 @@ class Sender:
         except ParamValidationError:
             raise
         except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
-            # Botocore's parser raises any of these if the response is not DynamoDB's.
+            # Botocore's parser raises any of these if the response is not from DynamoDB.
             raise _TransientError from error
         if "ConsumedCapacity" not in response or "RequestId" not in response["ResponseMetadata"]:
             raise _TransientError

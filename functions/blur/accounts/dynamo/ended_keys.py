@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord
 
 BATCH = 10
-"""The maximum number of keys that one call moves: each key needs a write, and a client waits for
-the call."""
+"""The maximum number of keys that one call moves. The number is small, because each key needs a
+write, and a client waits for the call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Move up to `BATCH` revoked or expired keys out of the account's item; return the item.
+    """Move up to `BATCH` revoked or expired keys out of the account's item; return the new item.
 
     An expired key stays in the account's item for `CLOCK_SKEW_US` after its expiry, for a server
     whose clock is slow. If the table cannot be reached or the keys have changed, a later call moves

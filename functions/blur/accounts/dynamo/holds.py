@@ -3,8 +3,8 @@
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
 a second or late copy of the write fails. When a call settles or refunds its hold, a tombstone is
 added to the set `ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the
-write that reserved the credits. A set is deleted when no late copy can arrive any more. The client
-sends copies of a request for at most two seconds (`client`), and `DEDUP_WINDOW_US` is much longer.
+write that reserved the credits. A set is deleted when no late copy can arrive any more. The module
+`client` repeats a request for at most two seconds, and `DEDUP_WINDOW_US` is much longer.
 An even later copy would create a hold that nothing settles, so the hold expires. The hold for a
 photo of a job has no tombstone, because the photo's row in the table has the same effect. With many
 photos per second, tombstones would make each write expensive.
@@ -38,7 +38,7 @@ from blur.credits import ZERO, Credits
 
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
-"""All copies of a request arrive within this time after the first copy was sent."""
+"""All copies of a request to DynamoDB arrive within this time after the first copy was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
 """If a hold ended without a charge, the set that contains its tombstone has a second element for
@@ -54,7 +54,10 @@ COMPACT_AT_BYTES = 256
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
-    """Make the update move the price from the balance to the hold, if the hold is new."""
+    """Make the update move the price from the balance to the hold.
+
+    The update fails if the hold is not new, or if the balance is below the price.
+    """
     path, balance = update.path("holds", hold.hold_id), update.path("balance")
     tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(stored(hold.price))
     update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
@@ -67,7 +70,7 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
 
 
 def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
-    """Make the update extend the hold in the item, if it expires before `hold` does."""
+    """Make the update extend the stored hold, if the stored hold expires before `hold` does."""
     expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
     update.conditions.append(f"{expiry} < {later}")
     update.sets.append(f"{expiry} = {later}")
@@ -180,7 +183,7 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
 
 
 def release(holds: Item) -> Expressions:
-    """Return the write that releases these expired holds; it fails if a hold has changed."""
+    """Return the write that releases these expired holds; the write fails if a hold has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
     _add_to_balance(update, Credits(sum(held["c"] for held in holds.values())))

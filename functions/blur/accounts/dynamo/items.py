@@ -1,8 +1,8 @@
 """Converts items of the table to the values of `model` and back.
 
 The account's item has all values that are needed to accept a call, so one conditional write is
-enough. A write costs one unit for each kilobyte of the whole item, rounded up, so frequent names
-have only one letter:
+enough. A write costs one unit for each kilobyte of the whole item, rounded up, so the names of
+frequent attributes have only one letter:
 
 | attribute | meaning |
 |---|---|
@@ -10,7 +10,7 @@ have only one letter:
 | `balance`, `granted`, `used` | the fields of `Account`, as numbers of credits (see `amounts`) |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the account's usage in this month |
 | `u<YYMM><digits><letter>` | a counter of one key in the month `YYMM` (see `key_usage`) |
-| `v` | the version; each ledger entry and each added or moved key raises it; absent at first |
+| `v` | the version, which each ledger entry and each added or moved key raises; absent at first |
 | `holds.<hold id>` | the hold of a running call; in it, `c` is the price and `x` the expiry |
 | `ended<slot>` | the tombstones of holds settled or refunded in the five seconds of this slot |
 | `keys.<digest>` | a key, with the attributes below |
@@ -170,7 +170,7 @@ def key_item(key: KeyRecord) -> Item:
 
 
 def limit_item(limit: RateLimit) -> Item:
-    """Return the attributes for a key's rate limit, and those of its two buckets, set to 0."""
+    """Return the attributes for a key's rate limit; `t`, `a`, `T` and `A` of its buckets are 0."""
     buckets = dict.fromkeys((*CALLS[:2], *ACCOUNT_REQUESTS[:2]), 0)
     interval, slack = rate.interval_us(limit), rate.slack_us(limit)
     return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}

@@ -107,8 +107,8 @@ def _account_usage(
     if not counts.keys() <= keys.keys():
         everything = ended_keys.with_ended_keys(table, item)
         keys = {key.digest[:DIGEST_LENGTH]: key for key in everything.keys}
-    # A key can be missing in a table that was restored in part. The calls of a missing key then
-    # count only for the account, as with SQLite.
+    # A key can be missing in a partly restored table. The calls of a missing key then count only
+    # for the account, as with SQLite.
     known = sorted(counts.keys() & keys.keys(), key=lambda each: (keys[each].created_us, each))
     return AccountUsage(
         account_id=account.account_id,

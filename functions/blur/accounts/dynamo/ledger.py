@@ -154,9 +154,9 @@ def list_entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
 def read_with_ledger(table: DynamoTable, account_id: str, now_us: Instant) -> AccountWithLedger:
     """See `AccountStore.read_with_ledger`.
 
-    One request cannot read the account and its ledger: a query takes time, and a transaction cannot
-    read a long ledger. But each entry stores the version that the account's item had after the
-    entry was added, so the item includes exactly the entries up to its own version.
+    No request to DynamoDB can read the account and a long ledger at the same moment. But each entry
+    stores the version that the account's item had after the entry was added. So the amounts in the
+    account's item include exactly the entries up to the item's version.
     """
     account = _account_item(table, account_id, now_us)
     included = [

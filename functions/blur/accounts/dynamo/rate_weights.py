@@ -1,6 +1,6 @@
 """Adds the weight of a call to the rate-limit bucket of its key.
 
-This is part of the last write of the call.
+The last write of the call adds the weight.
 
 `rate.add_weight` limits the bucket with `min`, which an update of DynamoDB cannot compute. So up to
 three updates are tried, in this order: the first adds the whole weight, if the result is not above

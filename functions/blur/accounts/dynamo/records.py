@@ -1,4 +1,4 @@
-"""Idempotency records in DynamoDB: each step is one conditional write that can be repeated."""
+"""Idempotency records in DynamoDB: each change is one conditional write that can be repeated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
 
 TTL_MARGIN_S = 24 * 3600
-"""The time that a record stays in the table after `forget_us`."""
+"""The seconds from a record's `forget_us` to the time after which DynamoDB can delete it."""
 
 
 def claim(
@@ -23,7 +23,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """See `CallStore.claim_record`.
 
-    If this write arrives twice, the second one cannot overwrite the record of a finished call.
+    A late copy of this write cannot overwrite the valid record of a finished call.
     """
     free = Expressions()
     past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")

@@ -18,12 +18,12 @@ Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the response.
 
 The function raises `ConditionFailedError` and `UnavailableError`, and can send a request twice. All
-requests of one method of the store have the same deadline.
+requests that are sent by one such function have the same deadline.
 """
 
 
 BusyUntil = dict[tuple[str, str], int]
-"""When each bucket of a key becomes idle, according to the last item that this process has read."""
+"""When each bucket of a key becomes idle, in microseconds, as this process has last read it."""
 
 
 class ConditionFailedError(Exception):
@@ -93,7 +93,7 @@ class DynamoTable:
         return DynamoTable(self._name, self._start, self.limiter, self.busy_until)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
-        """Update one item and return all its attributes, at no additional cost."""
+        """Update one item and return all its attributes; returning them costs nothing."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
         response = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
         return read_attributes(response["Attributes"])
@@ -141,7 +141,7 @@ class DynamoTable:
         return first, second
 
     def query(self, condition: Expressions, page_size: int | None = None) -> Iterator[Item]:
-        """Yield the items whose keys meet the condition; they are in one partition.
+        """Yield the items whose keys meet the condition, which must name one partition.
 
         Each request reads `page_size` items, or up to a megabyte without `page_size`.
         """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class SqliteAccountStore:
     """`AccountStore` in one SQLite file; the first call creates the folder, file and tables.
 
-    Each method is one transaction. Each method raises `UnavailableError` if the file is locked for
+    Each change is one transaction. Each method raises `UnavailableError` if the file is locked for
     too long, damaged or not writable; the cause is chained to the error, and nothing has changed.
     """
 
@@ -67,7 +67,7 @@ class SqliteAccountStore:
     def settle(
         self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
     ) -> AccountStatus:
-        """See `CallStore.settle`; until the hold expires, a repeated call reports its charge."""
+        """See `CallStore.settle`; before the expiry, a repeated `settle` reports the charge."""
         counts = KeyCounts(1, hold.price, pixels, 0)
         return self._end(hold, HoldEvent.SETTLE, now_us, weight, counts)
 

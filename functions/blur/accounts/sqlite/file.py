@@ -3,8 +3,8 @@
 With WAL, readers and a writer work at the same time. With `synchronous=FULL`, every commit is on
 the disk before the client gets the response, so that neither `kill -9` nor a power cut undoes a
 paid call (https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN
-IMMEDIATE, because a transaction that reads first and writes later fails instead of waiting for the
-lock.
+IMMEDIATE. With BEGIN DEFERRED, a transaction that reads first and writes later can fail instead of
+waiting for the lock.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class AccountsFile:
     """A SQLite file shared by the threads of this process and by other processes.
 
     The threads of the process take turns with one shared connection: SQLite allows one writer at a
-    time, and waiting for a lock costs less than polling a file. After a fork, each process opens
-    the file for itself.
+    time, and waiting for a lock costs less than polling a file. A connection must not be used after
+    a fork, so the embedded server spawns its workers, and each process opens the file itself.
     """
 
     def __init__(self, path: Path) -> None:

@@ -3,9 +3,9 @@
 The module `hold_states` has the states and events of holds.
 
 A row stays in `holds` until its hold expires, even after the call has ended, so that a repeated
-reservation finds the row and creates no second hold. This is long enough, because a hold lasts
-longer than any request. A reservation that is repeated even later creates a new hold, which expires
-without a charge.
+reservation finds the row and creates no second hold. This time is long enough, because a hold
+lasts longer than any request. A reservation that is repeated even later creates a new hold, which
+expires without a charge.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def end(
 ) -> HoldState | None:
     """Apply the event and return the state after it, or None if the hold is already deleted.
 
-    If the event has an effect, `counts` is added to the key's usage.
+    If `event` ends the hold, `counts` is added to the key's usage. Nothing is added if the hold has
+    expired and `event` is SETTLE.
     """
     found = find(db, hold.account_id, hold.hold_id)
     if found is None:

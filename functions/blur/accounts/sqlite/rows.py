@@ -32,7 +32,7 @@ class Caller:
     balance: Credits
     calls: rate.Bucket
     account_requests: rate.Bucket
-    """The rate limit of requests that read the account, which is separate from that of calls."""
+    """The bucket for requests that read the account; `calls` is the bucket for calls."""
 
     def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
         """Return the status of the account and the key."""

@@ -1,7 +1,8 @@
 """The tables of the embedded store, and the migration of older files.
 
-`PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
-change is a new migration at the end, and older programs, which do not have it, reject the file.
+`PRAGMA user_version` counts the migrations of a file. A released migration is never edited. Each
+change is a new migration at the end; older programs do not have this migration, so they reject the
+file.
 
 A new table, or a column with a default, does not count as a migration if only newer programs use
 it. Older programs can still use the file, so an update can be undone, and two versions can share a
@@ -138,7 +139,7 @@ ADDED_COLUMNS = {
         "inquiry_last_us": "INTEGER NOT NULL DEFAULT 0",
     }
 }
-"""Columns by table, each with its type and default.
+"""Columns that were added later without a migration: by table, each with its type and default.
 
 `keys` has the time of each key's last request: `blur/accounts/rate.py` needs this time because the
 clocks of machines differ.
@@ -193,7 +194,7 @@ def require_known(connection: sqlite3.Connection) -> None:
     """
     version = _version(connection)
     if version > len(MIGRATIONS):
-        message = f"schema {version} is newer than {len(MIGRATIONS)}, the newest known here"
+        message = f"schema {version} is newer than {len(MIGRATIONS)}, the newest supported here"
         raise sqlite3.DatabaseError(message)
 
 
