@@ -12,14 +12,14 @@ MAX_CREDITS = whole(10**12)
 """The largest amount of one ledger entry."""
 MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
-"""The highest rate: one request per microsecond. The rate limit is computed in microseconds."""
+"""The highest rate: one request per microsecond, because the rate limit counts microseconds."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The longest time for which the record of a derived key can be kept: 24 hours, the time for the
-record of a key that the client sends."""
+"""The longest time for which the record of a derived key can be kept: 24 hours, like the record of
+an `Idempotency-Key` that a client sends."""
 MAX_VALID_KEYS = 2
 """The maximum number of valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64

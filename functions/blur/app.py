@@ -71,12 +71,12 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the code that
-    processes photos is imported, and the model opened, at the first photo. `on_lambda` limits the
-    size of responses on remove.bg's paths, because such a response cannot redirect to a bucket.
-    `observe` receives the record of each response; by default, the app prints metrics for
-    CloudWatch on Lambda, and nothing elsewhere. `on_start` gets each call before it reserves its
-    hold. Pass an `engine` to share its neural networks with
-    the code that runs jobs.
+    processes photos is imported, and the model opened, at the first photo. With `on_lambda`, the
+    setting `base_path` has an effect, and responses on remove.bg's paths have a size limit, because
+    they cannot redirect to a bucket. `observe` receives the record of each response; by default,
+    the app prints metrics for CloudWatch on Lambda, and nothing elsewhere. `on_start` gets each
+    call before it reserves its hold. Pass an `engine` to share its neural networks with the code
+    that runs jobs.
 
     Raises:
         ModelError: a model's file is missing or damaged.
@@ -185,7 +185,7 @@ def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
 
 
 def site_routes(settings: Settings, store: UploadStore | None, *, has_jobs: bool) -> Routes:
-    """Return the routes of the page, or none if its folder does not exist."""
+    """Return the routes of the page; empty if the page's folder does not exist."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
     site = Site(
         settings.site_dir,

@@ -1,4 +1,4 @@
-"""The entry point of the nightly audit: another Lambda function, which loads no model."""
+"""The entry point of the nightly audit, a separate Lambda function, which loads no model."""
 
 from __future__ import annotations
 

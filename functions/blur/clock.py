@@ -1,4 +1,4 @@
-"""The machine's clock. Only this module reads it; other code gets the time as an argument."""
+"""The machine's clock. Other modules call `now`, or get the time as an argument."""
 
 from __future__ import annotations
 

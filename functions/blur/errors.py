@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. The call is free; only after a `LostError` can it be charged.
+    """An error that clients can get. Nothing was charged, but with `LostError` this is not certain.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
     `account_status` is the status of the account after the call, if the key is valid.
@@ -58,7 +58,7 @@ class ApiError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def add_account_status(self, status: AccountStatus) -> None:
-        """Add the account's status to an error that was raised by code without access to it."""
+        """Add the account's status to an error; the code that raised the error did not have it."""
         self.account_status = status
 
 
@@ -85,7 +85,7 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired; the response is the same."""
+    """The key is missing, malformed, unknown, revoked or expired; all cases get the same error."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
@@ -124,7 +124,7 @@ class UploadNotFoundError(ApiError):
             "No upload with this id was found for this key, or it has expired. Send the file again."
         ),
     ) -> None:
-        """Use one message for all cases, so that a response never shows which uploads exist."""
+        """Use one default message for all cases, so that no response shows which uploads exist."""
         super().__init__(message)
 
 
@@ -145,7 +145,7 @@ class IdempotencyConflictError(ApiError):
 
 
 class IdempotencyInProgressError(ApiError):
-    """The first call with this `Idempotency-Key` is still running."""
+    """The first call with this idempotency key, or an upload with this form, is in progress."""
 
     status, code = HTTPStatus.CONFLICT, "idempotency_in_progress"
 
@@ -211,7 +211,7 @@ class UnavailableError(ApiError):
 
 
 class OverloadedError(ApiError):
-    """The request queue is full; this request was not started."""
+    """The request queue is full, or a job has too many uploads; this request was not started."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
 

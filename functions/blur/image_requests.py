@@ -105,7 +105,8 @@ class RemovalRequest:
     max_bytes: int | None = None
     """The largest file that fits into the response; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
-    """Return whether the client's `Accept` header names a media type or its family (`image/*`)."""
+    """Return whether the client's `Accept` header names this media type, or its family as in
+    `image/*`."""
 
     def fingerprint(self) -> str:
         """See `ImageRequest.fingerprint`."""

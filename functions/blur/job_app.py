@@ -126,10 +126,10 @@ def build_keeper(  # noqa: PLR0913 - it is called once, at the start
 
     def payable(job: Job) -> int | None:
         if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
-            return None  # all photos of the job fail
+            return None  # the key is not valid, so all photos fail
         try:
             price = job_price(job, prices, parse_parameters(job.parameters))
-        except InvalidParameterError:  # an older version accepted them; all photos fail
+        except InvalidParameterError:  # only an older version accepted these values
             return None
         balance = accounts.read_account(job.account_id, now_us=clock()).balance
         return balance // price if price else None

@@ -8,7 +8,7 @@ from blur.errors import ApiError
 from blur.parameter_errors import InvalidParameterError
 
 RETRY_AFTER_S = 60
-"""The time to wait after `TooManyJobsError`; in this time, some jobs will probably end."""
+"""The seconds to wait after `TooManyJobsError`; in this time, some jobs will probably end."""
 
 
 class JobNotFoundError(ApiError):

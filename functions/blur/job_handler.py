@@ -1,7 +1,7 @@
 """The entry point of the worker of bulk jobs: a Lambda function that SQS calls.
 
-A message names one or more objects; an object is one photo. SQS deletes the message when all its
-objects have a final state, and otherwise delivers it again. `ApproximateReceiveCount` counts the
+A message names one or more objects; an object is one photo. If an object must be retried, SQS
+delivers the message again; otherwise the message is deleted. `ApproximateReceiveCount` counts the
 deliveries of the message, even if a worker was killed. While the store is unavailable, a delivery
 does not count as an attempt: the worker sends a new message instead of the delivered message, so
 that no photo fails because of a long outage.
@@ -48,7 +48,7 @@ INTERNAL_ERROR = "internal_error"
 
 
 class NotEndedError(Exception):
-    """An object of the message has no final state yet, so SQS delivers the message again."""
+    """An object of the message must be retried, so SQS delivers the message again."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Worker:
     def __init__(
         self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
     ) -> None:
-        """Store a copy of the runner; its callbacks also count each object in the metrics."""
+        """Store a copy of the runner; the copy's callbacks also count objects and errors."""
         self._queue = queue
         self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error

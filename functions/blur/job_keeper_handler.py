@@ -32,12 +32,12 @@ RETRY_S = 900
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
-"""The keeper's `run_s`: less than the function's time-out, because the last step can take long, and
-notifications are sent after the last step."""
+"""The keeper's `run_s`: less than the function's time-out, because the last job can take long, and
+notifications are sent after it."""
 
 
 def handler(event: object, context: object) -> None:
-    """Run the keeper once: it resumes paused jobs, ends completed jobs and sends notifications.
+    """Run the keeper once.
 
     If the jobs cannot be listed, the function fails, and `JobKeeperErrorsAlarm` reports the
     failure. An error of one job is logged, and the next run tries the job again.

@@ -42,7 +42,7 @@ class RoiRegionEmptyError(InvalidParameterError):
 
 
 class InvalidSubjectError(InvalidParameterError):
-    """`subject` is not a supported subject, or needs a network that is not installed."""
+    """`subject` is not a supported subject, or needs a neural network that is not installed."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_subject"
 

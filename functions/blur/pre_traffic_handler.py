@@ -1,7 +1,7 @@
 """The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
 
 The hook issues a test key on an account for checks, calls the new version with the page's example
-photo, and revokes the key. So no key is stored permanently, and nothing is charged. CodeDeploy
+photo, and revokes the key. So the hook needs no stored key, and nothing is charged. CodeDeploy
 waits for the hook's report for up to an hour, so every request of the hook ends before the
 function's time-out, and every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
@@ -53,7 +53,7 @@ Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class CheckFailedError(Exception):
-    """The new version returned no blurred photo, or charged for it; the message has details."""
+    """The new version returned no blurred photo, or the call was not free; see the message."""
 
 
 def handler(event: Mapping[str, str], context: object) -> str:
@@ -77,7 +77,7 @@ def handler(event: Mapping[str, str], context: object) -> str:
 
 
 def check_new_version(environ: Mapping[str, str]) -> None:
-    """Check the version that `NEW_VERSION` names; `BLUR_ACCOUNTS` names the store of its key.
+    """Check the version that `NEW_VERSION` names; the test key is in the store `BLUR_ACCOUNTS`.
 
     Raises:
         Exception: the version failed, or it could not be checked.
@@ -128,8 +128,8 @@ def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
     headers = reply.get("multiValueHeaders") or {}
     content_type = headers.get("Content-Type", [""])[0]
     if status != HTTPStatus.OK or content_type != "image/jpeg":
-        request_id = headers.get("X-Request-Id", ["no request id"])[0]
-        message = f"{status} {content_type}, {request_id}"
+        request_id = headers.get("X-Request-Id", ["none"])[0]
+        message = f"status {status}, type {content_type!r}, request id {request_id}"
         raise CheckFailedError(message)
     image = pybase64.b64decode(reply["body"])
     if not image.startswith(b"\xff\xd8\xff") or image == photo:

@@ -92,11 +92,11 @@ class ImageService:
         is_client_connected: Callable[[], bool] = lambda: True,
         measured: Measurements | None = None,
     ) -> CallResult[Output]:
-        """Compute one image and charge once; `left_ms` is the time until Lambda stops the process.
+        """Compute one image and charge once; `left_ms` is the time until the process is stopped.
 
         `parse` reads the form; then the image is loaded. These two steps take time and memory, so
         they are done after the reservation. But if the price depends on the form, or `form_first`
-        is true, the form is parsed before the reservation, and only the image is loaded after it.
+        is true, the form is parsed before the reservation, and only the image is loaded later.
         `measured` receives the time of each step, even if the call fails, and the photo's size.
 
         Raises:
@@ -173,8 +173,8 @@ class ImageService:
         """Parse the form of a call that is not authenticated yet.
 
         Raises:
-            ApiError: the form is not valid. But if the key is not valid, has reached its rate limit
-            or has too few credits for the lowest price, the error about the key is raised.
+            ApiError: the key is not valid, has reached its rate limit or has too few credits for
+            the lowest price; if the key has none of these problems, the error of the form.
 
         """
         try:

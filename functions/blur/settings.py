@@ -69,13 +69,13 @@ class Settings:
     model: str = "u2netp-light"
     """Name of the model, one of `imaging.matting.models.MODELS`."""
     model_dir: Path = Path("/opt/models")
-    """Folder with the ONNX files, where a Lambda layer would mount them."""
+    """Folder with the models' ONNX files; the default is the folder of the model layer."""
     inference_threads: int = 0
     """Threads for one inference; 0 stands for one thread on each available CPU."""
     price: Credits = ONE
     """Credits for one image."""
     price_preview: Credits = QUARTER
-    """Credits for a preview: a removed background with `size=preview`, `small` or `regular`."""
+    """Credits for a preview: a removed background of at most 0.25 megapixels (see `is_preview`)."""
     price_person: Credits | None = None
     """Credits for an image with `subject=person`; None means `price`."""
     max_pixels: int = 50_000_000
@@ -104,7 +104,7 @@ class Settings:
     site_dir: Path = Path("/opt/site")
     """Folder with the files of the page at `/`; without this folder, the server has no page."""
     fetch_urls: bool = False
-    """Whether the service fetches an image from a URL in a request: `yes` or `no`."""
+    """Whether the service fetches images by URL, and sends notifications: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     tracing: bool = False
@@ -112,7 +112,7 @@ class Settings:
     timeout_s: int = 28
     """Seconds after which Lambda stops a call; the embedded server does not use this setting."""
     deadline_margin_s: int = 5
-    """Seconds before Lambda's time-out at which a call is stopped; 0 sets no deadline."""
+    """Seconds before the process's time-out at which a call is stopped; 0 sets no deadline."""
     queue_wait_s: int = 30
     """Seconds that a request waits for a free worker of the embedded server before it gets 503."""
     stop_s: int = 30
@@ -164,8 +164,8 @@ class Settings:
         """Build the settings from `BLUR_*` variables.
 
         Raises:
-            ValueError: a variable is unknown or not valid, or the process runs on Lambda, where
-            these settings are not possible.
+            ValueError: a variable is unknown or not valid, or the process runs on Lambda and
+            `require_lambda` rejects the settings.
 
         """
         known = {variable_of(field.name): field for field in fields(cls)}

@@ -31,7 +31,7 @@ class Deadline:
     def check(self) -> None:
         """Stop the call if the deadline has passed.
 
-        This is called between steps, so no step is interrupted.
+        Callers check the deadline between steps, so no step is interrupted.
 
         Raises:
             UnavailableError: the deadline has passed.
@@ -42,7 +42,7 @@ class Deadline:
 
 
 def before_timeout(clock: Callable[[], Instant], *, left_ms: int, margin_s: int) -> Deadline:
-    """Return a deadline `margin_s` before Lambda's timeout, which is `left_ms` from now.
+    """Return a deadline `margin_s` before the process's time-out, which is `left_ms` from now.
 
     The margin has to cover the longest step, the refund and the response; 0 sets no deadline.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import CallStore
 
 MAX_WAIT_S = 25
-"""How long a copy of a call waits until the first call has ended. Only one of remove.bg's clients
+"""The longest time that a copy waits for the end of the first call. Only one of remove.bg's clients
 repeats calls: after 20 seconds without a response, but not after a 429."""
 POLL_S = 0.25
 

@@ -1,6 +1,6 @@
 """Connections to hosts on the public internet, for the URLs that clients send.
 
-Each connection looks its host up once, checks all addresses of the host, and uses one address. The
+Each connection looks its host up once, checks all addresses of the host, and uses one of them. The
 name is not looked up again, so DNS cannot return an internal address after the check. TLS verifies
 the certificate by the host's name.
 """
@@ -102,7 +102,9 @@ class TimedExchange:
         self._is_aborted = False
 
     def run(self, work: Callable[[TimedExchange], Result]) -> Result:
-        """Return the result of the work, or raise its exception.
+        """Return the result of `work`, or raise the exception that `work` raises.
+
+        `work` gets this exchange as its argument, and calls `connect`.
 
         Raises:
             TimeoutError: the time limit has passed.
@@ -149,7 +151,7 @@ class TimedExchange:
             result.set_exception(error)
 
     def _abort(self) -> None:
-        """Make the thread end soon: after this, reading from its socket fails."""
+        """Make the thread end soon: shut its socket down, so that reading from the socket fails."""
         self._is_aborted = True
         if self._socket is not None:
             with suppress(OSError):  # raised if the socket is already closed

@@ -12,7 +12,7 @@ class InvalidUrlError(FetchError):
 
 
 class DownloadError(FetchError):
-    """The URL is allowed, but its server cannot be reached, is too slow, or sends no image."""
+    """The URL is allowed, but the server cannot be reached, is too slow, or sends no image."""
 
 
 class DownloadTooLargeError(DownloadError):

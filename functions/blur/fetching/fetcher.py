@@ -36,7 +36,7 @@ because compressed data is not an image."""
 
 
 class ImageFetcher:
-    """Fetches images; call it with a URL to get the file."""
+    """Fetches images; a call with a URL returns the file."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ImageFetcher:
         raise DownloadError(message)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
-        """Return the file; stop as soon as it is too large or not an image."""
+        """Return the file; stop reading as soon as the file is too large or not an image."""
         if response.status != HTTPStatus.OK:
             message = f"The server of the URL responds with the status {response.status}."
             raise DownloadError(message)

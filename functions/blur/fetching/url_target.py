@@ -16,7 +16,7 @@ from blur.fetching.errors import InvalidUrlError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORTS = frozenset(DEFAULT_PORTS.values())
 """The allowed ports. Other ports belong to other services, and clients must not use this API to
-probe them."""
+probe these services."""
 MAX_CHARS = 2048
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)

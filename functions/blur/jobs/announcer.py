@@ -1,4 +1,4 @@
-"""Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
+"""Announces the end of jobs: to the operator's systems, and in notifications to clients' URLs.
 
 A client's server can be slow on purpose. So notifications are sent last, in parallel, and only a
 few for each account in each run. `notify` signs and sends each notification.
@@ -33,7 +33,7 @@ twice the time limit of one notification."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcer:
-    """Announces that jobs have ended; each step can be repeated."""
+    """Announces that jobs have ended; after an error, the next run can announce a job again."""
 
     jobs: JobStore
     announce: Callable[[Job], None]
@@ -95,11 +95,11 @@ class Announcer:
         if target.next_attempt_us is None:
             return False
         wait_us = target.next_attempt_us - self.clock()
-        # If the clock was set back, the wait can be longer than the longest interval.
+        # A wait that is longer than the longest interval shows that the clock was set back.
         return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
-        """Call `step`, and report any error; the next run repeats the step."""
+        """Call `step`, and report any error; the next run repeats a failed step."""
         try:
             step(*arguments)
         except Exception as error:  # noqa: BLE001 - an error of one job must not stop all other jobs
@@ -122,9 +122,9 @@ def _due_us(job: Job) -> int:
 def until_unavailable(announce: Callable[[Job], None]) -> Callable[[Job], None]:
     """Return a function that calls `announce` until a call raises `UnavailableError`.
 
-    After that, the function raises the same error and does not call `announce`. Each call of
-    `announce` that fails can last until the time limit of a request, and a run can have many jobs
-    to announce.
+    After that, the function raises the same error and does not call `announce`. Otherwise each
+    failing call could last until the time limit of a request, and a run can have many jobs to
+    announce.
     """
     failure: UnavailableError | None = None
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def open_job_store(location: str) -> JobStore:
-    """Return the store at `sqlite:<path>` or `dynamodb:<table>`.
+    """Return the store at the location `sqlite:<path>` or `dynamodb:<table>`.
 
     Only the store in use is imported, because importing boto takes time.
 
     Raises:
-        ValueError: the location has another scheme, or no name.
+        ValueError: the location has another scheme, or it has no path or table.
 
     """
     scheme, name = split_location(location)

@@ -1,6 +1,6 @@
-"""Takes the next step of each job: resumes paused jobs, ends closed jobs, announces ended jobs.
+"""The keeper: resumes paused jobs, closes and ends jobs, and announces ended jobs.
 
-A keeper runs at short intervals, and keeps no state from one run to the next. Each step can be
+A keeper runs at short intervals, and keeps no state from one run to the next. Each action can be
 repeated, so the keeper can be killed at any point, and two keepers can run at the same time.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
 
 DAY_S = 86_400
-"""After each day without progress, the waiting objects of a job are delivered again, even if other
-jobs keep the queue full and the objects are perhaps still in it: a second delivery is harmless."""
+"""After each day without progress, the waiting objects of a job are delivered again. The queue can
+still contain them, if it is full of other jobs' objects; a second delivery is harmless."""
 OPEN_DAYS = 7
 """After this number of days, an open job is closed, because the storage then deletes the job's
 first photos."""
@@ -29,17 +29,16 @@ EMPTY_DAYS = 1
 """After this number of days, an open job without photos is closed. Clients sometimes forget
 such jobs."""
 MOST_CANCELLED = 5_000
-"""The maximum number of photos that one run cancels: each photo needs a write, while all other jobs
-wait.
-"""
+"""The maximum number of photos that one run cancels. There is a limit, because each photo needs a
+write, while all other jobs wait."""
 
 EXTRA_DELIVERIES = 100
-"""A resumed job gets this many more photos than its account can pay for, because some photos fail
-and cost nothing. The number is small, because each photo that the account cannot pay for is parked
-again, which costs a message and a write."""
+"""When a job is resumed, this many more photos are delivered to workers than its account can pay
+for, because some photos fail and cost nothing. The number is small, because each photo that the
+account cannot pay for is parked again, which costs a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
-"""Deliver the photos of a job that have these sources (names) to the workers again."""
+"""Deliver photos to the workers again; the arguments are the job's id and the photos' sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class JobKeeper:
     worker_s: int
     """The longest time that a worker can work on an object."""
     run_s: int
-    """After this time, a run of the keeper starts no further job. The stores list jobs in random
+    """After this time, a run of the keeper handles no further job. The stores list jobs in random
     order, so that later runs reach the remaining jobs."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. If the queue is empty and a job makes no progress, the
@@ -74,7 +73,7 @@ class JobKeeper:
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
-        """Take the next step of each job; the failure of one job does not affect the other jobs.
+        """Do the next action for each job; the failure of one job does not affect the other jobs.
 
         Raises:
             UnavailableError: the jobs cannot be listed.
@@ -109,7 +108,7 @@ class JobKeeper:
             return None
 
     def _keep(self, job: Job, allowance: Iterator[object]) -> Job | None:
-        """Take the next step of a job; return the job if it has ended.
+        """Do the next action for a job; return the job if it has ended.
 
         `allowance` has one item for each photo that this run can still cancel.
         """
@@ -177,16 +176,16 @@ class JobKeeper:
         return self._end(job, received=photos.number)
 
     def _end(self, job: Job, *, received: int) -> bool:
-        """Set the number of objects, end the job if possible, and return whether it has ended."""
+        """Store `received`, end the job if possible, and return whether the job has ended."""
         return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
         """Resume a paused job if the account can pay for at least one photo.
 
         If the account cannot pay for all photos, only some are delivered to workers. Otherwise the
-        photos that it cannot pay for would be delivered and parked again, each time that a photo
-        failed and was refunded. If the photos cannot be delivered, the job is paused again, so that
-        the next run repeats this step.
+        other photos would be delivered and parked again each time that a photo failed and was
+        refunded. If the photos cannot be delivered, the job is paused again, so that the next run
+        repeats this action.
         """
         payable = self.payable(job)
         if payable == 0:
@@ -206,7 +205,7 @@ class JobKeeper:
         """Deliver the objects of a job that makes no progress, if the queue has lost them.
 
         If there are more waiting objects than the account can pay for, only some of them were
-        delivered when the job was resumed, so this step delivers more.
+        delivered when the job was resumed, so this method delivers more.
         """
         are_lost = self.is_idle() or self._is_due(progress_us, DAY_S)
         most = with_extra(self.payable(job))

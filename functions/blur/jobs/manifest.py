@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 MAX_PAGE_BYTES = 4_000_000
-"""A page of this size, in base64, fits in a response of Lambda."""
+"""The maximum size of a page: in base64, a page of this size fits into a response of Lambda."""
 
 
 def write_page(rows: ObjectPage, *, results_url: str) -> tuple[bytes, str | None]:

@@ -2,7 +2,7 @@
 
 An object is one photo of a job. When the work on an object has ended, the object gets exactly one
 final row, which names the object's source and decides the charge. So a message that is delivered
-five times results in one row and one charge.
+five times results in one row and at most one charge.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Job:
     created_us: Instant
     state: JobState = JobState.OPEN
     is_paused: bool = False
-    """Whether the balance was below the price of a photo; a top-up resumes the job."""
+    """Whether the job waits, because the balance was below a photo's price; a top-up resumes it."""
     closed_us: Instant | None = None
     cancelled_us: Instant | None = None
     ended_us: Instant | None = None
@@ -123,7 +123,7 @@ class Job:
         return "paused" if self.is_paused and not self.has_ended else str(self.state)
 
     def seconds_left(self, now_us: Instant) -> float | None:
-        """Estimate the time for the remaining photos from the rate so far; None if unknown."""
+        """Estimate the seconds for the remaining photos from the rate so far; None if unknown."""
         ended, left = self.counts.ended, self.counts.received - self.counts.ended
         if self.has_ended or self.is_paused or self.first_us is None or not ended:
             return None
@@ -168,8 +168,8 @@ def object_id(source: str) -> str:
 def hold_id(job_id: str, source: str) -> str:
     """Return the id of the hold for an object's price; an object has at most one hold at a time.
 
-    The id has 80 bits: it is short, because an account's item in DynamoDB contains the ids of all
-    objects that are being processed, and the probability that two of 50,000 objects have the same
-    id is below 1 in 10**14.
+    The id has only 80 bits, because an account's item in DynamoDB contains the hold ids of all
+    objects that are being processed. The probability that two of 50,000 holds have the same id is
+    below 1 in 10**14.
     """
     return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:20]

@@ -34,7 +34,7 @@ ACCEPTED = range(200, 300)
 
 
 def check_notify(url: str) -> None:
-    """Require a URL that can be on the public internet. The name of its host is not looked up here.
+    """Reject a URL that cannot be on the public internet. The name of the host is not looked up.
 
     Raises:
         InvalidNotifyError: the URL is malformed, is not Unicode text, or has an address outside of
@@ -74,7 +74,7 @@ def send(job: Job, post: Post, *, now_us: Instant) -> bool:
 
 
 def ended_event(job: Job, *, now_us: Instant) -> bytes:
-    """Return the body: the type of the event, when the job ended, and the job as clients see it."""
+    """Return the notification's body: the event's type, the time of the end, and the job."""
     document = {
         "type": ENDED,
         "timestamp": rfc3339(job.ended_us or now_us),

@@ -25,7 +25,7 @@ class PhotoInventory(NamedTuple):
 
 
 def compare_photos(jobs: JobStore, files: JobFiles, job_id: str) -> PhotoInventory:
-    """Compare the photos in the storage with the job's rows in the store."""
+    """Return which photos of a job are waiting, and which are in the storage but have no row."""
     known: set[str] = set()
     waiting = []
     for row in _rows(jobs, job_id, tuple(ObjectState)):

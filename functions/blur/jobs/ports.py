@@ -70,7 +70,7 @@ class JobStore(Protocol):
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """Authenticate the key, and reserve an object's price, without effect on the rate limit.
 
-        While the hold lasts, a repeated call with the same `hold_id` creates no second hold; it
+        While the hold lasts, a repeated call with the same `hold_id` creates no second hold, but
         extends the first hold to the later expiry.
 
         Raises:
@@ -117,7 +117,9 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield jobs that have not ended or are not announced yet: all of them, or at least 2,000.
+        """Yield the active jobs, which have not ended or whose end is not announced yet.
+
+        If there are more than 2,000 active jobs, at least 2,000 of them are yielded.
 
         A job that has ended is yielded until `record_attempt` is called with
         `next_attempt_us=None`, even if the job has no notification. So its end is announced again
@@ -127,7 +129,7 @@ class JobStore(Protocol):
         ...
 
     def count_active(self, account_id: str, *, most: int) -> int:
-        """Return the number of active jobs of the account; stop counting at `most`."""
+        """Return the number of the account's active jobs (see `list_active`), at most `most`."""
         ...
 
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
@@ -135,8 +137,8 @@ class JobStore(Protocol):
 
         Return whether the job has ended. An ended job gets `ended_us`. A closed job becomes `DONE`;
         a cancelled job stays `CANCELLED`. The job's number of objects becomes `received` or the
-        number of the job's rows, whichever is larger. A job with a `WAITING` row does not end. The
-        first attempt of the job's notification is due now.
+        number of the job's rows, whichever is larger. A job with a `WAITING` row does not end. If
+        the job ends, the first attempt of its notification is due now.
         """
         ...
 
@@ -166,7 +168,7 @@ class JobFiles(Protocol):
         ...
 
     def copy_target(self, job_id: str) -> str | None:
-        """Return the address to which operators can copy photos, such as `s3://…/`, or None."""
+        """Return the address to which operators can copy photos, such as `s3://…/`, if any."""
         ...
 
     def read_source(self, job_id: str, source: str, *, max_bytes: int) -> bytes:

@@ -48,7 +48,7 @@ ParseOptions = Callable[[Mapping[str, str]], "BlurOptions"]
 
 
 class Outcome(StrEnum):
-    """The result of an attempt, which decides the queue's next step."""
+    """The outcome of an attempt; it decides if and how the queue delivers the object again."""
 
     ENDED = "ended"
     """Remove the object from the queue: it has a final row, or its job has ended or expired."""
@@ -119,7 +119,7 @@ class ObjectRunner:
             return Outcome.RETRY
 
     def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
-        """Cancel, park, fail or process the object, unless it has a final row or its job ended."""
+        """Cancel, park, fail or process the object, unless it has a final row or the job ended."""
         if job.ended_us is not None or self._has_ended(row):
             return Outcome.ENDED
         if job.state is JobState.CANCELLED:

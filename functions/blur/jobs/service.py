@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link, PresignedForm
 
 MOST_ACTIVE = 1_000
-"""The maximum number of jobs of an account that have not ended or whose end is not announced."""
+"""The maximum number of active jobs of an account; see `JobStore.list_active`."""
 KEPT_US = KEEP_DAYS * 86_400 * SECOND_US
 """How long results are kept."""
 ENDED_STATES = tuple(state for state in ObjectState if state.has_ended)
@@ -56,8 +56,8 @@ class JobService:
 
         Raises:
             InvalidNotifyError: no notification can be sent to this URL.
-            TooManyJobsError: the account has `MOST_ACTIVE` jobs that have not ended; two requests
-                at the same time can exceed this limit.
+            TooManyJobsError: the account has `MOST_ACTIVE` active jobs; two requests at the same
+                time can exceed this limit.
 
         """
         notification = None
@@ -91,7 +91,7 @@ class JobService:
         return job
 
     def close(self, key: ApiKey, job_id: str) -> Job:
-        """Close a job, if it is open, and return it.
+        """Close a job, if it is open, and return the job.
 
         Raises:
             JobNotFoundError: the account has no job with this id.
@@ -102,7 +102,7 @@ class JobService:
         return self.jobs.close_job(job.job_id, now_us=self.clock()) if is_open else job
 
     def cancel(self, key: ApiKey, job_id: str) -> Job:
-        """Cancel a job, if it has not ended, and return it.
+        """Cancel a job, if it has not ended, and return the job.
 
         Raises:
             JobNotFoundError: the account has no job with this id.
@@ -112,7 +112,7 @@ class JobService:
         return job if job.has_ended else self.jobs.cancel_job(job.job_id, now_us=self.clock())
 
     def presign(self, job: Job) -> PresignedForm:
-        """Return a form for photos of an open job."""
+        """Return a form for uploading photos to a job; the caller checks that the job is open."""
         form = self.files.presign_sources(job.job_id, max_bytes=self.max_bytes, now_us=self.clock())
         is_ours = form.url.startswith("/")
         return replace(form, url=f"{self.public_url}{form.url}") if is_ours else form

@@ -1,4 +1,4 @@
-"""The queue of bulk jobs on AWS: messages in SQS, from S3 and from `JobKeeper`.
+"""The queue of bulk jobs on AWS: messages in SQS, from S3, the keeper and the workers.
 
 SQS delivers a message again until a worker deletes the message, and sometimes once more. This is
 harmless, because the row of an object that is done, failed or cancelled does not change.
@@ -66,7 +66,7 @@ def read_message(body: str) -> list[ObjectName]:
             return []
         keys = [unquote_plus(record["s3"]["object"]["key"]) for record in document["Records"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = "the message comes neither from S3 nor from the keeper of jobs"
+        message = "the message comes neither from S3 nor from `ObjectQueue`"
         raise ValueError(message) from error
     return [ObjectName(*name) for name in map(split_source_key, keys) if name is not None]
 
@@ -150,7 +150,7 @@ class EventBus:
 
 
 def open_client(service: str) -> Any:  # noqa: ANN401 - the clients of botocore have no static type
-    """Build a client with short time-outs, without sending a request."""
+    """Return a client with short time-outs; no request is sent yet."""
     return session().create_client(service, config=limited(read_s=READ_S, attempts=MAX_ATTEMPTS))
 
 

@@ -27,13 +27,13 @@ READ_S = 4
 MAX_ATTEMPTS = 2
 
 NOT_FOUND_CODES = frozenset({"NoSuchKey", "AccessDenied"})
-"""Without s3:ListBucket, which the function does not have, S3 responds to a GetObject for a missing
+"""Without s3:ListBucket, which only the keeper has, S3 responds to a GetObject for a missing
 object with 403 AccessDenied (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
 """
 
 
 def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
-    """Build a client with short time-outs; it sends no request yet.
+    """Return a client with short time-outs; no request is sent yet.
 
     Virtual addressing makes botocore sign for the bucket's regional host. The global host can
     redirect for hours after a bucket is created, and browsers do not follow a redirected preflight

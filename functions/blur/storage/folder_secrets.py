@@ -29,7 +29,7 @@ def read_secrets(folder: Path) -> list[bytes]:
 
 
 def _create_secret(folder: Path) -> bytes:
-    """Create and return the first secret; if several processes do this, all get the same secret."""
+    """Create and return the first secret; processes that do this together get the same secret."""
     path = folder / KEY_FILE
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, part = tempfile.mkstemp(dir=folder)  # the file has mode 0600

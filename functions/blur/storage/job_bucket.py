@@ -1,4 +1,4 @@
-"""The photos and results of bulk jobs in an S3 bucket; it implements `blur.jobs.ports.JobFiles`.
+"""The photos and results of bulk jobs in an S3 bucket.
 
     job-sources/<job_id>/<source>      the photos, uploaded by a form or copied by an operator
     job-results/<job_id>/<object_id>   the results
@@ -27,7 +27,7 @@ JOB_RESULTS = "job-results/"
 
 
 class JobBucket:
-    """The photos and results of jobs in one bucket.
+    """The photos and results of jobs in one bucket; implements `blur.jobs.ports.JobFiles`.
 
     The process needs the permissions s3:GetObject and s3:PutObject; `list_sources` also needs
     s3:ListBucket.

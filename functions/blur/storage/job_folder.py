@@ -6,7 +6,7 @@
 
 Names of photos come from clients, so they are stored inside the files and are never part of a path.
 A photo is written to the disk before its upload gets a response. A result is written to the disk
-before it is charged. All files of a job are kept for `KEEP_DAYS` after the last of them was stored.
+before its photo is charged. All files of a job are kept until the last of them is `KEEP_DAYS` old.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class JobFolder:
             file.write(data)
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - `JobBucket` uses the arguments
-        """Return None: the server returns results itself."""
+        """Return None: the server sends the results in its responses."""
         return None
 
     def read_result(self, job_id: str, object_id: str) -> bytes:

@@ -14,10 +14,10 @@ RESULTS = "results/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Decides which results are stored; no result is made smaller to fit into a response."""
+    """Stores the results that are too large for a response; no result is made smaller."""
 
     store: ResultStore | None
-    """None means that responses have no size limit, so every result is inline."""
+    """None means that responses have no size limit, so they contain all results."""
     max_inline_bytes: int
     """The largest file that fits into a proxy response."""
     new_name: Callable[[], str]

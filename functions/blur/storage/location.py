@@ -1,4 +1,4 @@
-"""Opens the storage that `BLUR_MEDIA` names. No other module uses the schemes s3 and folder."""
+"""Opens the storage that `BLUR_MEDIA` names: `s3:<bucket>` or `folder:<path>`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The stores at a location; None for a store that the location does not have."""
+    """The parts of the storage; None for a part that the location does not have."""
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None
@@ -27,7 +27,7 @@ def open_storage(location: str) -> Storage:
     Only the module in use is imported, because each import makes a cold start longer.
 
     Raises:
-        ValueError: the location has an unknown scheme, or no name after it.
+        ValueError: the location has an unknown scheme, or it has no bucket or path.
 
     """
     scheme, _, name = location.partition(":")

@@ -1,4 +1,4 @@
-"""Uploads: each upload belongs to the API key that requested it; other keys cannot use it."""
+"""Uploads: each upload belongs to the API key that requested its form."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Uploads:
 
 
 def upload_name(owner: str, upload_id: str) -> str:
-    """Return the name in the store, a digest of owner and id: two owners never share a name.
+    """Return the upload's name in the storage: a digest of owner and id.
 
-    Because of the digest, a path never contains text from a client.
+    Two owners never have the same name, and a path never contains text from a client.
     """
     return UPLOADS + hashlib.sha256(f"{owner}\n{upload_id}".encode()).hexdigest()

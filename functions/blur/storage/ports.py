@@ -30,16 +30,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class PresignedForm:
-    """A multipart form for a POST request: all fields unchanged, then the file as `file`.
+    """A multipart form for a POST request.
 
-    A relative `url` is resolved against the address of the API.
+    The client sends all `fields` unchanged, and then the file as the field `file`. A relative `url`
+    is resolved against the address of the API.
     """
 
     url: str
     fields: Mapping[str, str] = field(repr=False)
     expires_us: int
     prefix: str = ""
-    """If this prefix is not empty, each file also needs a field `key` that begins with it."""
+    """If this is not empty, each file also needs a field `key` that begins with this prefix."""
 
 
 class ResultStore(Protocol):
@@ -72,7 +73,7 @@ class UploadStore(Protocol):
         ...
 
     def get(self, name: str, *, max_bytes: int) -> bytes:
-        """Return the file that was uploaded under this name; it stays in storage.
+        """Return the file that was uploaded under this name; the file stays in the storage.
 
         Raises:
             UploadNotFoundError: the file does not exist or has expired.

@@ -35,7 +35,7 @@ class UploadToken:
 def sign(token: UploadToken, secrets: Sequence[bytes]) -> str:
     """Return the token as URL-safe text, signed with the newest secret.
 
-    `secrets` are sorted from the oldest to the newest.
+    `secrets` are sorted by the names of their files; the last secret is the newest.
     """
     return str(_serializer(secrets).dumps(astuple(token)))
 

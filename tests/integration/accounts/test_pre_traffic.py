@@ -83,7 +83,7 @@ JPEG = {"Content-Type": ["image/jpeg"], "X-Credits-Charged": ["0"]}
     ("reply", "reason"),
     [
         ({"errorType": "Runtime.ExitError", "errorMessage": "killed"}, "Runtime.ExitError"),
-        ({"statusCode": 500, "multiValueHeaders": {"X-Request-Id": ["req_1"]}}, "500 , req_1"),
+        ({"statusCode": 500, "multiValueHeaders": {"X-Request-Id": ["req_1"]}}, "500.+req_1"),
         ({"statusCode": 200, "multiValueHeaders": JPEG, "body": "AAAA"}, "is not a JPEG"),
         (
             {

@@ -14,13 +14,13 @@ The items have the attributes of `Job`, `JobObject` and `Notification`, and the 
 |---|---|
 | `credits` | the charge of an object, or of all objects of the job |
 | `known` | the number of the job's rows |
-| `listed` | the number of files that the keeper counted after the job was closed |
+| `listed` | the number of photos that the keeper counted after the job was closed or cancelled |
 | `ttl` | the time after which DynamoDB can delete the item |
 
 The final row of an object is written in the transaction that settles or refunds the hold, and adds
-the object and its charge to the counts of the job. An object can have a `waiting` row before that.
-The rows of failed objects are copied, so the status of a job can list failures without reading all
-rows.
+the object and its charge to the counts of the job. Before its final row, an object can have a
+`waiting` row. The rows of failed objects are copied, so that the service can list the failures of a
+job without reading all rows.
 """
 
 from __future__ import annotations

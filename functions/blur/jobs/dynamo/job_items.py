@@ -72,7 +72,7 @@ def set_paused(table: DynamoTable, job_id: str, *, is_paused: bool) -> None:
 
 
 def end(table: DynamoTable, job_id: str, received: int, now_us: Instant) -> bool:
-    """See `JobStore.end_job`. The write is repeated if the job's counts change meanwhile."""
+    """See `JobStore.end_job`. The write is repeated if the counts change after the read."""
     item = table.get(job_key(job_id))
     while item is not None and "ended_us" not in item and item["state"] != JobState.OPEN:
         update = _ending(item, received, now_us)
@@ -130,7 +130,7 @@ def _in_partition(key: str) -> Expressions:
 
 
 def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
-    """Return the write that sets the number of files.
+    """Return the write that sets `listed`, the number of files, to `received`.
 
     If each photo of the job has its final row, the same write ends the job.
     """

@@ -1,8 +1,8 @@
 """The rows of objects in DynamoDB: one transaction changes the account, the row and the job.
 
 All writes for the photos of a job update the items of the account and the job, and DynamoDB cancels
-a transaction while another transaction writes the same item. The client repeats the cancelled
-transaction after a short random pause.
+a transaction while another transaction writes the same item. The DynamoDB client
+(`Sender`) repeats the cancelled transaction after a short random pause.
 """
 
 from __future__ import annotations

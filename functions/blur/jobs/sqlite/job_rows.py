@@ -1,7 +1,7 @@
 """Read and write the rows of jobs in SQLite, in the transaction of the caller.
 
 A job counts its objects: `known` is the number of the objects' rows, and `listed` the number of
-files that the keeper counted after the job was closed.
+photos that the keeper counted after the job was closed or cancelled.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def require(db: sqlite3.Connection, job_id: str) -> Job:
 
 
 def close(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
-    """Close the job if it is open, and return it."""
+    """Close the job if it is open, and return the job."""
     db.execute(
         "UPDATE jobs SET state = ?, closed_us = ? WHERE job_id = ? AND state = ?",
         (JobState.CLOSED, now_us, job_id, JobState.OPEN),
@@ -98,7 +98,7 @@ def close(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
 
 
 def cancel(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
-    """Cancel the job if it is open or closed, and return it."""
+    """Cancel the job if it is open or closed, and return the job."""
     db.execute(
         "UPDATE jobs SET state = ?, cancelled_us = ? WHERE job_id = ? AND state IN (?, ?)",
         (JobState.CANCELLED, now_us, job_id, JobState.OPEN, JobState.CLOSED),
@@ -140,9 +140,9 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
 
 
 def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> bool:
-    """End the job if `received`, the number of its photos in the storage, have a final row.
+    """End a closed or cancelled job if all its photos have final rows; return whether it has ended.
 
-    Return whether the job has ended.
+    `received` is the number of the job's photos that the keeper has counted.
     """
     db.execute(
         "UPDATE jobs SET listed = ? WHERE job_id = ? AND ended_us IS NULL AND state IN (?, ?)",

@@ -29,7 +29,7 @@ class SqliteJobStore:
     """`JobStore` in the SQLite file of the accounts, usable from many threads and processes.
 
     The objects' rows are also the queue of the embedded server: a row is added when a photo's
-    upload is complete, and a worker claims the row for some time. Each method is one transaction,
+    upload is complete, and a worker claims the row for some time. Each change is one transaction,
     as in `SqliteAccountStore`.
     """
 

@@ -87,9 +87,9 @@ def page(
 _CAN_START = """
     job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :latest)
 """
-"""A lease that ends after `:latest` does not count: no lease ends later than a lease that begins
-now, unless the clock was set back. `:latest` allows a small difference: while a worker waits for
-the database file, after it has read the clock, another worker can write a lease that ends later."""
+"""A lease that ends after `:latest` is ignored, because it was written before the clock was set
+back. `:latest` is `CLOCK_SKEW_US` after the end of a lease that starts now: another worker can
+write a slightly later lease while this worker waits for the database file."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """
