@@ -21,7 +21,7 @@ PHOTO_B64 = base64.b64encode(PHOTO).decode("ascii")
 
 
 def with_body(content_type: str, body: bytes, accept: str = "*/*") -> dict[str, Any]:
-    """Return the event for a request of a remove.bg client with this body."""
+    """Return the event for a request with this body, as a client of remove.bg sends it."""
     event = make.event("POST", REMOVEBG_PATH, key=make.FUNDED, accept=accept)
     event["multiValueHeaders"]["Content-Type"] = [content_type]
     event["headers"]["Content-Type"] = content_type

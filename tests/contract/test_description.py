@@ -72,6 +72,7 @@ def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
 
 
 def test_no_unquoted_comma_cuts_off_a_description_in_openapi_yaml() -> None:
+    """In a YAML mapping in braces, the text after an unquoted comma becomes a null member."""
     assert [name for name in names(API) if " " in name] == []
 
 
@@ -99,7 +100,7 @@ def test_the_bounds_and_choices_of_the_described_fields_are_the_same_as_in_the_c
     assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_the_media_types_for_uploads_are_the_same_as_in_the_code() -> None:
+def test_the_media_types_and_the_largest_size_of_uploads_are_the_same_as_in_the_code() -> None:
     form = SCHEMAS["UploadForm"]["properties"]
     assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes
@@ -118,7 +119,7 @@ def test_the_limits_in_the_descriptions_are_the_same_as_in_the_settings() -> Non
     )
 
 
-def test_exactly_the_fields_that_the_remove_bg_route_reads_are_described() -> None:
+def test_openapi_yaml_has_exactly_the_fields_that_the_remove_bg_route_reads() -> None:
     fields = SCHEMAS["RemovalFields"]["properties"]
     assert set(fields) == set(TEXTS)
     assert set(fields["size"]["enum"]) == set(SIZES)

@@ -30,7 +30,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the entry of each error code; an empty list if the schema is not our error format."""
+    """Return the entry of each error code, or an empty list for a schema of another format."""
     _, own = schema.get("allOf", [None, None])
     error = own["properties"].get("error") if own else None
     codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
@@ -47,7 +47,7 @@ def removebg_codes(response: dict[str, Any]) -> dict[str, str]:
 
 
 def code_texts() -> dict[str, list[str]]:
-    """Return the descriptions of each error code, by the code."""
+    """Return a dictionary from each error code to all descriptions of this code."""
     texts = defaultdict(list)
     for response in API["components"]["responses"].values():
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
@@ -56,7 +56,7 @@ def code_texts() -> dict[str, list[str]]:
     return texts
 
 
-def test_exactly_the_existing_error_codes_are_described_each_under_its_status() -> None:
+def test_openapi_yaml_has_exactly_the_existing_error_codes_with_their_statuses() -> None:
     described = {
         (status, code)
         for path, method in OPERATIONS

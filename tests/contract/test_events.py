@@ -41,7 +41,7 @@ def test_response_has_the_status_that_the_file_name_of_its_event_contains(
 
 
 @pytest.mark.parametrize("file", FAILURES, ids=lambda file: file.stem)
-def test_error_response_has_exactly_the_documented_fields_and_charges_nothing(
+def test_error_response_has_exactly_the_documented_fields_and_the_call_is_not_charged(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)
@@ -57,7 +57,7 @@ def test_error_response_has_exactly_the_documented_fields_and_charges_nothing(
 
 
 @pytest.mark.parametrize("file", REMOVEBG_FAILURES, ids=lambda file: file.stem)
-def test_error_on_the_routes_of_remove_bg_has_the_fields_of_remove_bg_and_charges_nothing(
+def test_error_on_a_route_of_remove_bg_has_the_fields_of_remove_bg_and_costs_nothing(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)

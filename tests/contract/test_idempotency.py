@@ -1,4 +1,4 @@
-"""Several calls with the same `Idempotency-Key` are charged only once in total."""
+"""Calls with the same `Idempotency-Key` within 24 hours are charged only once in total."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
 
 
 def with_a_typo(text: str, chance: random.Random) -> str:
-    """Return the text with one typo: a character is changed, removed, doubled or swapped."""
+    """Return the text with one typo: a changed, missing or doubled character, or a swap."""
     at = chance.randrange(len(text) - 1)
     other = chance.choice([c for c in keys.ALPHABET if c != text[at]])
     variants = [

@@ -24,7 +24,7 @@ def last_line(log: io.StringIO) -> dict[str, Any]:
     return line
 
 
-def test_the_log_line_of_a_photo_has_account_credits_steps_and_sizes(
+def test_the_log_line_of_a_blur_call_has_account_credits_steps_and_sizes(
     call: Call, log: io.StringIO
 ) -> None:
     response = call(make.blur())
@@ -41,7 +41,7 @@ def test_the_log_line_of_a_photo_has_account_credits_steps_and_sizes(
     assert not {"cold_start", "steps_ms", "megapixels", "format"} & line.keys()
 
 
-def test_a_failed_photo_is_logged_with_its_account_and_its_steps_up_to_the_error(
+def test_a_failed_blur_call_is_logged_with_its_account_and_its_steps_up_to_the_error(
     call: Call, log: io.StringIO
 ) -> None:
     assert call(make.blur(image=make.flat())).status == 422

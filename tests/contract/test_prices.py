@@ -1,4 +1,4 @@
-"""Headers, errors and the account document show prices in quarters of a credit."""
+"""Headers, errors and the account document show prices such as 0.75 credits exactly."""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ def test_a_json_response_has_the_image_and_the_foreground_box(call: Call) -> Non
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/json, text/plain, */*", "image/png", "", "application/json;q=0"]
 )
-def test_a_client_that_does_not_ask_only_for_json_gets_an_image(accept: str, call: Call) -> None:
+def test_a_client_gets_an_image_unless_it_prefers_json_to_every_image_format(
+    accept: str, call: Call
+) -> None:
     assert call(make.removal(accept=accept)).headers["content-type"].startswith("image/")
 
 

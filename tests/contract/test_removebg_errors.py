@@ -1,4 +1,4 @@
-"""Invalid requests get remove.bg's codes and cost nothing."""
+"""Invalid requests get remove.bg's error codes and cost nothing."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_result_of_size_auto_with_the_price_of_a_preview_is_not_larger_than_a_
     Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
     margins = {"crop": "true", "crop_margin": "400px"}
     enlarged = call(make.removal(image=photo.getvalue(), size="auto", **margins))
-    # This header claims 8 x 8 pixels, but the frame after it has 1600 x 1600 pixels.
+    # This JPEG has two frame headers: the first has 8 x 8 pixels, the second 1600 x 1600 pixels.
     small = io.BytesIO()
     Image.new("RGB", (8, 8)).save(small, "JPEG")
     header = small.getvalue()[: small.getvalue().index(b"\xff\xda")]
@@ -96,7 +96,7 @@ def test_a_copy_within_two_minutes_is_free_and_a_later_copy_is_charged(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1.5, 0)
 
 
-def test_with_idempotency_keys_only_a_call_with_the_same_key_is_a_copy(call: Call) -> None:
+def test_with_idempotency_keys_only_a_call_with_the_same_key_gets_a_replay(call: Call) -> None:
     def keyed(value: str, **fields: Any) -> ApiResponse:  # noqa: ANN401 - any fields of `make.removal`
         event = make.removal(**fields)
         event["headers"]["Idempotency-Key"] = value

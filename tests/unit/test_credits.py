@@ -51,7 +51,7 @@ def test_credits_are_parsed_to_quarters_and_formatted_without_trailing_zeros(
         *("0.1", "0.3", "0.255", "1" * 101, "0." + "0" * 101),
     ],
 )
-def test_text_that_is_not_a_whole_number_of_quarters_is_rejected_and_quoted(text: str) -> None:
+def test_text_that_is_not_a_valid_amount_is_rejected_and_quoted_in_the_error(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number of credits") as caught:
         parse_credits(text)
     assert repr(text) in str(caught.value)

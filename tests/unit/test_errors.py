@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import blur.job_errors
-import blur.parameter_errors  # noqa: F401 - their classes are subclasses of ApiError
+import blur.parameter_errors  # noqa: F401 - the imports define subclasses of ApiError
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.credits import ONE
 from blur.errors import ApiError
@@ -77,7 +77,7 @@ def test_a_pickled_or_copied_error_equals_the_original(
     sent = example(error)
     sent.add_account_status(STATUS)
     sent.add_note("a note")
-    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - the test itself pickled it
+    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - this test pickled the error
         assert type(received) is error
         assert (str(received), received.args) == (str(sent), sent.args)
         assert vars(received) == vars(sent)

@@ -35,7 +35,7 @@ def test_prices_are_read_as_quarters_of_a_credit() -> None:
     assert (settings.price, settings.price_preview, settings.price_person) == (6, 0, 3)
 
 
-def test_an_empty_price_for_subject_person_means_that_it_has_no_separate_price() -> None:
+def test_subject_person_has_no_separate_price_if_the_setting_is_empty() -> None:
     assert Settings().price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": ""}).price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
@@ -106,7 +106,7 @@ def test_settings_that_could_lose_a_charged_result_are_rejected_only_on_lambda(
     "changed",
     [{}, {"BLUR_HOLD_TTL_S": "33"}, {"BLUR_HOLD_TTL_S": "25", "BLUR_TIMEOUT_S": "20"}],
 )
-def test_settings_with_a_bucket_and_a_hold_time_longer_than_the_timeout_are_accepted_on_lambda(
+def test_on_lambda_a_bucket_and_a_hold_at_least_5_s_longer_than_the_timeout_are_accepted(
     changed: dict[str, str],
 ) -> None:
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"

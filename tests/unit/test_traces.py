@@ -1,4 +1,4 @@
-"""The search for keys and photos in logs finds them in every encoding."""
+"""The search of logs finds keys and photos in each encoding that logs usually contain."""
 
 from __future__ import annotations
 

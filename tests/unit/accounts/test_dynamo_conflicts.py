@@ -14,13 +14,12 @@ from blur.errors import UnavailableError
 from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
-"""The number of requests that fail if a test sets no other number. Throttled writes are retried
-fewer times than this."""
+"""The default number of requests that fail; a throttled write is retried fewer times."""
 
 
 @dataclass
 class Clock:
-    """Replaces the module `time`; a pause takes no time in the test."""
+    """A fake of the module `time`; `sleep` returns at once and sets the clock forward."""
 
     now_s: float = 0
 

@@ -63,7 +63,7 @@ def test_settling_a_hold_at_its_expiry_time_counts_as_an_expiry() -> None:
 
 @pytest.mark.parametrize("event", [HoldEvent.REFUND, HoldEvent.EXPIRE])
 @pytest.mark.parametrize("now_us", [JUST_BEFORE_US, EXPIRES_US])
-def test_a_refund_or_an_expiry_is_the_same_event_before_and_after_the_expiry_time(
+def test_a_refund_stays_a_refund_and_an_expiry_stays_an_expiry_at_the_expiry_time(
     event: HoldEvent, now_us: Instant
 ) -> None:
     assert event_at(event, EXPIRES_US, now_us) is event

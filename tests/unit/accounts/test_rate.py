@@ -11,7 +11,7 @@ from blur.accounts.rate import Bucket, Refusal
 
 
 @given(limits, st.lists(gaps, max_size=200))
-def test_in_any_period_at_most_the_limit_per_minute_plus_the_burst_is_accepted(
+def test_in_any_n_minutes_at_most_n_times_the_limit_per_minute_plus_the_burst_are_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     granted = accepted(limit, arrivals_of(gaps_us))
@@ -31,7 +31,7 @@ def test_a_fast_client_gets_at_least_75_percent_of_the_limit_and_at_most_the_lim
     granted = len(accepted(limit, arrivals))
     earned = limit.per_minute + limit.burst
     assert granted <= earned
-    # When the limit allows a request again, the next one arrives within a third of an interval.
+    # A request arrives at most a third of an interval after the limit allows it.
     assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
 
 

@@ -77,7 +77,7 @@ def test_every_header_selects_a_format(header: str) -> None:
         ("text/html", False),
     ],
 )
-def test_json_is_preferred_only_if_its_quality_is_higher_than_the_quality_of_images(
+def test_json_is_preferred_only_if_its_quality_is_higher_than_that_of_every_image_format(
     header: str, *, is_json: bool
 ) -> None:
     assert prefers_json(header) is is_json

@@ -72,7 +72,7 @@ def test_a_declared_length_over_the_limit_is_rejected_before_the_body_is_read() 
 
 
 @pytest.mark.parametrize("declared", [{}, {"content_length": "1001"}])
-def test_the_message_for_a_large_body_names_the_route_for_uploads_if_it_exists(
+def test_the_message_for_a_large_body_names_the_route_for_uploads_if_uploads_are_accepted(
     declared: dict[str, str],
 ) -> None:
     form = request(body=bytes(MOST + 1), **declared)

@@ -32,7 +32,7 @@ END = f"--{BOUNDARY}--\r\n".encode()
 
 
 @given(st.binary(), st.text(alphabet="0123456789", min_size=1), st.text())
-def test_a_form_from_the_client_library_is_read_back_exactly(
+def test_a_form_written_by_requests_toolbelt_is_read_back_exactly(
     content: bytes, radius: str, file_name: str
 ) -> None:
     encoder = MultipartEncoder({"image": (file_name, content, "image/png"), "radius": radius})
@@ -128,7 +128,7 @@ def test_each_content_type_and_body_is_parsed_or_raises_only_an_invalid_request_
             parse_form(given_type, body)
 
 
-def test_parts_and_headers_at_the_limits_are_read_and_headers_above_them_are_rejected() -> None:
+def test_parts_and_headers_at_the_limits_are_read_and_headers_above_a_limit_are_rejected() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]

@@ -42,8 +42,8 @@ ACCOUNT_HEADERS = {
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""The largest response can be this many bytes smaller than the limit, because its headers are not
-the longest possible headers."""
+"""The response with the largest inline image can be up to this many bytes smaller than the limit,
+because the size of the image is computed for the longest possible headers."""
 
 
 def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:

@@ -55,7 +55,7 @@ PHOTO = ResponseRecord(
 )
 
 
-def test_the_log_line_of_a_photo_has_every_field() -> None:
+def test_the_log_line_of_a_successful_call_has_every_field_except_the_error_code() -> None:
     assert PHOTO.log_fields() == {
         "request_id": "req_1",
         "method": "POST",
@@ -150,7 +150,7 @@ def printed(record: ResponseRecord, capsys: pytest.CaptureFixture[str]) -> dict[
     return document
 
 
-def test_a_photo_has_metrics_for_its_size_its_credits_and_its_steps(
+def test_a_successful_call_has_metrics_for_its_photo_its_credits_and_its_steps(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = printed(PHOTO, capsys)

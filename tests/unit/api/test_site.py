@@ -73,7 +73,7 @@ def test_binary_files_are_sent_as_bytes_and_all_other_files_as_text(site: Site) 
     ("public_url", "address"),
     [("", "preview.jpg"), ("https://blur.example/api", "https://blur.example/api/preview.jpg")],
 )
-def test_the_image_of_a_link_preview_has_an_absolute_url(
+def test_the_image_of_a_link_preview_has_an_absolute_url_if_the_public_url_is_set(
     public_url: str, address: str, site: Site
 ) -> None:
     (site.folder / "index.html").write_text('<meta property="og:image" content="preview.jpg">')

@@ -1,4 +1,4 @@
-"""Traces for X-Ray, with the real SDK and a recorder that sends nothing."""
+"""Traces for X-Ray, with the real SDK and an emitter that sends nothing."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ class OneKeyService:
         return NOW
 
 
-def test_upload_is_presigned_for_the_key_of_the_request_and_answered_with_201() -> None:
+def test_an_upload_is_presigned_for_the_key_of_the_request_and_the_status_is_201() -> None:
     uploads, service = RecordingUploads(), OneKeyService()
     asked = request('{"content_type": "image/png", "bytes": 7}', apikey=KEY)
     reply = upload_route(cast("Any", service), cast("Any", uploads))(asked)

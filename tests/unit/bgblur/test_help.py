@@ -1,4 +1,4 @@
-"""The help texts on a terminal."""
+"""The help texts of `bgblur` and its commands."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def weighted_blur(
 
 def gaussian_blur(values: NDArray[Any], sigma_px: float | tuple[float, ...]) -> NDArray[np.float64]:
     """Return the values after an exact Gaussian blur; values outside the border are mirrored."""
-    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - slow import, and each process collects all files
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - a slow import that few tests need
 
     blurred: NDArray[np.float64] = gaussian_filter(values.astype(float), sigma_px, mode="reflect")
     return blurred

@@ -39,7 +39,7 @@ SHIFT = 21
 Call = Callable[["RgbU8"], "RgbU8"]
 """A function that sends an image, and returns the result aligned with this image."""
 Planes: TypeAlias = "NDArray[np.int16]"
-"""The channels of `INSIDE`, (..., channels, H, W)."""
+"""The channels of the part `INSIDE` of one or more images, (..., channels, H, W)."""
 
 
 def marked(image: RgbU8) -> RgbU8:
@@ -75,7 +75,7 @@ INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
 
 
 def planes(image: RgbU8) -> Planes:
-    """Return the channels of the part of an image that is in all `VARIANTS`, (channels, H, W).
+    """Return the channels of the part `INSIDE` of an image, (channels, H, W).
 
     NumPy compares whole planes much faster than the three channels of each pixel.
     """

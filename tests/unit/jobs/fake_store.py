@@ -152,7 +152,7 @@ class FakeJobStore:
             self.announced.add(job_id)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: this store has no connection to close."""
 
     def _count(self, job: Job, ended_us: Instant | None) -> None:
         rows = list(self.rows[job.job_id].values())

@@ -1,4 +1,4 @@
-"""Jobs and rows are read as they were stored; their keys and expiry times do not change."""
+"""Jobs and rows are read as they were stored; their keys and expiry times are fixed."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_row_of_a_photo_does_not_change_when_it_is_stored_and_read(row: JobO
     assert None not in item.values()
 
 
-def test_the_keys_and_the_expiry_time_of_the_items_in_the_table_do_not_change() -> None:
+def test_the_items_in_the_table_have_the_same_keys_and_expiry_times_in_every_version() -> None:
     ttl = 1_800_000_000 + KEPT_S
     job, row, failed = (
         items.job_item(JOB),

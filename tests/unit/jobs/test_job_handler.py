@@ -82,7 +82,7 @@ def own(source: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
 
 
 def handle(worker: Worker, *messages: dict[str, Any]) -> list[str]:
-    """Return the ids of the messages that have to be delivered again."""
+    """Process the messages; return the ids of the messages that SQS must deliver again."""
     context: Any = Context()
     response = worker.handle({"Records": list(messages)}, context)
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]

@@ -1,4 +1,4 @@
-"""The converted neural networks for people and faces, compared with the publisher's."""
+"""The converted neural networks for people and faces, compared with the originals."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
 
 
 def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the one-channel outputs of the publisher's neural network and of the converted one."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow import, and each process collects all files
+    """Return the one-channel output of the publisher's network and of the converted network."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - a slow import that few tests need
 
     theirs = Interpreter(model_content=content, num_threads=1)
     theirs.allocate_tensors()
@@ -46,7 +46,7 @@ def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], 
     theirs.invoke()
     [index] = [each["index"] for each in theirs.get_output_details() if each["shape"][-1] == 1]
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # other threads would wait in a loop
+    options.intra_op_num_threads = 1  # more threads would use CPU time while they wait
     session = ort.InferenceSession(convert(content), options, providers=["CPUExecutionProvider"])
     [put] = session.get_inputs()
     [found] = session.run(None, {put.name: source.transpose(0, 3, 1, 2)})

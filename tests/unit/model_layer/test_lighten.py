@@ -55,7 +55,7 @@ def test_no_light_model_is_written_if_the_folder_has_only_another_model(tmp_path
 
 def run(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # other threads would wait in a loop
+    options.intra_op_num_threads = 1  # more threads would use CPU time while they wait
     session = ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -56,7 +56,7 @@ def test_a_call_with_a_live_key_is_charged_and_its_result_has_the_balance_and_th
     assert result.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 
 
-def test_a_test_key_is_free_and_its_result_has_a_watermark(
+def test_a_call_with_a_test_key_is_free_and_its_result_has_a_watermark(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)

@@ -1,4 +1,4 @@
-"""A form is read after the credits are held, or before if the price depends on the form."""
+"""A form is read after the credits are held; if it sets the price, it is read before."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def priced(service: ImageService) -> ImageService:
     return replace(service, prices=Prices(image=PRICE, preview=PRICE, person=PERSON))
 
 
-def test_photos_of_people_have_a_separate_price_and_other_photos_the_usual_price(
+def test_calls_with_subject_person_have_a_separate_price_and_other_calls_the_usual_price(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
@@ -96,7 +96,7 @@ def test_photos_of_people_have_a_separate_price_and_other_photos_the_usual_price
     assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
 
 
-def test_a_form_that_sets_the_price_is_parsed_before_the_hold_and_its_image_is_loaded_after_it(
+def test_a_form_that_sets_the_price_is_parsed_before_the_hold_and_its_image_is_loaded_later(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     seen = []

@@ -39,7 +39,7 @@ def test_a_call_repeated_with_its_idempotency_key_blurs_the_photo_again_and_is_c
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
 
 
-def test_a_call_is_reported_before_it_reserves_its_hold(
+def test_on_start_is_called_before_a_call_reserves_its_hold(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     seen: list[tuple[StartedCall, tuple[int, ...]]] = []
@@ -77,13 +77,13 @@ class LaterOptions(BlurOptions):
     grain: int = 0
 
 
-def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
+def test_a_newer_parameter_changes_a_fingerprint_only_if_the_request_sets_the_parameter() -> None:
     fingerprints = [
         BlurRequest(b"photo", options).fingerprint()
         for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
     ]
-    # The first version of the service computed this fingerprint. Stored idempotency records, which
-    # are kept for 24 hours, can contain it.
+    # The first version of the service computed this fingerprint. Idempotency records are kept for
+    # 24 hours, so after an update they can contain fingerprints from the earlier version.
     first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
     assert fingerprints[:2] == [first, first]
     assert fingerprints[2] != first

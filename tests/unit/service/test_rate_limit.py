@@ -1,4 +1,4 @@
-"""Requests count towards the rate limit; uncharged ones count more if they used much CPU time."""
+"""Requests count towards the rate limit; uncharged requests with much CPU time count more."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_the_total_time_is_the_sum_of_all_steps_and_the_time_before_the_first_st
     now_ms = itertools.count()
 
     class SlowResultStore(RecordingResultStore):
-        def put(self, name: str, data: bytes, **described: Any) -> Link:  # noqa: ANN401 - it passes on any arguments
+        def put(self, name: str, data: bytes, **described: Any) -> Link:  # noqa: ANN401 - any arguments of `put`
             for _ in range(500):
                 next(now_ms)
             return super().put(name, data, **described)

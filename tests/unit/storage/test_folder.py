@@ -102,7 +102,7 @@ def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
 
 
 def counted_calls(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
-    """Return how often `work` calls functions of `os`, and how many names `listdir` returns."""
+    """Return the number of calls of some functions of `os`, and of the names that they list."""
     counts: Counter[str] = Counter()
 
     def counting(name: str) -> Callable[..., Any]:

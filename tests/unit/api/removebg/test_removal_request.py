@@ -57,7 +57,7 @@ def test_the_accept_header_selects_json_and_the_accepted_image_types() -> None:
     assert not accepts("application/zip")
 
 
-def test_with_the_type_level_none_the_response_has_no_type() -> None:
+def test_with_the_type_level_none_the_form_does_not_request_the_type() -> None:
     assert not parse(type_level="none").form.has_type
     assert parse(type_level="latest").form.has_type
 

@@ -1,4 +1,7 @@
-"""Each request is one line in the log. The lines contain only known routes and methods."""
+"""The log has one line for each response, and one more for an unexpected error.
+
+The lines contain only known routes and methods.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 
-def test_each_request_is_one_line_in_the_log(router: Router, log: io.StringIO) -> None:
+def test_a_request_without_an_error_is_one_line_in_the_log(
+    router: Router, log: io.StringIO
+) -> None:
     call(router, "GET", "/route")
     (line,) = lines(log)
     assert line["duration_ms"] in range(1_000)

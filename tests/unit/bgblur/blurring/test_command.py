@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change to a folder with a photo and a folder; the model is missing.
+    """Change to a folder with a photo and a subfolder, and set a folder of models without a model.
 
-    The error of a correct command names the model's folder, `/nowhere`.
+    So a command with valid arguments fails, and its error names the folder of models, `/nowhere`.
     """
     folder = tmp_path / "here"
     folder.mkdir()
@@ -63,7 +63,7 @@ def test_the_name_of_an_output_folder_can_have_a_dot_or_an_extension() -> None:
         assert rejects("/nowhere", "one.jpg", "two.png", "-o", *output)
 
 
-def test_a_photo_from_standard_input_needs_the_name_of_an_output_file() -> None:
+def test_the_output_for_a_photo_from_standard_input_cannot_be_a_folder() -> None:
     message = "Standard input has no file name, so -o cannot be a folder. Use a file name, or -."
     assert rejects(message, "-", "-o", "new")
     assert rejects(message, "-", "-o", "other/")

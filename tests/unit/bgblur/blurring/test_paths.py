@@ -153,7 +153,7 @@ def test_two_photos_with_the_same_result_name_are_rejected() -> None:
         plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), recursive=False)
 
 
-def test_a_result_has_the_format_and_extension_of_its_photo() -> None:
+def test_a_result_has_the_format_and_extension_of_its_photo_but_a_heic_photo_gives_a_jpeg() -> None:
     assert planned("album", "one.jpg", naming=Naming()) == {
         "album/a.jpg": "album/a-blurred.jpg",
         "album/b.JPEG": "album/b-blurred.JPEG",

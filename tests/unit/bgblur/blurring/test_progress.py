@@ -51,7 +51,7 @@ def job(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> J
 
 
 def drawn(display: Display, terminal: Terminal, running: list[Job], finished: int) -> list[str]:
-    """Return the lines that one update draws."""
+    """Update the display twice in the same way, and return the lines of the second update."""
     display.update(running, finished)
     terminal.lines()
     display.update(running, finished)

@@ -1,4 +1,4 @@
-"""The next run reads the journal of the photos that were uploaded."""
+"""A run records its uploaded photos in a journal, and the next run reads the journal."""
 
 from __future__ import annotations
 

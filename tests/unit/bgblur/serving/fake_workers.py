@@ -34,7 +34,7 @@ class Fleet:
         self.workers: list[FakeWorker] = []
         self.seen: list[bytes] = []
         self.started_calls: list[StartedCall] = []
-        """The calls that workers have started when the next requests fail."""
+        """For each of the next requests that fail, the call that its worker had started before."""
         self.rolled_back: list[StartedCall] = []
         self.may_answer = asyncio.Event()
         self.start_failures: list[Exception] = []

@@ -72,7 +72,7 @@ class Pool:
 
 @dataclass
 class Keys:
-    """A store that has all keys, or fails with a given error."""
+    """A fake of the known keys that accepts every key, or raises a given error."""
 
     failure: ApiError | None = None
     forgotten: list[str] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Keys:
 
 @dataclass
 class Connection:
-    """A connection that records which of its methods were called."""
+    """A fake connection that records most calls of its methods in `events`."""
 
     address: str = "127.0.0.1"
     lost: asyncio.Event = field(default_factory=asyncio.Event)

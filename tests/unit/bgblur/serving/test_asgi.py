@@ -1,4 +1,4 @@
-"""Tests whether the application reads a request's body before it responds."""
+"""When the application reads, drops or rejects the body of a request."""
 
 from __future__ import annotations
 

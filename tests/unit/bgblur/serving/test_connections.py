@@ -1,4 +1,4 @@
-"""Which connection is closed to make space for a new one."""
+"""Which connection is closed to make space for a new connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Connection:
 
 
 def closed(table: ConnectionTable, connections: list[Connection]) -> list[Connection]:
-    """Add a connection from another address; return which of `connections` were closed."""
+    """Add a connection from another address, and return the closed ones among `connections`."""
     assert table.admit(Connection("elsewhere"))
     return [each for each in connections if each.is_closed]
 

@@ -22,7 +22,7 @@ class Clock:
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
-    """Add items while the queue has a slot; return the items that it removed to free slots."""
+    """Add items while the queue has a slot; return the items that the queue removed for them."""
     removed = []
     for number in range(start, start + count):
         if queue.has_slot(account):
@@ -121,7 +121,7 @@ def test_with_two_workers_a_second_account_always_gets_one_worker() -> None:
     assert queue.take() == "b2"
 
 
-def test_a_worker_stays_free_for_an_account_for_a_short_time_after_its_request() -> None:
+def test_after_a_request_a_worker_stays_free_for_the_same_account_for_a_short_time() -> None:
     clock = Clock()
     queue: FairQueue[str] = FairQueue(9, workers=2, clock=clock)
     add(queue, "large", 6)

@@ -138,7 +138,7 @@ def test_requests_other_than_an_http_post_to_key_link_are_passed_on(
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
 
 
-def test_a_disconnect_gets_no_response_and_the_one_time_code_stays_valid(links: KeyLinks) -> None:
+def test_a_disconnected_client_gets_no_response_and_its_code_stays_valid(links: KeyLinks) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

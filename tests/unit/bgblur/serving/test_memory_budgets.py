@@ -13,7 +13,10 @@ TOTAL = 600
 
 
 def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
-    """Reserve memory for bodies of 10 bytes until one is rejected; return the reserved bytes."""
+    """Reserve memory for bodies of 10 bytes until a body is rejected.
+
+    Return the number of reserved bytes.
+    """
     taken = 0
     while True:
         lease = stack.enter_context(budget.lease(factors))
@@ -35,7 +38,7 @@ def test_one_sender_gets_at_most_half_of_the_memory_so_that_later_senders_get_me
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_a_body_counts_for_its_account_and_proxy_and_a_proxy_can_use_more_memory() -> None:
+def test_a_body_counts_for_account_and_proxy_and_a_proxy_can_use_more_than_an_account() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2

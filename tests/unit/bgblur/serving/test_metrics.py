@@ -112,7 +112,7 @@ def test_metrics_count_the_photos_of_jobs_and_their_credits_megapixels_and_steps
     assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(4.5)
 
 
-def test_metrics_show_how_many_workers_process_jobs_and_how_many_photos_are_in_jobs() -> None:
+def test_metrics_show_the_number_of_workers_on_jobs_and_of_unfinished_photos_in_jobs() -> None:
     metrics = ServerMetrics(lambda: PoolState(0, 0, 0), lambda: ObjectsState(1, 7))
     found = samples(metrics)
     assert (found["bgblur_workers_on_jobs",], found["bgblur_job_photos",]) == (1, 7)

@@ -59,7 +59,7 @@ class Runner:
 
 
 def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[object], list[str]]:
-    """Call `process` once; return the messages it sent, and the photos that the runner ended."""
+    """Call `process` once; return the sent messages and the sources of the finished photos."""
     logged: list[str] = []
     runner = Runner(outcome, lambda ended: logged.append(ended.row.source))
     worker = ObjectWorker(queue, cast("ObjectRunner", runner))
@@ -81,7 +81,7 @@ def test_a_worker_sends_the_row_of_the_photo_that_it_claimed_and_then_the_result
     assert queue.leases == [TASK.lease_s]
 
 
-def test_a_turn_result_contains_the_final_row_only_if_the_worker_has_written_the_row() -> None:
+def test_a_task_result_contains_the_final_row_only_if_the_worker_has_written_the_row() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, ObjectTaskResult(Outcome.RETRY)], [])
 
 

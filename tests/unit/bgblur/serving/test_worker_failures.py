@@ -128,7 +128,7 @@ def test_the_next_worker_that_starts_rolls_back_the_call_of_a_failed_worker_once
             await send(pool)
         assert await send(pool) == REPLY
         assert fleet.rolled_back == [STARTED]
-        fleet.answer_failures = [EOFError()]  # before the call has reserved its hold
+        fleet.answer_failures = [EOFError()]  # this call has no hold yet
         with pytest.raises(LostError):
             await send(pool)
         assert await send(pool) == REPLY

@@ -77,7 +77,7 @@ def test_a_lamp_becomes_a_bright_disc_with_bokeh_and_a_dim_spot_with_a_gaussian(
     assert across[edge + 5] < 30
 
 
-def test_bokeh_has_the_standard_deviation_of_the_gaussian() -> None:
+def test_bokeh_has_the_same_standard_deviation_as_a_gaussian_of_the_same_radius() -> None:
     step = np.hstack((flat(40, 300, (118, 118, 118)), flat(40, 300, (122, 122, 122))))
     opaque = np.full((40, 600), 255, np.uint8)
     spreads = []

@@ -29,7 +29,10 @@ RADII = (1, 2, 3, 10, 50)
 
 
 def valley(height: int, low: float = 0.6) -> AlphaF32:
-    """Return each row's fraction of the radius: it falls to 0, stays 0 for some rows, and grows."""
+    """Return the fraction of the radius for each row.
+
+    From the top of the photo, it falls to 0, stays 0 for some rows, and grows again.
+    """
     row = (np.arange(height, dtype=np.float32) + 0.5) / height
     shares = np.maximum((low - row) / low * 1.25, (row - low - 0.1) / low * 1.25)
     return np.clip(shares, 0, 1)

@@ -89,8 +89,10 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_compression_changes_faint_pixels_by_less_than_one_level(shape: tuple[int, int]) -> None:
-    """Faint pixels get colours that compress better, without a visible difference."""
+def test_colours_that_compress_better_change_faint_pixels_by_less_than_one_level(
+    shape: tuple[int, int],
+) -> None:
+    """Faint pixels get the colour of their block, without a visible difference."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)

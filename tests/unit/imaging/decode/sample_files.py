@@ -54,7 +54,10 @@ def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 
 def without_association(data: bytes, item: int, position: int) -> bytes:
-    """Set the number of a property of an item to 0: no property (ISO/IEC 14496-12, 8.11.14)."""
+    """Replace the property at `position` of an item by 0, which means no property.
+
+    See ISO/IEC 14496-12, 8.11.14.
+    """
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]
@@ -103,7 +106,10 @@ def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes =
 def tiff(
     entries: Mapping[int, tuple[str, tuple[int, ...] | bytes]], body: bytes = b"", order: str = "<"
 ) -> bytes:
-    """Return a classic TIFF: `body` at offset 8, then a directory; types are `B`, `H`, `L`, `s`."""
+    """Return a classic TIFF: `body` at offset 8, then a directory of entries by tag.
+
+    An entry is a type (`B`, `H`, `L` or `s`) and its values.
+    """
     kinds = {"B": 1, "H": 3, "L": 4, "s": 7}
     body += bytes(len(body) % 2)
     start = 8 + len(body)

@@ -75,5 +75,6 @@ def test_bytes_that_look_like_metadata_outside_of_the_meta_box_are_kept() -> Non
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
     assert cleaned.endswith(b"cdscExif\0\0\0\x0cfreeuri ")
-    # The type of the item is `Exif`, and its data also starts with `Exif`.
+    # `Exif` is the type of an item, which is renamed, and also starts the data of this item, which
+    # are kept. The added box contains `Exif` once more.
     assert cleaned.count(b"Exif") == whole.count(b"Exif")

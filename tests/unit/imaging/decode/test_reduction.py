@@ -1,4 +1,4 @@
-"""A JPEG is decoded at a smaller size, and files of other formats at full size."""
+"""A JPEG with three channels can be decoded at a smaller size; other files only at full size."""
 
 from __future__ import annotations
 

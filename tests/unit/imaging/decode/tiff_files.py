@@ -18,7 +18,7 @@ def page(  # noqa: PLR0913 - each parameter is a property of a TIFF
     planar: bool = False,
     predictor: bool = False,
 ) -> bytes:
-    """Return a TIFF of samples, (H, W, C), in strips."""
+    """Return a TIFF of samples, (H, W, C), in strips; `more` are entries (tag, type, values)."""
     height, width, channels = samples.shape
     rows_per_strip = rows_per_strip or height
     bits = samples.dtype.itemsize * 8

@@ -119,7 +119,7 @@ def test_the_ground_plane_does_not_depend_on_the_size_of_the_photo() -> None:
 
 
 def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None:
-    """Compute each row's distance on the plane, and from it the blur by the lens equation."""
+    """The expected blur of a row follows from its distance on the plane and the lens equation."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
     distance = camera_height / np.maximum(row - horizon, 1e-9)  # for a focal length of 1

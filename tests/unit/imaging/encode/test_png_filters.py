@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """Return 256 x 256 zeros; each has a different pair of left and upper neighbours."""
+    """Return 256 x 256 zeros, each with a different pair of left and upper neighbours.
+
+    The upper left neighbour of each zero is `corner`.
+    """
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 
@@ -62,7 +65,7 @@ def test_a_decoder_restores_rows_from_filtered_bytes(
 
 
 def unfilter(type_: int, filtered: NDArray[np.uint8], image: ImageU8, top: int) -> ImageU8:
-    """Decode rows byte by byte (W3C PNG, 9.2); the row above `top` is a row of `image`."""
+    """Decode rows byte by byte (W3C PNG, 9.2); row `top - 1` of `image` is above the first row."""
     _, width, channels = image.shape
     decoded = np.zeros((len(filtered), width, channels), int)
     for y, x, c in np.ndindex(*decoded.shape):

@@ -121,7 +121,7 @@ def test_remove_faint_does_not_change_soft_edges() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0, 0.2, 0.5, 1])
-def test_a_uniform_saliency_map_does_not_change(alpha: float) -> None:
+def test_remove_faint_does_not_change_a_uniform_saliency_map(alpha: float) -> None:
     uniform = np.full((64, 48), alpha, np.float32)
     np.testing.assert_array_equal(remove_faint(uniform), uniform)
 

@@ -29,7 +29,7 @@ def test_a_matte_of_the_usual_size_is_refined_even_if_most_of_its_pixels_are_unk
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
-def test_the_matte_of_a_tiny_or_long_photo_has_the_longer_side_of_the_fine_grid(
+def test_the_longer_side_of_the_matte_of_a_tiny_or_long_photo_is_the_side_of_the_fine_grid(
     shape: tuple[int, int],
 ) -> None:
     matte = refine(disc(320, 320, 100), noise(*shape))

@@ -66,7 +66,7 @@ def test_the_sigmoid_does_not_overflow() -> None:
     np.testing.assert_allclose(sigmoid(logits), exact, rtol=1e-6)
 
 
-def test_a_tensor_is_scaled_by_the_brightest_sample_and_normalised() -> None:
+def test_an_image_is_scaled_by_its_brightest_sample_and_normalised_for_the_model() -> None:
     tensor = to_tensor(flat(50, 70, (50, 100, 200)), U2NETP)
     assert tensor.shape == (1, 3, 320, 320)
     assert tensor.dtype == np.float32

@@ -61,7 +61,7 @@ def test_jpeg_is_white_where_the_picture_is_transparent() -> None:
 
 
 @pytest.mark.parametrize("output", ["png", "webp"])
-def test_a_lossless_matte_is_grey_has_the_exact_alpha_and_has_no_profile(output: str) -> None:
+def test_a_matte_in_a_lossless_format_is_grey_and_exact_and_has_no_profile(output: str) -> None:
     image = opened(encoded(output, is_matte=True))
     assert "icc_profile" not in image.info
     channels = np.asarray(image.convert("RGB"))
@@ -165,7 +165,7 @@ def test_with_format_auto_an_error_is_raised_if_all_accepted_formats_are_too_lar
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_the_error_for_a_result_that_is_too_large_names_the_field_size_and_for_png_also_zip(
+def test_the_error_for_a_too_large_result_suggests_a_smaller_size_and_for_png_also_zip(
     output: str,
 ) -> None:
     with pytest.raises(ResultTooLargeError, match=r"999 bytes.*'size'") as raised:

@@ -1,4 +1,4 @@
-"""`X-Type` is `person` if one network confirms the subject as a person and one finds its face."""
+"""`X-Type` is `person` if one network confirms the subject and another network finds its face."""
 
 from __future__ import annotations
 

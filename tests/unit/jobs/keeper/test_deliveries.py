@@ -1,4 +1,4 @@
-"""If the S3 event of a photo was lost, the keeper sends the photo to the queue again."""
+"""If the queue has no message for an unfinished photo, the keeper sends a new message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_waiting_photos_of_an_open_job_are_queued_again_if_the_queue_is_empty(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """A keeper was killed after it resumed the job and before it sent the photos to the queue."""
+    """For example, a keeper was killed after it resumed the job and before it queued the photos."""
     opened(store)
     store.park_object(JOB_ID, "a", now_us=clock())
     later(clock, RETRY_S)
@@ -53,7 +53,7 @@ def test_photos_whose_events_were_lost_are_sent_to_the_queue_after_the_retry_tim
     assert len(around.delivered) == 2
 
 
-def test_lost_photos_are_queued_again_each_day_even_if_other_jobs_fill_the_queue(
+def test_unfinished_photos_are_queued_again_each_day_even_if_other_jobs_fill_the_queue(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     put(files, "a", photo())

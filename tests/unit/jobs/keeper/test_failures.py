@@ -61,7 +61,7 @@ def test_a_job_ends_and_is_announced_even_if_the_clock_was_set_back(
     store.park_object(opened(store, notify=True), "a", now_us=clock())
     later(clock, 1_000 * 86_400)
     store.cancel_job(JOB_ID, now_us=clock())
-    later(clock, 1 - WORKER_S)  # the keeper's machine has a slower clock
+    later(clock, 1 - WORKER_S)  # the clock of the keeper's machine is behind
     keeper.run()
     assert store.jobs[JOB_ID].ended_us is None
     around.accepts = False

@@ -1,4 +1,4 @@
-"""Paused jobs go on when the account can pay for more photos."""
+"""Paused jobs are resumed when the account can pay for more photos."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def test_a_paused_job_is_resumed_when_the_account_can_pay_for_a_photo(
 def test_a_resumed_job_queues_only_the_photos_that_the_balance_covers_and_100_more(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    """If all photos were queued, each refund for a failed photo would queue all others again."""
+    """If all photos were queued, the account could not pay for most of them.
+
+    They would be parked, and queued again after each refund for a failed photo.
+    """
     opened(store)
     for number in range(2 * EXTRA_DELIVERIES):
         store.park_object(JOB_ID, f"{number}", now_us=clock())

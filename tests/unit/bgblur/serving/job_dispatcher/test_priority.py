@@ -91,7 +91,7 @@ def test_waiting_requests_start_before_the_next_photo_of_a_job() -> None:
     run(test)
 
 
-def test_one_worker_processes_no_photos_of_jobs_while_requests_arrive(
+def test_one_of_two_workers_processes_no_photos_of_jobs_while_requests_arrive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
