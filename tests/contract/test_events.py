@@ -112,7 +112,9 @@ def test_the_response_to_a_wrong_method_lists_the_allowed_methods(call: Call) ->
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
-def test_a_call_succeeds_after_the_seconds_in_retry_after(call: Call, clock: Clock) -> None:
+def test_a_rejected_call_succeeds_after_the_seconds_in_retry_after(
+    call: Call, clock: Clock
+) -> None:
     event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
     refused = call(event)
     wait_s = refused.error["retry_after"]

@@ -41,7 +41,7 @@ KEYS = 1_000
 
 @dataclass
 class Watched:
-    """A store that records the names of the methods that are called."""
+    """A store that records the names of its methods when they are called."""
 
     store: SqliteAccountStore
     asked: list[str] = field(default_factory=list)

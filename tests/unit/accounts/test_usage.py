@@ -53,7 +53,9 @@ def busy(name: str, calls: int, failures: int = 0, held: Credits = ZERO) -> Acco
     return account(KeyUsage("p", KeyKind.LIVE, counts), name=name, held=held)
 
 
-def test_accounts_are_sorted_by_their_calls_and_failures_between_two_readings() -> None:
+def test_accounts_are_sorted_by_their_calls_and_failures_between_two_readings_of_the_usage() -> (
+    None
+):
     before = [busy("large", 1_000), busy("small", 10), busy("failing", 0)]
     after = [busy("large", 1_001), busy("small", 15), busy("failing", 0, failures=9)]
     found = activities(before, after)

@@ -150,7 +150,7 @@ def test_a_tiny_or_extremely_long_image_keeps_its_size(size: tuple[int, int], mo
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
-    """The colours are too saturated for sRGB; LittleCMS converts photo and result to Lab."""
+    """The colours are too saturated for sRGB, so the test compares photo and result in Lab."""
     image = np.full((120, 120, 3), (250, 20, 10), np.uint8)
     image[:, 60:] = (10, 240, 30)
     photo = Image.fromarray(image)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""A pixel is recovered if each channel differs by at most this number from the paid result, which
-has no watermark."""
+"""A pixel is recovered if each channel differs by at most this many levels of 256 from the paid
+result, which has no watermark."""
 MAX_RECOVERED = 0.01
 """The largest share of pixels that an attack can recover."""
 SIDE = 256

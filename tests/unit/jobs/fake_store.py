@@ -21,7 +21,7 @@ FREE = RateLimitStatus(RateLimit(60, 10), 10, 0)
 
 @dataclass
 class FakeJobStore:
-    """A store with jobs, rows (the records of their photos), and the balance of one account."""
+    """A store with jobs, rows of photos, and the balance of one account."""
 
     balance: Credits = field(default_factory=lambda: whole(10))
     jobs: dict[str, Job] = field(default_factory=dict)

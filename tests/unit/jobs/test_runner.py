@@ -1,4 +1,4 @@
-"""One photo of a job: its hold, its result, its final row (record), and the state of the job."""
+"""One photo of a job: its hold, its result, its final row, and the state of the job."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_a_queue_is_idle_only_if_no_message_waits_and_no_worker_has_a_message(
     assert ObjectQueue(URL, service).is_idle() is (set(counts) == {"0"})
 
 
-def test_a_queue_is_not_idle_if_sqs_does_not_return_its_numbers_of_messages() -> None:
+def test_a_queue_is_not_idle_if_sqs_does_not_return_the_numbers_of_messages() -> None:
     assert ObjectQueue(URL, Service(lambda _: {})).is_idle() is False
 
 

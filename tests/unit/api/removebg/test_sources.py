@@ -75,6 +75,7 @@ def test_base64_is_decoded_despite_white_space_a_data_url_prefix_or_wrong_paddin
 
 
 def test_base64_that_ends_with_x_is_decoded_completely() -> None:
+    """Only `=` and white space are removed from the end of the text."""
     assert image_source(texts(image_file_b64="AAAX"), None).load() == b"\0\0\x17"
 
 

@@ -116,7 +116,7 @@ def test_no_format_is_chosen_if_neither_an_option_nor_an_extension_names_one(
         ("a", "png", "png"),
     ],
 )
-def test_without_a_format_a_result_gets_the_format_of_its_photo_if_possible(
+def test_without_a_chosen_format_a_result_gets_the_format_of_its_photo_if_possible(
     photo: str, own: str, cutout: str
 ) -> None:
     assert photo_format(Path(photo), None) == photo_format(Path(photo), "background") == own

@@ -46,7 +46,7 @@ class Fleet:
         self.outcomes: list[Outcome | Exception] = []
         """The outcomes of the next photos; all later photos are processed without an error."""
         self.processed: list[str] = []
-        """The sources (names) of the photos that were claimed."""
+        """The sources of the claimed photos."""
         self.may_end = asyncio.Event()
         """A test sets this event to let the workers finish the claimed photos."""
 

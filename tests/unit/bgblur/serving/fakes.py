@@ -46,7 +46,7 @@ FORM = (b"content-type", b"multipart/form-data; boundary=b")
 
 @dataclass
 class Pool:
-    """A worker pool that responds with the size of the body, or fails with a given error."""
+    """A fake worker pool that responds with the size of the body, or fails with a given error."""
 
     failure: BaseException | None = None
     is_full: bool = False

@@ -9,7 +9,7 @@ from blur.errors import OverloadedError, UnavailableError
 
 
 class Checks:
-    """A pool and a store that work unless an error is set."""
+    """A fake pool and a fake store that raise the errors that a test sets."""
 
     def __init__(self) -> None:
         self.now_s = 100.0

@@ -49,7 +49,7 @@ def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
     colour=st.tuples(*[st.integers(0, 255)] * 3),
     seed=st.integers(0, 1000),
 )
-def test_a_uniform_image_stays_uniform_at_every_size_radius_and_weight(
+def test_a_uniform_image_stays_uniform_at_every_size_and_radius_with_random_weights(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     image, weights = (

@@ -40,7 +40,7 @@ def test_a_photo_of_12_megapixels_is_decoded_within_the_memory_limit(subsampling
     assert difference(decode(file, max_pixels=50_000_000).pixels, photo).mean() < 4
 
 
-def test_a_decoder_that_needs_more_memory_than_the_limit_raises_invalid_image(
+def test_a_decoder_that_needs_more_memory_than_the_limit_raises_an_invalid_image_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(AvifImageFile, "load", lambda _: np.ones(1 << 30, np.uint8))

@@ -63,7 +63,7 @@ def test_a_region_far_above_a_subject_is_a_separate_subject() -> None:
 
 
 @pytest.mark.parametrize(("width", "cut"), [(40, [True]), (10, [False])])
-def test_a_subject_is_cut_off_if_the_lower_border_touches_most_of_its_width(
+def test_a_subject_is_cut_off_if_most_of_its_width_touches_the_lower_border_of_the_photo(
     width: int, cut: list[bool]
 ) -> None:
     body, foot = (50, 180, 80, 120), (180, 200, 80, 80 + width)

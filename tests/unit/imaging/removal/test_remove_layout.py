@@ -78,7 +78,7 @@ def test_a_scaled_subject_is_centred_and_fills_the_requested_fraction_of_the_fra
 
 
 def test_an_enlarged_subject_keeps_its_colours() -> None:
-    """Downscaled again, the enlarged subject has the photo's colours."""
+    """After the enlarged subject is downscaled again, it has the colours of the photo."""
     crop, large = removed(photo_file(), crop=True), removed(photo_file(), scale=1.0)
     top, left, width, height = large.foreground
     enlarged = Image.fromarray(pixels_of(large)[top : top + height, left : left + width])

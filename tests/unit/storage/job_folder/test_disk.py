@@ -1,4 +1,4 @@
-"""Files are written to disk before they get their names, leave some disk space free, and expire."""
+"""Files are synced before they are renamed, uploads leave disk space free, and old files expire."""
 
 from __future__ import annotations
 
