@@ -115,7 +115,7 @@ def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str
     )
 
 
-def photos_a_second(work: Callable[[], bytes]) -> float:
+def photos_per_second(work: Callable[[], bytes]) -> float:
     """Return the photos per second while several clients send photos at the same time."""
     started = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -140,7 +140,7 @@ def under_load(peer: RembgServer, server: Served) -> str:
         ("here", server.pid, partial(ours, server, data, mode="cutout", radius="0")),
     ):
         work()
-        rows.append((name, f"{photos_a_second(work):.1f}", f"{memory_gb(pid):.2f}"))
+        rows.append((name, f"{photos_per_second(work):.1f}", f"{memory_gb(pid):.2f}"))
     width, height = PHOTO_SIZE
     head = f"{PHOTOS} cutouts of {width} x {height} from {CLIENTS} clients"
     return report.table((head, "photos per second", "memory after the run, GB"), rows)

@@ -56,7 +56,7 @@ class Known(NamedTuple):
         return composite(self.foreground, blurred, self.alpha)
 
 
-def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
+def unchanged(photo: RgbU8, _: AlphaU8) -> RgbU8:
     """Return the photo itself as the foreground."""
     return photo
 
@@ -72,7 +72,7 @@ def estimated(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 FOREGROUNDS: dict[str, Foreground] = {
     "subject's own colours": estimated,
-    "photo as foreground": as_it_is,
+    "photo as foreground": unchanged,
 }
 
 

@@ -105,8 +105,8 @@ def by_step(model: Model) -> str:
                 max_pixels=NO_LIMIT,
                 on_step=noting(durations),
             )
-            ends = [*(begun for _, begun in durations[1:]), time.perf_counter()]
-            laps.append([end - begun for (_, begun), end in zip(durations, ends, strict=True)])
+            ends = [*(started for _, started in durations[1:]), time.perf_counter()]
+            laps.append([end - started for (_, started), end in zip(durations, ends, strict=True)])
         medians = (statistics.median(column) for column in zip(*laps, strict=True))
         rows.append((f"{width} x {height}", *(f"{1000 * lap:.0f}" for lap in medians)))
     return report.table(("JPEG, ms", *STEPS), rows)

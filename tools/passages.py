@@ -1,7 +1,7 @@
 """Splits files into the passages that people read, each with its line number.
 
-Passages are docstrings, comments, messages, names of tests and the text of documents. Code, SQL
-and code in backquotes are left out.
+Passages are docstrings, comments, messages, the names that Python code defines, and the text of
+documents. Other code, SQL and code in backquotes are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
+CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WITH|ALTER|DROP|SET|BEGIN)\b")
 
 
@@ -50,16 +51,32 @@ def _reader(path: str) -> Callable[[str], Iterable[Passage]]:
 def _python(text: str) -> Iterator[Passage]:
     yield from _python_comments(text)
     nodes = list(ast.walk(ast.parse(text)))
+    yield from _names(nodes)
     inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in nodes:
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                if name.startswith("test_"):
-                    yield Passage(node.lineno, name.removeprefix("test_").replace("_", " "))
             case ast.JoinedStr():
                 yield from _message(node.lineno, "".join(map(_fixed, node.values)))
             case ast.Constant(value=str() as value) if id(node) not in inner:
                 yield from _message(node.lineno, value)
+
+
+def _names(nodes: list[ast.AST]) -> Iterator[Passage]:
+    """Yield each name that a file defines, divided into words, with the line of a definition."""
+    lines: dict[str, int] = {}
+    for node in nodes:
+        match node:
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+                | ast.arg(arg=name)
+                | ast.Name(id=name, ctx=ast.Store())
+                | ast.Attribute(attr=name, ctx=ast.Store())
+            ):
+                lines[name.removeprefix("test_")] = node.lineno
+    for name, line in lines.items():
+        yield Passage(line, CAPITAL.sub(" ", name).replace("_", " ").strip())
 
 
 def _fixed(part: ast.expr) -> str:

@@ -103,7 +103,7 @@ class ImageService:
             ApiError: nothing was charged; its `account_status` is set if the key is valid.
 
         """
-        measured, cpu_begun_ns = measured or Measurements(), self.cpu_ticks()
+        measured, cpu_started_ns = measured or Measurements(), self.cpu_ticks()
         watch = measured.watch = Stopwatch(self.ticks)
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         form, price = None, prices.lowest
@@ -123,7 +123,7 @@ class ImageService:
             watch.step("store")
             link = request.store_if_large(output, self.results, now_us=self.clock())
         except BaseException as error:
-            weight = self._weight(reservation.status, cpu_begun_ns)
+            weight = self._weight(reservation.status, cpu_started_ns)
             status = idempotency.rollback(
                 self.store, reservation, now_us=self.clock(), weight=weight, failed=True
             )
@@ -137,7 +137,7 @@ class ImageService:
         charge = partial(idempotency.commit, pixels=output.photo_pixels)
         end = charge if is_delivered else idempotency.rollback
         is_free = not is_delivered or reservation.is_replay or reservation.hold.price == 0
-        weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
+        weight = self._weight(reservation.status, cpu_started_ns) if is_free else None
         status = end(self.store, reservation, now_us=self.clock(), weight=weight)
         measured.finish(status, output.photo_pixels)
         return CallResult(output, status, reservation.is_replay, measured.durations_ms, link)
@@ -240,9 +240,9 @@ class ImageService:
         watermarked = key.kind is KeyKind.TEST
         return request.render(self.engine(), watermarked=watermarked, on_step=begin)
 
-    def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
+    def _weight(self, status: AccountStatus, cpu_started_ns: int) -> Weight | None:
         """Return the weight of an uncharged call; None for up to `ordinary_cpu_ms` of CPU time."""
-        cpu_ns = self.cpu_ticks() - cpu_begun_ns
+        cpu_ns = self.cpu_ticks() - cpu_started_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None
 

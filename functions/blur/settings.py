@@ -244,7 +244,7 @@ def _parse_switch(text: str) -> bool:
     return SWITCH[text]
 
 
-def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - the condition is first, as in an assert
+def _require(holds: bool, name: str, requirement: str) -> None:  # noqa: FBT001 - the condition is first, as in an assert
     if not holds:
-        message = f"{variable_of(name)} must be {what}"
+        message = f"{variable_of(name)} must be {requirement}"
         raise ValueError(message)

@@ -71,7 +71,7 @@ class Stopwatch:
         """Return the milliseconds of each step and in total; the last step ends now."""
         now_ns = self.ticks()
         spans: Counter[str] = Counter()
-        for (name, begun_ns), (_, end_ns) in pairwise([*self._steps, (TOTAL, now_ns)]):
-            spans[name] += end_ns - begun_ns
+        for (name, started_ns), (_, end_ns) in pairwise([*self._steps, (TOTAL, now_ns)]):
+            spans[name] += end_ns - started_ns
         spans[TOTAL] = now_ns - self._started_ns
         return {name: span_ns / MILLISECOND_NS for name, span_ns in spans.items()}

@@ -28,7 +28,7 @@ PINS = Path(__file__).with_name("models.toml")
 CHUNK_BYTES = 1 << 16
 
 
-def is_there(model: Model, target: Path) -> bool:
+def is_stored(model: Model, target: Path) -> bool:
     """Return whether the target is the pinned file."""
     if not target.is_file():
         return False
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown model {options.model!r}; choose one of {', '.join(models)}")
     model = models[options.model]
     target: Path = options.into / model.file
-    if is_there(model, target):
+    if is_stored(model, target):
         sys.stdout.write(f"{target} already exists, sha256 {model.sha256[:12]}\n")
         return 0
     try:

@@ -67,9 +67,9 @@ class Network:
         return name
 
 
-def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT001 - the call reads like an assertion
+def _require(holds: bool, operator: Operator, part: str) -> None:  # noqa: FBT001 - the call reads like an assertion
     if not holds:
-        message = f"this {what} of {operator.kind} is not supported"
+        message = f"this {part} of {operator.kind} is not supported"
         raise UnsupportedNetworkError(message)
 
 

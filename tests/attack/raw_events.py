@@ -69,14 +69,14 @@ def measured(target: Target, event: dict[str, Any]) -> str:
         AssertionError: the response is not documented, or used too much memory.
 
     """
-    room = FREE_BYTES + FACTOR * len(event.get("body") or "")
+    space = FREE_BYTES + FACTOR * len(event.get("body") or "")
     tracemalloc.start()
     try:
         outcome = outcome_of(target(event))
         held = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert held < room, f"the call used {held:,} bytes; the limit is {room:,} bytes"
+    assert held < space, f"the call used {held:,} bytes; the limit is {space:,} bytes"
     return outcome
 
 

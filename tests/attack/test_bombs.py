@@ -36,18 +36,18 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("what", "files"),
+    ("kind", "files"),
     [
         ("decompression bombs: small files that declare large contents", BOMBS),
         ("EXIF data and profiles with invalid lengths", ABSURD),
     ],
 )
 def test_malicious_files_are_accepted_or_rejected_within_the_limits(
-    what: str, files: dict[str, Make], decoders: list[DecoderProcess]
+    kind: str, files: dict[str, Make], decoders: list[DecoderProcess]
 ) -> None:
     results = decode_all(made(files), decoders)
     assert results.failures == []
-    record(Part.BAD_INPUT, what, f"{len(files)} files", f"{results.summary()} ({WITHIN})", by=BY)
+    record(Part.BAD_INPUT, kind, f"{len(files)} files", f"{results.summary()} ({WITHIN})", by=BY)
 
 
 def decoding_s(data: bytes) -> float:

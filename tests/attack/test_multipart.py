@@ -82,14 +82,14 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize(
-    ("what", "forms"),
+    ("kind", "forms"),
     [
         ("forms with headers in any case, random field names and any charset", odd()),
         ("pieces of forms in random order", shuffled()),
     ],
 )
 def test_random_forms_get_a_documented_response_and_use_limited_memory(
-    what: str, forms: st.SearchStrategy[tuple[bytes, str]], target: Target
+    kind: str, forms: st.SearchStrategy[tuple[bytes, str]], target: Target
 ) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(form=forms)
@@ -99,7 +99,7 @@ def test_random_forms_get_a_documented_response_and_use_limited_memory(
     answered()
     record(
         Part.BAD_INPUT,
-        what,
+        kind,
         f"{EXAMPLES:,} forms from Hypothesis",
         f"all get a documented response; memory at most {FACTOR} times the request plus "
         f"{FREE_BYTES / 1e6:.0f} MB",

@@ -95,14 +95,14 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def animated(chromium: Browser, served: Api) -> Iterator[Visit]:
     """Return the service's page with its animations, opened without a key."""
     context = chromium.new_context(viewport=DESKTOP)
-    yield Visit.begun(context, served)
+    yield Visit.started(context, served)
     context.close()
 
 
 @pytest.fixture
 def visit(context: BrowserContext, served: Api) -> Visit:
     """Return the service's page, opened without a key."""
-    return Visit.begun(context, served)
+    return Visit.started(context, served)
 
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}x{screen[1]}")
@@ -111,7 +111,7 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
     width, height = request.param
     size: ViewportSize = {"width": width, "height": height}
     context = chromium.new_context(viewport=size, reduced_motion="reduce")
-    yield Visit.begun(context, served)
+    yield Visit.started(context, served)
     context.close()
 
 

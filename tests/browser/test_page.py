@@ -169,7 +169,7 @@ def test_a_large_photo_that_is_blurred_twice_is_uploaded_once(visit: Visit) -> N
 def test_the_page_shows_a_result_that_the_api_delivers_through_a_bucket(
     context: BrowserContext, by_link: Api
 ) -> None:
-    visit = Visit.begun(context, by_link)
+    visit = Visit.started(context, by_link)
     visit.begin(picture("BMP", 1200))
     visit.page.check("input[value=jpeg]", force=True)
     visit.blur()
@@ -181,7 +181,7 @@ def test_the_page_shows_a_result_that_the_api_delivers_through_a_bucket(
 def test_a_key_in_the_fragment_of_the_address_is_used_and_removed(
     context: BrowserContext, served: Api
 ) -> None:
-    visit = Visit.begun(context, served, f"/#key={served.key}")
+    visit = Visit.started(context, served, f"/#key={served.key}")
     visit.page.wait_for_selector("#key-known:visible")
     assert visit.page.url == f"{served.server.url}/"
     visit.page.click("#key-forget")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_the_page_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
-    visit = Visit.begun(screen, served)
+    visit = Visit.started(screen, served)
     assert fits(visit.page)
     assert serious(visit.page) == []
     visit.page.click("#go")
@@ -32,7 +32,7 @@ def test_the_page_fits_the_window_and_axe_finds_no_serious_problem(
 def test_a_list_of_photos_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
-    visit = Visit.begun(screen, served)
+    visit = Visit.started(screen, served)
     visit.use_valid_key(served.key)
     named = [(f"{'a long name ' * 8}.jpg", make.jpeg()), ("broken.jpg", b"no image")]
     photos: list[FilePayload] = [
@@ -77,7 +77,7 @@ def test_with_reduced_motion_no_element_has_an_animation_or_a_transition(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")
-    visit = Visit.begun(context, served)
+    visit = Visit.started(context, served)
     moving = "Array.from(document.querySelectorAll('*'), (e) => getComputedStyle(e))"
     still = f"{moving}.every((s) => s.animationName === 'none' && s.transitionDuration === '0s')"
     visit.page.evaluate(

@@ -150,7 +150,7 @@ def test_the_page_with_a_job_fits_the_window_and_axe_finds_no_serious_problem(
 ) -> None:
     long = album / f"{'a long name ' * 12}.jpg"
     long.write_bytes(b"this is not an image")
-    visit = Visit.begun(screen, served)
+    visit = Visit.started(screen, served)
     choose(visit, album, issue(served.env))
     assert fits(visit.page)
     assert serious(visit.page) == []

@@ -54,7 +54,7 @@ def test_no_folder_can_be_chosen_if_the_server_has_no_bulk_jobs(
     chromium: Browser, without_jobs: Api
 ) -> None:
     context = chromium.new_context()
-    visit = Visit.begun(context, without_jobs)
+    visit = Visit.started(context, without_jobs)
     assert visit.page.is_hidden("#choose-folder")
     visit.page.set_input_files("#file", files(*map(str, range(25))))
     visit.page.wait_for_selector("#queue:visible")

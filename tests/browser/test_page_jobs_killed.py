@@ -97,7 +97,7 @@ def complete_folder(
 
 def begin(context: BrowserContext, api: ServedApi, buyer: Buyer) -> Visit:
     """Open the page, and enter the key if the browser has not stored the key."""
-    visit = Visit.begun(context, Api(api.server, buyer.key, buyer.key, dict(api.env)))
+    visit = Visit.started(context, Api(api.server, buyer.key, buyer.key, dict(api.env)))
     visit.page.on("dialog", lambda dialog: dialog.accept())
     if visit.page.is_visible("#key"):
         visit.use_key(buyer.key)

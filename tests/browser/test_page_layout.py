@@ -36,7 +36,7 @@ def phone(chromium: Browser, served: Api) -> Iterator[Visit]:
     context = chromium.new_context(
         viewport=size, has_touch=True, is_mobile=True, reduced_motion="reduce"
     )
-    yield Visit.begun(context, served)
+    yield Visit.started(context, served)
     context.close()
 
 

@@ -38,7 +38,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
 def test_prices_and_balances_in_quarters_are_shown_with_decimals(
     context: BrowserContext, priced: Api
 ) -> None:
-    visit = Visit.begun(context, priced)
+    visit = Visit.started(context, priced)
     assert visit.page.inner_text("#hint") == "0.75 credits for each result. Errors are free."
     visit.page.check("input[value=person]", force=True)
     assert visit.page.inner_text("#hint") == "0.25 credits for each result. Errors are free."

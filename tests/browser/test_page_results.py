@@ -40,7 +40,7 @@ def test_the_credits_fit_into_one_line_at_the_top_of_a_phone_screen(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780})
-    visit = Visit.begun(context, served)
+    visit = Visit.started(context, served)
     height = "document.querySelector('.bar').getBoundingClientRect().height"
     before = visit.page.evaluate(height)
     visit.use_key(visit.api.key)

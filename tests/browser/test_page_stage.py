@@ -78,7 +78,7 @@ def test_with_reduced_motion_the_line_is_in_the_middle_without_an_animation(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")
-    visit = Visit.begun(context, served)
+    visit = Visit.started(context, served)
     visit.begin()
     visit.blur()
     assert visit.page.evaluate("frame.style.getPropertyValue('--split')") == "50%"
@@ -109,7 +109,7 @@ def test_a_click_zooms_to_1_to_1_and_a_second_click_zooms_back(animated: Visit) 
 
 def test_two_fingers_zoom_the_result(chromium: Browser, served: Api) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780}, has_touch=True)
-    visit = Visit.begun(context, served)
+    visit = Visit.started(context, served)
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()
@@ -175,7 +175,7 @@ def test_the_two_colours_of_the_checkerboard_differ_clearly(
     served: Api,
 ) -> None:
     context = chromium.new_context(color_scheme=scheme)
-    visit = Visit.begun(context, served)
+    visit = Visit.started(context, served)
     colours = visit.page.evaluate(
         """() => ["--check-a", "--check-b"].map((name) =>
           getComputedStyle(document.documentElement).getPropertyValue(name))"""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_the_reference_shows_every_path_every_form_field_and_error_codes(
     context: BrowserContext, served: Api
 ) -> None:
-    visit = Visit.begun(context, served, "/docs")
+    visit = Visit.started(context, served, "/docs")
     visit.page.wait_for_selector("#calls section")
     text = visit.page.inner_text("#work")
     for path, methods in described()["paths"].items():

@@ -55,7 +55,7 @@ class Visit:
     """Whether Chromium has ended a request of the last load because the network changed."""
 
     @classmethod
-    def begun(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
+    def started(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
         """Open a page of the service, and record the page's requests and errors."""
         page = context.new_page()
         visit = cls(page, api)
@@ -189,9 +189,9 @@ class Visit:
 
     def download(self) -> tuple[str, bytes]:
         """Save the result; return its name and bytes."""
-        with self.page.expect_download() as begun:
+        with self.page.expect_download() as download:
             self.page.click("#download")
-        return begun.value.suggested_filename, Path(begun.value.path()).read_bytes()
+        return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
     def tab_to(self, element: str) -> None:
         """Press Tab until an element has the focus."""
@@ -230,6 +230,6 @@ def fit_each_screen(visit: Visit, *buttons: str) -> None:
 
 
 def opened(context: BrowserContext, served: Api, fragment: str = "") -> Visit:
-    visit = Visit.begun(context, served, f"/docs{fragment}")
+    visit = Visit.started(context, served, f"/docs{fragment}")
     visit.page.wait_for_selector("#guides section", state="attached")
     return visit

@@ -45,11 +45,11 @@ def test_error_response_has_exactly_the_documented_fields_and_the_call_is_not_ch
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)
-    what = file.stem[4:]
+    name = file.stem[4:]
     retry = {"retry_after"} if response.status == 429 else set()
     assert set(json.loads(response.body)) == {"error"}
     assert set(response.error) == {"code", "message", "request_id"} | retry
-    assert response.error["code"] == CODES_BY_NAME.get(what, what)
+    assert response.error["code"] == CODES_BY_NAME.get(name, name)
     assert response.error["request_id"] == response.headers["x-request-id"]
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-credits-charged"] == "0"

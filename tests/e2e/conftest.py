@@ -58,7 +58,7 @@ def base_image() -> Iterator[None]:
 def server_image(base_image: None) -> Iterator[Callable[[], None]]:
     """Build the server's image in the background; yield a function that waits for the image."""
     del base_image
-    with machine.server_image_begun() as wait:
+    with machine.server_image_started() as wait:
         yield wait
 
 

@@ -99,7 +99,7 @@ def deploying(folder: Path) -> Iterator[Callable[[], Deployment]]:
         log = machine.LOGS / "ministack.log"
         emulator = opened.enter_context(ministack(folder, host=host, log=log, **variables))
         TEMPLATE.write_text(json.dumps(local_template(machine.BUILT, emulator.url)))
-        end = opened.enter_context(sam_begun(emulator, *deploy_command()))
+        end = opened.enter_context(sam_started(emulator, *deploy_command()))
 
         def wait() -> Deployment:
             end()
@@ -115,7 +115,7 @@ def deploying(folder: Path) -> Iterator[Callable[[], Deployment]]:
 def update(deployment: Deployment, **parameters: str) -> tuple[dict[str, str], dict[str, str]]:
     """Deploy the stack again with these parameters; return its outputs and resource names."""
     emulator = deployment.emulator
-    with sam_begun(emulator, *deploy_command(**parameters)) as end:
+    with sam_started(emulator, *deploy_command(**parameters)) as end:
         end()
     outputs, ids = described(emulator)
     complete_api(emulator, ids)
@@ -124,7 +124,7 @@ def update(deployment: Deployment, **parameters: str) -> tuple[dict[str, str], d
 
 def delete(deployment: Deployment) -> None:
     """Delete the stack."""
-    with sam_begun(deployment.emulator, "delete", "--stack-name", STACK, "--no-prompts") as end:
+    with sam_started(deployment.emulator, "delete", "--stack-name", STACK, "--no-prompts") as end:
         end()
 
 
@@ -148,12 +148,12 @@ def described(emulator: Ministack) -> tuple[dict[str, str], dict[str, str]]:
 
 
 @contextlib.contextmanager
-def sam_begun(emulator: Ministack, *arguments: str) -> Iterator[Callable[[], None]]:
+def sam_started(emulator: Ministack, *arguments: str) -> Iterator[Callable[[], None]]:
     """Start a `sam` command that uses the emulator; yield a function that waits for the command."""
     log = machine.LOGS / f"sam-{arguments[0]}.log"
     environ = {**machine.AWS, **administrator(emulator)}
     command = [machine.SAM, *arguments, "--region", REGION]
-    with programs.begun(command, folder=machine.ROOT, log=log, environ=environ) as end:
+    with programs.background(command, folder=machine.ROOT, log=log, environ=environ) as end:
 
         def wait() -> None:
             code, printed = end()

@@ -102,7 +102,7 @@ def build() -> None:
 
 
 @contextlib.contextmanager
-def server_image_begun() -> Iterator[Callable[[], None]]:
+def server_image_started() -> Iterator[Callable[[], None]]:
     """Build the image of compose.yaml in the background; yield a function that waits for the image.
 
     Compose then finds all layers of the image in the cache.
@@ -111,7 +111,9 @@ def server_image_begun() -> Iterator[Callable[[], None]]:
     command += ["--file", "tools/bgblur/Dockerfile", "."]
     log = LOGS / "server-image.log"
     LOGS.mkdir(parents=True, exist_ok=True)
-    with programs.begun(command, folder=ROOT, log=log, environ={"DOCKER_BUILDKIT": "0"}) as end:
+    with programs.background(
+        command, folder=ROOT, log=log, environ={"DOCKER_BUILDKIT": "0"}
+    ) as end:
 
         def wait() -> None:
             code, printed = end()

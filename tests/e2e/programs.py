@@ -64,15 +64,15 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    The program's standard error goes to `log`. The docstring of `begun` describes how the program
-    is stopped.
+    The program's standard error goes to `log`. The docstring of `background` describes how the
+    program is stopped.
     """
-    with begun(command, folder=folder, log=log, environ=environ) as end:
+    with background(command, folder=folder, log=log, environ=environ) as end:
         return end()
 
 
 @contextlib.contextmanager
-def begun(
+def background(
     command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[], tuple[int, str]]]:
     """Run a program in the background; yield a function that waits for the program.

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.e2e.customers import Customer
 
 OURS = tuple(map(PurePosixPath, ("/var/task", "/opt/models", "/opt/site")))
-NOBODY = "65534:65534"
-CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", NOBODY]  # noqa: S108 - this folder is in the container
+UNPRIVILEGED = "65534:65534"
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", UNPRIVILEGED]  # noqa: S108 - this folder is in the container
 CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 

@@ -33,7 +33,7 @@ def ends(folder: Path) -> Iterator[Ends]:
     with contextlib.ExitStack() as started:
         yield {
             name: started.enter_context(
-                programs.begun(
+                programs.background(
                     [str(BIN / program), *arguments],
                     folder=machine.ROOT,
                     log=folder / f"{name}.log",

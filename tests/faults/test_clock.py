@@ -134,12 +134,12 @@ def test_calls_during_clock_jumps_get_documented_responses_and_no_hold_is_left(
 ) -> None:
     random, at_s = Random(7), 0.0
     balances = open_balances(store)
-    begun_us = now()
+    started_us = now()
 
     def clock() -> Instant:
         nonlocal at_s
         at_s += random.choice(JUMPS_S) if random.random() < 0.2 else 0.01
-        return Instant(begun_us + round(at_s * SECOND_US))
+        return Instant(started_us + round(at_s * SECOND_US))
 
     client = caller(Settings(model_dir=model_dir), store, balances, "settle", clock=clock)
     seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
@@ -147,7 +147,7 @@ def test_calls_during_clock_jumps_get_documented_responses_and_no_hold_is_left(
     # limit can reject the call (`blur.accounts.rate`).
     assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
     assert PICTURE in seen
-    late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))
+    late_us = Instant(started_us + round((at_s + CALLS * 86_400) * SECOND_US))
     account = balances.exact(at_us=late_us)
     assert account.held == 0
     assert account.used <= seen.count(PICTURE)

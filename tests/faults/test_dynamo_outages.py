@@ -115,10 +115,10 @@ def store_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[Dynamo
 
 
 def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], object]) -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(UnavailableError) as caught:
         call(store)
-    assert time.monotonic() - begun < BOUND_S
+    assert time.monotonic() - started < BOUND_S
     assert caught.value.retry_after_s == 1
 
 
@@ -202,7 +202,7 @@ def test_a_call_of_many_slow_dynamodb_requests_raises_unavailable_within_the_tim
     assert impostor.deliveries >= 2
 
 
-def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
+def losing_first_responses(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
     """Return a handler that forwards each request, but responds only to a repeated request."""
     seen: set[bytes] = set()
 
@@ -229,7 +229,7 @@ def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
 def test_writes_whose_responses_are_lost_are_applied_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
-    handler = losing_first_answers(dynamodb.endpoint_url)
+    handler = losing_first_responses(dynamodb.endpoint_url)
     with serving(handler) as url, store_at(url, dynamodb_table) as store:
         customer = open_account(store, 10)
         settled = customer.hold(3)

@@ -14,7 +14,7 @@ from tests.faults.test_dynamo_outages import (
     MOST_DELIVERIES,
     Impostor,
     error,
-    losing_first_answers,
+    losing_first_responses,
     serving,
 )
 from tests.integration.accounts.customer import START, Customer, after
@@ -119,7 +119,7 @@ def test_writes_whose_responses_are_lost_are_applied_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str, accounts: AccountStore
 ) -> None:
     """The client sends each request twice, because the first response is lost."""
-    handler = losing_first_answers(dynamodb.endpoint_url)
+    handler = losing_first_responses(dynamodb.endpoint_url)
     with serving(handler) as url, jobs_at(url, dynamodb_table) as jobs:
         owner = open_job(accounts, jobs)
         assert process(jobs, owner, "done.jpg")

@@ -38,7 +38,7 @@ LEVELS = 1
 and values are truncated to whole numbers."""
 
 
-def stand_in(spec: ModelSpec) -> onnx.ModelProto:
+def small_model(spec: ModelSpec) -> onnx.ModelProto:
     """Make a neural network with two different outputs; the second output must be ignored."""
     side = spec.side_px
     maps = ("fine", "coarse")
@@ -64,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for U2NET_HOME with a small neural network for each model of rembg."""
     folder = tmp_path_factory.mktemp("models")
     for name in REMBGS:
-        onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)
+        onnx.save(small_model(MODELS[name]), folder / MODELS[name].file)
     return folder
 
 

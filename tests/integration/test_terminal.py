@@ -88,11 +88,11 @@ def _read(controller: int) -> bytes:
 def test_error_message_is_red_on_a_terminal_unless_no_color_is_set(
     arguments: tuple[str, ...], terminal: Terminal, tmp_path: Path
 ) -> None:
-    nowhere = {"BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'none.db'}"}
-    shown = terminal(*arguments, **nowhere)
+    missing = {"BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'none.db'}"}
+    shown = terminal(*arguments, **missing)
     assert shown.code in {1, 2}
     assert f"{RED}Error: " in shown.raw
-    assert RED not in terminal(*arguments, NO_COLOR="1", **nowhere).raw
+    assert RED not in terminal(*arguments, NO_COLOR="1", **missing).raw
 
 
 def test_a_table_wider_than_the_terminal_is_printed_as_one_line_for_each_field(

@@ -96,8 +96,8 @@ class Site:
         def page(request: HttpRequest) -> HttpResponse:
             if location := canonical(request.public_path, is_root=path == "/"):
                 return _redirect(location, request.request_id)
-            wants_html = "html" in request.headers.get("accept", "").lower()
-            file, content_type = (PLAIN, TEXT) if path == "/" and not wants_html else (name, HTML)
+            prefers_html = "html" in request.headers.get("accept", "").lower()
+            file, content_type = (PLAIN, TEXT) if path == "/" and not prefers_html else (name, HTML)
             headers = page_headers(self.storage_origin()) | {
                 "Cache-Control": "no-cache",
                 "Vary": "Accept",

@@ -36,7 +36,7 @@ START = Instant(1_800_000_000 * SECOND_US)
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
 """A rate limit so high that no test reaches it, even with calls whose `now_us` is in the past."""
-NOBODY = "000000000000"
+UNKNOWN_ACCOUNT = "000000000000"
 """An id that no account has."""
 
 _numbers = count(1)

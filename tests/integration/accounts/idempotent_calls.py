@@ -34,8 +34,8 @@ class Unreachable:
 def call(store: AccountStore, customer: Customer) -> str:
     """Make one complete call; return "charged", "replayed" or "in progress"."""
     try:
-        begun = begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
+        started = begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     except IdempotencyInProgressError:
         return "in progress"
-    charged = idempotency.commit(store, begun, now_us=after(2)).credits_charged
+    charged = idempotency.commit(store, started, now_us=after(2)).credits_charged
     return "charged" if charged else "replayed"

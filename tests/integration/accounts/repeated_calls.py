@@ -172,15 +172,15 @@ def failing() -> str:
 
 @dataclass
 class Running:
-    """A first call whose computation waits until the test sets `may_end`."""
+    """A first call whose computation waits until the test sets `can_end`."""
 
     started: Event = field(default_factory=Event)
-    may_end: Event = field(default_factory=Event)
+    can_end: Event = field(default_factory=Event)
     fails: bool = False
 
     def render(self) -> str:
         self.started.set()
-        assert self.may_end.wait(30)
+        assert self.can_end.wait(30)
         return failing() if self.fails else "result"
 
 

@@ -148,12 +148,12 @@ def test_first_call_of_a_month_moves_the_keys_past_usage_to_another_item_in_one_
 def test_calls_at_the_rate_limit_of_a_key_cost_less_than_three_units_on_average(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
-    calls_a_minute = DEFAULT_LIMIT.per_minute
-    for number in range(4 * calls_a_minute):
-        if number == 3 * calls_a_minute:
+    calls_per_minute = DEFAULT_LIMIT.per_minute
+    for number in range(4 * calls_per_minute):
+        if number == 3 * calls_per_minute:
             bill.clear()
-        call(store, customer, after(60 * number / calls_a_minute))
-    assert bill.units / calls_a_minute < 3
+        call(store, customer, after(60 * number / calls_per_minute))
+    assert bill.units / calls_per_minute < 3
 
 
 def test_a_call_deletes_40_old_tombstones_and_adds_its_own_tombstone(

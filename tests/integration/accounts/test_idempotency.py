@@ -62,8 +62,8 @@ def test_a_rolled_back_call_leaves_neither_a_hold_nor_a_record(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    begun = begin(store, customer.hold(), FORM, now_us=START)
-    standing = idempotency.rollback(store, begun, now_us=after(1))
+    started = begin(store, customer.hold(), FORM, now_us=START)
+    standing = idempotency.rollback(store, started, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 1)
     assert call(store, customer) == "charged"
 
@@ -97,10 +97,10 @@ def test_a_call_without_an_idempotency_key_reserves_its_price_and_is_then_charge
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.hold(2), None, now_us=START)
-    assert (begun.status.credits_charged, begun.status.credits_left) == (2, 3)
-    assert begun.record is None
-    assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
+    started = begin(store, customer.hold(2), None, now_us=START)
+    assert (started.status.credits_charged, started.status.credits_left) == (2, 3)
+    assert started.record is None
+    assert idempotency.commit(store, started, now_us=after(1)).credits_charged == 2
 
 
 def test_an_idempotency_key_in_use_or_used_with_another_photo_is_rejected_with_the_reason(
@@ -162,10 +162,10 @@ def test_replays_and_conflicts_never_hold_the_last_credit_so_other_calls_get_no_
         form = KeyedForm(FORM.key, "other") if number % 2 else FORM
         hold = customer.hold(now_us=after(2))
         try:
-            begun = with_retries(lambda: begin(store, hold, form, now_us=after(2)))
+            started = with_retries(lambda: begin(store, hold, form, now_us=after(2)))
         except IdempotencyConflictError:
             return "409"
-        return "replayed" if begun.is_replay else "held twice"
+        return "replayed" if started.is_replay else "held twice"
 
     with ThreadPoolExecutor(8) as pool:
         repeats = [pool.submit(repeat, number) for number in range(212)]

@@ -42,16 +42,16 @@ def test_a_charge_whose_response_is_lost_is_reported_as_unknown(
     store: AccountStore, make_account: MakeAccount, form: KeyedForm | None
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.hold(2), form, now_us=START)
-    status = idempotency.commit(Unreachable(store, "settle"), begun, now_us=after(1))
+    started = begin(store, customer.hold(2), form, now_us=START)
+    status = idempotency.commit(Unreachable(store, "settle"), started, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
 
 def test_a_call_with_price_zero_is_reported_as_free_even_if_the_response_is_lost(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
-    begun = begin(store, make_account().hold(0), None, now_us=START)
-    status = idempotency.commit(Unreachable(store, "settle"), begun, now_us=after(1))
+    started = begin(store, make_account().hold(0), None, now_us=START)
+    status = idempotency.commit(Unreachable(store, "settle"), started, now_us=after(1))
     assert status.credits_charged == 0
 
 
@@ -59,8 +59,8 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.hold(2), FORM, now_us=START)
-    status = idempotency.commit(Unreachable(store, "complete_record"), begun, now_us=after(1))
+    started = begin(store, customer.hold(2), FORM, now_us=START)
+    status = idempotency.commit(Unreachable(store, "complete_record"), started, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (0, 3)
     account = store.read_account(customer.account_id, now_us=after(120))
     assert (account.balance, account.held, account.used) == (5, 0, 0)

@@ -27,7 +27,7 @@ def test_a_retry_takes_over_the_idempotency_record_of_an_unfinished_call_after_t
 ) -> None:
     customer = make_account(credits=2)
     died = customer.hold()
-    begun = begin(store, died, FORM, now_us=START)
+    started = begin(store, died, FORM, now_us=START)
     with pytest.raises(IdempotencyInProgressError) as caught:
         begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     assert caught.value.account_status is not None
@@ -35,7 +35,7 @@ def test_a_retry_takes_over_the_idempotency_record_of_an_unfinished_call_after_t
     late_us = Instant(died.expires_us + 10 * SECOND_US)
     taken = begin(store, customer.hold(now_us=late_us), FORM, now_us=late_us)
     assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
-    assert idempotency.commit(store, begun, now_us=late_us).credits_charged == 0
+    assert idempotency.commit(store, started, now_us=late_us).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=late_us)
     assert (account.balance, account.held, account.used) == (1, 0, 1)
 
@@ -106,8 +106,8 @@ def test_an_idempotency_key_is_valid_for_a_day_plus_the_clock_skew(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
-    begun = begin(store, customer.hold(), FORM, now_us=START)
-    idempotency.commit(store, begun, now_us=after(1))
+    started = begin(store, customer.hold(), FORM, now_us=START)
+    idempotency.commit(store, started, now_us=after(1))
     last_us = Instant(after(DAY_S + CLOCK_SKEW_S) - 1)
     assert begin(store, customer.hold(now_us=last_us), FORM, now_us=last_us).is_replay
     later_us = after(DAY_S + CLOCK_SKEW_S)

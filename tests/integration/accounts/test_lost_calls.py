@@ -24,14 +24,14 @@ def test_a_lost_call_is_rolled_back_unless_it_was_charged(
     form = FORM if key else None
     lost = customer.hold()
     roll_back(store, StartedCall(lost, key), now_us=START)  # the call has not reserved its hold
-    begun = begin(store, lost, form, now_us=START)
+    started = begin(store, lost, form, now_us=START)
     for seconds in (1, 2):
         roll_back(store, StartedCall(lost, key), now_us=after(seconds))
     account = store.read_account(customer.account_id, now_us=after(2))
     assert (account.balance, account.held, account.used) == (1, 0, 0)
     again = customer.hold(now_us=after(3))
-    begun = begin(store, again, form, now_us=after(3))
-    assert idempotency.commit(store, begun, now_us=after(4)).credits_charged == 1
+    started = begin(store, again, form, now_us=after(3))
+    assert idempotency.commit(store, started, now_us=after(4)).credits_charged == 1
     roll_back(store, StartedCall(again, key), now_us=after(5))
     account = store.read_account(customer.account_id, now_us=after(5))
     assert (account.balance, account.held, account.used) == (0, 0, 1)

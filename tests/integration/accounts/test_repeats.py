@@ -149,9 +149,9 @@ def test_a_copy_does_not_wait_for_a_failed_call_whose_record_is_still_in_the_sto
 
     with pytest.raises(UnavailableError):
         run(service_of(Unconfirmed(store), clock), customer, Photo())
-    begun_us = clock.at_us
+    started_us = clock.at_us
     assert summary(run(service, customer, Photo())) == ("result", False, 1)
-    assert clock.at_us == begun_us
+    assert clock.at_us == started_us
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 

@@ -7,7 +7,14 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.accounts.customer import NOBODY, START, MakeAccount, after, entry, key_record
+from tests.integration.accounts.customer import (
+    START,
+    UNKNOWN_ACCOUNT,
+    MakeAccount,
+    after,
+    entry,
+    key_record,
+)
 
 from blur.account_bounds import MAX_CREDITS
 from blur.accounts.admin_errors import (
@@ -45,14 +52,16 @@ def test_a_second_account_with_the_same_id_is_rejected(
 
 
 def test_an_unknown_account_is_rejected_and_not_listed(store: AccountStore) -> None:
-    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
-        store.read_account(NOBODY, now_us=START)
-    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
-        store.append_entry(entry(NOBODY, 5))
-    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
-        store.add_key(key_record(NOBODY), now_us=START)
-    assert NOBODY not in [account.account_id for account in store.list_accounts(now_us=START)]
-    assert list(store.list_entries(NOBODY)) == []
+    with pytest.raises(UnknownAccountError, match=f"no account {UNKNOWN_ACCOUNT}"):
+        store.read_account(UNKNOWN_ACCOUNT, now_us=START)
+    with pytest.raises(UnknownAccountError, match=f"no account {UNKNOWN_ACCOUNT}"):
+        store.append_entry(entry(UNKNOWN_ACCOUNT, 5))
+    with pytest.raises(UnknownAccountError, match=f"no account {UNKNOWN_ACCOUNT}"):
+        store.add_key(key_record(UNKNOWN_ACCOUNT), now_us=START)
+    assert UNKNOWN_ACCOUNT not in [
+        account.account_id for account in store.list_accounts(now_us=START)
+    ]
+    assert list(store.list_entries(UNKNOWN_ACCOUNT)) == []
 
 
 def test_entries_change_the_balance_and_are_listed_in_order(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import (
     GENEROUS,
-    NOBODY,
     START,
+    UNKNOWN_ACCOUNT,
     MakeAccount,
     after,
     key_record,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def test_revoking_an_unknown_key_or_changing_its_expiry_or_rate_limit_is_an_error(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
-    account_id = make_account().account_id if account == "known" else NOBODY
+    account_id = make_account().account_id if account == "known" else UNKNOWN_ACCOUNT
     nothing = f"there is no account {account_id}|account {account_id} does not have this key"
     with pytest.raises(UnknownAccountError, match=nothing):
         store.revoke_key(account_id, "0" * 64)

@@ -46,7 +46,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     def sleep(seconds: float) -> None:
         waits.append(seconds)
         assert amounts(store, customer, clock) == (0, 1, 0)  # the copy has no hold
-        first.may_end.set()
+        first.can_end.set()
         running.result()
 
     service = service_of(store, clock, sleep=sleep)
@@ -65,7 +65,7 @@ def test_waiting_copy_counts_as_one_request_and_only_reads_the_idempotency_recor
 
     def sleep(_: float) -> None:
         if watched.called.count("find_record") == 3:
-            first.may_end.set()
+            first.can_end.set()
             running.result()
 
     with ThreadPoolExecutor(1) as pool:
@@ -88,7 +88,7 @@ def test_call_that_ends_after_its_idempotency_record_expired_is_charged(
         assert first.started.wait(30)
         clock.advance(1 + CLOCK_SKEW_S)
         assert not run(service, customer, Photo("other")).replayed
-        first.may_end.set()
+        first.can_end.set()
         assert summary(running.result()) == ("result", False, 1)
     assert amounts(store, customer, clock) == (8, 0, 2)
 
@@ -99,7 +99,7 @@ def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
     customer, first = make_account(credits=1), Running(fails=True)
 
     def sleep(_: float) -> None:
-        first.may_end.set()
+        first.can_end.set()
         with pytest.raises(NoSubjectError):
             running.result()
 
@@ -131,7 +131,7 @@ def test_call_is_charged_if_a_copy_claimed_the_record_first_and_then_failed(
         clock.advance(seconds)
         assert amounts(store, customer, clock)[1] <= 1  # only the copy has a hold
         if clock.at_us >= START + 12 * SECOND_US:
-            first.may_end.set()
+            first.can_end.set()
             with pytest.raises(NoSubjectError):
                 started[0].result()
 
@@ -155,14 +155,14 @@ def waiting_copy(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run, service, customer, Photo(render_once=first.render))
         assert first.started.wait(30)
-        begun_us = clock.at_us
+        started_us = clock.at_us
         try:
             with pytest.raises(ApiError) as raised:
                 run(service, customer, Photo(), **call)
         finally:
-            first.may_end.set()
+            first.can_end.set()
         running.result()
-    return raised.value, (clock.at_us - begun_us) / SECOND_US
+    return raised.value, (clock.at_us - started_us) / SECOND_US
 
 
 def test_a_copy_waits_25_seconds_for_a_call_that_does_not_end_then_gets_retry_after(
@@ -224,6 +224,6 @@ def test_a_repeated_call_is_not_charged_if_the_store_fails_while_the_call_waits(
         assert first.started.wait(30)
         with pytest.raises(UnavailableError):
             run(service_of(Failing(), clock), customer, Photo())
-        first.may_end.set()
+        first.can_end.set()
         running.result()
     assert amounts(store, customer, clock) == (9, 0, 1)

@@ -170,7 +170,7 @@ def test_pages_of_any_origin_can_get_results_from_the_bucket_and_post_forms(
     (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET", "POST"])
     (ours,) = CORS["CORSRules"]
-    assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
+    assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): value for name, value in ours.items()}
 
 
 @pytest.mark.parametrize(

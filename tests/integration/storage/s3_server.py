@@ -119,8 +119,8 @@ def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: 
 
 def _refused_query(environ: Environ) -> str | None:
     query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
-    begun = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    if datetime.now(UTC) > begun + timedelta(seconds=int(query["X-Amz-Expires"])):
+    started = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    if datetime.now(UTC) > started + timedelta(seconds=int(query["X-Amz-Expires"])):
         return "AccessDenied"
     rest = "&".join(p for p in environ["QUERY_STRING"].split("&") if "X-Amz-Signature=" not in p)
     url = f"http://{environ['HTTP_HOST']}{environ['PATH_INFO']}?{rest}"

@@ -51,9 +51,9 @@ def folder_api(
     yield from serve(tmp_path_factory.mktemp("server"), model_dir, **settings)
 
 
-def wait_for(what: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + TIMEOUT_S
-    while not what():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

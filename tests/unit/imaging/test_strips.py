@@ -53,15 +53,15 @@ def test_an_index_error_that_a_strip_raises_reaches_the_caller() -> None:
 
 @pytest.mark.usefixtures("threads")
 def test_after_an_exception_no_further_strip_is_processed() -> None:
-    begun: list[int] = []
+    started: list[int] = []
 
     def fail(rows: slice) -> None:
-        begun.append(rows.start)
+        started.append(rows.start)
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 - the error has no text
         for_each_strip((100, STRIP_PX), fail)
-    assert len(begun) <= thread_count()
+    assert len(started) <= thread_count()
 
 
 def test_each_row_is_processed_once_and_the_number_of_threads_is_limited(threads: int) -> None:

@@ -56,7 +56,7 @@ class JobDispatcher:
         self._workers = workers
         self._limit = limit
         self._clock = clock
-        self._may_have_more = False
+        self._can_have_more = False
         self._is_stopping = False
         self._running: dict[Worker, JobObject | None] = {}
         self._releases: set[asyncio.Task[None]] = set()
@@ -82,7 +82,7 @@ class JobDispatcher:
         `has_requests` is true if requests are likely to arrive soon.
         """
         limit = min(self._limit, self._workers - 1) if has_requests else self._limit
-        if self._is_stopping or not self._may_have_more or self.running >= limit:
+        if self._is_stopping or not self._can_have_more or self.running >= limit:
             return None
         return self._process
 
@@ -107,8 +107,8 @@ class JobDispatcher:
                 is_available = False
             else:
                 is_available = True
-                self._may_have_more = self.waiting > self.running
-            if self._may_have_more:
+                self._can_have_more = self.waiting > self.running
+            if self._can_have_more:
                 wake()
             try:
                 async with asyncio.timeout(POLL_S):
@@ -157,7 +157,7 @@ class JobDispatcher:
         else:
             claimed = self._running[worker]
             if claimed is None or result is None:
-                self._may_have_more = False
+                self._can_have_more = False
             elif result.outcome is Outcome.RETRY:
                 self._release(claimed)
             elif result.outcome is Outcome.WAIT:

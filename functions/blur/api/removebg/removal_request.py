@@ -35,7 +35,7 @@ class RemovalCall:
     """A parsed form, and the parts of the request that affect only the response."""
 
     form: RemovalForm
-    wants_json: bool
+    sends_json: bool
 
 
 def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
@@ -64,4 +64,4 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         max_bytes=limits.max_image_bytes,
         accepts=partial(accepts_explicitly, accept),
     )
-    return RemovalCall(form=form, wants_json=prefers_json(accept))
+    return RemovalCall(form=form, sends_json=prefers_json(accept))

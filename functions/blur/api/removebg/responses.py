@@ -33,7 +33,7 @@ def removal_response(
     if call.form.has_type:
         headers["X-Type"] = result.output.subject_type
     image = result.output.image
-    if call.wants_json:
+    if call.sends_json:
         return json_object(HTTPStatus.OK, _document(result.output), headers)
     return Response(HTTPStatus.OK.value, image.content_type, image.data, headers)
 

@@ -83,14 +83,14 @@ def encode_result(
     result: Result,
     output: str,
     *,
-    may_change_format: bool,
+    can_change_format: bool,
     max_bytes: int | None,
     accepts: Callable[[str], bool],
 ) -> EncodedImage:
     """Encode a result as `output`, any of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
     If a PNG or JPEG in colour is too large, the same pixels are compressed further. If a PNG is too
-    large and `may_change_format` is true, WebP is tried, and then ZIP. Each of these two formats is
+    large and `can_change_format` is true, WebP is tried, and then ZIP. Each of these two formats is
     tried only if `accepts` returns true for its media type, and if the format allows images of this
     width and height.
 
@@ -103,7 +103,7 @@ def encode_result(
         image = encoding()
         if max_bytes is None or len(image.data) <= max_bytes:
             return image
-    if may_change_format and output == "png":
+    if can_change_format and output == "png":
         for name, content_type in (("webp", "image/webp"), ("zip", ZIP_TYPE)):
             if accepts(content_type) and allows_sides(name, result.picture):
                 image = next(_attempts(result, name))()

@@ -94,8 +94,8 @@ def remove_background(  # noqa: PLR0913 - it gets the photo, its options, and th
         output = "png"
         rendering = _render(found, photo, background, options, output)
     picture = rendering.picture
-    may_be_jpg = options.output == "auto" and options.channels != "alpha" and output == "png"
-    if may_be_jpg and picture.is_opaque and allows_sides("jpg", picture):
+    can_be_jpg = options.output == "auto" and options.channels != "alpha" and output == "png"
+    if can_be_jpg and picture.is_opaque and allows_sides("jpg", picture):
         output = "jpg"
     if watermarked:
         picture = Picture(*add_watermark(picture.colours, picture.alpha))
@@ -103,7 +103,7 @@ def remove_background(  # noqa: PLR0913 - it gets the photo, its options, and th
     image = encode_result(
         Result(picture, photo.icc_profile, options.channels == "alpha"),
         output,
-        may_change_format=options.output == "auto",
+        can_change_format=options.output == "auto",
         max_bytes=max_bytes,
         accepts=accepts,
     )

@@ -156,9 +156,9 @@ def _row_condition(*, is_waiting: bool) -> Expressions:
 def _ended(row: JobObject, *, is_new: bool, now_us: Instant) -> Expressions:
     """Return the update of a job that counts a done, failed or cancelled photo and its charge."""
     update = _counted(row.state, *(["known"] if is_new else []))
-    first, begun = update.path("first_us"), update.value(now_us - row.duration_ms * 1000)
+    first, started = update.path("first_us"), update.value(now_us - row.duration_ms * 1000)
     update.sets += [
-        f"{first} = if_not_exists({first}, {begun})",
+        f"{first} = if_not_exists({first}, {started})",
         f"{update.path('last_us')} = {update.value(now_us)}",
     ]
     update.adds.append(f"{update.path('credits')} {update.value(stored(row.charged))}")

@@ -126,13 +126,13 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
         f"""
         UPDATE jobs SET {counter} = {counter} + 1,
                         quarters = quarters + :charged,
-                        first_us = COALESCE(first_us, :begun),
+                        first_us = COALESCE(first_us, :started),
                         last_us = MAX(COALESCE(last_us, :now), :now)
         WHERE job_id = :id
         """,  # noqa: S608 - the inserted name is one of `_COUNTERS`
         {
             "charged": row.charged,
-            "begun": now_us - row.duration_ms * 1000,
+            "started": now_us - row.duration_ms * 1000,
             "now": now_us,
             "id": row.job_id,
         },

@@ -43,7 +43,7 @@ def test_a_request_without_parameters_is_a_preview_with_the_default_options() ->
     assert call.form.is_preview
     assert call.form.options == RemovalOptions()
     assert call.form.max_bytes is None
-    assert (call.wants_json, call.form.has_type) == (False, True)
+    assert (call.sends_json, call.form.has_type) == (False, True)
 
 
 def test_a_request_with_size_medium_is_not_a_preview() -> None:
@@ -51,7 +51,7 @@ def test_a_request_with_size_medium_is_not_a_preview() -> None:
 
 
 def test_the_accept_header_selects_json_and_the_accepted_image_types() -> None:
-    assert parse(headers={"accept": "application/json"}).wants_json
+    assert parse(headers={"accept": "application/json"}).sends_json
     accepts = parse(headers={"accept": "image/webp"}).form.accepts
     assert accepts("image/webp")
     assert not accepts("application/zip")
@@ -75,7 +75,7 @@ def test_a_request_needs_a_content_type_but_no_accept_header() -> None:
     request = HttpRequest("POST", "/", {}, "req_1", "{}", False, 1, "/")  # noqa: FBT003
     with pytest.raises(InvalidRequestError, match="Content-Type"):
         parse_removal_request(request, LIMITS)
-    assert not parse().wants_json
+    assert not parse().sends_json
     assert not parse().form.accepts("image/webp")
 
 

@@ -37,7 +37,7 @@ OUTPUT = RemovedBackground(
 RESULT = CallResult(OUTPUT, STATUS, replayed=False, durations_ms={"total": 12.34})
 CALL = RemovalCall(
     form=RemovalForm(options=RemovalOptions(), image=Source.of_file(b""), is_preview=True),
-    wants_json=False,
+    sends_json=False,
 )
 
 
@@ -76,7 +76,7 @@ def test_an_image_response_has_remove_bgs_headers_and_our_headers() -> None:
 
 
 def test_a_json_response_has_the_image_in_base64_and_the_foreground_box() -> None:
-    sent = removal_response(RESULT, replace(CALL, wants_json=True), "req_1", NOW)
+    sent = removal_response(RESULT, replace(CALL, sends_json=True), "req_1", NOW)
     assert sent.content_type == "application/json"
     assert json.loads(sent.body or "") == {
         "data": {
@@ -102,10 +102,10 @@ def test_a_replayed_response_has_the_header_idempotent_replayed() -> None:
     assert sent.headers["Idempotent-Replayed"] == "true"
 
 
-@pytest.mark.parametrize("wants_json", [False, True])
+@pytest.mark.parametrize("sends_json", [False, True])
 @pytest.mark.parametrize("limit", [6_000, 100_000])
 def test_the_response_with_the_largest_image_and_the_longest_headers_is_within_the_limit(
-    limit: int, *, wants_json: bool
+    limit: int, *, sends_json: bool
 ) -> None:
     many = 10**15
     rate = RateLimitStatus(RateLimit(1, many), many, 10**9)
@@ -118,7 +118,7 @@ def test_the_response_with_the_largest_image_and_the_longest_headers_is_within_t
     )
     durations_ms = dict.fromkeys((*REMOVAL_STEPS, TOTAL), float(many))
     result = CallResult(output, AccountStatus(amount, amount, rate), True, durations_ms)  # noqa: FBT003
-    call = replace(CALL, wants_json=wants_json)
+    call = replace(CALL, sends_json=sends_json)
     request_id = "req_" + "x" * 100
 
     def respond() -> Any:  # noqa: ANN401 - any response

@@ -36,7 +36,7 @@ class Fleet:
         self.started_calls: list[StartedCall] = []
         """For each of the next requests that fail, the call that its worker had started before."""
         self.rolled_back: list[StartedCall] = []
-        self.may_answer = asyncio.Event()
+        self.can_respond = asyncio.Event()
         self.start_failures: list[Exception] = []
         self.answer_failures: list[Exception] = []
         self.kill_failures: list[Exception] = []
@@ -47,7 +47,7 @@ class Fleet:
         """The outcomes of the next photos; all later photos are processed without an error."""
         self.processed: list[str] = []
         """The sources of the claimed photos."""
-        self.may_end = asyncio.Event()
+        self.can_end = asyncio.Event()
         """A test sets this event to let the workers finish the claimed photos."""
 
     def new_worker(self) -> Worker:
@@ -95,7 +95,7 @@ class FakeWorker:
             self.is_running = False
             self.unfinished = self.fleet.started_calls.pop(0) if self.fleet.started_calls else None
             raise self.fleet.answer_failures.pop(0)
-        await self.fleet.may_answer.wait()
+        await self.fleet.can_respond.wait()
         return REPLY
 
     async def process_object(
@@ -107,7 +107,7 @@ class FakeWorker:
         claimed = self.fleet.objects.pop(0)
         on_claimed(claimed)
         self.fleet.processed.append(claimed.source)
-        await self.fleet.may_end.wait()
+        await self.fleet.can_end.wait()
         outcome = self.fleet.outcomes.pop(0) if self.fleet.outcomes else Outcome.ENDED
         if isinstance(outcome, Exception):
             self.is_running = False

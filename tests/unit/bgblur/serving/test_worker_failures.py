@@ -41,7 +41,7 @@ def test_a_worker_that_fails_loses_only_its_current_request_and_is_replaced(
         lost, other = send(pool, b"lost"), send(pool, b"other")
         with pytest.raises(LostError):
             await lost
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await other == REPLY
         assert fleet.seen == [b"lost", b"other"]
         assert [worker.is_killed for worker in fleet.workers] == [True, False]
@@ -58,7 +58,7 @@ def test_a_worker_is_restarted_until_it_starts(
         fleet.answer_failures, fleet.start_failures = [EOFError()], [failure] * 5
         with pytest.raises(LostError):
             await pool.answer(request(b"lost"))
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7
         assert len(caplog.records) == 6  # one log line for the lost request, five for failed starts
@@ -81,7 +81,7 @@ def test_pauses_between_restarts_of_a_worker_grow(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(asyncio, "sleep", record)
         fleet.workers[0].is_running = False
         fleet.start_failures = [OSError()] * 5
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await send(pool) == REPLY
 
     run(test)
@@ -100,7 +100,7 @@ def test_requests_are_rejected_immediately_while_no_worker_can_start() -> None:
             pool.require_slot("b")
         assert caught.value.retry_after_s
         fleet.start_failures.clear()
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await waiting == REPLY
         pool.require_slot("b")
 
@@ -111,7 +111,7 @@ def test_a_request_gets_its_response_even_if_the_only_idle_worker_has_ended() ->
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.workers[0].is_running = False
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await send(pool) == REPLY
         assert len(fleet.workers) == 2
 
@@ -123,7 +123,7 @@ def test_the_next_worker_that_starts_rolls_back_the_call_of_a_failed_worker_once
         pool = await started(fleet.pool())
         fleet.answer_failures, fleet.start_failures = [EOFError()], [StartError("no memory")]
         fleet.started_calls = [STARTED]
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         with pytest.raises(LostError):
             await send(pool)
         assert await send(pool) == REPLY
@@ -150,7 +150,7 @@ def test_a_request_that_a_worker_did_not_accept_goes_to_the_next_worker() -> Non
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.answer_failures = [NotAcceptedError("BrokenPipeError")] * 3
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await send(pool, b"first") == REPLY
         assert (fleet.seen, len(fleet.workers)) == ([b"first"] * 4, 4)
 

@@ -20,7 +20,7 @@ def test_workers_get_the_requests_of_an_account_in_the_order_of_their_arrival() 
         pool = await started(fleet.pool(size=2, queue=2))
         tasks = [send(pool, b"%d" % n) for n in range(4)]
         await until(lambda: fleet.seen == [b"0", b"1"])
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await asyncio.gather(*tasks) == [REPLY] * 4
         assert fleet.seen == [b"0", b"1", b"2", b"3"]
 
@@ -39,7 +39,7 @@ def test_if_the_queue_is_full_a_request_is_rejected_with_the_expected_wait() -> 
         )  # two requests are ahead; at first, each request is expected to take one second
         with pytest.raises(OverloadedError):
             pool.require_slot("a")
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         await asyncio.gather(*tasks)
         pool.require_slot("a")
 
@@ -54,16 +54,16 @@ def test_the_time_to_wait_depends_on_how_long_requests_take(
 
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=0))
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         for _ in range(20):
             await pool.answer(request())
-        fleet.may_answer.clear()
+        fleet.can_respond.clear()
         task = send(pool)
         await until(lambda: len(fleet.seen) == 21)
         with pytest.raises(OverloadedError) as caught:
             pool.require_slot()
         assert caught.value.retry_after_s == 10
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         await task
 
     run(test)
@@ -77,7 +77,7 @@ def test_a_new_account_takes_the_last_slot_of_the_account_with_the_most_slots() 
         newcomer = send(pool, b"b0", account="b")
         with pytest.raises(OverloadedError):
             await tasks[3]
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert [await task for task in (*tasks[:3], newcomer)] == [REPLY] * 4
         assert fleet.seen[1] == b"b0"
         assert b"a3" not in fleet.seen
@@ -94,7 +94,7 @@ def test_a_request_that_waits_longer_than_the_limit_is_rejected() -> None:
             await send(pool, b"second")
         assert caught.value.retry_after_s
         assert not first.done()
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await first == REPLY
         assert fleet.seen == [b"first"]
 
@@ -111,7 +111,7 @@ def test_a_waiting_request_is_dropped_when_its_client_disconnects() -> None:
         with pytest.raises(ClientDisconnected):
             await second
         pool.require_slot("a")  # the slot is free immediately
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await first == REPLY
         assert (fleet.seen, fleet.disconnected) == ([b"first"], [])
 
@@ -126,7 +126,7 @@ def test_the_worker_of_a_running_request_is_informed_that_its_client_disconnecte
         await until(lambda: fleet.seen == [b"first"])
         client.disconnected.set()
         await until(lambda: fleet.disconnected == [b"first"])
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await first == REPLY
 
     run(test)
@@ -138,7 +138,7 @@ def test_a_disconnect_after_the_response_affects_no_later_request() -> None:
         clients = [ClientState(), ClientState()]
         tasks = [send(pool, b"%d" % n, client=clients[n]) for n in range(2)]
         await until(lambda: fleet.seen == [b"0"])
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         await until(lambda: fleet.seen == [b"0", b"1"])
         clients[0].disconnected.set()
         assert await asyncio.gather(*tasks) == [REPLY] * 2
@@ -155,7 +155,7 @@ def test_a_cancelled_waiting_request_frees_its_slot() -> None:
         second.cancel()
         await asyncio.sleep(0)
         third = send(pool, b"third")
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert [await first, await third] == [REPLY] * 2
         assert fleet.seen == [b"first", b"third"]
 
@@ -169,7 +169,7 @@ def test_a_cancelled_running_request_leaves_its_worker_usable() -> None:
         await until(lambda: fleet.seen == [b"first"])
         first.cancel()
         second = send(pool, b"second")
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         assert await second == REPLY
         assert len(fleet.workers) == 1
 

@@ -78,8 +78,8 @@ def test_the_search_for_the_image_size_in_a_jpeg_of_22_megabytes_takes_less_than
     filling: bytes, size: tuple[int, int] | None
 ) -> None:
     data = JPEG[:2] + filling * (22_000_000 // len(filling)) + JPEG[2:]
-    begun = time.process_time()
+    started = time.process_time()
     assert read_header_size(data) == size
-    assert time.process_time() - begun < 1
+    assert time.process_time() - started < 1
     inside = JPEG[:2] + filling * 900 + JPEG[2:]
     assert read_header_size(inside) == (None if filling.endswith(b"\0\0") else (300, 200))

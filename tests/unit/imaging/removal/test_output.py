@@ -30,12 +30,12 @@ def encoded(  # noqa: PLR0913 - a result and all options of its file
     is_matte: bool = False,
     max_bytes: int | None = None,
     accepted: tuple[str, ...] = (),
-    may_change_format: bool = True,
+    can_change_format: bool = True,
 ) -> EncodedImage:
     return encode_result(
         Result(picture, SRGB, is_matte),
         output,
-        may_change_format=may_change_format,
+        can_change_format=can_change_format,
         max_bytes=max_bytes,
         accepts=accepted.__contains__,
     )
@@ -112,7 +112,7 @@ def test_a_png_above_the_limit_is_compressed_further_without_loss(*, has_alpha: 
     large = astronaut().repeat(2, axis=1)
     picture = Picture(large, disc(512, 1024, 250) if has_alpha else None)
     image = encoded("png", picture)
-    smaller = encoded("png", picture, max_bytes=len(image.data) - 1, may_change_format=False)
+    smaller = encoded("png", picture, max_bytes=len(image.data) - 1, can_change_format=False)
     assert len(smaller.data) < len(image.data)
     assert np.array_equal(np.asarray(opened(smaller)), np.asarray(opened(image)))
 
@@ -176,7 +176,7 @@ def test_the_error_for_a_too_large_result_suggests_a_smaller_size_and_for_png_al
 @pytest.mark.parametrize("accepted", [(), ("image/webp", "application/zip")])
 def test_a_requested_png_never_changes_its_format(accepted: tuple[str, ...]) -> None:
     with pytest.raises(ResultTooLargeError):
-        encoded("png", max_bytes=8_000, accepted=accepted, may_change_format=False)
+        encoded("png", max_bytes=8_000, accepted=accepted, can_change_format=False)
 
 
 @pytest.mark.parametrize(

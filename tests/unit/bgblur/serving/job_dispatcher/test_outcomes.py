@@ -23,13 +23,13 @@ def test_a_failed_worker_is_replaced_and_its_photo_is_released_for_another_attem
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(2)
         fleet.outcomes = [EOFError()]
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet, size=1) as server:
             await until(lambda: len(fleet.processed) == 2)
             await until(lambda: bool(server.queue.released))
             assert server.queue.released == [("0", retry_pause_s(1) * SECOND_US)]
             assert [worker.is_killed for worker in fleet.workers] == [True, False]
-            fleet.may_answer.set()
+            fleet.can_respond.set()
             assert await send(server.pool) == REPLY
 
     run(test)
@@ -39,7 +39,7 @@ def test_a_photo_that_must_be_retried_can_be_claimed_again_after_a_pause() -> No
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1, attempts=2)
         fleet.outcomes = [Outcome.RETRY]
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             await until(lambda: bool(server.queue.released))
             assert server.queue.released == [("0", retry_pause_s(2) * SECOND_US)]
@@ -51,7 +51,7 @@ def test_finished_or_parked_photos_are_not_released_for_another_attempt() -> Non
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(3)
         fleet.outcomes = [Outcome.ENDED, Outcome.PARKED]
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             await until(lambda: len(fleet.processed) == 3)
             await server.dispatcher.stop(5)
@@ -64,7 +64,7 @@ def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worke
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(4)
         fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
-        fleet.may_end.set()
+        fleet.can_end.set()
         measured: list[tuple[str, float]] = []
 
         def observe(row: JobObject, steps_ms: Mapping[str, float]) -> None:
@@ -75,7 +75,7 @@ def test_each_finished_photo_is_measured_and_a_failed_measurement_stops_no_worke
             server.dispatcher.observe = observe
             await until(lambda: len(measured) == 2)
             assert measured == [("2", 1.0), ("3", 1.0)]
-            fleet.may_answer.set()
+            fleet.can_respond.set()
             assert await send(server.pool) == REPLY
             assert len(fleet.workers) == 1
 
@@ -88,7 +88,7 @@ def test_if_the_store_fails_the_dispatcher_tries_again_until_the_store_responds(
 ) -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             server.queue.failures = [error]
             await until(lambda: server.queue.asked > 5)
@@ -103,7 +103,7 @@ def test_a_photo_with_the_outcome_wait_is_parked_and_not_released_for_another_at
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [Outcome.WAIT]
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             await until(lambda: server.queue.parked == ["0"])
             assert server.queue.released == []
@@ -118,11 +118,11 @@ def test_failed_releases_of_a_photo_are_repeated_and_delay_no_request(
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.outcomes = [outcome]
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         async with serving(fleet, size=1) as server:
             await until(lambda: fleet.processed == ["0"])
             server.queue.failures = [UnavailableError("down")]
-            fleet.may_end.set()
+            fleet.can_end.set()
             await until(lambda: server.queue.refused > 2)
             assert await send(server.pool) == REPLY
             server.queue.failures = []

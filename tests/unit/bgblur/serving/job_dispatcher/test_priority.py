@@ -15,7 +15,7 @@ from blur.errors import OverloadedError
 def test_idle_workers_process_every_waiting_photo_of_a_job() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(5)
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             await until(lambda: len(fleet.processed) == 5)
             await until(lambda: not server.dispatcher.running)
@@ -31,7 +31,7 @@ def test_a_photo_that_is_added_later_is_processed_before_the_next_poll(
     monkeypatch.setattr(worker_pool, "IDLE_CHECK_S", 3600)
 
     async def test(fleet: Fleet) -> None:
-        fleet.may_end.set()
+        fleet.can_end.set()
         async with serving(fleet) as server:
             await until(lambda: server.queue.asked == 1)
             fleet.objects = objects(1)
@@ -48,7 +48,7 @@ def test_the_number_of_workers_that_process_photos_of_jobs_is_limited() -> None:
             await until(lambda: len(fleet.processed) == 3)
             await until(lambda: server.queue.asked > 3)
             assert server.dispatcher.running == 3
-            fleet.may_end.set()
+            fleet.can_end.set()
             await until(lambda: len(fleet.processed) == 9)
 
     run(test)
@@ -66,8 +66,8 @@ def test_photos_of_jobs_use_no_slot_of_the_queue() -> None:
             with pytest.raises(OverloadedError):
                 server.pool.require_slot("a")
             assert server.pool.state().waiting == 3
-            fleet.may_answer.set()
-            fleet.may_end.set()
+            fleet.can_respond.set()
+            fleet.can_end.set()
             assert await asyncio.gather(*calls) == [REPLY] * 3
 
     run(test)
@@ -80,8 +80,8 @@ def test_waiting_requests_start_before_the_next_photo_of_a_job() -> None:
             await until(lambda: fleet.processed == ["0"])
             calls = [send(server.pool, b"%d" % n, account=f"{n}") for n in range(4)]
             await asyncio.sleep(0)
-            fleet.may_end.set()
-            fleet.may_answer.set()
+            fleet.can_end.set()
+            fleet.can_respond.set()
             for call in calls:
                 await call
                 assert fleet.processed == ["0"]
@@ -97,7 +97,7 @@ def test_one_of_two_workers_processes_no_photos_of_jobs_while_requests_arrive(
     monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
 
     async def test(fleet: Fleet) -> None:
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         async with serving(fleet, size=2, limit=2) as server:
             assert await send(server.pool) == REPLY
             fleet.objects = objects(9)
@@ -118,7 +118,7 @@ def test_the_only_worker_gets_no_object_while_requests_keep_arriving(
     monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
 
     async def test(fleet: Fleet) -> None:
-        fleet.may_answer.set()
+        fleet.can_respond.set()
         async with serving(fleet, size=1) as server:
             assert await send(server.pool) == REPLY
             fleet.objects = objects(1)

@@ -18,7 +18,7 @@ def test_stop_does_not_wait_until_a_failed_release_of_a_photo_is_retried() -> No
         async with serving(fleet, size=1) as server:
             await until(lambda: fleet.processed == ["0"])
             server.queue.failures = [UnavailableError("down")]
-            fleet.may_end.set()
+            fleet.can_end.set()
             await server.dispatcher.stop(20)
             assert server.queue.refused
 
@@ -33,7 +33,7 @@ def test_a_stopping_server_finishes_the_photos_in_progress_and_starts_no_others(
             stop = asyncio.create_task(server.dispatcher.stop(20))
             await asyncio.sleep(0.02)
             assert not stop.done()
-            fleet.may_end.set()
+            fleet.can_end.set()
             await stop
             server.dispatcher.add()
             await asyncio.sleep(0.05)
