@@ -120,7 +120,7 @@ function setSplit(percent) {
   byId("split").setAttribute("aria-valuetext", `${whole} % before, ${100 - whole} % after`);
 }
 
-/** Move the line between photo and result once from the right edge to `target`; this uncovers the result. */
+/** Uncover the result: move the line between photo and result once, from the right edge to `target`. */
 function sweepTo(target) {
   cancelAnimationFrame(sweep);
   const started = performance.now();

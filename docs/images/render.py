@@ -161,7 +161,7 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
-    """Return the photo as most services blur it: with rembg's mask over a Gaussian blur."""
+    """Blur the photo as a simple service does: rembg's mask selects where it stays sharp."""
     sharp = Image.fromarray(photo)
     mask = Image.fromarray(stretch(model.predict(photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
