@@ -28,15 +28,16 @@ PARTS = ("Bad input", "Load and soak", "Faults", "Security")
 """The headings of reliability.md, each with one table."""
 RELIABILITY_HEAD = """# Reliability
 
-This page has the results of fault, load and attack tests. `make reliability` runs every trial at a
-small size; CI does this for every change. `make reliability TRIALS=full` runs the trials at full
-size and writes the rows of the tables below. `TRIALS=full make e2e` runs the trials of `tests/e2e`,
-and `make results` then writes their rows.
+This page has the results of fault, load and attack tests. `make reliability` runs the trials of
+`tests/attack` and `tests/faults` at a small size; CI does this for every change. `make reliability
+TRIALS=full` runs the trials at full size and writes the rows of the tables below. `TRIALS=full make
+e2e` runs the trials of `tests/e2e`, and `make results` then writes their rows.
 """
 BASELINE_HEAD = """# Baseline
 
-The results of the last benchmark runs. Each section was measured in one run on one machine. Times
-are medians of paired runs; compare ratios, not milliseconds.
+This page has the results of the last run of each benchmark; each run was on one machine. A ratio of
+times is the median of several rounds; in each round, the compared programs run one after the other.
+So compare ratios, not milliseconds, which depend on the machine and on its other programs.
 """
 
 
