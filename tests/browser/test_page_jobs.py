@@ -141,7 +141,7 @@ def test_a_job_is_not_found_with_a_key_of_another_account(visit: Visit, album: P
     wait_for_end(visit)
     visit.page.click("#key-forget")
     visit.use_key(visit.api.other_key)
-    alert = "() => document.getElementById('job-alert').textContent.includes('no such job')"
+    alert = "() => document.getElementById('job-alert').textContent.includes('No job with this id')"
     visit.page.wait_for_function(alert)
 
 
