@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # The name of the model, as in BLUR_MODEL.
 MODEL ?= u2netp-light
-# A folder with the models' files; if it is empty, make downloads the files.
+# A folder with the models' files. If this variable is empty, make downloads the files.
 MODEL_FROM ?=
 
 VENV := .venv
@@ -109,7 +109,7 @@ e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS sta
 
 # Prints the name of each Python file with more than 250 lines; ruff lists the project's files.
 LONG = FNR == 251 { print FILENAME " has more than 250 lines."; long = 1 } END { exit long }
-check: $(TEST_READY) ## Check lint, formatting, length, types, the direction of imports and the wording of texts
+check: $(TEST_READY) ## Check lint, formatting, file length, types, the direction of imports and the wording of texts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/ruff check --show-files . | grep '\.py$$' | tr '\n' '\0' | xargs -0 awk '$(LONG)' >&2

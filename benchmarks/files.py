@@ -85,9 +85,9 @@ def attempt(path: Path) -> tuple[str, RgbU8 | None]:
 
 
 def references(folder: Path) -> dict[str, Reference]:
-    """Return functions that build an installed decoder's command, by the decoder's name.
+    """Return a function for each installed decoder, by the decoder's name.
 
-    The command converts a file to a PNG.
+    The function returns the command that converts a file to a PNG.
     """
     profile = folder / "srgb.icc"
     profile.write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

@@ -115,7 +115,7 @@ def _extent(world: World, subject: Subject) -> tuple[float, float]:
 
 
 def _foot(world: World, subject: Subject, away: float) -> float:
-    """Return how far a subject's feet are below the camera, in metres."""
+    """Return how far below the camera, in metres, a subject's foot at the distance `away` is."""
     step = world.step_m if subject is world.subjects[0] else 0.0
     rise = away * float(np.tan(np.deg2rad(world.slope_deg)))
     return CAMERA_M - subject.raised_m - step - rise

@@ -60,13 +60,13 @@ class Line:
 def loaded(
     server: Served, users: int, seconds: int = STEP_S, *, a_second: int | None = None
 ) -> dict[str, Line]:
-    """Send photos from a number of users for some time; return the statistics by status.
+    """Send photos from `users` users for `seconds` seconds; return the statistics by status.
 
     If `a_second` is given, this number of users starts per second; otherwise all users start at
     the same instant.
 
-    The statistics are from the end of the run, when all users have their last response; locust
-    writes its CSV files up to a second earlier.
+    The statistics are from the end of the run, when all users have their last response; locust's
+    CSV files are not used, because locust writes them up to a second earlier.
     """
     with tempfile.TemporaryDirectory() as name:
         image = Path(name) / "photo.jpg"

@@ -40,7 +40,7 @@ def convolve(
 
 
 def pool(attributes: Attributes, image: torch.Tensor) -> torch.Tensor:
-    """Return the maximum of each cell; the last cell of an odd side is smaller."""
+    """Return the maximum of each cell; if a side of the image is odd, its last cell is smaller."""
     shape, strides = attributes["kernel_shape"], attributes["strides"]
     return functional.max_pool2d(image, shape, strides, ceil_mode=True)
 

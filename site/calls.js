@@ -113,7 +113,7 @@ async function sendForm([field, value], photo, options, key, hooks) {
   }
 }
 
-/** Upload the photo. Return its id, or null if the service accepts no uploads. */
+/** Upload the photo. Return the upload's id, or null if the service accepts no uploads. */
 async function upload(photo, key, hooks) {
   if (photo.uploads.has(key)) return photo.uploads.get(key);
   const presigned = await presignUpload(photo, key, hooks);

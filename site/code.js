@@ -93,14 +93,14 @@ export function showCode(current) {
   write();
 }
 
-/** Show the parameters that differ from their defaults; the radius has no default. */
+/** Show the code with the parameters that differ from their defaults. The radius has no default. */
 function write() {
   const fields = Object.entries(options).filter(([name, value]) => DEFAULTS[name] !== value);
   const file = `${options.mode === "cutout" ? "cutout" : "blurred"}.${EXTENSIONS[options.format] ?? "png"}`;
   byId("sample-text").textContent = TEMPLATES[language](absoluteUrl("v2/rembg/blur/"), fields, file).join("\n");
 }
 
-/** Copy the code; without a clipboard (plain HTTP on a LAN) select it, so that Ctrl+C copies it. */
+/** Copy the code. If the page cannot use the clipboard (plain HTTP), select the code for Ctrl+C. */
 async function copy() {
   const text = byId("sample-text");
   let label = "Copied";

@@ -6,7 +6,7 @@ import { explain } from "./errors.js";
 
 /** Errors caused by the key; the page shows them next to the key's field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
-/** Errors that the user can fix by choosing another photo, but not by changing a setting. */
+/** Errors that disappear when the user chooses other photos, but not when a setting changes. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);
 
 const NOTHING_CHARGED = "Nothing was charged.";
@@ -38,7 +38,7 @@ export function showFailure(failure) {
 
 export const shownCode = () => shown?.code;
 
-/** The user has changed the "photo", the "key" or a "setting" (`cause`): remove an error that this can solve. */
+/** Remove the error if the user's change can solve it. `cause`: "photo", "key" or "setting" was changed. */
 export function clearFailure(cause) {
   if (!shown) return;
   const isOfPhoto = PHOTO_ERRORS.has(shown.code);

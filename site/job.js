@@ -15,12 +15,12 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
 
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
- * total, sent, last}`. The first `sent` of `total` photos are uploaded, and `last` is the source of
- * the last uploaded photo. `job`: the job, as the API returned it. `upload`: an AbortController
- * while photos are uploaded. `download`: an AbortController while results are downloaded.
- * `downloaded`: the number of downloaded results. `lost`: photos that could not be uploaded.
- * `hasMore`: whether more than the first page of failures is shown. `problem`: the error of the last
- * request. `uploadProblem`: the error that interrupted the upload.
+ * total, sent, last}`. The uploads of the first `sent` of `total` photos have ended, and `last` is
+ * the source of the last of these photos. `job`: the job, as the API returned it. `upload`: an
+ * AbortController while photos are uploaded. `download`: an AbortController while results are
+ * downloaded. `downloaded`: the number of downloaded results. `lost`: photos that could not be
+ * uploaded. `hasMore`: whether more than the first page of failures is shown. `problem`: the error
+ * of the last request. `uploadProblem`: the error that interrupted the upload.
  */
 const state = {
   draft: null, saved: null, job: null, upload: null, download: null, downloaded: 0, ...EMPTY,

@@ -65,7 +65,7 @@ export function openRegion(onChange) {
   });
 }
 
-/** Show the region on `shown`; `isShown` is false if the browser cannot show this photo. */
+/** Show the region of a photo; `isShown` is false if the browser cannot show the photo. */
 export function showRegion(shown, isShown) {
   if (shown !== photo) setDrawing(false);
   photo = shown ?? null;

@@ -5,7 +5,7 @@ import { absoluteUrl, byId, show } from "./dom.js";
 const SWEEP_MS = 900;
 const DRAG_PX = 5; // if the pointer moves less, the gesture is a click
 const GRIP_PX = 28; // at 1:1, a drag that starts this near to the line moves the line
-const RATIOS = [0.62, 2.4]; // aspect ratios of the frame; a wider or taller picture has margins
+const RATIOS = [0.62, 2.4]; // the limits of the frame's aspect ratio; other pictures have margins
 const MAX_SCALE = 8;
 
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");

@@ -56,7 +56,8 @@ class Rules:
 
     phrases: tuple[Phrase, ...]
     any_phrase: re.Pattern[str]
-    """Matches all phrases: most passages have none, and one search is faster than one for each."""
+    """Matches any of the phrases. Most passages have none of them, and one search is faster than
+    one search for each phrase."""
     allowed: re.Pattern[str]
 
     def findings(self, path: str, passage: Passage) -> Iterator[Finding]:

@@ -220,9 +220,7 @@ def _hexadecimal(digest: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Write the file and print the number of components."""
     parser = argparse.ArgumentParser(description="Write the bill of materials of the image.")
-    parser.add_argument(
-        "--model", default="u2netp-light", help="the network in the container image"
-    )
+    parser.add_argument("--model", default="u2netp-light", help="the model in the container image")
     parser.add_argument("--into", type=Path, required=True, help="the file to write")
     options = parser.parse_args(arguments)
     document = bill(options.model, MODEL_DIR)

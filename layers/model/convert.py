@@ -31,7 +31,7 @@ CONVERTED = {
 }
 """The name of the converted file, by the name of the source file."""
 OPSET, IR_VERSION = 13, 7
-"""These versions of ONNX have all operators that are used here; ONNX Runtime supports them."""
+"""ONNX Runtime supports these versions of ONNX, which have all operators that are used here."""
 
 
 def convert(content: bytes) -> bytes:

@@ -4,7 +4,8 @@ A 3 x 3 convolution to n channels becomes a 3 x 3 convolution to r < n channels 
 convolution from r to n (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for
 classification and detection", PAMI 2016). The input of each factored convolution is an upsampled
 map of half the size, concatenated with another map. In the factored form, the smaller map is
-convolved before it is upsampled. This is a quarter of the work, and needs no concatenation.
+convolved before it is upsampled. This convolution needs a quarter of the work, and no
+concatenation.
 """
 
 from __future__ import annotations

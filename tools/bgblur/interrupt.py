@@ -1,4 +1,4 @@
-"""Ctrl-C in a batch: after the first, no other photo is processed; the second stops the program."""
+"""After the first Ctrl-C, a batch starts no further photo; the second Ctrl-C stops the program."""
 
 from __future__ import annotations
 

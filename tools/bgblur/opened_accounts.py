@@ -1,4 +1,4 @@
-"""The account store of the commands; `bgblur blur` and `bgblur jobs` do not import it."""
+"""The account store of the commands; `bgblur blur` and `bgblur jobs` do not import this module."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from blur.clock import now
 from blur.errors import ApiError
 
 TIMEOUT_FACTOR = 10
-"""The limits of the API, such as 0.3 s for a connection, suit a function near the table. A command
-waits longer, because an operator can be far from the table."""
+"""A command multiplies the API's time limits by this number. The API's limits, such as 0.3 s for a
+connection, suit a function near the table, but an operator can be far from the table."""
 
 
 def accounts_location(accounts: str) -> str:

@@ -49,7 +49,7 @@ class Month(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value, if it is a month."""
         if not _MONTH.fullmatch(value):
-            self.fail("send a month such as 2026-11", param, ctx)
+            self.fail("not a month such as 2026-11", param, ctx)
         return value
 
 

@@ -49,7 +49,7 @@ class BlurCall:
     def __init__(
         self, transport: Transport, url: str, request: BlurRequest, *, by_upload: bool
     ) -> None:
-        """Prepare a call; `by_upload` sends the photo with `POST /v2/uploads`."""
+        """Prepare a call; with `by_upload`, the photo is sent as an upload, not in the request."""
         self._transport = transport
         self._url = url
         self._request = request

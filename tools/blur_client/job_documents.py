@@ -49,7 +49,7 @@ class Job:
     seconds_left: float | None
     """The estimated time until the end, computed from the progress so far, or None."""
     upload: UploadForm | None
-    """None if the job is not open."""
+    """None if the job accepts no more photos."""
     copy_to: str | None
     """The address to which an operator can copy photos, such as `s3://…/`."""
     notify_secret: str | None = field(repr=False)

@@ -70,7 +70,7 @@ class JobUploads:
         on_upload: OnUpload | None = None,
         on_wait: OnWait | None = None,
     ) -> None:
-        """Upload one photo under a name, such as `summer/beach.jpg`, its path in a folder.
+        """Upload one photo under the name `source`, such as its path in a folder.
 
         An upload can be repeated: each name counts as one photo, which is charged at most once.
 

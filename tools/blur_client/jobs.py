@@ -1,6 +1,7 @@
 """Bulk jobs: create a job, upload its photos, watch the job, and fetch the results.
 
-Every call can be repeated: photos with the same name count as one photo, which is charged once.
+Each call except `create` can be repeated safely. Photos of a job with the same name count as one
+photo, which is charged once.
 """
 
 from __future__ import annotations

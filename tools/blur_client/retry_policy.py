@@ -25,13 +25,14 @@ class RetryPolicy:
     """How often a call is retried, and how long the client waits between attempts."""
 
     retries: int = 4
-    """The maximum number of attempts after the first attempt. Three times as many attempts are made
-    while the first call with the idempotency key is running: if its process has ended, this state
-    can last two minutes."""
+    """The maximum number of attempts after the first attempt. The client makes three times as many
+    attempts while the API reports that the first call with the idempotency key is still running. If
+    the process of this call was killed, the API reports this for up to two minutes."""
     first_wait_s: float = 0.5
     """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60
-    """If the API asks for a longer wait, the error is raised at once."""
+    """The limit of the doubled waits, and of the wait that the API asks for (`Retry-After`). If the
+    API asks for a longer wait, the error is raised at once."""
 
     def wait_s(self, error: BlurClientError, attempt: int, jitter: float) -> float | None:
         """Return the seconds to wait after attempt 0, 1, ...; None to give up.

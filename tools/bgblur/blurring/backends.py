@@ -62,7 +62,7 @@ class Interrupted(Exception):  # noqa: N818 - Ctrl-C is not an error
 
 
 def local_backend(options: Mapping[str, Any]) -> Backend:
-    """Return an backend that blurs on this machine.
+    """Return a backend that blurs on this machine.
 
     Raises:
         click.UsageError: the model is not installed.
@@ -110,7 +110,7 @@ def local_backend(options: Mapping[str, Any]) -> Backend:
 
 
 def api_backend(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Backend:
-    """Return an backend that uses the API at `url`; setting `stop` ends a wait for a retry.
+    """Return a backend that uses the API at `url`; setting `stop` ends a wait for a retry.
 
     Raises:
         click.UsageError: the address or the key is not valid.

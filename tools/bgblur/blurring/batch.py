@@ -55,7 +55,7 @@ class Outcome:
 
 
 class BatchRunner:
-    """Runs jobs on a fixed number of threads, until all jobs are done or `stop` is set."""
+    """Processes photos on a fixed number of threads; if `stop` is set, no further photo starts."""
 
     def __init__(
         self, backend: Backend, threads: int, stop: threading.Event, *, overwrite: bool
@@ -72,11 +72,11 @@ class BatchRunner:
 
     @property
     def running(self) -> list[Job]:
-        """The jobs in progress."""
+        """The photos in progress."""
         return list(self._running.values())
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
-        """Run the jobs and yield each outcome. While no outcome is ready, yield None at each tick.
+        """Process the photos and yield each outcome; if none is ready, yield None at each tick.
 
         Files are written only in the caller's thread, so a second Ctrl-C leaves no incomplete file.
         """

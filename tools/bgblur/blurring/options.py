@@ -159,7 +159,7 @@ def blur_options(
 def chosen_format(chosen: str | None, file: str | None) -> str | None:
     """Return the format for all results: the chosen format, or the format of the output file.
 
-    Return None if no format was chosen, and there is no output file or it has no extension.
+    Return None if there is neither a chosen format nor an output file with an extension.
 
     Raises:
         click.UsageError: the extension is unknown, or does not match the chosen format.

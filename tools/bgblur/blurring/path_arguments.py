@@ -6,7 +6,7 @@ import click
 
 
 class NonEmptyPath(click.ParamType[str]):
-    """A path; an empty path would be the current folder."""
+    """A path that is not empty, because an empty path would mean the current folder."""
 
     name = "path"
 

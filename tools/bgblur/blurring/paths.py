@@ -213,7 +213,7 @@ def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Nam
 
 
 def _check(tasks: Sequence[Task]) -> None:
-    """Reject two results with the same name, and a result that would replace a photo."""
+    """Reject results that would replace each other or a photo, or whose folder is a file."""
     sources = {_real_path(task.source) for task in tasks if task.source}
     tasks_by_target: dict[str, Task] = {}
     for task in tasks:

@@ -175,7 +175,7 @@ def status(
 @jobs.command()
 @click.argument("job_id", metavar="ID", type=JOB_ID)
 @click.option("-o", "--output", "folder", required=True, metavar="FOLDER", type=NonEmptyPath())
-@click.option("--overwrite", is_flag=True, help="Also replace files that this job has not written.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are not results of this job.")
 @wait_option
 @parallel_option
 @json_option

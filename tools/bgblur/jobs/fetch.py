@@ -147,7 +147,7 @@ def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
 
 @contextmanager
 def _replacing(path: Path, *, is_complete: Callable[[], bool]) -> Iterator[TextIO]:
-    """Write a temporary file, and rename it if it is complete at the end."""
+    """Yield a temporary file; at the end, rename it to `path` if it is complete, or remove it."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:

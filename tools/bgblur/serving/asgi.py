@@ -1,8 +1,8 @@
 """The ASGI application: it replaces API Gateway on one machine.
 
-Photos go to the worker pool, whose processes have the model. This application itself responds to
-`/health` and `/ready`, and receives uploads. All other requests go to the inline handler, which
-does not wait for photos.
+Photos go to the worker pool, whose processes have loaded the model. This application itself
+responds to `/health` and `/ready`, and receives uploads. All other requests go to the inline
+handler, which does not wait for photos.
 
 The checks of a photo request start with the cheapest: the route, the key's text, the key in the
 store, a free slot in the queue. Only then is the request's body read.
@@ -48,8 +48,8 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The status for an invalid key on our own paths, and the status on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, as a multiple of the largest possible body. Most photos have about a tenth
-of the size of the largest body."""
+"""The memory for request bodies, and the memory for responses, each as a multiple of the largest
+request body. Most photos have about a tenth of the size of the largest body."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The maximum memory for one account, and for one address, as a multiple of the free memory.
@@ -90,8 +90,7 @@ class ServerApp:
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
         memory_bytes = BODIES_AT_ONCE * (max_body_bytes + 1)
-        # A single sender can hold half of this memory, and the largest body must fit into that
-        # half.
+        # One account can hold half of this memory, and the largest body must fit into this half.
         self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
         self._sender = ResponseSender(memory_bytes)
         self._body_limit = BodyLimit(BODIES_PER_ACCOUNT)

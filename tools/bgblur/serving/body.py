@@ -43,7 +43,7 @@ class Body:
 
         Raises:
             ClientDisconnected: the client closed the connection before the end of the body.
-            InvalidRequestError: the client sends too slowly.
+            InvalidRequestError: the body arrives too slowly, or not within `MAX_BODY_S` seconds.
 
         """
         clock = asyncio.get_running_loop().time
@@ -92,5 +92,5 @@ _TOO_SLOW = (
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> bytes:
-    """Return the first header with that name, or an empty value."""
+    """Return the value of the first header with this name, or an empty value."""
     return next((value for key, value in scope["headers"] if key == name), b"")

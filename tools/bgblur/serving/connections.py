@@ -44,8 +44,9 @@ class Closable(Protocol):
 class ConnectionTable:
     """All connections, and the connections from each address.
 
-    When the table is full, `admit` first closes connections without a key. Among these, it first
-    closes connections of the address with the most connections, beginning with the longest idle
+    When the table is full, or an address has too many connections, `admit` closes connections to
+    make space. It first closes connections without a known key. Among these, it first closes
+    connections of the address with the most connections, beginning with the longest idle
     connection. If a connection has a key and a running request, `admit` closes the connection only
     if the client does not read the response.
     """

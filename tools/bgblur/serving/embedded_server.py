@@ -59,8 +59,8 @@ class EmbeddedServer(uvicorn.Server):
         """Stop; cancelled requests still get an error response and are logged.
 
         Photos of jobs that are being processed can use the whole time of the graceful stop to
-        finish. Photos that take longer are released, and processed after the next start. uvicorn
-        ends the process when this method returns.
+        finish. Photos that take longer are released, and processed after the next start. The event
+        loop ends after this method returns.
         """
         await asyncio.gather(super().shutdown(sockets), self._stop_dispatcher())
         if cancelled := list(self.server_state.tasks):

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from blur.errors import ApiError
 
 SMALL_BYTES = 65_536
-"""The largest body that is read and dropped, to keep the connection open."""
+"""The size of the largest body that is read for a request without a photo. After a response, the
+rest of a body of at most this size is read and dropped, to keep the connection open."""
 
 SMALL_BODY_S = 1.0
-"""The time limit for reading and dropping a body."""
+"""The time limit for reading and dropping the rest of a body."""
 
 SLICE_BYTES = 65_536
 """The size of the parts in which a response is written to the socket."""
@@ -70,7 +71,7 @@ class Exchange:
         return time.monotonic() - self.started_s
 
     def header(self, name: bytes) -> str:
-        """Return the first header with that name, or an empty text."""
+        """Return the value of the first header with this name, or an empty text."""
         return header(self.scope, name).decode("latin-1")
 
     @property
@@ -114,8 +115,8 @@ class ResponseSender:
     async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
         """Send a response, then read the rest of the request's body or close the connection.
 
-        Many clients do not read before they have sent their body. The response is sent first, so
-        that it has arrived when such a client starts to read.
+        Many clients start to read only after they have sent their whole body. The response is sent
+        first, so that it has arrived when such a client starts to read.
         """
         body = exchange.body
         is_small = body.declared_bytes <= SMALL_BYTES

@@ -11,8 +11,8 @@ used, not an estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
-one of them each time. So the share of the client's account stays reserved for `KEEP_S`
-(anticipatory scheduling: Iyer and Druschel, 2001).
+one of these requests each time. So the share of the client's account stays reserved for `KEEP_S`
+seconds (anticipatory scheduling: Iyer and Druschel, 2001).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class FairQueue(Generic[Item]):
 
     @property
     def is_in_use(self) -> bool:
-        """Return whether an item waits or runs, or has finished in the last `KEEP_S`."""
+        """Return whether an item waits or runs, or has finished in the last `KEEP_S` seconds."""
         self._remove_inactive()
         return bool(self._shares or self._last_active_s)
 
@@ -95,8 +95,8 @@ class FairQueue(Generic[Item]):
     def take(self) -> Item | None:
         """Return the next item, which is now running.
 
-        Return None if no item waits, or if each waiting account already uses its share of the
-        workers. In the second case, call this method again after `KEEP_S`.
+        Return None if no item waits, or if each account with waiting items already uses its share
+        of the workers. In the second case, call this method again after `KEEP_S` seconds.
         """
         most = self._most_workers()
         waiting = [
@@ -165,7 +165,7 @@ class FairQueue(Generic[Item]):
     def _larger_share(self, account: str) -> _Share[Item] | None:
         """Return the share that has the most slots of all shares with waiting items.
 
-        Return None if `account` has only one slot fewer than this share, or not fewer.
+        Return None if `account` has at most one slot fewer than this share.
         """
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)

@@ -1,4 +1,4 @@
-"""The end of a connection: the client closes only its sending side, or the server resets it."""
+"""Ends of connections: clients that close only their sending side, lingering closes and resets."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ DISCARD = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 def reset(transport: asyncio.Transport) -> None:
     """Reset the connection: the system discards all bytes that it has not sent.
 
-    After a close, the system would keep these bytes for minutes if the client does not read, and
-    the client would not notice that the connection has ended.
+    After a normal close, the system would keep these bytes for minutes if the client does not read,
+    and the client would not notice that the connection has ended.
     """
     connection = transport.get_extra_info("socket")
     with suppress(OSError):  # the client has already closed the connection
@@ -62,7 +62,7 @@ class LingeringClose:
         return self._dropped_bytes <= MAX_DROPPED_BYTES
 
     async def wait(self, idle_s: Callable[[], float]) -> None:
-        """Wait until the client disconnects or sends nothing for `idle_s()`; at most `LINGER_S`."""
+        """Wait until the client disconnects or is silent for `idle_s()` s, at most `LINGER_S` s."""
         clock = asyncio.get_running_loop().time
         deadline_s, dropped_before = clock() + LINGER_S, -1
         while clock() < deadline_s and dropped_before < self._dropped_bytes:
@@ -76,10 +76,10 @@ class LingeringClose:
 class DisconnectProbe:
     """Detects a client that has closed both sides of its connection, not only its sending side.
 
-    Until the server sends something, it cannot see whether the client has closed both sides or one.
-    Clients ignore interim responses (RFC 9110, 15.2.1). If the client has closed both sides, its
-    operating system resets the connection when the first interim response arrives, so the server
-    cannot send the second one.
+    Until the server sends something, it cannot see whether the client has closed both sides or only
+    its sending side. Clients ignore interim responses (RFC 9110, 15.2.1). If the client has closed
+    both sides, its operating system resets the connection when the first interim response arrives,
+    so the server cannot send the second one.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class DisconnectProbe:
         connection: h11.Connection,
         is_waiting: Callable[[], bool],
     ) -> None:
-        """Probe the client while `is_waiting()` is true: until the response is complete."""
+        """Probe only while `is_waiting()` is true, that is, until the response is complete."""
         self._transport = transport
         self._connection = connection
         self._is_waiting = is_waiting
 
     def send(self, pause_s: float = FIRST_PROBE_S) -> None:
-        """Send a probe, and the next probe after a pause."""
+        """Send a probe if the client still waits, and repeat this after growing pauses."""
         if self._transport.is_closing():
             return
         http = self._connection

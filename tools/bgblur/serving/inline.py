@@ -1,9 +1,10 @@
-"""Handle requests without photos: the page, openapi.json, account calls and presigned uploads.
+"""Handle requests without photos: for the page and openapi.json, and account calls.
 
-The page and openapi.json need no store, so a handler in the front process serves them. Account
-calls wait for the store, which can be slow or locked. Account calls have a pool with one worker
-that does not load the model, and a queue of limited length. (powertools' resolver handles one event
-at a time in each process, so threads are not enough.)
+The page and openapi.json need no store, so a handler in the front process serves them. An account
+call is a request about an account, an upload or a job. Account calls wait for the store, which can
+be slow or locked. So they have a separate pool, with one worker that does not load the model and a
+queue of limited length. (powertools' resolver handles one event at a time in each process, so
+threads are not enough.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request, InvocationContext], Reply]
 STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
-"""The routes that use the accounts, except the routes for jobs."""
+"""The routes of account calls, except the routes for jobs."""
 ACCOUNT_TIMEOUT_S = 10
 """The time limit for processing an account call; the stores have their own limit, a few seconds."""
 ACCOUNT_WAIT_S = 5
@@ -34,7 +35,7 @@ ACCOUNT_QUEUE = 64
 
 
 def uses_store(path: str) -> bool:
-    """Return whether a path without a trailing slash belongs to an account route."""
+    """Return whether requests for this path, without a trailing slash, are account calls."""
     return path in STORE_PATHS or f"{path}/".startswith(f"{JOBS_PATH}/")
 
 

@@ -125,7 +125,7 @@ class ServerMetrics:
         self._bytes.labels("out").inc(record.bytes_out)
 
     def observe_object(self, row: JobObject, steps_ms: Mapping[str, float]) -> None:
-        """Count one photo that a job has processed, failed or cancelled; `row` is its final row."""
+        """Count one photo of a job that is done, failed or cancelled; `row` is its final row."""
         self._job_photos_ended.labels(row.state, row.code or "").inc()
         for step, step_ms in steps_ms.items():
             self._step_seconds.labels(step).observe(step_ms / 1000)

@@ -56,7 +56,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ObjectTaskResult:
-    """The outcome of an `ObjectTask`. A worker first sends the photo that it claimed, then this."""
+    """The outcome of an `ObjectTask`. A worker first sends its claimed photo, then this result."""
 
     outcome: Outcome
     row: JobObject | None = None

@@ -31,7 +31,7 @@ def ignore(_record: ResponseRecord, _seconds: float) -> None:
 
 
 def guarded(observe: Observe) -> Observe:
-    """Return a function that logs the errors of `observe`, so that no response is lost."""
+    """Return a function that calls `observe` and logs its errors, so that no response is lost."""
 
     def observe_or_log(record: ResponseRecord, seconds: float) -> None:
         try:
@@ -105,7 +105,7 @@ class JobQueue(Protocol):
         """End the lease of a failed attempt, and set the time of the next attempt."""
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """End the lease of an attempt, and do not count this attempt."""
+        """End a photo's lease and do not count the attempt; return False if nothing changed."""
         ...
 
 

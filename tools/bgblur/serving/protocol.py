@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """True if the response was written, or the client has not read for `STALLED_S` seconds."""
+        """Whether the response was written, or the client has not read for `STALLED_S` seconds."""
         if self._lingering.is_active or self._has_response:
             return True
         return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S
@@ -123,7 +123,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the last complete request gets its response, or now if none is complete."""
+        """Close after the response to the last complete request, or now if there is none."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -157,7 +157,7 @@ class Protocol(H11Protocol):
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the current response; if there is none, wait `STOP_S` seconds for one."""
+        """Close after the current response; without one, wait `STOP_S` seconds for a request."""
         self._is_stopping = True
         if self._write_timer.is_running:
             self._start_write_timer()
@@ -168,7 +168,7 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """Record that a request here had a known key: such connections are closed last."""
+        """Record that a request had a known key; connections with a known key are closed last."""
         self.has_key = True
 
     def watch(self) -> None:
@@ -191,8 +191,9 @@ class Protocol(H11Protocol):
         if is_idle and not self.is_answering:
             self.transport.close()
         else:
-            # `transport.abort` drops unsent data without waiting for the client, and `self.abort`
-            # would reset the connection: after a reset, an attacker connects again immediately.
+            # `transport.abort` drops unsent data and does not wait for the client. `self.abort` is
+            # not used here, because it resets the connection: an attacker would connect again
+            # immediately.
             self.transport.abort()
 
     async def linger(self) -> None:

@@ -160,10 +160,10 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
 
 
 class RecordedHandler:
-    """The handler of this process; it returns each reply with the record that is logged for it."""
+    """The handler of this process. It returns each reply with the record that was logged."""
 
     def __init__(self, build: Callable[[Observe], Router]) -> None:
-        """Build the handler; it must pass each response's record to the argument of `build`."""
+        """Build the handler; `build` gets the function that the handler calls with each record."""
         self._records: deque[ResponseRecord] = deque(maxlen=1)
         self._handler = build(self._records.append)
         self.routes = self._handler.routes

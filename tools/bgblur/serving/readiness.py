@@ -14,7 +14,7 @@ on the store."""
 
 
 class Readiness:
-    """Checks the worker pool for each `/ready`, and the store at most once in `CHECK_EVERY_S`."""
+    """Checks the pool for each `/ready`, and the store at most once in `CHECK_EVERY_S` seconds."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Readiness:
         self._error: ApiError | None = None
 
     async def require(self) -> None:
-        """Check that a worker has the model, the queue has a free slot and the store responds.
+        """Check that the worker pool accepts photos and that the store responds.
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.

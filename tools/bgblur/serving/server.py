@@ -1,7 +1,7 @@
 """The embedded server: uvicorn, the ASGI application, and worker processes.
 
-The event loop reads and writes sockets. The handler runs in worker processes, each of which handles
-one event at a time, like one of Lambda's execution environments.
+The event loop reads and writes sockets. Each worker process calls its own handler for one event at
+a time, like one of Lambda's execution environments.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def serve(  # noqa: PLR0913 - all arguments are passed by name
 
 
 def raise_file_limit() -> None:
-    """Raise the limit for open files, as far as the system allows."""
+    """Raise the limit for open files to `FILES`, or as far as the system allows."""
     try:
         import resource  # noqa: PLC0415 - Windows does not have this module
     except ImportError:

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 HEAD_S = 10
-"""The time limit for a request's head, from its first byte, or from the start of the connection."""
+"""The time limit for a request's head, from its first byte; for the first request, from the start
+of the connection."""
 
 WRITE_S = 30
 """The time limit for a client to read one slice of a response (`exchange.SLICE_BYTES`)."""
@@ -21,7 +22,7 @@ STOPPING_WRITE_S = 5
 """The time limit that replaces `WRITE_S` while the server stops."""
 
 STOP_S = 0.5
-"""The time for which a stopping server waits for clients that have sent nothing yet."""
+"""The time for which a stopping server waits for data from a client."""
 
 
 class Timer:

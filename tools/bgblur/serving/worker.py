@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300
-"""The time limit for building the handler. This takes about a second, and up to a minute on an
+"""The time limit for building the handler. Building takes about a second, and up to a minute on an
 overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
-"""The time limit for accepting a request, which takes milliseconds."""
+"""The time limit for a worker to accept a request or to claim a photo of a job. Both usually take
+milliseconds."""
 LEASE_MARGIN_S = 10
-"""How much longer a worker's claim on a photo of a job lasts than the worker's time limit."""
+"""The lease of a photo of a job lasts this much longer than the worker's time limit."""
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
@@ -73,7 +74,9 @@ class Worker:
         """The call that the process was handling when it failed."""
 
     async def start(self, lost: StartedCall | None = None) -> None:
-        """Start the process, wait until its handler is built, and let it roll back a lost call.
+        """Start the process and wait until its handler is built; then let it roll back `lost`.
+
+        `lost` is the call that a failed worker was handling, if there is one.
 
         Raises:
             StartError: the handler cannot be built, or the process cannot be started.

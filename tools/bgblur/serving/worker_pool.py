@@ -46,7 +46,7 @@ class WorkerPool:
         max_wait_s: float,
         next_background_work: NextBackgroundWork = nothing,
     ) -> None:
-        """Create a pool of `size` workers; `queue` requests can wait for up to `max_wait_s`."""
+        """Create a pool of `size` workers; `queue` requests can wait, each up to `max_wait_s` s."""
         self._name = name
         self._new_worker = new_worker
         self._size = size
@@ -57,7 +57,8 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """For the number of each worker that does not start: the seconds until the next attempt."""
+        """Maps the number of each worker that does not start to the seconds until its next
+        attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
@@ -97,8 +98,8 @@ class WorkerPool:
         """Return a worker's response.
 
         Raises:
-            OverloadedError: no worker started it in time, or another request took its place.
-            ClientDisconnected: the client disconnected before a worker started.
+            OverloadedError: the queue is full, or the request waited too long or lost its slot.
+            ClientDisconnected: the client disconnected before a worker started the request.
             LostError: the worker failed during the request.
 
         """
