@@ -4,9 +4,9 @@
 
 For the photos in the folder `DATA/photos`, the file sizes of the cutouts are also compared.
 
-Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
-so the client blurs with Pillow and composites with rembg's mask. In each round, first one server
-processes the photo, and then the other server.
+Both servers are warm, listen on the loopback address, use all cores of this machine, and return
+PNG. rembg has no blur, so the client blurs with Pillow and composites with rembg's mask. In each
+round, first one server processes the photo, and then the other server.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _discard_output() -> None:
 
 
 def is_stream_error(error: OSError) -> bool:
-    """Return whether the error is that of a closed stream or of output on a full disk."""
+    """Return whether a closed stream, or a full or failing disk, caused the error."""
     return error.filename is None and error.errno in {*FULL, errno.EBADF}
 
 

@@ -80,7 +80,7 @@ class InvalidRoiError(InvalidParameterError):
 
 
 class RoiExceedsBoundsError(InvalidParameterError):
-    """The region of `roi` is partly outside the photo."""
+    """A corner of `roi` is outside the photo."""
 
 
 class RoiRegionEmptyError(InvalidParameterError):

@@ -18,7 +18,7 @@ OnUpload = Callable[[int, int], None]
 
 
 def set_fields(**fields: object) -> dict[str, str]:
-    """Return the fields as text, without those that are None: the API uses their defaults."""
+    """Return the fields as text; leave out fields that are None, so that defaults apply."""
     return {name: str(value) for name, value in fields.items() if value is not None}
 
 

@@ -6,8 +6,9 @@ slots.
 
 Workers are shared too: the next request is from the account with the fewest running requests. If
 several accounts have equally few running requests, the queue chooses the account that has used the
-least time since it was last idle. This is start-time fair queueing; it counts the time that was
-used, not an estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
+least time since it was last idle. This is start-time fair queueing (Goyal, Vin and Cheng, 1997),
+with the measured time of each request instead of an estimate. Requests of one account keep their
+order.
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
@@ -141,7 +142,7 @@ class FairQueue(Generic[Item]):
     def _share(self, account: str) -> _Share[Item]:
         """Return the account's `_Share`.
 
-        If it is created now, it starts with the smallest `used_s` of all accounts.
+        A new `_Share` starts with the smallest `used_s` of all accounts.
         """
         if account not in self._shares:
             self._last_active_s.pop(account, None)
