@@ -25,9 +25,10 @@ class RetryPolicy:
     """How often a call is retried, and how long the client waits between attempts."""
 
     retries: int = 4
-    """The maximum number of attempts after the first attempt. The client makes three times as many
-    attempts while the API reports that the first call with the idempotency key is still running. If
-    the process of this call was killed, the API reports this for up to two minutes."""
+    """The maximum number of attempts after the first attempt. After a lost response, the client makes
+    at most two. It makes three times as many while the API reports that the first call with the
+    idempotency key is still running. If the process of this call was killed, the API reports this
+    for up to two minutes."""
     first_wait_s: float = 0.5
     """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60
@@ -40,14 +41,20 @@ class RetryPolicy:
         The wait is never shorter than `Retry-After`. `jitter`, 0 to 1, spreads the retries of
         clients that failed at the same moment.
         """
-        is_running = isinstance(error, IdempotencyInProgressError)
-        if attempt >= self.retries * (3 if is_running else 1) or not is_retryable(error):
+        if attempt >= self._retries_after(error) or not is_retryable(error):
             return None
         retry_after_s: int = getattr(error, "retry_after_s", None) or 0
         if retry_after_s > self.max_wait_s:
             return None
         backoff_s = min(self.first_wait_s * 2.0**attempt, self.max_wait_s)
         return retry_after_s + backoff_s * (0.5 + jitter / 2)
+
+    def _retries_after(self, error: BlurClientError) -> int:
+        if isinstance(error, IdempotencyInProgressError):
+            return 3 * self.retries  # the first call can block its key for two minutes
+        if isinstance(error, LostError):
+            return min(self.retries, 2)  # this photo could stop another process at each attempt
+        return self.retries
 
 
 def is_retryable(error: BlurClientError) -> bool:

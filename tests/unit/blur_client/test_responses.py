@@ -112,6 +112,8 @@ def test_an_internal_error_after_which_the_call_can_be_charged_is_retryable() ->
     lost = parse_error(make_response(500, body))
     assert (type(lost), lost.code) == (LostError, "internal_error")
     assert is_retryable(lost)
+    waits = [RetryPolicy().wait_s(lost, attempt, 0.0) for attempt in range(3)]
+    assert waits == [0.25, 0.5, None]
 
 
 def test_only_temporary_errors_are_retryable() -> None:
