@@ -140,8 +140,8 @@ def latencies(server: Served) -> str:
         trials.Part.LOAD,
         "Response time by the number of users",
         f"{USERS[0]} to {USERS[-1]} users, {STEP_S} s each",
-        f"p50 / p95 / p99 {first[2]:.0f} / {first[3]:.0f} / {first[4]:.0f} ms with one user, "
-        f"{last[2]:.0f} / {last[3]:.0f} / {last[4]:.0f} ms with {USERS[-1]}; "
+        f"with one user {first[2]:,.0f} ms (p50), {first[3]:,.0f} ms (p95) and {first[4]:,.0f} ms "
+        f"(p99), with {USERS[-1]} users {last[2]:,.0f}, {last[3]:,.0f} and {last[4]:,.0f} ms; "
         "[all of them](../benchmarks/BASELINE.md#load)",
         by=HERE,
     )
@@ -170,10 +170,9 @@ def refusals(server: Served) -> str:
             trials.Part.LOAD,
             f"More photos than the queue holds, from users who start {how}",
             f"{USERS[-1]} users, a queue of the default length, {STEP_S} s",
-            f"{refused.count} rejected, p50 / p95 / p99 {refused.p50_ms:.0f} / "
-            f"{refused.p95_ms:.0f} "
-            f"/ {refused.p99_ms:.0f} ms (target {PROMPT_MS}); {done.count} blurred, {charged} "
-            f"charged, {after['held']} held",
+            f"{refused.count:,} rejected, after {refused.p50_ms:.0f} ms (p50), "
+            f"{refused.p95_ms:.0f} ms (p95) and {refused.p99_ms:.0f} ms (p99; target {PROMPT_MS}); "
+            f"{done.count} blurred, {charged} charged, {after['held']} held",
             by=HERE,
         )
     return report.table(("response", "how many", "p50, ms", "p95, ms", "p99, ms"), rows)

@@ -66,7 +66,7 @@ def report(parts: Iterable[Audit], logger: Logger, metrics: Metrics) -> dict[str
             differences += len(part.differences)
             for each in part.differences:
                 fields = {"account": each.account_id, "difference": each.text}
-                logger.error("the ledger differs", extra=fields)
+                logger.error("the audit found a difference", extra=fields)
         is_complete = True
     finally:
         counts = {"accounts": accounts, "differences": differences}

@@ -32,8 +32,8 @@ RETRY_S = 900
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
-"""The keeper's `run_s`: less than the function's time-out, because the last job can take long, and
-notifications are sent after it."""
+"""The keeper's `run_s`: less than the function's time-out, because the last job can take a long
+time, and notifications are sent after it."""
 
 
 def handler(event: object, context: object) -> None:

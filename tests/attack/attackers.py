@@ -219,7 +219,7 @@ async def run(attack: Attack) -> None:
         while True:
             with suppress(OSError):
                 await CLIENTS[attack.name](attack, number, placed[number].set)
-            placed[number].set()  # the attack is running, even if the server refused the connection
+            placed[number].set()  # the client has started, even if its connection was refused
             await asyncio.sleep(PAUSE_S)
 
     async def announce() -> None:

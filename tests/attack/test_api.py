@@ -88,7 +88,7 @@ def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict
 
 
 def requests_to_every_route() -> list[dict[str, Any]]:
-    """Return a request for each route, valid except for its image."""
+    """Return one request for each of `ROUTES`; the photo in a request is not a valid image."""
     reads = [sent(path) for path, method in ROUTES.items() if method == "GET"]
     posts = [make.blur(image=b"no image"), make.upload(), make.removal(image=b"no image")]
     return [*posts, *reads]

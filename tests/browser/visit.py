@@ -203,7 +203,7 @@ class Visit:
         raise AssertionError(message)
 
     def balance(self, key: str | None = None) -> int:
-        """Ask the API for the balance."""
+        """Read the balance from the API, and return it."""
         headers = {"ApiKey": key or self.api.key}
         answer = requests.get(f"{self.api.server.url}/v2/account", headers=headers, timeout=30)
         left: int = answer.json()["balance"]

@@ -35,10 +35,10 @@ def test_only_files_of_the_base_image_are_setuid() -> None:
     record(
         Part.SECURITY,
         "Scan of the function's image for setuid files and files that other users can write",
-        f"{len(files)} files, {len(own)} of them ours",
-        f"none of our files is one of these; the stand-in for the base image has {len(programs)} "
-        f"setuid programs and {len(FOR_EVERYONE)} folders with the sticky bit; photos are blurred "
-        "even if no program can change its user",
+        f"{len(files):,} files, {len(own):,} of them in /var/task and /opt",
+        "none of the files in these two folders is one of these; the stand-in for the base image "
+        f"has {len(programs)} setuid programs and {len(FOR_EVERYONE)} folders with the sticky bit; "
+        "photos are blurred even if no program can change its user",
         by="tests/e2e/test_image_scan.py",
     )
 

@@ -24,8 +24,8 @@ def long_timeouts_for_all(long_timeouts: None) -> None:
 def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
     """Create one table for each file of tests.
 
-    Some tests list everything in the table, which takes long in a table with the accounts and jobs
-    of all tests.
+    Some tests list everything in the table, which takes a long time in a table with the
+    accounts and jobs of all tests.
     """
     return dynamodb.create_table(f"accounts-{token_hex(8)}")
 

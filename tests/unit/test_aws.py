@@ -13,7 +13,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 CALLS = {
     f"{path.name}:{call.lineno}": call
     for path in sorted(FUNCTIONS.rglob("*.py"))
-    if "create_client" in (source := path.read_text("utf-8"))  # parsing all files takes long
+    if "create_client" in (source := path.read_text("utf-8"))  # parsing all files is slow
     for call in ast.walk(ast.parse(source))
     if isinstance(call, ast.Call)
     and isinstance(call.func, ast.Attribute)

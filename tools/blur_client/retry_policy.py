@@ -25,10 +25,10 @@ class RetryPolicy:
     """How often a call is retried, and how long the client waits between attempts."""
 
     retries: int = 4
-    """The maximum number of attempts after the first attempt. After a lost response, the client makes
-    at most two. It makes three times as many while the API reports that the first call with the
-    idempotency key is still running. If the process of this call was killed, the API reports this
-    for up to two minutes."""
+    """The maximum number of attempts after the first attempt. There are at most two after a lost
+    response, and three times as many while the API reports that the first call with the idempotency
+    key is still running. If the process of this call was killed, the API reports this for up to two
+    minutes."""
     first_wait_s: float = 0.5
     """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60

@@ -1,7 +1,7 @@
 """The secrets with which the server signs upload tokens, if the storage is a folder.
 
-The secret whose name sorts last signs new tokens. Tokens of the other secrets are accepted, so that
-an operator can replace a secret.
+The newest secret signs new tokens: its file name is the last in sorted order. Tokens of the other
+secrets are accepted, so that an operator can replace a secret.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def test_no_request_is_accepted_a_second_or_more_before_the_time_in_retry_after(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_the_rate_limit_accepts_as_many_requests_at_the_same_time_as_its_status_reports(
+def test_the_rate_limit_accepts_exactly_the_number_of_remaining_requests_in_its_status(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START

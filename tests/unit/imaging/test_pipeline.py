@@ -185,7 +185,7 @@ def test_the_model_gets_a_working_copy_of_at_least_its_input_size(
 
 def test_the_working_copy_of_an_extremely_long_photo_has_a_limited_size() -> None:
     class MatteFoundError(Exception):
-        """Stops the pipeline after the matte: the later steps take long for this large photo."""
+        """Stops the pipeline after the matte: the later steps are slow for this large photo."""
 
     def stop(step: str) -> None:
         if step == "refine":

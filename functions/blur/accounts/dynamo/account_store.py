@@ -56,7 +56,7 @@ class DynamoAccountStore:
     def __init__(
         self, table_name: str, client: DynamoDBClient, *, timeout_factor: float = 1
     ) -> None:
-        """Keep the table's name and the client, which `client.open_client` opens."""
+        """Store the arguments; `dynamo.client.open_client` returns a client."""
         self._table_name = table_name
         self._client = client
         self._timeout_factor = timeout_factor

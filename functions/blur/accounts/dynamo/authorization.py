@@ -67,7 +67,7 @@ class RateCheck:
         bucket: BucketNames,
         now_us: Instant,
     ) -> RateCheck:
-        """Return the rate check for a new request, before its bucket is read."""
+        """Return the rate check for a new request. The key's bucket is not read yet."""
         limiter = table.limiter.start(now_us)
         return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 

@@ -116,7 +116,12 @@ class DynamoTable:
         return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; if the sender repeats the request, the repeat has no effect and no error."""
+        """Put an item if the condition `absent` is true. A retry of the request has no effect.
+
+        Raises:
+            ConditionFailedError: the condition is false.
+
+        """
         self.transact(Put(item, absent))
 
     def transact(self, *writes: Write) -> None:

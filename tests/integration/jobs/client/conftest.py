@@ -31,7 +31,7 @@ def api() -> Iterator[ScriptedApi]:
 
 @pytest.fixture
 def elsewhere() -> Iterator[ScriptedApi]:
-    """Another server, such as a bucket."""
+    """A server that is not the API, such as the server of a bucket."""
     with scripted_api() as server:
         yield server
 

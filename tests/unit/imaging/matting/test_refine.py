@@ -16,7 +16,7 @@ from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refi
 def test_the_matte_of_a_photo_of_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
     with pytest.MonkeyPatch.context() as patch:
-        # Most pixels are unknown, which takes long in a grid of the usual size.
+        # Most pixels are unknown, so refining them in a grid of the usual size would be slow.
         patch.setattr("blur.imaging.matting.refine.FINE_SIDE_PX", 160)
         matte = refine(random_alpha(32, 32, seed), photo)
         assert matte.shape == to_fine_grid(photo).shape[:2]
