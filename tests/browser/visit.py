@@ -37,6 +37,8 @@ PIXELS = """async (id) => {
 }"""
 ATTEMPTS = 5
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+INTERRUPTED = "is interrupted by another navigation"
+"""The error of a load that starts while Chromium opens its error page for an earlier load."""
 TABS = 60
 """A number larger than the number of focusable elements on the page."""
 
@@ -90,15 +92,18 @@ class Visit:
             try:
                 load()
             except Error as error:
-                if NETWORK_CHANGED not in error.message:
+                if not any(reason in error.message for reason in (NETWORK_CHANGED, INTERRUPTED)):
                     raise
                 self.network_changed = True
             if not self.network_changed:
                 return
             del self.asked[asked:], self.failed[failed:]
-            self.page.goto("about:blank")
-            load = partial(self.page.goto, url)
+            load = partial(self._load_again, url)
         pytest.fail(f"the network changed during {ATTEMPTS} loads of {url}")
+
+    def _load_again(self, url: str) -> None:
+        self.page.goto("about:blank")  # so that a URL that differs only after `#` is loaded
+        self.page.goto(url)
 
     def _request_failed(self, request: Request) -> None:
         self.failed.append(f"{request.url} ({request.failure})")
