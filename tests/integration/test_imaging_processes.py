@@ -13,18 +13,9 @@ from tests.documents import ROOT
 from blur.imaging.strips import STRIP_PX, for_each_strip, set_thread_count, thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 THREE_STRIPS = (3, STRIP_PX)
-
-
-@pytest.fixture(params=[1, 2, 4], ids="{} threads".format)
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = thread_count()
-    set_thread_count(request.param)
-    yield request.param
-    set_thread_count(before)
 
 
 def test_onnx_runtime_writes_no_device_id_into_the_home_folder(
@@ -53,15 +44,17 @@ def test_the_import_of_the_pipelines_starts_no_thread() -> None:
     assert subprocess.check_output(command, env=environment, text=True) == "1\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 @pytest.mark.filterwarnings(
     "ignore:This process:DeprecationWarning"
 )  # Python warns about a fork in a process with threads
-@pytest.mark.usefixtures("threads")
-def test_every_strip_is_processed_in_a_forked_process() -> None:
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_every_strip_is_processed_in_a_forked_process(threads: int) -> None:
+    before = thread_count()
+    set_thread_count(threads)
     for_each_strip(THREE_STRIPS, lambda _: None)
     if (pid := os.fork()) == 0:
         rows: list[int] = []
         for_each_strip(THREE_STRIPS, lambda part: rows.append(part.start))
         os._exit(0 if sorted(rows) == [0, 1, 2] else 1)
+    set_thread_count(before)
     assert os.waitpid(pid, 0)[1] == 0

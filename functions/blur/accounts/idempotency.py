@@ -97,8 +97,8 @@ def identify(
 
     """
     reservation = claim(store, reservation, fingerprint, now_us=now_us)
-    if reservation.earlier:
-        _require_replayable(reservation, reservation.earlier, fingerprint, now_us)
+    if reservation.key and reservation.earlier:
+        _require_replayable(reservation.key, reservation.earlier, fingerprint, now_us)
     return reservation
 
 
@@ -179,14 +179,14 @@ def rollback(
 
 
 def _require_replayable(
-    reservation: Reservation, earlier: IdempotencyRecord, fingerprint: str, now_us: Instant
+    key: IdempotencyKey, earlier: IdempotencyRecord, fingerprint: str, now_us: Instant
 ) -> None:
     if earlier.fingerprint != fingerprint:
         message = "This Idempotency-Key was used before with a different image or parameters."
         raise IdempotencyConflictError(message)
-    if not earlier.done and reservation.key:
+    if not earlier.done:
         message = "The first call with this Idempotency-Key has not ended yet."
-        wait_s = reservation.key.retry_after_s(earlier, now_us)
+        wait_s = key.retry_after_s(earlier, now_us)
         raise IdempotencyInProgressError(message, retry_after_s=wait_s)
 
 

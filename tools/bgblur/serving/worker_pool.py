@@ -51,7 +51,7 @@ class WorkerPool:
         self._new_worker = new_worker
         self._size = size
         self._max_wait_s = max_wait_s
-        self._take_background = next_background_work
+        self._next_background = next_background_work
         self._queue: FairQueue[Call] = FairQueue(size + queue, workers=size)
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()
@@ -183,7 +183,7 @@ class WorkerPool:
                 raise IdleDeathError
             if call := self._queue.take():
                 return partial(self._work, call)
-            if not self._queue.waiting and (work := self._take_background(self._queue.is_in_use)):
+            if not self._queue.waiting and (work := self._next_background(self._queue.is_in_use)):
                 return work
             self._arrival.clear()
             with suppress(TimeoutError):
