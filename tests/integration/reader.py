@@ -44,8 +44,10 @@ class Reader:
         If the command prints an account, a key prefix or a job id, later commands use this value.
         """
         if command.startswith("export "):
-            variables = shlex.split(self.filled_in(command))[1:]
-            self._env |= dict(variable.split("=", 1) for variable in variables)
+            for variable in shlex.split(command)[1:]:
+                name = variable.partition("=")[0]
+                script = f'{self.filled_in(command)}; printf %s "${name}"'
+                self._env[name] = self.runs(["sh", "-euc", script])
             return ""
         printed = self.runs(["sh", "-euc", self.filled_in(command)])
         named = [*PRINTED.findall(printed), *(("job", each) for each in JOB_ID.findall(printed))]

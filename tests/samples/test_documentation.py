@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext as does_not_raise
@@ -15,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 from standardwebhooks.webhooks import WebhookVerificationError
 from tests import documents
 from tests.integration.accounts.dynamodb_local import dynamodb_local
@@ -23,6 +19,7 @@ from tests.integration.client.shell import is_picture
 from tests.integration.reader import Reader, furnish
 from tests.integration.running import Running, running
 from tests.integration.storage.conftest import issue
+from tests.samples.test_start import SERVE
 
 from blur.clock import now
 from blur.job_app import new_secret
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from tests.documents import Block
 
 ADDRESSES = ("http://127.0.0.1:8080", "https://api.example.com")
-SERVE = ".venv/bin/bgblur serve --host 127.0.0.1 --port 8080"
 ON_A_TABLE = "BLUR_ACCOUNTS=dynamodb:TABLE"
 
 BY_ANOTHER_TEST = {
@@ -94,24 +90,6 @@ def typed(block: Block) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def env(model_dir: Path) -> dict[str, str]:
-    """Return the environment of a reader who has set no `BLUR_` variables, in a new checkout."""
-    ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
-    return {
-        **ours,
-        "BLUR_MODEL_DIR": str(model_dir),
-        "BLUR_ACCOUNTS": "sqlite:var/accounts.db",
-        "BLUR_MEDIA": "folder:var/media",
-    }
-
-
-@pytest.fixture
-def new_folder(tmp_path: Path) -> Path:
-    furnish(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
     """Start the server that most tests use, because each start takes seconds."""
     with running(tmp_path_factory.mktemp("reader"), env) as started:
@@ -157,7 +135,9 @@ def test_documented_commands_succeed_and_their_files_are_valid_and_private(
     printed = "".join(map(reader.types, typed(block)))
     assert not re.search(r"^0 audited", printed, re.MULTILINE), "the audit found no account"
     for name in re.findall(r" -o (\S+)", block.text):
-        assert (folder / name).exists()
+        moved_to = re.findall(rf"\bmv {name} (\S+)", block.text)
+        for path in moved_to or [name]:
+            assert (folder / path).exists()
     for picture in folder.rglob("*.png"):
         assert is_picture(picture.read_bytes())
     private = [*folder.rglob("*.db*"), *folder.rglob("demo.key"), *folder.glob("var/media/**/*")]
@@ -165,9 +145,10 @@ def test_documented_commands_succeed_and_their_files_are_valid_and_private(
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-@pytest.mark.parametrize(
-    "block", [b for b in SHELL if re.search(r"curl .* -o ", b.text, re.DOTALL)], ids=str
-)
+SAVING = [block for block in SHELL if re.search(r"curl .* -o ", block.text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("block", SAVING, ids=str)
 def test_an_error_is_printed_and_not_saved_as_an_image(
     block: Block, folder: Path, env: dict[str, str], server: Running
 ) -> None:
@@ -177,6 +158,20 @@ def test_an_error_is_printed_and_not_saved_as_an_image(
         printed = reader.types(f"! {{ {command}; }}")
         assert ("auth_failed" if "/v1.0/" in command else "invalid_api_key") in printed
     assert list(folder.rglob("*.png")) == []
+    assert not (folder / "response").exists()
+
+
+@pytest.mark.parametrize("block", SAVING, ids=str)
+def test_if_the_photo_is_missing_only_curl_prints_an_error_and_an_earlier_result_is_kept(
+    block: Block, reader: Reader, folder: Path
+) -> None:
+    (folder / "photo.jpg").unlink()
+    [earlier] = re.findall(r"\bmv response (\S+)", block.text)
+    (folder / earlier).write_bytes(b"earlier result")
+    [command] = typed(block)
+    printed = reader.types(f"! {{ {command}; }} 2>&1")
+    assert re.fullmatch(r"curl: .*\n", printed)
+    assert (folder / earlier).read_bytes() == b"earlier result"
 
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
@@ -217,34 +212,3 @@ def test_documented_receivers_of_notifications_accept_only_genuine_notifications
 def test_json_blocks_are_valid_json(block: Block) -> None:
     with does_not_raise():
         json.loads(block.text)
-
-
-def test_the_server_starts_and_stops_as_documented(new_folder: Path, env: dict[str, str]) -> None:
-    options = shlex.split(SERVE)[2:]
-    assert options[-2:] == ["--port", "8080"]
-    with running(new_folder, env, *options[:-1], "0") as server:
-        assert requests.get(f"{server.url}/health", timeout=10).ok
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=10) == -signal.SIGTERM
-
-
-def test_make_run_prints_a_link_to_the_page_and_a_command_that_saves_an_image(
-    new_folder: Path, env: dict[str, str]
-) -> None:
-    makefile = (documents.ROOT / "Makefile").read_text("utf-8")
-    [options] = re.findall(
-        r"^run: .*\n(?:\t.*\n)*\t@.*exec \$\(BIN\)/bgblur serve (.*) --port \$\(PORT\)$",
-        makefile,
-        re.MULTILINE,
-    )
-    with running(new_folder, env, *shlex.split(options)) as server:
-        assert requests.get(f"{server.url}/health", timeout=10).ok
-        printed = dict(re.findall(r"^(Try it|Open): +(.+)$", server.out.read_text(), re.MULTILINE))
-        Reader(new_folder, env, {}).types(printed["Try it"])
-        assert is_picture((new_folder / "blurred.png").read_bytes())
-        page = requests.get(printed["Open"], headers={"Accept": "text/html"}, timeout=10)
-        Reader(new_folder, env, {}).types(
-            f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}"
-        )
-    assert "<title>Background Blur" in page.text
-    assert not (new_folder / "blurred.png").exists(), "the error was saved as a picture"
