@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -64,6 +65,19 @@ def astronaut() -> NDArray[np.uint8]:
 
 def opened(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
+
+
+def test_the_command_that_the_server_prints_issues_a_key_of_this_server(
+    server: Running, folder: Path, model_dir: Path
+) -> None:
+    printed = re.findall(r"^New key: +(.+) \(in another", server.out.read_text(), re.MULTILINE)
+    command = printed[0].replace("bgblur keys", f"{shlex.join(BGBLUR)} keys")
+    env = environment(folder, model_dir)
+    del env["BLUR_ACCOUNTS"]
+    output = subprocess.check_output(["sh", "-euc", command], env=env, text=True)
+    [key] = re.findall(r"^key +(\S+)$", output, re.MULTILINE)
+    answer = requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=10)
+    assert answer.json()["balance"] == 500
 
 
 def test_photo_sent_with_the_requests_library_is_returned_blurred_as_png(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,8 @@ from bgblur.standard_streams import is_stream_error
 from blur.account_status import RateLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from blur.settings import Settings
 
 PLAIN_HTTP_WARNING = (
@@ -119,7 +122,14 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
     click.echo(removebg_line(settings.public_url.rstrip("/") or url, key))
     click.echo(f"Accounts:  {accounts_location(settings.accounts)}")
     if not key:
-        click.echo("New key:   bgblur keys issue --credits 500 (in another terminal)")
+        click.echo(f"New key:   {_issue_command(os.environ)} (in another terminal)")
+
+
+def _issue_command(environ: Mapping[str, str]) -> str:
+    """Return the shell command that issues a key of this server's accounts."""
+    accounts = environ.get("BLUR_ACCOUNTS")
+    setting = f"BLUR_ACCOUNTS={shlex.quote(accounts)} " if accounts else ""
+    return f"{setting}bgblur keys issue --credits 500"
 
 
 def removebg_line(url: str, key: str | None) -> str:
