@@ -97,7 +97,11 @@ def ledger(account_id: str, *, as_json: bool) -> None:
         show_table(rows, as_json=as_json)
 
 
-@accounts.command(name="top-up")
+READS_NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
+"""Lets click read an argument such as -3 as a number and not as an option."""
+
+
+@accounts.command(name="top-up", context_settings=READS_NEGATIVE_NUMBERS)
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=TOP_UP_CREDITS)
 @click.option(
@@ -119,9 +123,7 @@ def top_up(
         show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
-@accounts.command(
-    context_settings={"ignore_unknown_options": True}
-)  # so that click reads -3 as a number
+@accounts.command(context_settings=READS_NEGATIVE_NUMBERS)
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=ADJUSTMENT)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")

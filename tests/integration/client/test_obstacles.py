@@ -162,7 +162,7 @@ def test_pipes_devices_circular_links_and_long_names_in_a_folder_each_get_an_err
         "a.jpg": "unwritable",
         "circle.j": "unreadable",
         "pipe.jpg": "unreadable",
-        "xxxxxxxx": "unreadable",
+        "xxxxxxxx": "unwritable",
         "zero.jpg": "unreadable",
     }
 

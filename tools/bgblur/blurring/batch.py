@@ -110,11 +110,10 @@ class BatchRunner:
     def _run(self, job: Job) -> TaskResult:
         if self._stop.is_set() or self._fatal.is_set():
             return NOT_STARTED
-        target = job.task.target
         try:
-            if target is not None and not self._overwrite and would_replace(target):
-                return Skipped()
-            return self._backend(job.photo, job.task.format, self._progress_of(job))
+            return self._check_target(job.task) or self._backend(
+                job.photo, job.task.format, self._progress_of(job)
+            )
         except Interrupted:
             return INTERRUPTED
         except Failure as failure:
@@ -124,6 +123,14 @@ class BatchRunner:
         except Exception as error:  # noqa: BLE001 - one photo must not stop the others
             return _unexpected(error)
 
+    def _check_target(self, task: Task) -> Skipped | Failure | None:
+        """Return the outcome of a task whose result exists or cannot be written."""
+        try:
+            exists = task.target is not None and would_replace(task.target)
+        except OSError as error:
+            return unwritable(task, error)
+        return Skipped() if exists and not self._overwrite else None
+
     def _progress_of(self, job: Job) -> ProgressCallback:
         def progress(step: str, done: float) -> None:
             if self._stop.is_set():
@@ -131,6 +138,11 @@ class BatchRunner:
             job.step, job.done = step, done
 
         return progress
+
+
+def unwritable(task: Task, error: OSError) -> Failure:
+    """Return the failure of a task whose result cannot be written."""
+    return Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
 
 
 def _unexpected(error: Exception) -> Failure:

@@ -15,7 +15,15 @@ import click
 from bgblur.api_options import api_key_option, require_api_key
 from bgblur.blurring import backends, output, report
 from bgblur.blurring.backends import Failure, Result
-from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
+from bgblur.blurring.batch import (
+    INTERRUPTED,
+    NOT_STARTED,
+    BatchRunner,
+    Job,
+    Outcome,
+    Skipped,
+    unwritable,
+)
 from bgblur.blurring.options import blur_options
 from bgblur.blurring.path_arguments import NonEmptyPath, Suffix
 from bgblur.blurring.paths import Naming, Task, plan
@@ -193,8 +201,7 @@ def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
     except FileExistsError:
         return Outcome(task, Skipped(), outcome.seconds)  # another program has written the file
     except OSError as error:
-        failure = Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
-        return Outcome(task, failure, outcome.seconds)
+        return Outcome(task, unwritable(task, error), outcome.seconds)
     return outcome
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
 def would_replace(target: Path) -> bool:
-    """Return whether writing would replace a file; a device or a pipe is not replaced."""
-    return target.is_file() or target.is_dir() or target.is_symlink()
+    """Return whether writing would replace a file; a device or a pipe is not replaced.
+
+    Raises:
+        OSError: no file can have this name, for example because the name is too long.
+
+    """
+    try:
+        kind = target.stat().st_mode
+    except FileNotFoundError:
+        return target.is_symlink()
+    return stat.S_ISREG(kind) or stat.S_ISDIR(kind)
 
 
 def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> None:

@@ -23,7 +23,9 @@ class Suffix(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text unchanged; fail if it has a slash or a backslash."""
+        """Return the text unchanged; fail if it has a slash, a backslash or a line break."""
         if "/" in value or "\\" in value:
             self.fail("The suffix cannot contain a slash or a backslash.", param, ctx)
+        if not value.isprintable():
+            self.fail("The suffix cannot contain a line break or a tab.", param, ctx)
         return value

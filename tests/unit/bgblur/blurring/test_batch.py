@@ -84,6 +84,25 @@ def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path
     assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_photo_whose_result_has_a_name_that_is_too_long_fails_before_it_is_processed(
+    tmp_path: Path, *, overwrite: bool
+) -> None:
+    target = tmp_path / f"{300 * 'a'}.png"
+    task = Task(tmp_path / "0.jpg", target)
+    processed: list[Photo] = []
+
+    def backend(photo: Photo, _output: str, _progress: ProgressCallback) -> Result:
+        processed.append(photo)
+        return RESULT
+
+    [outcome] = run(backend, [Job(task, b"photo")], overwrite=overwrite)
+    assert isinstance(outcome.result, Failure)
+    assert outcome.result.code == "unwritable"
+    assert str(target) in outcome.result.message
+    assert processed == []
+
+
 def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_photo_is_started(
     tmp_path: Path,
 ) -> None:

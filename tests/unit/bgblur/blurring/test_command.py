@@ -49,6 +49,12 @@ def test_a_suffix_with_a_slash_is_rejected(
     assert sorted(path.name for path in folder.rglob("*")) == ["new", "one.jpg"]
 
 
+@pytest.mark.parametrize("suffix", ["\n", "-a\nb", "-a\tb", "\x1b[2J"])
+def test_a_suffix_with_a_line_break_or_a_control_character_is_rejected(suffix: str) -> None:
+    message = "The suffix cannot contain a line break or a tab."
+    assert rejects(message, "one.jpg", "--suffix", suffix)
+
+
 @pytest.mark.parametrize("arguments", [("",), ("one.jpg", ""), ("one.jpg", "-o", "")])
 def test_an_empty_path_is_rejected_and_does_not_mean_the_current_folder(
     arguments: tuple[str, ...],

@@ -69,8 +69,13 @@ def test_a_broken_link_counts_as_an_existing_file(tmp_path: Path) -> None:
         write(link, b"new", overwrite=False)
 
 
-def test_a_device_is_written_to_and_not_replaced() -> None:
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     null = Path(os.devnull)
     assert not would_replace(null)
     write(null, b"away with it", overwrite=True)
+    link = tmp_path / "link"
+    link.symlink_to(null)
+    assert not would_replace(link)
+    write(link, b"away with it", overwrite=True)
+    assert link.is_symlink()
     assert null.is_char_device()
