@@ -18,7 +18,9 @@ from blur_client.responses import (
     parse_blur_result,
     parse_document,
     parse_error,
+    redirect_target,
 )
+from blur_client.urls import absolute_url
 
 if TYPE_CHECKING:
     from requests import Response
@@ -77,8 +79,8 @@ class BlurCall:
 
     def _blur(self) -> BlurResult:
         response = self._send_photo() if self._upload_id is None else self._send_upload_id()
-        if response.status_code == HTTPStatus.SEE_OTHER and "Location" in response.headers:
-            return parse_blur_result(response, self._fetch_result(response))
+        if link := redirect_target(response):
+            return parse_blur_result(response, self._fetch_result(link))
         if not is_image(response):
             raise parse_error(response)
         return parse_blur_result(response, response)
@@ -98,9 +100,8 @@ class BlurCall:
             "POST", self._endpoint(BLUR_PATH), form=form, headers=headers
         )
 
-    def _fetch_result(self, response: Response) -> Response:
+    def _fetch_result(self, link: str) -> Response:
         """Get the image from the link in a 303 response."""
-        link = urljoin(response.url, response.headers["Location"])
         image = self._transport.send_without_key("GET", link)
         if not is_image(image):
             raise parse_error(image)
@@ -116,8 +117,10 @@ class BlurCall:
         response = self._transport.send_to_api("POST", self._endpoint(UPLOADS_PATH), json=declared)
         keys = json_object(response).keys()
         if response.status_code == HTTPStatus.CREATED and keys >= PRESIGNED_FORM_KEYS:
-            url, fields, upload_id = parse_document(response, _parse_presigned)
-            self._send_to_storage(urljoin(response.url, url), fields)
+            url, fields, upload_id = parse_document(
+                response, lambda document: _parse_presigned(document, response.url)
+            )
+            self._send_to_storage(url, fields)
             self._upload_id = upload_id
             return
         error = parse_error(response)
@@ -136,6 +139,9 @@ class BlurCall:
         return urljoin(self._url, path)
 
 
-def _parse_presigned(document: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
-    """Return the form's URL and fields, and the id of the upload."""
-    return str(document["url"]), dict(document["fields"]), str(document["upload_id"])
+def _parse_presigned(
+    document: Mapping[str, Any], response_url: str
+) -> tuple[str, dict[str, str], str]:
+    """Return the form's absolute URL and its fields, and the id of the upload."""
+    url = absolute_url(response_url, document["url"])
+    return url, dict(document["fields"]), str(document["upload_id"])

@@ -18,7 +18,8 @@ from blur_client.jobs import Jobs
 from blur_client.responses import json_object, parse_account, parse_document, parse_error
 from blur_client.retry_policy import RetryPolicy
 from blur_client.source import Photo
-from blur_client.transport import Transport, is_address
+from blur_client.transport import Transport
+from blur_client.urls import is_address
 
 if TYPE_CHECKING:
     from blur_client.attempts import OnWait

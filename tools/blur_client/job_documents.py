@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from blur_client.responses import unexpected
+from blur_client.urls import absolute_url
 
 if TYPE_CHECKING:
     import requests
@@ -127,7 +128,7 @@ def _parse_form(form: Mapping[str, Any] | None, response_url: str) -> UploadForm
     if form is None:
         return None
     return UploadForm(
-        url=urljoin(response_url, form["url"]),
+        url=absolute_url(response_url, form["url"]),
         fields=form["fields"],
         prefix=form["prefix"],
         max_bytes=form["max_bytes"],
@@ -151,13 +152,15 @@ def parse_rows(response: requests.Response) -> list[ManifestRow]:
 
     """
     try:
-        return [_parse_row(json.loads(line)) for line in response.iter_lines()]
+        return [_parse_row(json.loads(line), response.url) for line in response.iter_lines()]
     except (ValueError, KeyError, TypeError) as error:
         message = f"the manifest has a line that cannot be read: {type(error).__name__}"
         raise unexpected(response, message) from error
 
 
-def _parse_row(document: Mapping[str, Any]) -> ManifestRow:
+def _parse_row(document: Mapping[str, Any], response_url: str) -> ManifestRow:
+    if document["result"] is not None:
+        absolute_url(response_url, document["result"])  # fails if the link is not valid
     return ManifestRow(
         source=str(document["source"]),
         state=document["state"],
@@ -176,4 +179,4 @@ def next_cursor(response: requests.Response) -> str | None:
     another host.
     """
     url = response.links.get("next", {}).get("url", "")
-    return parse_qs(urlsplit(url).query).get("after", [None])[0]
+    return parse_qs(url.partition("?")[2]).get("after", [None])[0]

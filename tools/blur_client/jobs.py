@@ -22,7 +22,13 @@ from blur_client.job_documents import (
     parse_rows,
 )
 from blur_client.job_uploads import JobUploads
-from blur_client.responses import is_image, json_object, parse_document, parse_error
+from blur_client.responses import (
+    is_image,
+    json_object,
+    parse_document,
+    parse_error,
+    redirect_target,
+)
 from blur_client.transport import connection_errors, save
 
 if TYPE_CHECKING:
@@ -158,14 +164,14 @@ class Jobs:
     def _result(self, job_id: str, row: ManifestRow) -> Response:
         """Request the result. The key is sent only to the API's own address."""
         if row.object_id is None:
-            link = urljoin(self._url, row.result or "")
-            return self._transport.download(link, with_key=False)
+            result_url = urljoin(self._url, row.result or "")
+            return self._transport.download(result_url, with_key=False)
         path = f"{_path(job_id)}/results/{quote(row.object_id, safe='')}"
         response = self._transport.download(self._endpoint(path), with_key=True)
-        if response.status_code != HTTPStatus.SEE_OTHER or "Location" not in response.headers:
+        link = redirect_target(response)
+        if link is None:
             return response
         response.close()
-        link = urljoin(response.url, response.headers["Location"])
         return self._transport.download(link, with_key=False)
 
     def _job(self, method: str, path: str, *, json: Mapping[str, str] | None = None) -> Job:

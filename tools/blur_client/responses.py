@@ -15,6 +15,7 @@ from blur_client.errors import (
     LostError,
     UnexpectedResponseError,
 )
+from blur_client.urls import absolute_url
 
 if TYPE_CHECKING:
     import requests
@@ -81,6 +82,21 @@ def is_image(response: requests.Response) -> bool:
     """Return whether the response has an image file."""
     content_type = response.headers.get("Content-Type", "")
     return response.status_code == HTTPStatus.OK and content_type.startswith("image/")
+
+
+def redirect_target(response: requests.Response) -> str | None:
+    """Return the address to which a 303 response redirects, or None for any other response.
+
+    Raises:
+        UnexpectedResponseError: the address is not valid.
+
+    """
+    if response.status_code != HTTPStatus.SEE_OTHER or "Location" not in response.headers:
+        return None
+    try:
+        return absolute_url(response.url, response.headers["Location"])
+    except ValueError as error:
+        raise unexpected(response, f"the response has an invalid redirect: {error}") from error
 
 
 def parse_document(

@@ -33,7 +33,7 @@ class RetryPolicy:
     """The wait before the first retry; the wait doubles with each retry."""
     max_wait_s: float = 60
     """The limit of the doubled waits, and of the wait that the API asks for (`Retry-After`). If the
-    API asks for a longer wait, the error is raised at once."""
+    API asks for a longer wait, the error is raised immediately."""
 
     def wait_s(self, error: BlurClientError, attempt: int, jitter: float) -> float | None:
         """Return the seconds to wait after attempt 0, 1, ...; None to give up.

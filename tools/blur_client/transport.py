@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
-from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -91,23 +90,21 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread_local, "session", None)
         if session is None:
-            session = self._thread_local.session = requests.Session()
+            session = self._thread_local.session = _Session()
             session.headers["User-Agent"] = self._user_agent
             self._sessions.add(session)
         return session
 
 
-def is_address(url: str) -> bool:
-    """Return whether a request can be sent to the URL: over HTTP(S), to a valid host and port."""
-    if not url.startswith(("http://", "https://")):
-        return False
-    try:
-        prepared = requests.Request("GET", url).prepare()
-        # A connection needs the host in this encoding, but `prepare` does not check ASCII hosts.
-        (urlsplit(str(prepared.url)).hostname or "").encode("idna")
-    except ValueError:  # includes UnicodeError and the errors of `requests` for URLs
-        return False
-    return True
+class _Session(requests.Session):
+    """A session that ignores redirects.
+
+    With `allow_redirects=False`, `requests` still parses the address of a redirect, and raises
+    ValueError if it is not valid.
+    """
+
+    def get_redirect_target(self, resp: Response) -> None:
+        """Return None, so that `requests` does not parse the address."""
 
 
 @contextmanager
@@ -115,17 +112,15 @@ def connection_errors() -> Iterator[None]:
     """Raise ConnectionFailedError for each error of the connection."""
     try:
         yield
-    except (requests.ConnectionError, requests.Timeout) as error:
+    except requests.RequestException as error:
         raise ConnectionFailedError(describe(error)) from error
-    except requests.exceptions.ChunkedEncodingError as error:
-        raise ConnectionFailedError(CUT_SHORT) from error
 
 
 def save(response: Response, file: BinaryIO) -> int:
     """Write the body of a streamed response to the file; return its number of bytes.
 
     Raises:
-        ConnectionFailedError: the body is incomplete.
+        ConnectionFailedError: the body is incomplete or cannot be decoded.
 
     """
     size = 0
@@ -150,15 +145,22 @@ class NoAuth(AuthBase):
         return request
 
 
+DESCRIPTIONS: tuple[tuple[type[requests.RequestException], str], ...] = (
+    (requests.ConnectTimeout, "no connection within the time limit"),
+    (requests.Timeout, "no response within the time limit"),
+    (requests.exceptions.ChunkedEncodingError, CUT_SHORT),
+    (requests.exceptions.ContentDecodingError, "the body of the response cannot be decoded: {}"),
+    (requests.exceptions.InvalidURL, "the address of the proxy is not valid: {}"),
+    (requests.exceptions.SSLError, "no secure connection: {}"),
+    (requests.RequestException, "no connection: {}"),
+)
+"""The description for each class of error; {} is the cause. The first class that fits is used."""
+
+
 def describe(error: requests.RequestException) -> str:
-    """Describe in a few words why no response was received."""
-    if isinstance(error, requests.ConnectTimeout):
-        return "no connection within the time limit"
-    if isinstance(error, requests.Timeout):
-        return "no response within the time limit"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"no secure connection: {_root_cause(error)}"
-    return f"no connection: {_root_cause(error)}"
+    """Describe in a few words why no complete response was received."""
+    text = next(text for kind, text in DESCRIPTIONS if isinstance(error, kind))
+    return text.format(_root_cause(error))
 
 
 def _root_cause(error: BaseException) -> BaseException | str:

@@ -5,7 +5,7 @@ next access to the account then returns the price to the balance (`release_expir
 `sqlite/holds.py` and `dynamo/holds.py`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
-                    \--refund--> REFUNDED    the price is back in the balance, at once
+                    \--refund--> REFUNDED    the price is back in the balance, immediately
                     \--expire--> REFUNDED    the price is back, at the next access
 
 An ended hold never changes: repeated and later events have no effect, so each event can be sent

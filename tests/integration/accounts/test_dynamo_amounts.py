@@ -110,7 +110,7 @@ def test_a_hold_from_an_older_version_is_settled_at_the_price_in_the_hold(
     assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
 
 
-def test_an_expired_hold_from_an_older_version_is_returned_to_the_balance(
+def test_the_credits_of_an_expired_hold_from_an_older_version_are_in_the_balance_again(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     account = store.read_account(old.account_id, now_us=after(120))

@@ -20,7 +20,7 @@ class Folder:
         """Yield the name (source) and the path of each photo, sorted within each folder.
 
         The source is the path relative to the folder, with `/` as the separator. Results of earlier
-        runs, hidden files and files with other extensions are left out.
+        runs, hidden files and files without the extension of a photo are left out.
 
         Raises:
             OSError: a folder cannot be read.

@@ -116,7 +116,7 @@ class Submission:
         done = self.uploaded + self.skipped + len(self.failures)
         details = f"{len(self.failures)} failed" if self.failures else ""
         if self.stop.is_set():
-            details = "finishing running uploads; Ctrl-C again stops at once"
+            details = "finishing running uploads; Ctrl-C again stops immediately"
         self.display.update("Uploading", done, total, details)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.integration.jobs.scripted_api import (
@@ -11,11 +13,13 @@ from tests.integration.jobs.scripted_api import (
     ROUTE,
     Reply,
     ScriptedApi,
+    done,
     job,
     json_reply,
+    lines,
 )
 
-from blur_client import BlurClientError, Client
+from blur_client import BlurClientError, Client, ConnectionFailedError
 from blur_client.errors import UnexpectedResponseError
 
 
@@ -63,6 +67,46 @@ def test_an_incomplete_form_for_an_upload_is_an_error(api: ScriptedApi) -> None:
         pytest.raises(UnexpectedResponseError, match="missing or wrong"),
     ):
         client.blur(b"\xff\xd8\xff" + bytes(100), radius=9)
+
+
+INVALID_LINKS = ["ftp://host/a", "http://[::1", "http://host:port/", "http://a..b/"]
+
+
+@pytest.mark.parametrize("link", INVALID_LINKS)
+def test_an_invalid_link_in_a_response_is_an_error_of_the_client(
+    link: str, api: ScriptedApi, client: Client
+) -> None:
+    photo, invalid_link = b"\xff\xd8\xff" + bytes(100), Reply(303, headers={"Location": link})
+    form = {"upload_id": "up_1", "url": link, "fields": {}}
+    api.on("POST", "/v2/uploads", json_reply(form, 201))
+    api.on("POST", "/v2/rembg/blur/", invalid_link)
+    api.on("GET", ROUTE, json_reply(job(link)))
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", f"{ROUTE}/results/o")))
+    api.on("GET", f"{ROUTE}/results/o", invalid_link)
+    [row] = client.jobs.manifest(JOB_ID)
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", link)))
+    with Client(api.url, KEY, upload_above_bytes=0) as uploading:
+        calls: list[Callable[[], object]] = [
+            lambda: client.blur(photo, radius=9),
+            lambda: uploading.blur(photo, radius=9),
+            lambda: client.jobs.status(JOB_ID),
+            lambda: list(client.jobs.manifest(JOB_ID)),
+            lambda: client.jobs.fetch(JOB_ID, row, io.BytesIO()),
+        ]
+        for call in calls:
+            with pytest.raises(UnexpectedResponseError):
+                call()
+
+
+def test_a_body_with_a_wrong_encoding_and_an_invalid_proxy_are_connection_errors(
+    api: ScriptedApi, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.on("GET", ROUTE, Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))
+    with pytest.raises(ConnectionFailedError, match="cannot be decoded"):
+        client.jobs.status(JOB_ID)
+    monkeypatch.setenv("http_proxy", "http://:0@:port")
+    with pytest.raises(ConnectionFailedError, match="proxy"):
+        client.jobs.status(JOB_ID)
 
 
 def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> None:
