@@ -151,7 +151,10 @@ def latencies(server: Served) -> str:
 def refusals(server: Served) -> str:
     """Send more photos than fit into the queue, and measure the response times of rejections."""
     rows = []
-    for how, a_second in (("one after the other", ONE_BY_ONE), ("at the same instant", None)):
+    for how, a_second in (
+        ("started one after the other", ONE_BY_ONE),
+        ("started at the same instant", None),
+    ):
         before = server.audit()
         seen = loaded(server, USERS[-1], a_second=a_second)
         after = server.audit()

@@ -1,4 +1,4 @@
-"""u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
+"""u2netp in PyTorch, read from its ONNX graph, with the values and gradients of all its tensors.
 
 This module implements all operations that the graph has after `rewrite.rewrite`, and those of a
 graph with factored convolutions.

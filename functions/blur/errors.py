@@ -217,5 +217,5 @@ class OverloadedError(ApiError):
 
     def __init__(self, *, retry_after_s: int) -> None:
         """Set the message, and the seconds to wait."""
-        message = "The server has too many requests at the moment. Nothing was charged."
+        message = "The server has too many requests. Try again later; nothing was charged."
         super().__init__(message, retry_after_s=retry_after_s)

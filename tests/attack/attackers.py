@@ -162,9 +162,8 @@ async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
         placed()
         answer = asyncio.create_task(connection.read_to_end())
         try:
-            # Because of these bytes, the server keeps waiting for the rest of the body.
             while not answer.done():
-                await connection.send(b"a")
+                await connection.send(b"a")  # so the server keeps waiting for the rest of the body
                 await asyncio.wait([answer], timeout=DRIP_S)
         finally:
             answer.cancel()

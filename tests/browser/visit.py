@@ -15,7 +15,7 @@ import pytest
 import requests
 from events import make
 from PIL import Image
-from playwright.sync_api import Error, TimeoutError  # noqa: A004 - Playwright's class is a different one
+from playwright.sync_api import Error, TimeoutError  # noqa: A004 - this is not Python's TimeoutError
 from tests.browser.photos import SCREENS
 
 if TYPE_CHECKING:

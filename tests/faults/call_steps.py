@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 Result = tuple[float, int]
-"""The seconds that the call with the fault took, and how many of the two calls were charged."""
+"""The seconds that the call with the fault took, and how often the call and its repetition were
+charged together: 0 or 1."""
 ATTEMPTS = 5
 MAX_S = 10.0
 """The time limit of a call: two store requests of 2 s, the blurring, and some extra time."""

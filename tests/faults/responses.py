@@ -1,4 +1,4 @@
-"""The responses that a client can get during a fault: a documented response, or none.
+"""The outcomes that a client can get during a fault: a documented response, or no response.
 
 Anything else fails the test: an invalid image, an error in another format, internal details.
 """

@@ -44,7 +44,7 @@ def test_every_photo_is_processed_on_one_machine_although_the_commands_and_the_s
 
 
 @pytest.mark.timeout(900)
-def test_every_photo_is_processed_on_aws_although_the_commands_a_worker_and_the_server_are_killed(
+def test_every_photo_is_processed_on_aws_although_commands_and_a_worker_and_the_server_are_killed(
     tmp_path: Path, dynamodb: DynamoDBLocal
 ) -> None:
     models = write_disc_model(tmp_path)

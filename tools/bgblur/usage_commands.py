@@ -155,5 +155,5 @@ def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(value: object) -> object:
-    """Return the value; a text is changed so that spreadsheets do not read it as a formula."""
+    """Return the value; a string is changed so that spreadsheets do not read it as a formula."""
     return _FORMULA.sub(r"\1'", printable(value)) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ class ConnectionFailedError(BlurClientError):
     """No complete response was received: no connection, a timeout, or a closed connection.
 
     The API might have handled the call. If the call is repeated with the same `idempotency_key`, it
-    is charged at most once in all.
+    is charged at most once.
     """
 
 
@@ -27,7 +27,7 @@ class ApiError(BlurClientError):
     """The API responded with an error.
 
     After a 5xx, or after an attempt without a response, the call might have been charged. If the
-    call is repeated with the same `idempotency_key`, it is charged at most once in all.
+    call is repeated with the same `idempotency_key`, it is charged at most once.
     """
 
     code: str

@@ -72,7 +72,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """A photo of a job that failed; it was not charged."""
+    """A failed photo of a job; the photo was not charged."""
 
     source: str
     code: str

@@ -101,7 +101,7 @@ class JobUploads:
         threads: int = 4,
         on_wait: OnWait | None = None,
     ) -> Iterator[Uploaded]:
-        """Upload photos, given as pairs of name and photo, in several threads.
+        """Upload photos in several threads; each pair has a name and a photo.
 
         Yield one outcome for each photo. `photos` is read as the uploads proceed, so it can be a
         generator of any length. If the caller stops the iteration, running uploads are finished and

@@ -46,7 +46,8 @@ class BlurOptions:
     """The fields of a blur request, except the photo."""
 
     radius_px: int = 0
-    """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
+    """The standard deviation of the blur in pixels of the upright photo. If both radii
+    are 0, the photo is not blurred."""
     radius_percent: float = 0
     """The standard deviation of the blur in percent of the photo's longer side. If it is not 0,
     `radius_px` must be 0."""

@@ -205,7 +205,7 @@ def test_after_a_job_is_cancelled_only_its_results_are_charged(
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
     assert json.loads(run("cancel", job_id, "--json").stdout)["state"] == "cancelled"
     with Client(api.server.url, key) as client:
-        while client.account().held:  # a worker still processes a photo
+        while client.account().held:  # a worker is still processing a photo
             time.sleep(0.1)
         balance, job = client.account().balance, client.jobs.status(job_id)
     assert job.state == "cancelled"

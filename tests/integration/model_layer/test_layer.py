@@ -13,7 +13,7 @@ from sources import read_pins
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_layer_has_exactly_the_files_of_the_default_models_in_its_folder_models(
+def test_the_models_folder_of_the_layer_has_exactly_the_files_of_the_default_models(
     tmp_path: Path,
 ) -> None:
     # SAM builds in a copy of the folder, without the rest of the project.

@@ -118,12 +118,12 @@ def test_a_body_with_the_base64_flag_and_almost_valid_base64_is_rejected(text: s
 
 
 @pytest.mark.parametrize("text", ["LS0", "LS1a", "LS2a", "LS3a"])
-def test_a_body_that_starts_with_two_hyphens_in_base64_is_decoded(text: str) -> None:
+def test_a_body_that_starts_with_the_base64_of_two_hyphens_is_decoded(text: str) -> None:
     padded = text + "=" * (-len(text) % 4)
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
 
-def test_text_that_does_not_start_with_two_hyphens_in_base64_is_encoded_as_latin_1() -> None:
+def test_a_body_that_does_not_start_with_the_base64_of_two_hyphens_is_encoded_as_latin_1() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"

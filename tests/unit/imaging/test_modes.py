@@ -1,4 +1,4 @@
-"""Blur the background of a photo, or cut out its subject; photos and results are arrays."""
+"""Each mode returns the right pixels; photos and results are arrays."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ class FairQueue(Generic[Item]):
     def _larger_share(self, account: str) -> _Share[Item] | None:
         """Return the share that has the most slots of all shares with waiting items.
 
-        Return None if `account` has at most one slot fewer than this share.
+        Return None unless this share has at least two slots more than `account`.
         """
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)

@@ -94,7 +94,7 @@ class DisconnectProbe:
         self._is_waiting = is_waiting
 
     def send(self, pause_s: float = FIRST_PROBE_S) -> None:
-        """Send a probe if the client still waits, and repeat this after growing pauses."""
+        """Send a probe if the client is still waiting, and repeat this after growing pauses."""
         if self._transport.is_closing():
             return
         http = self._connection

@@ -57,7 +57,7 @@ class Protocol(H11Protocol):
         self._has_response = False
         """Whether the whole response was written; the request's body can still be arriving."""
         self._is_body_read = True
-        """Whether the application still reads the request's body."""
+        """Whether the application is still reading the request's body."""
         self._linger_task: asyncio.Task[None] | None = None
 
     @property

@@ -40,7 +40,7 @@ class ClientState:
 
 
 class Request(NamedTuple):
-    """An HTTP request with its whole body. A request can be sent to another process."""
+    """An HTTP request with its whole body. It can be pickled for a worker process."""
 
     request_id: str
     http_version: str

@@ -38,7 +38,7 @@ def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
 
 
 def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
-    """Return the blurred subject with its outline: straight (not premultiplied) colours, and alpha.
+    """Return the subject with a blurred outline: straight (not premultiplied) colours, and alpha.
 
     As in `cutout_colours`, the subject's colours continue into the transparent area around it.
     """

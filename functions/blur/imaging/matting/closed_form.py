@@ -30,8 +30,8 @@ EPSILON = 1e-5
 """Levin's regulariser, for colours 0..1. It keeps the slopes small where the colour is almost
 constant."""
 PRIOR_WEIGHT = 0.03
-"""The weight of the network's map where its value is 0 or 1; values in between have a smaller
-weight. The colours have weight 1."""
+"""The weight of the prior (the model's output) where its value is 0 or 1; values in between have a
+smaller weight. The colours have weight 1."""
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9

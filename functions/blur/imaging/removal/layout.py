@@ -28,7 +28,7 @@ class Limit:
     side_px: int
 
     def fit(self, shape: tuple[float, float]) -> Shape:
-        """Return `shape`, (height, width), made smaller with the same proportions if needed."""
+        """Return (height, width), reduced in proportion if `shape` exceeds a limit."""
         height, width = shape
         scale = min(
             1.0, math.sqrt(self.pixels / (height * width)), self.side_px / max(height, width)

@@ -104,7 +104,7 @@ def test_head_has_the_headers_of_get_and_no_body(router: Router, path: str) -> N
 
 
 @pytest.mark.parametrize(("path", "status"), [("/posted", 405), ("/nowhere", 404)])
-def test_head_of_a_path_without_a_handler_for_get_is_an_error_without_a_body(
+def test_a_head_request_for_a_path_without_a_get_handler_gets_an_error_without_a_body(
     router: Router, path: str, status: int
 ) -> None:
     result = call(router, "HEAD", path)

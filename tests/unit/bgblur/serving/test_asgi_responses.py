@@ -116,7 +116,7 @@ def test_each_response_from_the_front_process_has_one_log_line(
     assert line["request_id"] == client.error["request_id"]
 
 
-def test_the_front_process_logs_health_requests_at_level_debug_and_no_responses_of_handlers(
+def test_the_front_process_logs_health_requests_at_level_debug_and_no_responses_from_handlers(
     lines: list[Mapping[str, Any]],
 ) -> None:
     Harness()(Client(b"abc"), KEY, FORM, length=3)
