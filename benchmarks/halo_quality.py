@@ -102,7 +102,7 @@ def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
     return blur_background(Scene.decompose(photo, alpha), radius_px)
 
 
-BLURS: dict[str, Blur] = {"naive": plain, "here": ours}
+BLURS: dict[str, Blur] = {"plain": plain, "here": ours}
 
 
 def compare(data: Path, foreground: Foreground) -> dict[str, list[float]]:

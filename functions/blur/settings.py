@@ -183,7 +183,7 @@ class Settings:
         return settings
 
     def require_lambda(self) -> None:
-        """Reject settings with which Lambda would lose images that were charged.
+        """Reject settings that would make Lambda lose charged images.
 
         Raises:
             ValueError: large results have no storage, or a hold can expire before its call ends.

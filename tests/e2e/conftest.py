@@ -184,7 +184,7 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
     """Use the limited key once, so that its requests get 429 for at least the next minute.
 
-    An earlier test can have used up the one request that the key allows in a minute. So this
+    An earlier test might have used up the one request that the key allows in a minute. So this
     fixture uses the key at a time that is one minute in the future.
     """
     if "store" in request.fixturenames:

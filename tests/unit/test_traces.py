@@ -27,8 +27,8 @@ AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "base64 after two other bytes": lambda data: base64.b64encode(b"--" + data),
 }
 TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != "hexadecimal"}
-"""The ways to write a key into a log. A key is text, and programs write only binary data in
-hexadecimal."""
+"""The ways to write a key into a log. A key is text, and programs write text
+unchanged: only binary data is written in hexadecimal."""
 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)

@@ -6,7 +6,7 @@ both. Every method is atomic. A method that moves credits does so at most once f
 `hold_states` has the states of a hold, and the events that change them.
 
 Every method raises `UnavailableError` if the store cannot be reached within about two seconds. Even
-then, the store can have made the change, so callers repeat the method or let the hold expire.
+then, the store might have made the change, so callers repeat the method or let the hold expire.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Increase the difference if `last_us` of a bucket is further ahead of the clock.
 
-        The bucket was read just now, and its last request can have arrived after the current
+        The bucket was read just now, and its last request might have arrived after the current
         request started. Therefore the time since the current request started is added to the
         `now_us` of the current request before the comparison.
         """

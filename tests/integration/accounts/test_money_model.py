@@ -124,7 +124,7 @@ class Ledger(TwoClocks):
     def wait_until_the_last_second_of_a_hold(self) -> None:
         """Wait until one second before a hold's expiry by the first server's clock.
 
-        By the second server's clock, the hold can have expired then.
+        By the second server's clock, the hold might have expired then.
         """
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
         # If another hold expires at another time, a later `wait` could end within the clock skew of

@@ -190,7 +190,7 @@ def test_listing_and_writing_in_a_missing_bucket_raise_an_unavailable_error(
 def test_opened_storage_has_a_job_bucket_for_s3_and_none_if_the_setting_is_empty(
     client: S3Client,
 ) -> None:
-    del client  # the fixture sets the environment variables of the server
+    del client  # only needed because its fixture sets the environment variables of the server
     assert isinstance(open_storage(f"s3:{BUCKET}").jobs, JobBucket)
     assert open_storage("").jobs is None
 

@@ -1,4 +1,4 @@
-"""An image service with a SQLite store, a stub for the model, and a clock that a test moves."""
+"""An image service with a SQLite store, a stub for the model, and a clock that tests set."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def local_backend(options: Mapping[str, Any]) -> Backend:
     """Return a backend that blurs on this machine.
 
     Raises:
-        click.UsageError: the model is not installed.
+        click.UsageError: a setting is invalid, or the model is missing or damaged.
 
     """
     # Imported here, because --api needs neither the model nor its runtime.

@@ -49,7 +49,7 @@ class DynamoAccountStore:
 
     If DynamoDB throttles requests, cannot be reached or sends invalid responses, every method
     raises `UnavailableError`, chained to the cause, within two seconds times `timeout_factor`.
-    Even then, DynamoDB can have applied the write, so callers repeat the method or let the hold
+    Even then, DynamoDB might have applied the write, so callers repeat the method or let the hold
     expire.
     """
 

@@ -16,7 +16,7 @@ not become a second entry. `ledger.py` sorts the entries by their time. Only ide
 and items of jobs have the attribute `ttl`. DynamoDB deletes an item after the time in `ttl`,
 typically within a few days
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record that still
-exists can have expired.
+exists might have expired.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ class ModelSpec:
     output: int = 0
     """The index of the network's output with the finest map."""
     logits: bool = False
-    """Whether a sigmoid is applied to the output."""
+    """Whether the network returns logits; if so, `Model` applies a sigmoid to them."""
     like_rembg: bool = True
-    """Whether the input is prepared as rembg does; otherwise the photo is resized by averaging, and
-    its colours are not divided by its brightest value."""
+    """Whether `Model` prepares the input as rembg does. Otherwise it resizes the photo by averaging
+    and does not divide its colours by its brightest value."""
 
 
 MODELS: dict[str, ModelSpec] = {

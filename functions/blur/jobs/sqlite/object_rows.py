@@ -149,7 +149,7 @@ def release(db: sqlite3.Connection, claimed: JobObject, retry_us: Instant) -> No
 
 
 def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
-    """End the lease of a waiting row, and do not count the attempt."""
+    """End the lease of a waiting row, and subtract its attempt, which was already counted."""
     db.execute(
         """
         UPDATE job_objects SET leased_until_us = 0, attempts = MAX(attempts - 1, 0)

@@ -59,7 +59,7 @@ def test_an_account_response_with_missing_or_wrong_fields_is_an_error(
         client.account()
 
 
-def test_an_incomplete_form_for_an_upload_is_an_error(api: ScriptedApi) -> None:
+def test_a_presigned_form_with_malformed_fields_is_an_error(api: ScriptedApi) -> None:
     form = {"upload_id": "up_1", "url": "/media", "fields": [1, 2]}
     api.on("POST", "/v2/uploads", json_reply(form, 201))
     with (

@@ -51,7 +51,7 @@ def test_an_object_counts_as_waiting_until_its_state_is_done_or_failed_or_cancel
 
 
 def test_an_object_can_be_added_to_a_closed_job(queue: SqliteJobStore, owner: JobOwner) -> None:
-    """The upload of the photo can have started before the job was closed."""
+    """The upload of the photo might have started before the job was closed."""
     queue.close_job(owner.job_id, now_us=START)
     assert queue.add_object(owner.job_id, "1.jpg", now_us=START)
     assert claimed_sources(queue) == ["1.jpg"]
