@@ -11,7 +11,7 @@ import {
   buttonLabel, cancelNote, captionFor, costNote, failedMessage, jobCosts, jobLabel, placeholderFor,
 } from "./labels.js";
 import { examplePhoto, openPhotos } from "./photo.js";
-import { Item, openQueue, showQueue } from "./queue.js";
+import { Item, openPhotoList, showPhotoList } from "./photo-list.js";
 import { openRegion, showRegion } from "./region.js";
 import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
@@ -85,7 +85,7 @@ function refresh() {
   const options = optionsFor(shownPhoto);
   showSettings(shownPhoto, Boolean(draft));
   showCode(options);
-  showQueue(items, selected, Boolean(work));
+  showPhotoList(items, selected, Boolean(work));
   const isStale = Boolean(selected?.result) && !isCurrent(selected);
   markResult(isStale);
   byId("choose-label").textContent = "Choose a photo";
@@ -238,7 +238,7 @@ function showStep(item, name, share = null, isPaid = false) {
   if (share === null) byId("progress-bar").removeAttribute("value");
   else byId("progress-bar").value = share;
   item.text = `${name} ${percent}`.trim();
-  showQueue(state.items, state.selected, true);
+  showPhotoList(state.items, state.selected, true);
   if (isOther && !name.startsWith("Waiting")) announce(name);
 }
 
@@ -258,7 +258,7 @@ openStage(() => byId("file").click());
 openCode();
 openFailures(() => start());
 openPhotos(addPhotos, addFolder, showFailure);
-openQueue({
+openPhotoList({
   onSelect: (item) => {
     state.isFollowing = false;
     select(item);

@@ -77,7 +77,7 @@ class Worker:
     ) -> None:
         """Store a copy of the runner; the copy's callbacks also count objects and errors."""
         self._queue = queue
-        self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
+        self._runner = replace(runner, on_ended=self._on_ended, on_error=self._on_error)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error
         self._logger, self._metrics = logger, metrics
 
@@ -125,10 +125,10 @@ class Worker:
             raise NotEndedError
         self._queue.defer(name._replace(attempts=attempt - 1), delay_s=self.wait_s)
 
-    def _ended(self, ended: EndedObject) -> None:
+    def _on_ended(self, ended: EndedObject) -> None:
         self._log_ended(ended)
         self._metrics.add_metric(ENDED[ended.row.state], MetricUnit.Count, 1)
 
-    def _failed(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         self._log_error(error)
         self._metrics.add_metric(INTERNAL_ERROR, MetricUnit.Count, 1)

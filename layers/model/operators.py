@@ -147,7 +147,7 @@ def _pad(network: Network, operator: Operator) -> None:
     network.node("Pad", [str(source), pads_name], name)
 
 
-def _list_pixels(network: Network, operator: Operator) -> None:
+def _reshape(network: Network, operator: Operator) -> None:
     """Add no node for the last operator, which turns a feature map into a list of its pixels."""
     source, name = operator.inputs[0], operator.output
     batch, height, width, channels = network.file.shape(source)
@@ -204,7 +204,7 @@ CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
     "MUL": _simple("Mul"),
     "PAD": _pad,
     "RELU": _simple("Relu"),
-    "RESHAPE": _list_pixels,
+    "RESHAPE": _reshape,
     "RESIZE_BILINEAR": _resize,
 }
 """The function that converts an operator, by the name of the operator in the model file."""

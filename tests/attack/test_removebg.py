@@ -13,13 +13,13 @@ from requests_toolbelt import MultipartEncoder
 from tests.attack.raw_events import attacked, event_of
 from tests.trials import size
 
-from blur.api.removebg.body import FILES, TEXTS
+from blur.api.removebg.body import FILE_FIELDS, TEXT_FIELDS
 from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH
 
 if TYPE_CHECKING:
     from tests.attack.target import Target
 
-NAMES = st.sampled_from((*TEXTS, *FILES, "other"))
+NAMES = st.sampled_from((*TEXT_FIELDS, *FILE_FIELDS, "other"))
 PLAUSIBLE = st.sampled_from(
     (
         *("", " ", "0", "-1", "1", "true", "none", "null", "original", "center", "auto", "latest"),

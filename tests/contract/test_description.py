@@ -13,8 +13,7 @@ from tests.contract.description import API, DOCUMENT, OPERATIONS, SCHEMAS, resol
 from blur.api.accept import DEFAULT
 from blur.api.job_request import PARAMETERS
 from blur.api.jobs import FAILURES, JOB_PATH, MOST_FAILURES, MOST_LINES
-from blur.api.removebg.body import FILES as FILE_FIELDS
-from blur.api.removebg.body import TEXTS
+from blur.api.removebg.body import FILE_FIELDS, TEXT_FIELDS
 from blur.api.removebg.parameters import TYPE_LEVELS
 from blur.api.removebg.paths import is_removebg
 from blur.api.removebg.removal_request import Limits
@@ -121,13 +120,13 @@ def test_the_limits_in_the_descriptions_are_the_same_as_in_the_settings() -> Non
 
 def test_openapi_yaml_has_exactly_the_fields_that_the_remove_bg_route_reads() -> None:
     fields = SCHEMAS["RemovalFields"]["properties"]
-    assert set(fields) == set(TEXTS)
+    assert set(fields) == set(TEXT_FIELDS)
     assert set(fields["size"]["enum"]) == set(SIZES)
     assert set(fields["format"]["enum"]) == set(OUTPUTS)
     assert set(fields["channels"]["enum"]) == set(CHANNELS)
     assert set(fields["type_level"]["enum"]) == set(TYPE_LEVELS)
     body = API["paths"]["/v1.0/removebg"]["post"]["requestBody"]
-    assert set(SCHEMAS["RemovalForm"]["properties"]) == {*TEXTS, *FILE_FIELDS}
+    assert set(SCHEMAS["RemovalForm"]["properties"]) == {*TEXT_FIELDS, *FILE_FIELDS}
     assert f"At most {Settings().removebg_max_body_bytes // 1_000_000} MB" in body["description"]
     assert f"and {MAX_FILE_BYTES // 1_000_000} MB for a file" in body["description"]
 

@@ -13,7 +13,7 @@ from events import make
 from PIL import Image
 from tests.contract.removebg_calls import PHOTO, PHOTO_B64, image_of, with_form, with_json
 
-from blur.api.removebg.body import TEXTS
+from blur.api.removebg.body import TEXT_FIELDS
 from blur.api.removebg.paths import REMOVEBG_PATH
 from blur.api.removebg.responses import max_image_bytes
 
@@ -129,7 +129,7 @@ def test_with_type_level_none_the_response_has_no_header_x_type(call: Call) -> N
 
 
 def test_empty_fields_and_an_unknown_field_have_no_effect(call: Call) -> None:
-    empty: dict[str, Any] = dict.fromkeys((*TEXTS, "bg_image_file"), "")
+    empty: dict[str, Any] = dict.fromkeys((*TEXT_FIELDS, "bg_image_file"), "")
     plain, full = call(make.removal()), call(make.removal(**empty, unknown="x"))
     assert image_of(plain).tobytes() == image_of(full).tobytes()
 

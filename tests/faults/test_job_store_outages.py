@@ -58,7 +58,9 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "list_active": lambda jobs: list(jobs.list_active()),
     "count_active": lambda jobs: jobs.count_active(OWNER.customer.account_id, most=9),
     "end_job": lambda jobs: jobs.end_job(OWNER.job_id, received=1, now_us=START),
-    "record_attempt": lambda jobs: jobs.record_attempt(OWNER.job_id, next_attempt_us=None),
+    "record_notification_attempt": lambda jobs: jobs.record_notification_attempt(
+        OWNER.job_id, next_attempt_us=None
+    ),
 }
 every_call = pytest.mark.parametrize("call", list(CALLS.values()), ids=list(CALLS))
 
@@ -129,7 +131,7 @@ def test_writes_whose_responses_are_lost_are_applied_once(
         assert jobs.end_object(parked, None, now_us=after(1))
         jobs.close_job(owner.job_id, now_us=after(2))
         assert jobs.end_job(owner.job_id, received=3, now_us=after(3))
-        jobs.record_attempt(owner.job_id, next_attempt_us=None)
+        jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
         assert owner.job_id not in {job.job_id for job in jobs.list_active()}
         job = jobs.find_job(owner.job_id)
         assert job.counts == JobCounts(received=3, done=1, failed=1, cancelled=1, charged=PRICE)

@@ -43,15 +43,15 @@ class Photo:
         self.name = _name_of(source)
         self._file: BinaryIO | None = None
         self._start = 0
-        self._content: bytes | Path
+        self._bytes_or_path: bytes | Path
         if isinstance(source, bytes):
-            self._content = source
+            self._bytes_or_path = source
         elif isinstance(source, (str, os.PathLike)):
-            self._content = Path(source)
+            self._bytes_or_path = Path(source)
         elif source.seekable():
             self._file, self._start = source, source.tell()
         else:
-            self._content = source.read()
+            self._bytes_or_path = source.read()
         with self.open() as file:
             self.content_type = media_type(file.read(HEAD_BYTES))
             file.seek(0, os.SEEK_END)
@@ -63,10 +63,10 @@ class Photo:
         if self._file is not None:
             self._file.seek(self._start)
             yield self._file
-        elif isinstance(self._content, bytes):
-            yield io.BytesIO(self._content)
+        elif isinstance(self._bytes_or_path, bytes):
+            yield io.BytesIO(self._bytes_or_path)
         else:
-            with _open_regular(self._content) as file:
+            with _open_regular(self._bytes_or_path) as file:
                 yield file
 
 

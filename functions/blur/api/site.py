@@ -53,7 +53,7 @@ ASSETS = {
     "job-view.js": SCRIPT,
     "labels.js": SCRIPT,
     "photo.js": SCRIPT,
-    "queue.js": SCRIPT,
+    "photo-list.js": SCRIPT,
     "saved-job.js": SCRIPT,
     "result.js": SCRIPT,
     "region.js": SCRIPT,

@@ -60,7 +60,7 @@ class Announcer:
     def _announce_silent(self, job: Job) -> None:
         """Announce the end of a job without a `notify` URL."""
         self.announce(job)
-        self.jobs.record_attempt(job.job_id, next_attempt_us=None)
+        self.jobs.record_notification_attempt(job.job_id, next_attempt_us=None)
 
     def _is_announced(self, job: Job) -> bool:
         """Announce a job's end to the operator before the first notification to the client.
@@ -82,7 +82,7 @@ class Announcer:
         next_us = None
         if not self._result(is_accepted) and attempts < len(BACKOFF_S):
             next_us = Instant(self.clock() + BACKOFF_S[attempts] * SECOND_US)
-        self.jobs.record_attempt(job.job_id, next_attempt_us=next_us)
+        self.jobs.record_notification_attempt(job.job_id, next_attempt_us=next_us)
 
     def _result(self, is_accepted: Future[bool]) -> bool:
         try:

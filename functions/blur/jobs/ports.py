@@ -3,9 +3,10 @@
 `sqlite.job_store` and `dynamo.job_store` implement `JobStore`, and one test suite runs against
 both. `blur.storage.job_folder` and `blur.storage.job_bucket` implement `JobFiles`.
 
-Every method is atomic. Except for `record_attempt`, a repeated call has no further effect, so
-callers, SDKs and queues can repeat calls. The current time is always an argument. Every method
-raises `UnavailableError` if the store cannot be reached within about two seconds.
+Every method is atomic. A repeated call has no further effect, except for
+`record_notification_attempt`. So callers, SDKs and queues can repeat calls. The current time is
+always an argument. Every method raises `UnavailableError` if the store cannot be reached within
+about two seconds.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class JobStore(Protocol):
 
         If there are more than 2,000 active jobs, at least 2,000 of them are yielded.
 
-        A job that has ended is yielded until `record_attempt` is called with
+        A job that has ended is yielded until `record_notification_attempt` is called with
         `next_attempt_us=None`, even if the job has no notification. So its end is announced again
         if the keeper is killed. The jobs are chosen and ordered at random, so that a keeper without
         time for all jobs reaches each of them in a later run.
@@ -142,7 +143,7 @@ class JobStore(Protocol):
         """
         ...
 
-    def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
+    def record_notification_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
         """Count an attempt to announce the job's end, and set the time of the next attempt.
 
         With `next_attempt_us=None`, no further attempt follows.

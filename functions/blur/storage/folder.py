@@ -31,7 +31,7 @@ UPLOAD_PATH = "/media/uploads"
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
 UPLOADS = "uploads"
 """The folder with the uploads, in the storage's folder."""
-KEEP_S = 24 * 3600
+MAX_UPLOAD_AGE_S = 24 * 3600
 """The time for which an upload is kept after the hour in which its form was made."""
 HOUR_S = 3600
 SECOND_US = 1_000_000
@@ -114,7 +114,7 @@ class FolderStore:
             UnavailableError: the folder cannot be read or written.
 
         """
-        oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
+        oldest = _hour_name(now_us - (MAX_UPLOAD_AGE_S + HOUR_S) * SECOND_US)
         expired = []
         with writable(), suppress(FileNotFoundError):  # the folder does not exist yet
             for entry in list(os.scandir(self._folder / UPLOADS)):
@@ -128,7 +128,7 @@ class FolderStore:
         """Move an older server's upload into its hourly folder; remove an expired upload."""
         with suppress(FileNotFoundError):
             stored_us = path.stat().st_mtime_ns // 1000
-            if stored_us < now_us - KEEP_S * SECOND_US:
+            if stored_us < now_us - MAX_UPLOAD_AGE_S * SECOND_US:
                 path.unlink()
             elif not path.name.startswith(_PART):  # an older server can be writing this upload
                 folder = self._hour_folder(stored_us)

@@ -22,8 +22,8 @@ from blur.storage.ports import LINK_TTL_S, PresignedForm
 if TYPE_CHECKING:
     from blur.storage.ports import Link
 
-JOB_SOURCES = "job-sources/"
-JOB_RESULTS = "job-results/"
+JOB_SOURCE_PREFIX = "job-sources/"
+JOB_RESULT_PREFIX = "job-results/"
 
 
 class JobBucket:
@@ -92,12 +92,12 @@ class JobBucket:
 
 def source_prefix(job_id: str) -> str:
     """Return the prefix of the keys of a job's photos."""
-    return f"{JOB_SOURCES}{job_id}/"
+    return f"{JOB_SOURCE_PREFIX}{job_id}/"
 
 
 def result_key(job_id: str, object_id: str) -> str:
     """Return the key of a result."""
-    return f"{JOB_RESULTS}{job_id}/{object_id}"
+    return f"{JOB_RESULT_PREFIX}{job_id}/{object_id}"
 
 
 def split_source_key(key: str) -> tuple[str, str] | None:
@@ -105,6 +105,8 @@ def split_source_key(key: str) -> tuple[str, str] | None:
 
     A key that ends with a slash marks an empty folder that was created in the S3 console.
     """
-    job_id, _, source = key.removeprefix(JOB_SOURCES).partition("/")
-    is_photo = key.startswith(JOB_SOURCES) and bool(job_id and source) and not source.endswith("/")
+    job_id, _, source = key.removeprefix(JOB_SOURCE_PREFIX).partition("/")
+    is_photo = (
+        key.startswith(JOB_SOURCE_PREFIX) and bool(job_id and source) and not source.endswith("/")
+    )
     return (job_id, source) if is_photo else None

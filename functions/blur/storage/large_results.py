@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from blur.storage.ports import Link, ResultStore
 
-RESULTS = "results/"
+RESULT_PREFIX = "results/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Results:
         if self.store is None or len(data) <= self.max_inline_bytes:
             return None
         return self.store.put(
-            RESULTS + self.new_name(),
+            RESULT_PREFIX + self.new_name(),
             data,
             content_type=content_type,
             file_name=file_name,

@@ -12,7 +12,7 @@ from blur.errors import ImageTooLargeError
 if TYPE_CHECKING:
     from blur.storage.ports import PresignedForm, UploadStore
 
-UPLOADS = "uploads/"
+UPLOAD_PREFIX = "uploads/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +73,4 @@ def upload_name(owner: str, upload_id: str) -> str:
 
     Two owners never have the same name, and a path never contains text from a client.
     """
-    return UPLOADS + hashlib.sha256(f"{owner}\n{upload_id}".encode()).hexdigest()
+    return UPLOAD_PREFIX + hashlib.sha256(f"{owner}\n{upload_id}".encode()).hexdigest()

@@ -137,6 +137,6 @@ def test_the_keepers_role_allows_exactly_the_requests_that_the_keeper_sends_to_t
     jobs.end_object(row, None, now_us=START)
     jobs.list_objects(owner.job_id, states=FINAL_STATES, limit=10)
     assert jobs.end_job(owner.job_id, received=1, now_us=START)
-    jobs.record_attempt(owner.job_id, next_attempt_us=after(60))
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=after(60))
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     assert sent.actions == allowed(resources, "JobKeeperRole")

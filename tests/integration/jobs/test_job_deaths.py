@@ -147,7 +147,7 @@ def test_after_a_job_keeper_is_killed_at_any_step_its_next_run_ends_the_job(
     def work(keeper: JobStore) -> None:
         keeper.close_job(owners[-1].job_id, now_us=START)
         keeper.end_job(owners[-1].job_id, received=1, now_us=after(1))
-        keeper.record_attempt(owners[-1].job_id, next_attempt_us=None)
+        keeper.record_notification_attempt(owners[-1].job_id, next_attempt_us=None)
 
     def begin() -> None:
         job = new_job(customer, notify="https://example.com/hook")

@@ -78,7 +78,8 @@ def test_an_ended_job_is_active_while_another_attempt_to_send_its_notification_i
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # no effect before the job ends
+    # This has no effect before the job ends.
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     jobs.close_job(owner.job_id, now_us=after(1))
     (job,) = active(jobs, owner)
     assert job.notification is not None
@@ -87,11 +88,11 @@ def test_an_ended_job_is_active_while_another_attempt_to_send_its_notification_i
     (job,) = active(jobs, owner)
     assert job.notification is not None
     assert (job.notification.attempts, job.notification.next_attempt_us) == (0, after(2))
-    jobs.record_attempt(owner.job_id, next_attempt_us=after(62))
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=after(62))
     (job,) = active(jobs, owner)
     assert job.notification is not None
     assert (job.notification.attempts, job.notification.next_attempt_us) == (1, after(62))
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     assert active(jobs, owner) == []
     notification = jobs.find_job(owner.job_id).notification
     assert notification is not None
@@ -104,7 +105,7 @@ def test_a_job_without_a_notification_is_active_until_its_event_is_sent(
     jobs.close_job(owner.job_id, now_us=after(1))
     assert jobs.end_job(owner.job_id, received=0, now_us=after(2))
     assert len(active(jobs, owner)) == 1
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     assert active(jobs, owner) == []
     assert jobs.find_job(owner.job_id).notification is None
 
@@ -121,7 +122,7 @@ def test_the_active_jobs_of_an_account_are_counted_up_to_a_limit(
     jobs.close_job(owner.job_id, now_us=after(1))
     assert jobs.end_job(owner.job_id, received=0, now_us=after(2))
     assert jobs.count_active(account_id, most=10) == 4
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     assert jobs.count_active(account_id, most=10) == 3
     assert jobs.count_active(other.customer.account_id, most=10) == 1
     assert jobs.count_active("nobody", most=10) == 0

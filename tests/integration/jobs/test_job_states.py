@@ -63,7 +63,7 @@ def test_finding_closing_or_cancelling_an_unknown_job_is_an_error(jobs: JobStore
 def test_writes_to_an_unknown_job_have_no_effect(jobs: JobStore, owner: JobOwner) -> None:
     unknown = replace(owner, job_id="job_unknown")
     jobs.set_paused("job_unknown", is_paused=True)
-    jobs.record_attempt("job_unknown", next_attempt_us=None)
+    jobs.record_notification_attempt("job_unknown", next_attempt_us=None)
     assert not jobs.park_object("job_unknown", "a.jpg", now_us=START)
     assert not jobs.end_object(unknown.row("a.jpg"), None, now_us=START)
     with pytest.raises(JobNotFoundError):
@@ -114,6 +114,6 @@ def test_changes_of_a_job_do_not_affect_another_job(
     assert not jobs.end_job(owner.job_id, received=3, now_us=after(4))
     jobs.cancel_job(owner.job_id, now_us=after(5))
     assert jobs.end_job(owner.job_id, received=2, now_us=after(6))
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    jobs.record_notification_attempt(owner.job_id, next_attempt_us=None)
     assert (jobs.find_job(other.job_id), list(rows_of(jobs, other.job_id))) == before
     assert len(active(jobs, other)) == 1

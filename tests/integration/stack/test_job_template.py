@@ -12,7 +12,7 @@ from blur.jobs.runner import MAX_ATTEMPTS
 from blur.jobs.sqs import QUEUE_URL
 from blur.settings import ON_LAMBDA, Settings
 from blur.skew import CLOCK_SKEW_S
-from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
+from blur.storage.job_bucket import JOB_RESULT_PREFIX, JOB_SOURCE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,7 @@ def test_only_new_photos_of_jobs_cause_messages(
     (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
     assert (notification["Event"], notification["Queue"]) == ("s3:ObjectCreated:*", "JobQueue.Arn")
     (rule,) = notification["Filter"]["S3Key"]["Rules"]
-    assert rule == {"Name": "prefix", "Value": JOB_SOURCES}
+    assert rule == {"Name": "prefix", "Value": JOB_SOURCE_PREFIX}
     assert template["Resources"]["MediaBucket"]["DependsOn"] == "JobQueuePolicy"
 
 
@@ -150,13 +150,13 @@ def test_queue_policy_allows_messages_only_from_s3_for_this_aws_account(
                 ("s3:GetObject", "uploads/*"),
                 ("s3:PutObject", "results/*"),
                 ("s3:PutObject", "uploads/*"),
-                ("s3:PutObject", f"{JOB_SOURCES}*"),
-                ("s3:GetObject", f"{JOB_RESULTS}*"),
+                ("s3:PutObject", f"{JOB_SOURCE_PREFIX}*"),
+                ("s3:GetObject", f"{JOB_RESULT_PREFIX}*"),
             },
         ),
         (
             "JobWorkerRole",
-            {("s3:GetObject", f"{JOB_SOURCES}*"), ("s3:PutObject", f"{JOB_RESULTS}*")},
+            {("s3:GetObject", f"{JOB_SOURCE_PREFIX}*"), ("s3:PutObject", f"{JOB_RESULT_PREFIX}*")},
         ),
         ("JobKeeperRole", {("s3:ListBucket", "")}),
     ],
@@ -177,7 +177,7 @@ def test_the_job_keeper_can_list_only_photos_of_jobs(resources: dict[str, Any]) 
     (listing,) = (
         each for each in statements(resources, "JobKeeperRole") if "s3:ListBucket" in each["Action"]
     )
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{JOB_SOURCES}*"}}
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{JOB_SOURCE_PREFIX}*"}}
 
 
 def test_only_job_worker_and_keeper_can_send_messages_and_only_the_worker_can_delete_them(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.stack.template_file import resources, statements, template
 
-from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
-from blur.storage.large_results import RESULTS
-from blur.storage.owned_uploads import UPLOADS
+from blur.storage.job_bucket import JOB_RESULT_PREFIX, JOB_SOURCE_PREFIX
+from blur.storage.large_results import RESULT_PREFIX
+from blur.storage.owned_uploads import UPLOAD_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,12 @@ def test_images_are_deleted_after_a_day_and_images_of_jobs_after_a_week(
     rules = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]
     assert {rule["Status"] for rule in rules} == {"Enabled"}
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
-    assert expiring == {RESULTS: 1, UPLOADS: 1, JOB_SOURCES: 7, JOB_RESULTS: 7}
+    assert expiring == {
+        RESULT_PREFIX: 1,
+        UPLOAD_PREFIX: 1,
+        JOB_SOURCE_PREFIX: 7,
+        JOB_RESULT_PREFIX: 7,
+    }
     (rest,) = (rule for rule in rules if "Prefix" not in rule)
     assert rest["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert "VersioningConfiguration" not in resources["MediaBucket"]

@@ -138,8 +138,8 @@ class FakeJobStore:
         self.jobs[job_id] = job
         return job.ended_us is not None
 
-    def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        self.before("record_attempt")
+    def record_notification_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
+        self.before("record_notification_attempt")
         job = self.jobs[job_id]
         if job.notification:
             notification = replace(

@@ -17,7 +17,7 @@ from blur.errors import (
     UnavailableError,
     UploadNotFoundError,
 )
-from blur.storage.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
+from blur.storage.folder import HOUR_S, MAX_UPLOAD_AGE_S, TOKEN_FIELD, FolderStore
 from blur.storage.folder_secrets import SECRET_BYTES
 from blur.storage.upload_token import UploadToken
 
@@ -67,9 +67,9 @@ def test_an_upload_token_is_valid_only_for_the_folder_of_its_form(tmp_path: Path
 def test_an_upload_is_removed_at_most_25_hours_after_its_form_was_signed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     put(store, b"old")
-    store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
+    store.sweep(now_us=NOW_US + MAX_UPLOAD_AGE_S * 1_000_000)
     assert store.get("uploads/a", max_bytes=10) == b"old"
-    store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
+    store.sweep(now_us=NOW_US + (MAX_UPLOAD_AGE_S + HOUR_S) * 1_000_000)
     with pytest.raises(UploadNotFoundError):
         store.get("uploads/a", max_bytes=10)
     assert list((tmp_path / "uploads").iterdir()) == []
@@ -88,7 +88,12 @@ def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
     store = FolderStore(tmp_path)
     uploads = tmp_path / "uploads"
     uploads.mkdir()
-    for name, age_s in (("a", 60), ("b", KEEP_S + 60), ("part-c", KEEP_S + 60), ("part-d", 60)):
+    for name, age_s in (
+        ("a", 60),
+        ("b", MAX_UPLOAD_AGE_S + 60),
+        ("part-c", MAX_UPLOAD_AGE_S + 60),
+        ("part-d", 60),
+    ):
         (uploads / name).write_bytes(name.encode())
         os.utime(uploads / name, (NOW_US / 1_000_000 - age_s,) * 2)
     assert store.get("uploads/a", max_bytes=10) == b"a"
@@ -97,7 +102,7 @@ def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
     assert [path.name for path in uploads.iterdir() if path.is_file()] == ["part-d"]
     with pytest.raises(UploadNotFoundError):
         store.get("uploads/b", max_bytes=10)
-    store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
+    store.sweep(now_us=NOW_US + (MAX_UPLOAD_AGE_S + HOUR_S) * 1_000_000)
     assert list(uploads.iterdir()) == []
 
 

@@ -32,7 +32,7 @@ class Skipped:
 
 
 @dataclass(slots=True)
-class Job:
+class TaskRun:
     """A task in progress. Its thread writes `step` and `done`; the display reads them."""
 
     task: Task
@@ -66,26 +66,26 @@ class BatchRunner:
         self._stop = stop
         self._overwrite = overwrite
         self._fatal = threading.Event()
-        self._waiting: SimpleQueue[Job] = SimpleQueue()
+        self._waiting: SimpleQueue[TaskRun] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._running: dict[int, Job] = {}
+        self._running: dict[int, TaskRun] = {}
 
     @property
-    def running(self) -> list[Job]:
+    def running(self) -> list[TaskRun]:
         """The photos in progress."""
         return list(self._running.values())
 
-    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
+    def outcomes(self, runs: Sequence[TaskRun]) -> Iterator[Outcome | None]:
         """Process the photos and yield each outcome; if none is ready, yield None at each tick.
 
         Files are written only in the caller's thread, so a second Ctrl-C leaves no incomplete file.
         """
-        for job in jobs:
-            self._waiting.put(job)
-        for number in range(min(self._threads, len(jobs))):
+        for run in runs:
+            self._waiting.put(run)
+        for number in range(min(self._threads, len(runs))):
             # A daemon thread does not keep the process alive after a second Ctrl-C.
             threading.Thread(target=self._work, args=(number,), daemon=True).start()
-        remaining = len(jobs)
+        remaining = len(runs)
         while remaining:
             try:
                 outcome = self._outcomes.get(timeout=TICK_S)
@@ -98,21 +98,21 @@ class BatchRunner:
     def _work(self, number: int) -> None:
         while True:
             try:
-                job = self._waiting.get_nowait()
+                run = self._waiting.get_nowait()
             except Empty:
                 return
-            self._running[number] = job
+            self._running[number] = run
             began = time.monotonic()
-            result = self._run(job)
+            result = self._run(run)
             del self._running[number]
-            self._outcomes.put(Outcome(job.task, result, time.monotonic() - began))
+            self._outcomes.put(Outcome(run.task, result, time.monotonic() - began))
 
-    def _run(self, job: Job) -> TaskResult:
+    def _run(self, run: TaskRun) -> TaskResult:
         if self._stop.is_set() or self._fatal.is_set():
             return NOT_STARTED
         try:
-            return self._check_target(job.task) or self._backend(
-                job.photo, job.task.format, self._progress_of(job)
+            return self._check_target(run.task) or self._backend(
+                run.photo, run.task.format, self._progress_of(run)
             )
         except Interrupted:
             return INTERRUPTED
@@ -131,11 +131,11 @@ class BatchRunner:
             return unwritable(task, error)
         return Skipped() if exists and not self._overwrite else None
 
-    def _progress_of(self, job: Job) -> ProgressCallback:
+    def _progress_of(self, run: TaskRun) -> ProgressCallback:
         def progress(step: str, done: float) -> None:
             if self._stop.is_set():
                 raise Interrupted
-            job.step, job.done = step, done
+            run.step, run.done = step, done
 
         return progress
 

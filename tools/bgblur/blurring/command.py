@@ -19,9 +19,9 @@ from bgblur.blurring.batch import (
     INTERRUPTED,
     NOT_STARTED,
     BatchRunner,
-    Job,
     Outcome,
     Skipped,
+    TaskRun,
     unwritable,
 )
 from bgblur.blurring.options import blur_options
@@ -149,7 +149,7 @@ def _run(
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with Display(Console(stderr=True), len(tasks)) as display:
-        for finished in runner.outcomes([_create_job(task) for task in tasks]):
+        for finished in runner.outcomes([_create_run(task) for task in tasks]):
             if finished is not None:
                 outcomes.append(_write_result(finished, overwrite=overwrite))
                 _print_outcome(outcomes[-1], display, is_only_one=len(tasks) == 1)
@@ -181,11 +181,11 @@ def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> 
         display.print(text)
 
 
-def _create_job(task: Task) -> Job:
+def _create_run(task: Task) -> TaskRun:
     if task.source is not None:
-        return Job(task, task.source)
+        return TaskRun(task, task.source)
     try:
-        return Job(task, read_bounded(sys.stdin.buffer))
+        return TaskRun(task, read_bounded(sys.stdin.buffer))
     except OSError as error:
         message = f"standard input: {error.strerror}"
         raise click.ClickException(message) from error

@@ -16,7 +16,7 @@ from bgblur.printable import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bgblur.blurring.batch import Job
+    from bgblur.blurring.batch import TaskRun
 
 BAR_CELLS = 20
 MAX_BAR_SHARE = 5
@@ -70,7 +70,7 @@ class Display:
 
     def update(
         self,
-        running: Sequence[Job],
+        running: Sequence[TaskRun],
         finished: int,
         *,
         skipped: int = 0,
@@ -88,18 +88,18 @@ class Display:
             self._update_overall(finished, skipped, stopping=stopping)
         self._progress.refresh()
 
-    def _update_photos(self, running: Sequence[Job]) -> None:
-        jobs = {id(job): job for job in running}
-        for finished in self._bars.keys() - jobs.keys():
+    def _update_photos(self, running: Sequence[TaskRun]) -> None:
+        runs = {id(run): run for run in running}
+        for finished in self._bars.keys() - runs.keys():
             self._progress.remove_task(self._bars.pop(finished))
         rows = self._console.height - 2  # a row for the overall bar, and a row for the cursor
-        for key, job in list(jobs.items())[: max(1, rows)]:
+        for key, run in list(runs.items())[: max(1, rows)]:
             if key not in self._bars:
-                name = _shorten(printable(job.task.name))
+                name = _shorten(printable(run.task.name))
                 self._bars[key] = self._progress.add_task(name, total=1.0, step="")
                 self._move_overall_down()
-            step = printable(job.step)
-            self._progress.update(self._bars[key], completed=job.done, step=step)
+            step = printable(run.step)
+            self._progress.update(self._bars[key], completed=run.done, step=step)
 
     def _move_overall_down(self) -> None:
         if self._overall is not None:

@@ -20,7 +20,7 @@ from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Receive
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
 from bgblur.serving.inline import uses_store
-from bgblur.serving.memory_budgets import BodyBudget, BodyLimit
+from bgblur.serving.memory_budgets import BodyBudget, ConcurrentBodyLimit
 from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
@@ -93,7 +93,7 @@ class ServerApp:
         # One account can hold half of this memory, and the largest body must fit into this half.
         self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
         self._sender = ResponseSender(memory_bytes)
-        self._body_limit = BodyLimit(BODIES_PER_ACCOUNT)
+        self._concurrent_bodies = ConcurrentBodyLimit(BODIES_PER_ACCOUNT)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
@@ -133,7 +133,7 @@ class ServerApp:
         account, body = "", b""
         if has_route and uses_store(path) and not exchange.has_many_keys():
             account = (await self._require_key(exchange)).account_id
-            with self._body_limit.count(account):
+            with self._concurrent_bodies.count(account):
                 body = await self._read_small(exchange) if method == "POST" else b""
         request = exchange.request(body)
         reply = await self._inline.answer(request, account=account, client=exchange.client())
@@ -191,7 +191,7 @@ class ServerApp:
         if body.declared_bytes > limit or not is_read:
             return b""
         max_bytes = limit + 1
-        with self._body_limit.count(key.account_id):
+        with self._concurrent_bodies.count(key.account_id):
             async for chunk in body.chunks():
                 part = chunk[: max_bytes - len(received)]
                 lease.take(len(part))

@@ -12,8 +12,8 @@ order.
 
 After each response, a client that sends one photo after another has no photo in the queue for a
 moment. If all workers then started long requests from another account, the client would wait for
-one of these requests each time. So the share of the client's account stays reserved for `KEEP_S`
-seconds (anticipatory scheduling: Iyer and Druschel, 2001).
+one of these requests each time. So the share of the client's account stays reserved for
+`KEEP_SHARE_S` seconds (anticipatory scheduling: Iyer and Druschel, 2001).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-KEEP_S = 0.5
+KEEP_SHARE_S = 0.5
 """How long an account keeps its share of the workers after its last request."""
 
 
@@ -74,7 +74,7 @@ class FairQueue(Generic[Item]):
 
     @property
     def is_in_use(self) -> bool:
-        """Return whether an item waits or runs, or has finished in the last `KEEP_S` seconds."""
+        """Return whether an item waits, runs or has finished in the last `KEEP_SHARE_S` seconds."""
         self._remove_inactive()
         return bool(self._shares or self._last_active_s)
 
@@ -97,7 +97,7 @@ class FairQueue(Generic[Item]):
         """Return the next item, which is now running.
 
         Return None if no item waits, or if each account with waiting items already uses its share
-        of the workers. In the second case, call this method again after `KEEP_S` seconds.
+        of the workers. In the second case, call this method again after `KEEP_SHARE_S` seconds.
         """
         most = self._most_workers()
         waiting = [
@@ -157,7 +157,7 @@ class FairQueue(Generic[Item]):
         return math.ceil(self._workers / max(1, active))
 
     def _remove_inactive(self) -> None:
-        kept_since_s = self._clock() - KEEP_S
+        kept_since_s = self._clock() - KEEP_SHARE_S
         for account, last_active_s in list(self._last_active_s.items()):
             if last_active_s > kept_since_s:
                 break

@@ -46,7 +46,7 @@ class InlineHandler:
         """Store the handler of this process, and the worker pool that handles account calls."""
         self._handler = handler
         self._account_pool = account_pool
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inline")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inline")
 
     async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
         """Return the response.
@@ -59,7 +59,7 @@ class InlineHandler:
         """
         if not uses_store(request.path.rstrip("/")) or request.method.upper() == "OPTIONS":
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._call, request)
+            return await loop.run_in_executor(self._executor, self._call, request)
         try:
             return await self._account_pool.answer(request, account=account, client=client)
         except LostError as error:

@@ -2,7 +2,7 @@
 
 A photo of a job is never in the queue of requests. A worker gets a photo of a job only while no
 request waits, and while requests arrive, one worker stays free for requests. With one worker,
-photos of jobs wait until `fair_queue.KEEP_S` seconds after the end of the last request.
+photos of jobs wait until `fair_queue.KEEP_SHARE_S` seconds after the end of the last request.
 
 If a worker fails, the photo that it was processing is released and tried again later. If the whole
 server is killed, the lease of the photo expires.

@@ -74,7 +74,7 @@ class Lease:
         self.budget._take(self, size)  # noqa: SLF001 - only leases call this method
 
 
-class BodyLimit:
+class ConcurrentBodyLimit:
     """Limits how many bodies the server receives from one account at the same time."""
 
     def __init__(self, each: int) -> None:

@@ -32,7 +32,7 @@ from bgblur.serving.metrics import Address, ObjectsState, ServerMetrics
 from bgblur.serving.ports import Observe, ReceiveUpload, ignore
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.proxy_events import RecordedHandler
-from bgblur.serving.sweeper import sweeping
+from bgblur.serving.sweep_loop import sweeping
 from bgblur.serving.uploads import receive_upload
 from bgblur.serving.worker import Worker, nothing
 from bgblur.serving.worker_pool import WorkerPool

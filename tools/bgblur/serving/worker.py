@@ -64,7 +64,7 @@ class Worker:
         self._settings = settings
         self._timeout_s = timeout_s
         self._opens_model = opens_model
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._process: SpawnProcess | None = None
         self._messages: Connection
         self._is_client_connected: c_bool  # in shared memory
@@ -166,12 +166,12 @@ class Worker:
         self._is_killed = True
         if self._process is not None and self._process.pid is not None:
             self._process.kill()
-            self._thread.submit(self._process.join, STOP_TIMEOUT_S)  # so that no zombie is left
-        self._thread.shutdown(wait=False)
+            self._executor.submit(self._process.join, STOP_TIMEOUT_S)  # so that no zombie is left
+        self._executor.shutdown(wait=False)
 
     async def _in_thread(self, function: Callable[[], Value], timeout_s: float) -> Value:
         async with asyncio.timeout(timeout_s):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     def _start(self) -> None:
         self._messages, others = CONTEXT.Pipe()

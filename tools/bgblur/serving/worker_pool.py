@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bgblur.serving.fair_queue import KEEP_S, FairQueue
+from bgblur.serving.fair_queue import KEEP_SHARE_S, FairQueue
 from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from bgblur.serving.worker import Call, IdleDeathError, NotAcceptedError, nothing
@@ -187,7 +187,7 @@ class WorkerPool:
                 return work
             self._arrival.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_S if self._queue.waiting else IDLE_CHECK_S):
+                async with asyncio.timeout(KEEP_SHARE_S if self._queue.waiting else IDLE_CHECK_S):
                     await self._arrival.wait()
 
     async def _work(self, call: Call, worker: Worker) -> None:

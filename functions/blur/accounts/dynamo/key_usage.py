@@ -63,16 +63,16 @@ def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: In
     if not months or months[0] >= _prefix(this_month):
         return item
     names = [name for name in item if name.startswith(months[0]) and _is_counter(name)]
-    moved = {name: item[name] for name in islice(names, BATCH)}
+    counters = {name: item[name] for name in islice(names, BATCH)}
     key = schema.usage_key(account_id, f"20{months[0][1:3]}-{months[0][3:5]}")
     try:
         table.transact(
-            Update(key, _additions(moved)),
-            Update(schema.account_key(account_id), _removal(moved)),
+            Update(key, _additions(counters)),
+            Update(schema.account_key(account_id), _removal(counters)),
         )
     except (ConditionFailedError, UnavailableError):
         return item
-    return {name: value for name, value in item.items() if name not in moved}
+    return {name: value for name, value in item.items() if name not in counters}
 
 
 def list_usage(table: DynamoTable, month: str, now_us: Instant) -> Iterator[AccountUsage]:
@@ -88,20 +88,20 @@ def list_usage(table: DynamoTable, month: str, now_us: Instant) -> Iterator[Acco
     ids = {item[schema.PARTITION_KEY]: item for item in table.scan(condition)}
     for _, item in sorted(ids.items()):
         account_id = account_of(item).account_id
-        current, moved = item, None
+        current, month_item = item, None
         each = table.with_new_deadline()
         if month < usage_month(now_us):
-            current_or_none, moved = each.get_both(
+            current_or_none, month_item = each.get_both(
                 schema.account_key(account_id), schema.usage_key(account_id, month)
             )
             current = require_account(current_or_none, account_id)
-        yield _account_usage(each, current, moved or {}, month)
+        yield _account_usage(each, current, month_item or {}, month)
 
 
 def _account_usage(
-    table: DynamoTable, item: Item, moved: Mapping[str, int], month: str
+    table: DynamoTable, item: Item, month_item: Mapping[str, int], month: str
 ) -> AccountUsage:
-    counts = _counts(item, moved, month)
+    counts = _counts(item, month_item, month)
     account = account_of(item)
     keys = {key.digest[:DIGEST_LENGTH]: key for key in account.keys}
     if not counts.keys() <= keys.keys():
@@ -122,7 +122,7 @@ def _account_usage(
     )
 
 
-def _counts(item: Item, moved: Mapping[str, int], month: str) -> dict[str, KeyCounts]:
+def _counts(item: Item, month_item: Mapping[str, int], month: str) -> dict[str, KeyCounts]:
     """Return a month's counts by the first digits of the key's digest."""
     prefix = _prefix(month)
     present = {
@@ -130,8 +130,8 @@ def _counts(item: Item, moved: Mapping[str, int], month: str) -> dict[str, KeyCo
         for name in item
         if name.startswith(prefix) and _is_counter(name)
     }
-    digests = {name[:DIGEST_LENGTH] for name in (*present, *_counters(moved))}
-    return {digest: _counts_of_key(digest, present, moved) for digest in digests}
+    digests = {name[:DIGEST_LENGTH] for name in (*present, *_counters(month_item))}
+    return {digest: _counts_of_key(digest, present, month_item) for digest in digests}
 
 
 def _counts_of_key(digest: str, *sources: Mapping[str, int]) -> KeyCounts:
@@ -141,21 +141,21 @@ def _counts_of_key(digest: str, *sources: Mapping[str, int]) -> KeyCounts:
     return KeyCounts(calls, Credits(quarters), pixels, failures)
 
 
-def _counters(moved: Mapping[str, int]) -> list[str]:
+def _counters(month_item: Mapping[str, int]) -> list[str]:
     """Return the names of the counters in the item of a past month."""
-    return [name for name in moved if len(name) == DIGEST_LENGTH + 1]
+    return [name for name in month_item if len(name) == DIGEST_LENGTH + 1]
 
 
-def _additions(moved: Mapping[str, int]) -> Expressions:
+def _additions(counters: Mapping[str, int]) -> Expressions:
     update = Expressions()
-    for name, number in moved.items():
+    for name, number in counters.items():
         update.adds.append(f"{update.path(name[5:])} {update.value(number)}")
     return update
 
 
-def _removal(moved: Mapping[str, int]) -> Expressions:
+def _removal(counters: Mapping[str, int]) -> Expressions:
     update = Expressions()
-    for name, number in moved.items():
+    for name, number in counters.items():
         path = update.path(name)
         update.conditions.append(f"{path} = {update.value(number)}")
         update.removes.append(path)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_FIELDS = 50
-FILES = ("image_file", "bg_image_file")
+FILE_FIELDS = ("image_file", "bg_image_file")
 """The fields that are files; only a multipart body can have them."""
-TEXTS = (
+TEXT_FIELDS = (
     "image_file_b64",
     "image_url",
     "size",
@@ -40,7 +40,7 @@ TEXTS = (
     "bg_color",
     "bg_image_url",
 )
-"""The fields that are text. Fields that are in neither `FILES` nor `TEXTS` are ignored."""
+"""The fields that are text. All fields that are not in these two tuples are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ def _multipart_fields(content_type: str, body: bytes) -> Fields:
     parts = parse_form(content_type, body, max_parts=MAX_FIELDS).parts
     last = {name: values[-1] for name, values in parts.items()}
     # Bytes that are not UTF-8 become replacement characters, which no valid value contains.
-    texts = ((name, last[name].decode(errors="replace")) for name in TEXTS if name in last)
-    return Fields(_not_empty(texts), {name: last[name] for name in FILES if last.get(name)})
+    texts = ((name, last[name].decode(errors="replace")) for name in TEXT_FIELDS if name in last)
+    return Fields(_not_empty(texts), {name: last[name] for name in FILE_FIELDS if last.get(name)})
 
 
 def _text_fields(pairs: Iterable[tuple[str, str]]) -> Fields:
     values = _not_empty(pairs)
-    texts = {name: value for name, value in values.items() if name in TEXTS}
-    return Fields(texts, {}, frozenset(FILES) & values.keys())
+    texts = {name: value for name, value in values.items() if name in TEXT_FIELDS}
+    return Fields(texts, {}, frozenset(FILE_FIELDS) & values.keys())
 
 
 def _not_empty(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -101,7 +101,7 @@ def _not_empty(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
     document = parse_json_object(body)
-    known = (*TEXTS, *FILES)
+    known = (*TEXT_FIELDS, *FILE_FIELDS)
     return [(name, _json_text(name, document[name])) for name in known if name in document]
 
 

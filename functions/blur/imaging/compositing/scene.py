@@ -37,7 +37,7 @@ class Scene:
 
     def crop(self, rows: slice, columns: slice = slice(None)) -> Scene:
         """Return the part of the scene in the given rows and columns of the photo."""
-        window = _within(rows, self.shape[0]), _within(columns, self.shape[1])
+        window = _resolve_slice(rows, self.shape[0]), _resolve_slice(columns, self.shape[1])
         alpha = None if self.alpha is None else self.alpha[window]
         layers = LayerColours(*(crop_grid(grid, window, self.shape) for grid in self.layers))
         return Scene(self.photo[window], alpha, self.matte[window], layers)
@@ -73,7 +73,7 @@ def _check(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None) -> None:
             raise ValueError(message)
 
 
-def _within(span: slice, side_px: int) -> slice:
+def _resolve_slice(span: slice, side_px: int) -> slice:
     start, stop, _ = span.indices(side_px)
     return slice(start, stop)
 

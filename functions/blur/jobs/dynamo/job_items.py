@@ -75,7 +75,7 @@ def end(table: DynamoTable, job_id: str, received: int, now_us: Instant) -> bool
     """See `JobStore.end_job`. The write is repeated if the counts change after the read."""
     item = table.get(job_key(job_id))
     while item is not None and "ended_us" not in item and item["state"] != JobState.OPEN:
-        update = _ending(item, received, now_us)
+        update = _listed_update(item, received, now_us)
         try:
             item = table.update(job_key(job_id), update)
         except ConditionFailedError as failed:
@@ -85,8 +85,10 @@ def end(table: DynamoTable, job_id: str, received: int, now_us: Instant) -> bool
     return item is not None and "ended_us" in item
 
 
-def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | None) -> None:
-    """See `JobStore.record_attempt`."""
+def record_notification_attempt(
+    table: DynamoTable, job_id: str, next_attempt_us: Instant | None
+) -> None:
+    """See `JobStore.record_notification_attempt`."""
     item = table.get(job_key(job_id))
     if item is None:
         return  # the job has expired
@@ -129,7 +131,7 @@ def _in_partition(key: str) -> Expressions:
     return condition
 
 
-def _ending(item: Item, received: int, now_us: Instant) -> Expressions:
+def _listed_update(item: Item, received: int, now_us: Instant) -> Expressions:
     """Return the write that sets `listed`, the number of files, to `received`.
 
     If each photo of the job has its final row, the same write ends the job.

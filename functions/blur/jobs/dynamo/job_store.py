@@ -96,9 +96,9 @@ class DynamoJobStore:
         """See `JobStore.end_job`."""
         return job_items.end(self._table(), job_id, received, now_us)
 
-    def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """See `JobStore.record_attempt`."""
-        job_items.record_attempt(self._table(), job_id, next_attempt_us)
+    def record_notification_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
+        """See `JobStore.record_notification_attempt`."""
+        job_items.record_notification_attempt(self._table(), job_id, next_attempt_us)
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -168,7 +168,9 @@ def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> 
     return job is not None and job.ended_us is not None
 
 
-def record_attempt(db: sqlite3.Connection, job_id: str, next_attempt_us: Instant | None) -> None:
+def record_notification_attempt(
+    db: sqlite3.Connection, job_id: str, next_attempt_us: Instant | None
+) -> None:
     """Count an attempt to announce an ended job.
 
     If no further attempt follows, the job is no longer active.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold
     from blur.jobs.ports import ObjectPage
 
-DELETED_BY_JOB, DELETED_BY_ROW = 1_000, 2
+CLEANUP_ROWS_PER_JOB, CLEANUP_ROWS_PER_PHOTO = 1_000, 2
 """How many rows of expired jobs are deleted when a job is added, and when a row is added."""
 
 
@@ -40,7 +40,7 @@ class SqliteJobStore:
     def create_job(self, job: Job) -> None:
         """See `JobStore.create_job`."""
         with self._file.transaction() as db:
-            job_rows.delete_expired(db, job.created_us, rows=DELETED_BY_JOB)
+            job_rows.delete_expired(db, job.created_us, rows=CLEANUP_ROWS_PER_JOB)
             job_rows.create(db, job)
 
     def find_job(self, job_id: str) -> Job:
@@ -124,10 +124,10 @@ class SqliteJobStore:
         with self._file.transaction() as db:
             return job_rows.end(db, job_id, received, now_us)
 
-    def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """See `JobStore.record_attempt`."""
+    def record_notification_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
+        """See `JobStore.record_notification_attempt`."""
         with self._file.transaction() as db:
-            job_rows.record_attempt(db, job_id, next_attempt_us)
+            job_rows.record_notification_attempt(db, job_id, next_attempt_us)
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
         """Add a waiting object whose photo is stored.
@@ -136,7 +136,7 @@ class SqliteJobStore:
         cancelled, done or unknown.
         """
         with self._file.transaction() as db:
-            job_rows.delete_expired(db, now_us, rows=DELETED_BY_ROW)
+            job_rows.delete_expired(db, now_us, rows=CLEANUP_ROWS_PER_PHOTO)
             job = job_rows.find(db, job_id)
             known = object_rows.find(db, job_id, object_id(source))
             if job is None or job.has_ended or known:

@@ -58,7 +58,7 @@ def test_a_large_expired_job_is_deleted_in_parts(
     queue: SqliteJobStore, owner: JobOwner, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the job were deleted in one write, all calls would wait for the database for seconds."""
-    monkeypatch.setattr("blur.jobs.sqlite.job_store.DELETED_BY_JOB", 3)
+    monkeypatch.setattr("blur.jobs.sqlite.job_store.CLEANUP_ROWS_PER_JOB", 3)
     for number in range(10):
         queue.add_object(owner.job_id, f"{number}", now_us=START)
     late = after(KEPT_S)

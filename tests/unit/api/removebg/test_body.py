@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from requests_toolbelt import MultipartEncoder
 
-from blur.api.removebg.body import FILES, TEXTS, Fields, read_fields
+from blur.api.removebg.body import FILE_FIELDS, TEXT_FIELDS, Fields, read_fields
 from blur.errors import InvalidRequestError
 
 Reader = Callable[[dict[str, str]], Fields]
@@ -49,7 +49,7 @@ def test_the_same_fields_are_read_from_each_content_type(read: Reader) -> None:
 
 @pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
 def test_empty_and_unknown_fields_are_left_out(read: Reader) -> None:
-    every_field = dict.fromkeys((*TEXTS, *FILES), "")
+    every_field = dict.fromkeys((*TEXT_FIELDS, *FILE_FIELDS), "")
     fields = read({**every_field, "size": " full ", "roi": "  ", "seo": "x"})
     assert fields == Fields({"size": "full"}, {})
 
@@ -67,12 +67,12 @@ def test_a_file_without_a_file_name_and_a_content_type_is_read() -> None:
 
 
 def test_a_form_can_have_two_files_and_all_fields() -> None:
-    texts = [(name, "x") for name in TEXTS]
-    files = [(name, ("x.png", PHOTO)) for name in FILES]
+    texts = [(name, "x") for name in TEXT_FIELDS]
+    files = [(name, ("x.png", PHOTO)) for name in FILE_FIELDS]
     more = [(f"x-{number}", "x") for number in range(20)]
     fields = multipart([*more, *texts, *files])
-    assert set(fields.texts) == set(TEXTS)
-    assert set(fields.files) == set(FILES)
+    assert set(fields.texts) == set(TEXT_FIELDS)
+    assert set(fields.files) == set(FILE_FIELDS)
 
 
 def test_the_last_value_of_a_repeated_field_is_used() -> None:
@@ -122,7 +122,7 @@ def test_exactly_the_fields_of_remove_bgs_api_description_are_read() -> None:
         position channels add_shadow shadow_type shadow_opacity semitransparency bg_color
         bg_image_url bg_image_file
     """
-    assert {*TEXTS, *FILES} == set(names.split())
+    assert {*TEXT_FIELDS, *FILE_FIELDS} == set(names.split())
 
 
 def test_a_form_field_with_an_empty_file_is_ignored() -> None:

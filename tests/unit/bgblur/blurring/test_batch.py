@@ -7,22 +7,22 @@ import pytest
 
 from bgblur.blurring import report
 from bgblur.blurring.backends import Backend, Failure, Photo, ProgressCallback, Result
-from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
+from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Outcome, Skipped, TaskRun
 from bgblur.blurring.paths import Task
 
 RESULT = Result(b"picture", "image/png")
 
 
-def jobs(folder: Path, count: int) -> list[Job]:
+def runs(folder: Path, count: int) -> list[TaskRun]:
     return [
-        Job(Task(folder / f"{number}.jpg", folder / f"{number}.png"), b"%d" % number)
+        TaskRun(Task(folder / f"{number}.jpg", folder / f"{number}.png"), b"%d" % number)
         for number in range(count)
     ]
 
 
 def run(
     backend: Backend,
-    todo: list[Job],
+    todo: list[TaskRun],
     *,
     size: int = 1,
     stop: threading.Event | None = None,
@@ -48,7 +48,7 @@ def test_as_many_photos_as_threads_are_processed_at_the_same_time(tmp_path: Path
         at_once.wait()  # continues only when three threads wait at the same time
         return RESULT
 
-    assert codes(run(backend, jobs(tmp_path, 6), size=3)) == ["result"] * 6
+    assert codes(run(backend, runs(tmp_path, 6), size=3)) == ["result"] * 6
 
 
 def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> No
             raise errors[photo]
         return RESULT
 
-    outcomes = run(backend, jobs(tmp_path, 4))
+    outcomes = run(backend, runs(tmp_path, 4))
     assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "result"]
 
 
@@ -73,15 +73,15 @@ def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
         code = "insufficient_credits"
         raise Failure(code, "no credits")
 
-    outcomes = run(backend, jobs(tmp_path, 3))
+    outcomes = run(backend, runs(tmp_path, 3))
     assert codes(outcomes) == ["insufficient_credits", "not_begun", "not_begun"]
     assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 failed, 2 not started"
 
 
 def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path: Path) -> None:
     (tmp_path / "0.png").touch()
-    assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2))) == ["skipped", "result"]
-    assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
+    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2))) == ["skipped", "result"]
+    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2), overwrite=True)) == ["result", "result"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -96,7 +96,7 @@ def test_a_photo_whose_result_has_a_name_that_is_too_long_fails_before_it_is_pro
         processed.append(photo)
         return RESULT
 
-    [outcome] = run(backend, [Job(task, b"photo")], overwrite=overwrite)
+    [outcome] = run(backend, [TaskRun(task, b"photo")], overwrite=overwrite)
     assert isinstance(outcome.result, Failure)
     assert outcome.result.code == "unwritable"
     assert str(target) in outcome.result.message
@@ -113,7 +113,7 @@ def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_phot
         progress("blurring", 0.5)
         return RESULT
 
-    outcomes = run(backend, jobs(tmp_path, 3), stop=stop)
+    outcomes = run(backend, runs(tmp_path, 3), stop=stop)
     assert codes(outcomes) == ["interrupted", "not_begun", "not_begun"]
     assert outcomes[1].result is NOT_STARTED
     assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 interrupted, 2 not started"
@@ -128,10 +128,10 @@ def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
 
     started, seen = threading.Event(), threading.Event()
     runner = BatchRunner(backend, 1, threading.Event(), overwrite=False)
-    for outcome in runner.outcomes(jobs(tmp_path, 1)):
+    for outcome in runner.outcomes(runs(tmp_path, 1)):
         if outcome is None and started.is_set() and not seen.is_set():
-            [job] = runner.running
-            assert (job.step, job.done) == ("blurring", 0.5)
+            [run] = runner.running
+            assert (run.step, run.done) == ("blurring", 0.5)
             seen.set()
     assert seen.is_set()
 
@@ -159,14 +159,14 @@ def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
         for each, rest in zip(charged, left, strict=True)
     ]
     outcomes = [
-        Outcome(job.task, Result(b"", "image/png", call))
-        for job, call in zip(jobs(tmp_path, len(calls)), calls, strict=True)
+        Outcome(run.task, Result(b"", "image/png", call))
+        for run, call in zip(runs(tmp_path, len(calls)), calls, strict=True)
     ]
     assert text in report.summary(outcomes, 2.0)
 
 
 def test_a_summary_counts_the_blurred_and_the_skipped_and_the_failed_photos(tmp_path: Path) -> None:
-    tasks = [job.task for job in jobs(tmp_path, 3)]
+    tasks = [run.task for run in runs(tmp_path, 3)]
     outcomes = [
         Outcome(tasks[0], Result(b"", "image/png", {"credits_charged": 1, "credits_left": 7})),
         Outcome(tasks[1], Skipped()),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from bgblur.blurring.backends import STEPS
-from bgblur.blurring.batch import Job
+from bgblur.blurring.batch import TaskRun
 from bgblur.blurring.paths import Task
 from bgblur.blurring.progress import Display
 from blur.imaging import blur_options
@@ -46,11 +46,11 @@ def terminal() -> Terminal:
     return Terminal()
 
 
-def job(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> Job:
-    return Job(Task(Path(name), Path("out.png")), b"", step, done)
+def run(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> TaskRun:
+    return TaskRun(Task(Path(name), Path("out.png")), b"", step, done)
 
 
-def drawn(display: Display, terminal: Terminal, running: list[Job], finished: int) -> list[str]:
+def drawn(display: Display, terminal: Terminal, running: list[TaskRun], finished: int) -> list[str]:
     """Update the display twice in the same way, and return the lines of the second update."""
     display.update(running, finished)
     terminal.lines()
@@ -60,7 +60,7 @@ def drawn(display: Display, terminal: Terminal, running: list[Job], finished: in
 
 def test_each_running_photo_has_a_bar_above_the_overall_bar(terminal: Terminal) -> None:
     with Display(terminal.console, 3, clock=lambda: 0.0) as display:
-        a, b, overall = drawn(display, terminal, [job("a.jpg"), job("b.jpg", 1.0)], 1)
+        a, b, overall = drawn(display, terminal, [run("a.jpg"), run("b.jpg", 1.0)], 1)
     assert a.split()[0] == "a.jpg"
     assert a.split()[-2:] == ["50%", "blurring"]
     assert b.split()[-2:] == ["100%", "blurring"]
@@ -70,13 +70,13 @@ def test_each_running_photo_has_a_bar_above_the_overall_bar(terminal: Terminal) 
 
 def test_the_overall_bar_does_not_move_while_a_photo_is_processed(terminal: Terminal) -> None:
     with Display(terminal.console, 4, clock=lambda: 0.0) as display:
-        shown = [drawn(display, terminal, [job("a.jpg", done)], 0)[-1] for done in (0.1, 0.5, 0.9)]
+        shown = [drawn(display, terminal, [run("a.jpg", done)], 0)[-1] for done in (0.1, 0.5, 0.9)]
     assert len(set(shown)) == 1
     assert "0%" in shown[0]
 
 
 def test_the_bar_of_a_finished_photo_disappears(terminal: Terminal) -> None:
-    a, b = job("a.jpg"), job("b.jpg")
+    a, b = run("a.jpg"), run("b.jpg")
     with Display(terminal.console, 3, clock=lambda: 0.0) as display:
         drawn(display, terminal, [a, b], 0)
         rows = drawn(display, terminal, [b], 1)
@@ -102,7 +102,7 @@ def test_the_colour_of_a_printed_line_does_not_change_the_bars_below_it() -> Non
     drawing = io.StringIO()
     console = Console(file=drawing, force_terminal=True, width=80, legacy_windows=False)
     with Display(console, 2) as display:
-        display.update([job()], 0)
+        display.update([run()], 0)
         drawing.truncate(0)
         display.print("Error: a.jpg", style="red")
     line, bars = drawing.getvalue().split("Error: a.jpg", 1)
@@ -113,12 +113,12 @@ def test_the_colour_of_a_printed_line_does_not_change_the_bars_below_it() -> Non
 def test_a_narrow_terminal_still_shows_the_step() -> None:
     terminal = Terminal(width=48)
     with Display(terminal.console, 1) as display:
-        assert "blurring" in drawn(display, terminal, [job()], 0)[0]
+        assert "blurring" in drawn(display, terminal, [run()], 0)[0]
 
 
 def test_for_a_single_photo_no_bar_for_all_photos_is_drawn(terminal: Terminal) -> None:
     with Display(terminal.console, 1) as display:
-        assert len(drawn(display, terminal, [job()], 0)) == 1
+        assert len(drawn(display, terminal, [run()], 0)) == 1
 
 
 def test_without_a_terminal_lines_are_printed_but_no_progress_bars(
@@ -130,7 +130,7 @@ def test_without_a_terminal_lines_are_printed_but_no_progress_bars(
     consoles.append(Console(file=dumb, force_terminal=True))
     for console in consoles:
         with Display(console, 2) as display:
-            display.update([job()], 0)
+            display.update([run()], 0)
             display.print("Error: a.jpg", style="red")
     assert pipe.getvalue() == "Error: a.jpg\n"
     assert "━" not in dumb.getvalue()
@@ -138,9 +138,9 @@ def test_without_a_terminal_lines_are_printed_but_no_progress_bars(
 
 def test_the_bars_are_not_wider_or_higher_than_the_terminal() -> None:
     terminal = Terminal(width=60, height=6)
-    jobs = [job("夏の写真" * 20, step="trying again in 9 s: " + "x" * 99) for _ in range(20)]
+    runs = [run("夏の写真" * 20, step="trying again in 9 s: " + "x" * 99) for _ in range(20)]
     with Display(terminal.console, 99) as display:
-        rows = drawn(display, terminal, jobs, 0)
+        rows = drawn(display, terminal, runs, 0)
     assert 1 < len(rows) <= 6
     assert all(len(row) <= 60 for row in rows)
 
@@ -148,7 +148,7 @@ def test_the_bars_are_not_wider_or_higher_than_the_terminal() -> None:
 def test_each_line_of_the_display_leaves_the_last_two_columns_free_for_the_echo_of_ctrl_c() -> None:
     terminal = Terminal(width=80)
     with Display(terminal.console, 2) as display:
-        rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)
+        rows = drawn(display, terminal, [run("n" * 60, step="x" * 99)], 1)
     assert all(len(row) <= 80 - len("^C") for row in rows)
 
 
@@ -157,7 +157,7 @@ def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
     with Display(terminal.console, 1) as display:
         display.print(evil)
         assert terminal.lines()[-1] == "evil?[2J?[red]?.jpg"
-        [row] = drawn(display, terminal, [job(evil)], 0)
+        [row] = drawn(display, terminal, [run(evil)], 0)
     assert row.startswith("evil?[2J?[red]?.jpg")
 
 

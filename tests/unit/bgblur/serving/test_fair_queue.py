@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgblur.serving.fair_queue import KEEP_S, FairQueue
+from bgblur.serving.fair_queue import KEEP_SHARE_S, FairQueue
 
 
 @dataclass
@@ -128,14 +128,14 @@ def test_after_a_request_a_worker_stays_free_for_the_same_account_for_a_short_ti
     add(queue, "b", 1)
     assert {queue.take(), queue.take()} == {"large0", "b0"}
     queue.finish("b", 0.1)
-    clock.now_s += 0.9 * KEEP_S
+    clock.now_s += 0.9 * KEEP_SHARE_S
     assert queue.take() is None
     queue.finish("large", 1)
     assert queue.take() == "large1"
     add(queue, "b", 1)
     assert queue.take() == "b0"
     queue.finish("b", 0.1)
-    clock.now_s += KEEP_S
+    clock.now_s += KEEP_SHARE_S
     assert queue.take() == "large2"
 
 

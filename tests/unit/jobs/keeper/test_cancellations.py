@@ -78,4 +78,4 @@ def test_one_run_of_the_keeper_reads_the_photos_of_a_cancelled_job_only_once(
     store.before = calls.append
     keeper.run()
     steps = ["list_active", "list_objects", "end_object", "end_object", "end_job", "find_job"]
-    assert calls == [*steps, "record_attempt"]
+    assert calls == [*steps, "record_notification_attempt"]

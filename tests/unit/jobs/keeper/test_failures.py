@@ -75,7 +75,9 @@ def test_a_job_ends_and_is_announced_even_if_the_clock_was_set_back(
     assert list(store.list_active()) == []
 
 
-@pytest.mark.parametrize("step", ["list_objects", "end_job", "find_job", "record_attempt"])
+@pytest.mark.parametrize(
+    "step", ["list_objects", "end_job", "find_job", "record_notification_attempt"]
+)
 def test_a_failed_step_is_reported_and_repeated_by_the_next_run(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, step: str
 ) -> None:

@@ -30,7 +30,7 @@ def short_times(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     del short_pauses
     monkeypatch.setattr(job_dispatcher, "POLL_S", 0.01)
     monkeypatch.setattr(job_dispatcher, "RETRY_PAUSES_S", (0, 10, 1))
-    monkeypatch.setattr(fair_queue, "KEEP_S", 0.01)
+    monkeypatch.setattr(fair_queue, "KEEP_SHARE_S", 0.01)
 
 
 def objects(count: int, *, attempts: int = 1) -> list[JobObject]:

@@ -94,7 +94,7 @@ def test_waiting_requests_start_before_the_next_photo_of_a_job() -> None:
 def test_one_of_two_workers_processes_no_photos_of_jobs_while_requests_arrive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
+    monkeypatch.setattr(fair_queue, "KEEP_SHARE_S", 3600)
 
     async def test(fleet: Fleet) -> None:
         fleet.can_respond.set()
@@ -106,7 +106,7 @@ def test_one_of_two_workers_processes_no_photos_of_jobs_while_requests_arrive(
             for _ in range(20):  # each request gets a worker, but the job's photo stays in progress
                 assert await send(server.pool) == REPLY
                 assert len(fleet.processed) == 1
-            monkeypatch.setattr(fair_queue, "KEEP_S", 0)
+            monkeypatch.setattr(fair_queue, "KEEP_SHARE_S", 0)
             await until(lambda: len(fleet.processed) == 2)
 
     run(test)
@@ -115,7 +115,7 @@ def test_one_of_two_workers_processes_no_photos_of_jobs_while_requests_arrive(
 def test_the_only_worker_gets_no_object_while_requests_keep_arriving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fair_queue, "KEEP_S", 3600)
+    monkeypatch.setattr(fair_queue, "KEEP_SHARE_S", 3600)
 
     async def test(fleet: Fleet) -> None:
         fleet.can_respond.set()
@@ -126,7 +126,7 @@ def test_the_only_worker_gets_no_object_while_requests_keep_arriving(
             for _ in range(20):
                 assert await send(server.pool) == REPLY
                 assert fleet.processed == []
-            monkeypatch.setattr(fair_queue, "KEEP_S", 0)
+            monkeypatch.setattr(fair_queue, "KEEP_SHARE_S", 0)
             await until(lambda: fleet.processed == ["0"])
 
     run(test)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bgblur.serving.sweeper import sweeping
+from bgblur.serving.sweep_loop import sweeping
 from blur.errors import UnavailableError
 from blur.storage.folder import FolderStore
 
@@ -49,7 +49,7 @@ def test_a_failed_removal_of_expired_files_is_logged_and_retried(
     ]
 
 
-def test_the_sweeper_stops_with_the_server_and_does_not_run_without_a_folder() -> None:
+def test_the_sweep_loop_stops_with_the_server_and_does_not_run_without_a_folder() -> None:
     folder = Folder()
     before = set(threading.enumerate())
     with sweeping([folder], every_s=3600):

@@ -35,7 +35,7 @@ export class Item {
   }
 }
 
-export function openQueue({ onSelect, onRemove, onClear }) {
+export function openPhotoList({ onSelect, onRemove, onClear }) {
   byId("queue-items").addEventListener("click", (event) => {
     const row = event.target.closest("li");
     if (event.target.closest(".remove")) onRemove(row.item);
@@ -45,7 +45,7 @@ export function openQueue({ onSelect, onRemove, onClear }) {
   byId("download-all").addEventListener("click", saveAll);
 }
 
-export function showQueue(items, selected, isBusy) {
+export function showPhotoList(items, selected, isBusy) {
   show(byId("queue"), items.length > 1);
   const rows = items.map((item) => {
     item.row ??= rowOf(item);
