@@ -48,7 +48,7 @@ def handler(event: object, context: object) -> None:
 
 @cache
 def keeper() -> JobKeeper:
-    """Return the keeper of this process; it is created for the first event."""
+    """Return the keeper of this process; it is created at the first event."""
     settings = Settings.from_environ(os.environ)
     queue, bus = ObjectQueue(os.environ[QUEUE_URL]), EventBus()
 

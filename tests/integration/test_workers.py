@@ -54,7 +54,7 @@ def test_only_the_photo_workers_load_the_libraries_for_photos(
             assert [library for library in libraries if library in files] == []
 
 
-def test_a_request_that_finds_the_queue_full_gets_retry_after_and_is_not_charged(
+def test_while_the_queue_is_full_a_request_gets_a_retry_after_header_and_is_not_charged(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--queue", "1") as server:

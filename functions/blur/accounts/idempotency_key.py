@@ -45,7 +45,8 @@ class IdempotencyKey:
 
         The time is as long as the earlier call has run so far, within limits. So a client soon gets
         the image of a call that is still running. If the process of the call has ended, the record
-        blocks the key until its lease ends, and the client sends only a few requests until then.
+        blocks the key until its lease ends, and the client sends only a few requests until
+        then, because this time grows with each retry.
         """
         run_us = now_us - (earlier.forget_us - self.remember_us)
         blocked_us = earlier.lease_until_us + CLOCK_SKEW_US - now_us

@@ -5,8 +5,9 @@ both. Every method is atomic. A method that moves credits does so at most once f
 (`hold_id`, `entry_id`), so callers and SDKs can call the method again. Time is always an argument.
 `hold_states` has the states of a hold, and the events that change them.
 
-Every method raises `UnavailableError` if the store cannot be reached within about two seconds. Even
-then, the store might have made the change, so callers repeat the method or let the hold expire.
+Every method raises `UnavailableError` if the store cannot be reached within about two seconds. The
+store might have made the change in spite of the error, so callers repeat the method or let the hold
+expire.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Clock:
 
 
 class Result(NamedTuple):
-    """A result that a test recognizes by its text."""
+    """A result that a test recognises by its text."""
 
     text: str
     image: EncodedImage = EncodedImage(b"", "image/png")

@@ -114,7 +114,7 @@ def test_a_wrong_key_and_a_wrong_address_raise_different_errors(api: Api) -> Non
 
 
 def test_photo_is_uploaded_to_a_relative_upload_url(api: Api, large_photo: Path) -> None:
-    # The server does not recognize 127.1 as its own address, so it returns a relative URL.
+    # The server does not recognise 127.1 as its own address, so it returns a relative URL.
     url = api.server.url.replace("127.0.0.1", "127.1")
     headers, declared = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
     offer = requests.post(f"{url}/v2/uploads", headers=headers, json=declared, timeout=10).json()

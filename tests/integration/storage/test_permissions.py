@@ -25,7 +25,7 @@ def test_the_role_of_the_image_function_allows_exactly_the_requests_it_sends_to_
     upload = presign(by_link)
     assert send(upload).ok
     assert blur(by_link, upload["upload_id"]).status_code == 200
-    # Requests of clients are signed in the query or the form, requests of the function in a header.
+    # Clients' requests are signed in the query or the form, the function's requests in a header.
     own = {
         (ACTIONS[method], path.split("/")[2])
         for method, path, headers in s3.gate.seen

@@ -72,13 +72,18 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     parts += [f"{not_started} not started"] if not_started else []
     charged = [result.call["credits_charged"] for result in blurred if result.call]
     if charged:
-        parts.append(f"{_count(sum(each or 0 for each in charged), 'credit')} charged")
+        parts.append(f"{count_of(sum(each or 0 for each in charged), 'credit')} charged")
     if unconfirmed := charged.count(None):
-        parts.append(f"{_count(unconfirmed, 'charge')} not confirmed")
+        parts.append(f"{count_of(unconfirmed, 'charge')} not confirmed")
     left = [result.call["credits_left"] for result in blurred if result.call.get("credits_left")]
     if left:
         parts.append(f"{_number(min(left))} left")
     return ", ".join(parts)
+
+
+def count_of(number: float, noun: str) -> str:
+    """Return a number with its noun, such as `2 credits`."""
+    return f"{_number(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def format_size(count: float) -> str:
@@ -88,11 +93,6 @@ def format_size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= KILO
     return f"{count:.3g} GB"
-
-
-def _count(number: float, noun: str) -> str:
-    """Return a number with its noun, such as `2 credits`."""
-    return f"{_number(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def _number(number: float) -> str:

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bgblur.blurring.report import count_of
 from bgblur.jobs.progress import NO_CREDITS
 from bgblur.live_bars import duration
 
@@ -89,7 +90,7 @@ def fetch_summary(fetched: Fetch, job: Job) -> str:
     parts += [f"{fetched.skipped} skipped"] if fetched.skipped else []
     parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []
     line = f"{', '.join(parts)}. {_state(job)}"
-    return line if job.has_ended else f"{line} Repeat the command for the other results."
+    return line if job.has_ended else f"{line} Repeat the command later for the other results."
 
 
 def _command(*arguments: str) -> str:
@@ -100,4 +101,4 @@ def _state(job: Job) -> str:
     parts = [f"{job.done} of {job.received} photos done"]
     parts += [f"{job.failed} failed"] if job.failed else []
     parts += [f"{job.cancelled} cancelled"] if job.cancelled else []
-    return f"{', '.join(parts)}, {job.charged:.15g} credits charged."
+    return f"{', '.join(parts)}, {count_of(job.charged, 'credit')} charged."

@@ -49,8 +49,8 @@ class DynamoAccountStore:
 
     If DynamoDB throttles requests, cannot be reached or sends invalid responses, every method
     raises `UnavailableError`, chained to the cause, within two seconds times `timeout_factor`.
-    Even then, DynamoDB might have applied the write, so callers repeat the method or let the hold
-    expire.
+    In spite of the error, DynamoDB might have applied the write, so callers repeat the method or
+    let the hold expire.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ class Sender:
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request; see `table.Send`."""
-        # All retries of a transaction have the same token, by which DynamoDB recognizes them.
+        # All retries of a transaction have the same token, by which DynamoDB recognises them.
         if operation == "transact_write_items":
             request = {**request, "ClientRequestToken": str(uuid4())}
         pause_s = 0.0

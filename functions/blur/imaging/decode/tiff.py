@@ -53,7 +53,7 @@ _SIGNATURE_OFFSET = 8
 
 
 class TiffSource(Source):
-    """A TIFF that Pillow reads, and turns upright when it loads the pixels."""
+    """A TIFF that Pillow reads and turns upright when it loads the pixels."""
 
     def __init__(self, data: bytes, directory: Directory) -> None:
         """Read the header."""

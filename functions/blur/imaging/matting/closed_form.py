@@ -1,12 +1,15 @@
 """Closed-form matting: solve for the alpha of unknown pixels from the photo's colours.
 
 A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", PAMI 2008:
-if the foreground's colours in a window of 3 x 3 pixels lie on a line, and the background's colours,
-too, alpha in the window is a linear function of colour, slope . colour + offset. With the matting
-Laplacian L, alpha' L alpha is the sum of the squared residuals of the best linear function in each
-window. The matrix L is never built. Its product with alpha is computed as in K. He, J. Sun, X.
-Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010: in each window with
-an unknown pixel, the best linear function is subtracted from alpha.
+suppose that in a window of 3 x 3 pixels, the foreground's colours lie on one line in RGB space, and
+the background's colours on another line. Then alpha in the window is a linear function of the
+colour: dot(slope, colour) + offset. With the matting Laplacian L, alpha' L alpha is the sum of the
+squared residuals of the best linear function in each window.
+
+The matrix L is never built. Its product with alpha is computed as in K. He, J. Sun, X. Tang, "Fast
+Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010: in each window with an unknown
+pixel, subtract the best linear function from alpha; then add up, for each pixel, the residuals of
+its windows.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ seconds longer than usual. The result is already computed, so the worker can wai
 class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
-    Every method raises `UnavailableError` like the methods of `DynamoAccountStore`, but up to
-    `CONFLICT_S` later if other requests write to the same items. Even then, DynamoDB can have
-    applied the write, so the caller repeats the method.
+    Every method raises `UnavailableError` in the same cases as the methods of `DynamoAccountStore`.
+    If other requests write to the same items, the error comes up to `CONFLICT_S` seconds later. In
+    spite of the error, DynamoDB might have applied the write, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
