@@ -109,7 +109,7 @@ e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS sta
 
 # Prints the name of each Python file with more than 250 lines; ruff lists the project's files.
 LONG = FNR == 251 { print FILENAME " has more than 250 lines."; long = 1 } END { exit long }
-check: $(TEST_READY) ## Check lint, formatting, file length, types, the direction of imports and the wording of texts
+check: $(TEST_READY) ## Run the linter; check formatting, file length, types, the direction of imports and the wording
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/ruff check --show-files . | grep '\.py$$' | tr '\n' '\0' | xargs -0 awk '$(LONG)' >&2

@@ -70,7 +70,7 @@ function textOf({ saved, job, upload, download }, isInterrupted) {
   if (!job) return "";
   const { done, charged } = job.counts;
   if (download) return "Large downloads are split into several ZIPs.";
-  if (upload) return `Keep this page open until all photos are uploaded. ${photosText(done)} done so far.`;
+  if (upload) return `Keep this page open until all photos are uploaded. Processed so far: ${photosText(done)}.`;
   if (isInterrupted) return `Choose ${saved.name ? `the folder ${saved.name}` : "the photos"} again to continue. Photos that were uploaded are not sent or charged again.`;
   const cost = `${charged} ${charged === 1 ? "credit" : "credits"} charged.`;
   if (isEnded(job) && !job.ended_at) return `${cost} Photos that are being processed are finished first; the job ends a few minutes later.`;

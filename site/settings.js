@@ -7,7 +7,7 @@ const KERNEL_NOTES = {
   gaussian: "A smooth blur, as in photo editors.",
   bokeh: "Discs and bright highlights, as from a lens.",
 };
-/** The format that "Auto" chooses: the photo's format if the API writes this format, otherwise JPEG or PNG. */
+/** The format that "Auto" chooses for each type of photo, unless the result is a cutout. For other types it is PNG. */
 const FORMAT_OF_TYPE = {
   "image/jpeg": "jpeg", "image/heic": "jpeg", "image/heif": "jpeg",
   "image/webp": "webp", "image/avif": "avif",

@@ -75,8 +75,8 @@ def build_app(  # noqa: PLR0913 - it is called once, at the start
     setting `base_path` has an effect, and responses on remove.bg's paths have a size limit, because
     they cannot redirect to a bucket. `observe` receives the record of each response; by default,
     the app prints metrics for CloudWatch on Lambda, and nothing elsewhere. `on_start` gets each
-    call before it reserves its hold. Pass an `engine` to share its neural networks with the code
-    that runs jobs.
+    call before the call reserves its hold. Pass an `engine` to share its neural networks with the
+    code that runs jobs.
 
     Raises:
         ModelError: a model's file is missing or damaged.

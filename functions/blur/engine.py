@@ -132,5 +132,5 @@ def _open_faces(folder: Path, *, threads: int) -> Model | None:
     try:
         return open_faces_model(folder, threads=threads)
     except ModelDamagedError as error:
-        LOGGER.error("%s Until then, X-Type is 'other' for all photos.", error)  # noqa: TRY400
+        LOGGER.error("%s Until it is replaced, X-Type is 'other' for all photos.", error)  # noqa: TRY400
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper
 
 from graph import add, drop_unused
 from operators import Network
@@ -77,7 +77,7 @@ def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]]
     return stored, casts
 
 
-def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no type for this result
+def _info(file: TfliteFile, tensor: int) -> ValueInfoProto:
     batch, height, width, channels = file.shape(tensor)
     shape = [batch, channels, height, width]
     return helper.make_tensor_value_info(str(tensor), TensorProto.FLOAT, shape)

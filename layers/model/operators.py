@@ -112,9 +112,9 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return how many pixels TensorFlow's padding "SAME" adds before and after an axis.
+    """Return how many pixels TensorFlow's padding "SAME" adds at the start and the end of an axis.
 
-    If the total is odd, the number after the axis is larger by one.
+    If the total is odd, the number at the end is larger by one.
     """
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2

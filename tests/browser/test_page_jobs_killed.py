@@ -150,7 +150,7 @@ def rows_of(visit: Visit) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(600)
-def test_a_folder_is_completed_on_one_machine_after_the_browser_and_the_server_are_killed(
+def test_the_job_of_a_folder_is_completed_on_one_machine_after_the_browser_and_server_are_killed(
     chromium: Browser, tmp_path: Path
 ) -> None:
     settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}

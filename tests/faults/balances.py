@@ -68,7 +68,7 @@ class Balances:
 
 
 def open_balances(store: AccountStore, put_in: int = 10_000, *, price: Credits = ONE) -> Balances:
-    """Create an account with credits for this many calls, and a key with a high rate limit."""
+    """Create an account with credits for `put_in` calls, and a key with a high rate limit."""
     return with_retries(partial(_opened, store, put_in, price))
 
 

@@ -65,7 +65,7 @@ def test_killed_worker_is_replaced_and_only_its_current_request_fails(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # the process can end after the charge
+    assert "X-Credits-Charged" not in answer.headers  # the charge is not known
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     assert balance(server, key) == (4, 0)  # the next worker refunds the call before it starts

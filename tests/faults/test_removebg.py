@@ -1,4 +1,7 @@
-"""If the store fails during a call to remove.bg's route, a retry is charged at most once."""
+"""If the store fails during a call to remove.bg's route, the call is charged at most once.
+
+This also holds if the client repeats the call.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ BY = "tests/faults/test_worker_processes.py"
 
 @dataclass(frozen=True)
 class Faulty:
-    """A running server with one worker; the server's processes read faults from a folder."""
+    """A running server with one worker; `folder` has the faults that its processes cause."""
 
     running: Running
     folder: Path

@@ -64,7 +64,9 @@ def _record(portion: Portion, runner: MutantRunner, total: int) -> None:
     tried, survived = len(runner.mutants), len(runner.survivors)
     amount = f"{tried:,} mutants" if tried == total else f"{tried:,} of {total:,} mutants"
     detected = f"tests detect {tried - survived:,}"
-    happened = f"{detected}; {survived} cannot be detected; the file has the reasons"
+    happened = (
+        f"{detected}; {survived} cannot be detected; tests/mutants/explained.toml has the reasons"
+    )
     print(f"{portion.title}: {amount}, {happened}")  # noqa: T201 - this command prints its result
     record(Part.SECURITY, portion.title, amount, happened, by="tests/mutants/explained.toml")
 

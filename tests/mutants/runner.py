@@ -143,7 +143,10 @@ class _Trace:
     places: set[tuple[str, str]]
 
     def reaches(self, mutant: Mutant) -> bool:
-        """Return whether the test can reach the mutant; every test can reach a constant."""
+        """Return whether the test can reach the mutant.
+
+        A constant is computed at import, so every test can reach it.
+        """
         return mutant.is_constant or (mutant.file, mutant.place) in self.places
 
 

@@ -1,4 +1,4 @@
-"""The parsed forms of paid requests: prices, fingerprints and derived idempotency keys."""
+"""The parsed options of paid requests: prices, fingerprints and derived idempotency keys."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def trial(tried: str, **fields: str) -> Trial:
     return Trial(tried=tried, **{**SHOWN, **fields})
 
 
-def test_a_result_is_read_as_it_was_stored(tmp_path: Path) -> None:
+def test_a_stored_result_is_read_back_unchanged(tmp_path: Path) -> None:
     kept = [trial("a"), trial("b | Ü")]
     section = Measurement("Speed", "a machine", "| a |\n| - |")
     for each in kept:

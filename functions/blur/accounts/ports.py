@@ -113,7 +113,7 @@ class CallStore(Protocol):
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Store the record of a starting call and return None, unless another valid record exists.
+        """Store the record of a new call and return None, unless another valid record exists.
 
         If there is another valid record (`IdempotencyRecord.counts`), that record is returned and
         nothing is stored. A repeated `claim_record` with the same `hold_id` returns None again.

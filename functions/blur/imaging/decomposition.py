@@ -43,7 +43,7 @@ class Matting(NamedTuple):
     predict: Callable[[RgbU8, AlphaU8 | None], SubjectMaps]
     """Return the maps of the subject, (side, side), 0..1, for a photo and its alpha."""
     side_px: int
-    """The largest input size of the networks."""
+    """The input size of the network that needs the largest photo."""
 
 
 def _any_subject(model: Predictor, people: Predictor | None) -> Matting:

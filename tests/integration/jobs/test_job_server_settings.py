@@ -30,7 +30,7 @@ def balances(env: dict[str, str]) -> Iterator[Balances]:
     store.close()
 
 
-def test_commands_that_open_and_close_the_database_lose_no_write_of_the_server(
+def test_commands_that_open_and_close_the_database_do_not_lose_the_servers_writes(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
     key = issue(env)

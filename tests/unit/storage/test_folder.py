@@ -82,18 +82,12 @@ def test_a_sweep_keeps_unknown_folders_and_accepts_a_missing_folder(tmp_path: Pa
     assert (tmp_path / "uploads" / "0000-notes").exists()
 
 
-def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
-    tmp_path: Path,
-) -> None:
+def test_uploads_from_earlier_versions_are_moved_and_later_removed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     uploads = tmp_path / "uploads"
     uploads.mkdir()
-    for name, age_s in (
-        ("a", 60),
-        ("b", MAX_UPLOAD_AGE_S + 60),
-        ("part-c", MAX_UPLOAD_AGE_S + 60),
-        ("part-d", 60),
-    ):
+    expired_s = MAX_UPLOAD_AGE_S + 60
+    for name, age_s in (("a", 60), ("b", expired_s), ("part-c", expired_s), ("part-d", 60)):
         (uploads / name).write_bytes(name.encode())
         os.utime(uploads / name, (NOW_US / 1_000_000 - age_s,) * 2)
     assert store.get("uploads/a", max_bytes=10) == b"a"

@@ -96,7 +96,8 @@ class Exchange:
         """Watch the connection from now on, and return the client's state.
 
         Raises:
-            ClientDisconnected: the request is malformed; the protocol has sent an error.
+            ClientDisconnected: the request is malformed, and `Protocol` has already sent the
+                error.
 
         """
         if self.connection.is_refused:

@@ -112,7 +112,7 @@ class UnmixedPixels(NamedTuple):
 def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> UnmixedPixels:
     """Return the pixels of `rows` with 0 < matte < 255 and their colours in both layers.
 
-    `layers` are the estimated layers on a coarse grid.
+    `layers` has the estimated colours of both layers on a coarse grid.
     """
     pixels = find_mixed(matte, rows)
     alpha = take_alpha(matte, pixels)

@@ -159,7 +159,7 @@ def test_each_response_is_recorded_with_its_route_or_with_no_route_for_an_unknow
 
 
 @pytest.mark.parametrize("path", ["/v2/rembg/blur/", "/health", "/x"])
-def test_an_error_while_measuring_a_response_is_logged_and_does_not_change_the_response(
+def test_an_error_while_a_response_is_counted_is_logged_and_does_not_change_the_response(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = Harness()(Client(b"photo"), KEY, FORM, path=path, length=5)

@@ -1,4 +1,4 @@
-"""Which connection is closed to make space for a new connection."""
+"""The right connection is closed to make space for a new connection."""
 
 from __future__ import annotations
 

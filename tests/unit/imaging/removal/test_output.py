@@ -146,7 +146,7 @@ def test_with_format_auto_a_png_above_the_limit_becomes_a_format_that_the_client
         (65_501, ("image/webp", "application/zip"), None),
     ],
 )
-def test_with_format_auto_a_png_is_never_sent_in_a_format_whose_maximum_side_it_exceeds(
+def test_format_auto_never_chooses_a_format_that_cannot_hold_sides_of_this_length(
     side_px: int, accepted: tuple[str, ...], content_type: str | None
 ) -> None:
     long = Picture(noise(4, side_px) // 4 + 90, np.full((4, side_px), 99, np.uint8))
