@@ -157,7 +157,7 @@ def main() -> None:
         sizes = bytes_of_photos(peer, server, files)
     with rembg_server() as peer, served("--workers", workers, "--queue", str(PHOTOS)) as server:
         load = under_load(peer, server)
-    report.publish("Server against rembg's", f"{times}\n\n{sizes}\n\n{load}")
+    report.publish("This server and rembg's server", f"{times}\n\n{sizes}\n\n{load}")
 
 
 if __name__ == "__main__":

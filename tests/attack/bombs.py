@@ -196,7 +196,7 @@ BOMBS: dict[str, Make] = {
         CORPUS / "16-that-are-16384-in-12-bits.avif"
     ).read_bytes,
 }
-"""Functions that make the files, by the names of the files."""
+"""Functions that make the files, by the descriptions of the files."""
 HEAVY: dict[str, Make] = {
     "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
         (LARGE, LARGE), png_chunk(b"cICP", bytes((9, 16, 0, 1))), depth=16, colour=6

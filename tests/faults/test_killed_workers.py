@@ -98,7 +98,7 @@ def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
     until(lambda: balance(server, key) == (4, 0), pause_s=SELDOM_S)
 
 
-def test_request_after_an_idle_worker_was_killed_succeeds(
+def test_a_request_succeeds_after_an_idle_worker_was_killed(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:

@@ -201,5 +201,5 @@ class IdempotencyRecord:
 
 
 def usage_month(now_us: Instant) -> str:
-    """Return the month, `YYYY-MM` in UTC, whose usage includes a call that is settled now."""
+    """Return the month in UTC, `YYYY-MM`. Its usage includes the calls that are settled now."""
     return datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")

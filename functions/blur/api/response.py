@@ -93,8 +93,8 @@ def error_response(
 ) -> Response[str]:
     """Return the response for an error.
 
-    The body is exactly `{"error": {code, message, request_id[, retry_after]}}`. On remove.bg's
-    paths, the status and the body are those of remove.bg's API.
+    The body is `{"error": {code, message, request_id[, retry_after]}}`. Only on remove.bg's paths,
+    the status and the body are those of remove.bg's API.
     """
     if is_removebg(path):
         removebg = removebg_headers(request_id, error.account_status, now_us) | error.headers

@@ -111,7 +111,7 @@ class JobFolder:
         """
         path = self._sources(job_id) / _object_id(source)
         with self._one_of_few(job_id), writable(), self._replacing(path) as file:
-            self.require_space(leave_bytes)  # the accounts file can be on the same disk
+            self.require_space(leave_bytes)  # the accounts can be on the same disk
             file.write(json.dumps(source).encode() + b"\n")
             yield file
 

@@ -38,7 +38,9 @@ def test_unfinished_bodies_on_routes_without_photos_do_not_block_photos(
         assert served.blur().status_code == 200
 
 
-def test_unfinished_bodies_without_a_known_key_do_not_block_photos(served: Served) -> None:
+def test_unfinished_bodies_with_no_key_or_an_unknown_key_do_not_block_photos(
+    served: Served,
+) -> None:
     with ExitStack() as stack:
         for key in ("", unknown_key()):
             for _ in range(BODIES_AT_ONCE + 1):

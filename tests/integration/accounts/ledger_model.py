@@ -16,7 +16,7 @@ this time."""
 
 @dataclass
 class Call:
-    """A call, as the model of the ledger records it."""
+    """A call, as this test's own ledger records it."""
 
     hold: Hold
     server: int

@@ -65,7 +65,7 @@ def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None
     store.settle(hold, now_us=now_us)
 
 
-def test_a_call_with_an_unused_key_takes_two_writes_of_one_unit_each(
+def test_the_first_call_with_a_key_takes_two_writes_of_one_unit_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)

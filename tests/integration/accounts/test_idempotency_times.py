@@ -1,4 +1,4 @@
-"""Idempotency records expire or are claimed by later calls, even if machines' clocks differ."""
+"""Idempotency records expire or are taken over by later calls, even if machines' clocks differ."""
 
 from __future__ import annotations
 

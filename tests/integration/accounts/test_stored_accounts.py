@@ -45,7 +45,7 @@ def test_a_second_account_with_the_same_id_is_rejected(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    with pytest.raises(AccountExistsError, match=f"{customer.account_id} exists already"):
+    with pytest.raises(AccountExistsError, match=f"{customer.account_id} already exists"):
         store.create_account(customer.account_id, "Another", now_us=START)
     account = store.read_account(customer.account_id, now_us=START)
     assert (account.name, account.balance) == ("A customer", 5)

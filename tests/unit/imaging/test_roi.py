@@ -48,7 +48,7 @@ def test_a_region_outside_the_photo_is_rejected(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0 0 0 0", "50% 0 50% 100%", "10 10 11 90", "90% 0 10% 100%"])
-def test_an_empty_region_is_rejected(text: str) -> None:
+def test_a_region_that_is_empty_or_one_pixel_wide_is_rejected(text: str) -> None:
     with pytest.raises(RoiRegionEmptyError, match="left, top, right and bottom"):
         parse_roi(text).to_box(SHAPE)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.jsonl"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""Errors of the disk that would also occur for all other results."""
+"""Disk errors that would also occur for all other results."""
 RESULT_STATUSES = frozenset({404, 410})
 """Statuses of errors that concern only one result, such as an expired result. Other results can
 still be fetched."""

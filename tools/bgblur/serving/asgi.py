@@ -45,7 +45,7 @@ HEALTH_PATH = "/health"
 READY_PATH = "/ready"
 NO_UPLOADS: Mapping[str, ReceiveUpload] = {}
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""The status for an invalid key on our own paths, and the status on remove.bg's paths."""
+"""The statuses for an invalid key: 401 on our own paths, 403 on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
 """The memory for request bodies, and the memory for responses, each as a multiple of the largest

@@ -52,7 +52,7 @@ class Request(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        """Return a text without keys and images, because the text can appear in logs."""
+        """Return a description without keys and images, because it can appear in logs."""
         return f"<{self.method} {self.path}, {len(self.body)} bytes>"
 
 
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
     """The record that the handler has logged; None if no handler made a record."""
 
     def __repr__(self) -> str:
-        """Return a text without images and without links to images."""
+        """Return a description without images and without links to images."""
         return f"<{self.status}, {len(self.body)} bytes>"
 
 

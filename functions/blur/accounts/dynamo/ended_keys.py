@@ -103,7 +103,7 @@ def _ended(item: Item, account_id: str, now_us: Instant) -> Iterator[KeyRecord]:
 def _copy(table: DynamoTable, key: KeyRecord) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(schema.PARTITION_KEY)})")
-    with suppress(ConditionFailedError):  # a copy of the key exists already
+    with suppress(ConditionFailedError):  # a copy of the key already exists
         table.put(_key_item(key), absent)
 
 

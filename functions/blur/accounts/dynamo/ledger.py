@@ -53,7 +53,7 @@ def create_account(table: DynamoTable, account_id: str, name: str, now_us: Insta
     try:
         table.put_once(new_account(account_id, name, now_us), _absent())
     except ConditionFailedError:
-        message = f"account {account_id} exists already"
+        message = f"account {account_id} already exists"
         raise AccountExistsError(message) from None
 
 

@@ -68,7 +68,7 @@ def read_caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Cal
 def reserve(
     db: sqlite3.Connection, hold: Hold, now_us: Instant, limiter: rate.LimiterTime
 ) -> AccountStatus | InsufficientCreditsError:
-    """Count the request and take the hold, unless the hold exists already; return the status.
+    """Count the request and take the hold, unless the hold already exists; return the status.
 
     The error is returned, not raised, so that the transaction is committed: the rate limit also
     counts a request that the balance does not cover.

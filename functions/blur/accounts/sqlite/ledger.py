@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def create_account(db: sqlite3.Connection, account_id: str, name: str, now_us: Instant) -> None:
     """Create an empty account; see `AccountStore.create_account`."""
     if read_account(db, account_id) is not None:
-        message = f"account {account_id} exists already"
+        message = f"account {account_id} already exists"
         raise AccountExistsError(message)
     db.execute("INSERT INTO accounts VALUES (?, ?, ?, 0, 0, 0)", (account_id, name, now_us))
 

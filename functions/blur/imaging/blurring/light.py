@@ -35,7 +35,7 @@ def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def linear_to_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Encode with sRGB's curve, 0..1 to 0..1."""
+    """Convert linear light to samples of sRGB; both are 0..1."""
     low = light <= 0.0031308  # noqa: PLR2004 - constants of the standard
     return np.where(low, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 

@@ -27,7 +27,10 @@ Background: TypeAlias = Photo | Rgba
 
 
 class Picture(NamedTuple):
-    """Straight colour, (H, W, 3), and alpha, (H, W), or None if all pixels are opaque."""
+    """Straight (not premultiplied) colours, (H, W, 3), and their alpha, (H, W).
+
+    `alpha` is None if all pixels are opaque.
+    """
 
     colours: RgbU8
     alpha: AlphaU8 | None

@@ -110,7 +110,7 @@ def test_a_transparent_background_image_makes_a_png() -> None:
 def test_the_subject_has_no_halo_of_its_old_background(level: int) -> None:
     """The photo is a grey disc in front of green. Over black or white, no pixel looks green.
 
-    In a plain composite, the green value of some pixels would be 64 above their red value.
+    Without decontamination, the green value of some pixels would be 64 above their red value.
     """
     matte = disc(320, 320, 90, 6)[..., np.newaxis] / 255
     photo = matte * 90 + (1 - matte) * np.array((0, 255, 0))

@@ -78,7 +78,7 @@ def test_a_job_ends_and_is_announced_even_if_the_clock_was_set_back(
 @pytest.mark.parametrize(
     "step", ["list_objects", "end_job", "find_job", "record_notification_attempt"]
 )
-def test_a_failed_step_is_reported_and_repeated_by_the_next_run(
+def test_a_failed_step_is_reported_immediately_and_the_next_run_repeats_it(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, step: str
 ) -> None:
     error: Exception = UnavailableError("no store") if step == "end_job" else RuntimeError("a bug")
