@@ -9,8 +9,8 @@ const TEMPLATES = {
   curl: (url, fields, file) => [
     `curl -sS --fail-with-body -L -H "ApiKey: $KEY" \\`,
     `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${/[ %]/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`).join(" ")} \\`,
-    `  ${url} -o response \\`,
-    `  && mv response ${file} || { cat response; rm -f response; false; } 2>/dev/null`,
+    `  ${url} -o blurred.part \\`,
+    `  && mv -f blurred.part ${file} || { cat blurred.part; rm -f blurred.part; false; } 2>/dev/null`,
   ],
   python: (url, fields, file) => [
     "import os",

@@ -5,12 +5,12 @@ if curl --silent --show-error --fail-with-body -L \
   -H "ApiKey: YOUR_API_KEY" \
   -F "image=@photo.jpg" \
   -F "radius=12" \
-  -o response \
+  -o blurred.part \
   "https://api.example.com/v2/rembg/blur/"
 then
-  mv response blurred.png
+  mv -f blurred.part blurred.png
 else
-  cat response >&2
-  rm -f response
+  cat blurred.part >&2 2>/dev/null
+  rm -f blurred.part
   exit 1
 fi

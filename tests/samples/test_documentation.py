@@ -135,7 +135,7 @@ def test_documented_commands_succeed_and_their_files_are_valid_and_private(
     printed = "".join(map(reader.types, typed(block)))
     assert not re.search(r"^0 audited", printed, re.MULTILINE), "the audit found no account"
     for name in re.findall(r" -o (\S+)", block.text):
-        moved_to = re.findall(rf"\bmv {name} (\S+)", block.text)
+        moved_to = re.findall(rf"\bmv -f {name} (\S+)", block.text)
         for path in moved_to or [name]:
             assert (folder / path).exists()
     for picture in folder.rglob("*.png"):
@@ -158,7 +158,7 @@ def test_an_error_is_printed_and_not_saved_as_an_image(
         printed = reader.types(f"! {{ {command}; }}")
         assert ("auth_failed" if "/v1.0/" in command else "invalid_api_key") in printed
     assert list(folder.rglob("*.png")) == []
-    assert not (folder / "response").exists()
+    assert list(folder.rglob("*.part")) == []
 
 
 @pytest.mark.parametrize("block", SAVING, ids=str)
@@ -166,7 +166,7 @@ def test_if_the_photo_is_missing_only_curl_prints_an_error_and_an_earlier_result
     block: Block, reader: Reader, folder: Path
 ) -> None:
     (folder / "photo.jpg").unlink()
-    [earlier] = re.findall(r"\bmv response (\S+)", block.text)
+    [earlier] = re.findall(r"\bmv -f \S+ (\S+)", block.text)
     (folder / earlier).write_bytes(b"earlier result")
     [command] = typed(block)
     printed = reader.types(f"! {{ {command}; }} 2>&1")

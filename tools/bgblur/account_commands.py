@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -97,11 +98,16 @@ def ledger(account_id: str, *, as_json: bool) -> None:
         show_table(rows, as_json=as_json)
 
 
-READS_NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
-"""Lets click read an argument such as -3 as a number and not as an option."""
+class AmountCommand(click.Command):
+    """A command that reads an argument such as -3 as a number and not as an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; without a negative number, an unknown option is an error."""
+        ctx.ignore_unknown_options = any(re.match(r"-[0-9.]", each) for each in args)
+        return super().parse_args(ctx, args)
 
 
-@accounts.command(name="top-up", context_settings=READS_NEGATIVE_NUMBERS)
+@accounts.command(name="top-up", cls=AmountCommand)
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=TOP_UP_CREDITS)
 @click.option(
@@ -123,7 +129,7 @@ def top_up(
         show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
-@accounts.command(context_settings=READS_NEGATIVE_NUMBERS)
+@accounts.command(cls=AmountCommand)
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=ADJUSTMENT)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")

@@ -55,9 +55,9 @@ def curl_line(api_key: str, base_url: str) -> str:
     """Return a shell command that blurs the sample photo."""
     words = ["curl", "-sS", "--fail-with-body", "-H", f"ApiKey: {api_key}"]
     words += ["-F", f"image=@{site() / 'sample.jpg'}", "-F", "radius=12"]
-    words += [f"{base_url}/v2/rembg/blur/", "-o", "response"]
-    print_error = "{ cat response; rm -f response; false; } 2>/dev/null"
-    return f"{shlex.join(words)} && mv response blurred.png || {print_error}"
+    words += [f"{base_url}/v2/rembg/blur/", "-o", "blurred.part"]
+    print_error = "{ cat blurred.part; rm -f blurred.part; false; } 2>/dev/null"
+    return f"{shlex.join(words)} && mv -f blurred.part blurred.png || {print_error}"
 
 
 def _is_known(admin: AccountAdmin, text: str) -> bool:

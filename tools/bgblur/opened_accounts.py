@@ -27,6 +27,12 @@ def accounts_location(accounts: str) -> str:
     return str(path.absolute()) if path else accounts
 
 
+def absolute_setting(accounts: str) -> str:
+    """Return the value of `BLUR_ACCOUNTS` with an absolute path, which is valid in any folder."""
+    path = _database(accounts)
+    return f"sqlite:{path.absolute()}" if path else accounts
+
+
 def _database(accounts: str) -> Path | None:
     scheme, _, name = accounts.partition(":")
     return Path(name) if scheme == "sqlite" and name else None

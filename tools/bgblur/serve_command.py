@@ -11,14 +11,12 @@ import click
 from bgblur import demo, local_settings
 from bgblur.arguments import ADDRESS
 from bgblur.console import ACCOUNTS_HELP, load_settings
-from bgblur.opened_accounts import accounts_location, open_admin
+from bgblur.opened_accounts import absolute_setting, accounts_location, open_admin
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
 from bgblur.standard_streams import is_stream_error
 from blur.account_status import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from blur.settings import Settings
 
 PLAIN_HTTP_WARNING = (
@@ -122,13 +120,13 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
     click.echo(removebg_line(settings.public_url.rstrip("/") or url, key))
     click.echo(f"Accounts:  {accounts_location(settings.accounts)}")
     if not key:
-        click.echo(f"New key:   {_issue_command(os.environ)} (in another terminal)")
+        click.echo(f"New key:   {_issue_command(settings.accounts)} (in another terminal)")
 
 
-def _issue_command(environ: Mapping[str, str]) -> str:
-    """Return the shell command that issues a key of this server's accounts."""
-    accounts = environ.get("BLUR_ACCOUNTS")
-    setting = f"BLUR_ACCOUNTS={shlex.quote(accounts)} " if accounts else ""
+def _issue_command(accounts: str) -> str:
+    """Return the shell command that issues a key of this server's accounts, in any folder."""
+    is_default = accounts == local_settings.settings({}).accounts
+    setting = "" if is_default else f"BLUR_ACCOUNTS={shlex.quote(absolute_setting(accounts))} "
     return f"{setting}bgblur keys issue --credits 500"
 
 

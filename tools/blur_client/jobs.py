@@ -171,7 +171,8 @@ class Jobs:
         link = redirect_target(response)
         if link is None:
             return response
-        response.close()
+        with connection_errors():
+            _ = response.content  # so the connection can be used for the next result
         return self._transport.download(link, with_key=False)
 
     def _job(self, method: str, path: str, *, json: Mapping[str, str] | None = None) -> Job:

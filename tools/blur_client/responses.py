@@ -149,7 +149,8 @@ def parse_error(response: requests.Response) -> ApiError:
         str(error.get("message", "")),
         status=response.status_code,
         request_id=error.get("request_id", request_id),
-        retry_after_s=_parse_int(response.headers.get("Retry-After")) or error.get("retry_after"),
+        retry_after_s=_parse_int(response.headers.get("Retry-After"))
+        or _seconds(error.get("retry_after")),
     )
 
 
@@ -162,16 +163,17 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     """Return the JSON object in the body, or an empty object if the body has none."""
     try:
         document = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for thousands of nested lists
         return {}
     return document if isinstance(document, dict) else {}
 
 
 def _describe(response: requests.Response) -> str:
-    url = response.url.split("?", 1)[0]  # a query can contain a signature
+    url = response.url.partition("?")[0]  # a query can contain a signature
     status = response.status_code
     if response.is_redirect:
-        return f"{url} responded with {status}, a redirect to {response.headers['Location']}"
+        target = response.headers["Location"].partition("?")[0]
+        return f"{url} responded with {status}, a redirect to {target}"
     kind = response.headers.get("Content-Type", "").partition(";")[0]
     text = " ".join(response.text[:_MAX_TEXT_CHARS].split()) if kind == "text/plain" else kind
     return f"{url} responded with {status}: {text or 'an empty response'}"
@@ -181,6 +183,10 @@ def _parse_credits(text: str | None) -> float | None:
     if text is None or not _CREDITS.fullmatch(text):
         return None
     return float(text) if "." in text else int(text)
+
+
+def _seconds(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _parse_int(text: str | None) -> int | None:

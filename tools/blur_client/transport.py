@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from blur_client.errors import ConnectionFailedError
 
@@ -109,10 +110,10 @@ class _Session(requests.Session):
 
 @contextmanager
 def connection_errors() -> Iterator[None]:
-    """Raise ConnectionFailedError for each error of the connection."""
+    """Raise ConnectionFailedError for errors of the connection and of the proxy."""
     try:
         yield
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError, UnicodeError) as error:
         raise ConnectionFailedError(describe(error)) from error
 
 
@@ -145,7 +146,7 @@ class NoAuth(AuthBase):
         return request
 
 
-DESCRIPTIONS: tuple[tuple[type[requests.RequestException], str], ...] = (
+DESCRIPTIONS: tuple[tuple[type[Exception], str], ...] = (
     (requests.ConnectTimeout, "no connection within the time limit"),
     (requests.Timeout, "no response within the time limit"),
     (requests.exceptions.ChunkedEncodingError, CUT_SHORT),
@@ -153,11 +154,13 @@ DESCRIPTIONS: tuple[tuple[type[requests.RequestException], str], ...] = (
     (requests.exceptions.InvalidURL, "the address of the proxy is not valid: {}"),
     (requests.exceptions.SSLError, "no secure connection: {}"),
     (requests.RequestException, "no connection: {}"),
+    # `requests` does not catch these errors of urllib3 for the address of a proxy.
+    (Exception, "the address of the proxy is not valid: {}"),
 )
 """The description for each class of error; {} is the cause. The first class that fits is used."""
 
 
-def describe(error: requests.RequestException) -> str:
+def describe(error: Exception) -> str:
     """Describe in a few words why no complete response was received."""
     text = next(text for kind, text in DESCRIPTIONS if isinstance(error, kind))
     return text.format(_root_cause(error))

@@ -20,13 +20,16 @@ def is_address(url: str) -> bool:
     return True
 
 
-def absolute_url(base: str, link: str) -> str:
+def absolute_url(base: str, link: object) -> str:
     """Return the address of a link in a response; the link can be relative to the URL `base`.
 
     Raises:
         ValueError: no request can be sent to the address.
 
     """
+    if not isinstance(link, str) or not link:
+        message = f"{link!r} is not a link"
+        raise ValueError(message)
     url = urljoin(base, link)
     if not is_address(url):
         message = f"{link.partition('?')[0]!r} is not a valid link"  # a query can have a signature

@@ -32,6 +32,8 @@ NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
         (("accounts", "top-up", "nobody123456", "9" * 30), 2, "range"),
         (("accounts", "top-up", "nobody123456", "-5"), 2, "range from 0.25 to 1000000000000"),
+        (("accounts", "top-up", "nobody123456", "5", "--nte", "x"), 2, "No such option"),
+        (("accounts", "adjust", "nobody123456", "5", "--nte", "x"), 2, "No such option"),
         (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "must not be 0"),
         (("accounts", "top-up", "nobody123456", "0.1"), 2, f"'0.1' {NO_CREDITS}"),
         (("accounts", "top-up", "nobody123456", "ten"), 2, f"'ten' {NO_CREDITS}"),

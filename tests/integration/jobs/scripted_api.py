@@ -96,6 +96,8 @@ class ScriptedApi:
     url: str
     routes: dict[tuple[str, str], Handler] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
+    connections: set[tuple[str, int]] = field(default_factory=set)
+    """The addresses of the clients' connections."""
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
         """Respond with the replies one after the other, and repeat the last reply."""
@@ -117,6 +119,7 @@ class _Connection(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, path, query, headers, body)
         api.seen.append(request)
+        api.connections.add(self.client_address)
         handler = api.routes.get((self.command, path))
         reply = handler(request) if handler else error(404, "not_found")
         self.send_response(reply.status)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bgblur.blurring.backends import Failure, Interrupted, Result
-from bgblur.blurring.output import would_replace
+from bgblur.blurring.output import require_writable, would_replace
 
 if TYPE_CHECKING:
     from bgblur.blurring.backends import Backend, Photo, ProgressCallback
@@ -125,11 +125,15 @@ class BatchRunner:
 
     def _check_target(self, task: Task) -> Skipped | Failure | None:
         """Return the outcome of a task whose result exists or cannot be written."""
+        if task.target is None:
+            return None
         try:
-            exists = task.target is not None and would_replace(task.target)
+            if would_replace(task.target) and not self._overwrite:
+                return Skipped()
+            require_writable(task.target)
         except OSError as error:
             return unwritable(task, error)
-        return Skipped() if exists and not self._overwrite else None
+        return None
 
     def _progress_of(self, run: TaskRun) -> ProgressCallback:
         def progress(step: str, done: float) -> None:
@@ -140,9 +144,10 @@ class BatchRunner:
         return progress
 
 
-def unwritable(task: Task, error: OSError) -> Failure:
-    """Return the failure of a task whose result cannot be written."""
-    return Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
+def unwritable(task: Task, error: OSError, call: Mapping[str, Any] | None = None) -> Failure:
+    """Return the failure of a task whose result cannot be written; `call` has the API's charge."""
+    message = f"{task.target or 'standard output'}: {error.strerror}"
+    return Failure("unwritable", message, **(call or {}))
 
 
 def _unexpected(error: Exception) -> Failure:

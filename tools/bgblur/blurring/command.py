@@ -201,7 +201,7 @@ def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
     except FileExistsError:
         return Outcome(task, Skipped(), outcome.seconds)  # another program has written the file
     except OSError as error:
-        return Outcome(task, unwritable(task, error), outcome.seconds)
+        return Outcome(task, unwritable(task, error, result.call), outcome.seconds)
     return outcome
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,14 +14,36 @@ def would_replace(target: Path) -> bool:
     """Return whether writing would replace a file; a device or a pipe is not replaced.
 
     Raises:
-        OSError: no file can have this name, for example because the name is too long.
+        OSError: the path cannot be examined, for example because the name is too long.
 
     """
     try:
         kind = target.stat().st_mode
-    except FileNotFoundError:
-        return target.is_symlink()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            return target.is_symlink()  # a broken or a circular link
+        raise
     return stat.S_ISREG(kind) or stat.S_ISDIR(kind)
+
+
+def require_writable(target: Path) -> None:
+    """Require that `write` can create the file, as far as this is known before the file exists.
+
+    Raises:
+        OSError: a name in the path is too long, or the folder does not allow new files.
+
+    """
+    if target.exists() and not would_replace(target):
+        return
+    missing, folder = [target.name], target.parent
+    while not folder.exists():
+        missing.append(folder.name)
+        folder = folder.parent
+    for name in missing:
+        with suppress(FileNotFoundError):
+            (folder / name).lstat()
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> None:

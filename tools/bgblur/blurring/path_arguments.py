@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import click
+
+CONTROL_CATEGORIES = {"Cc", "Zl", "Zp"}
+"""The Unicode categories of control characters, such as a tab, and of line breaks."""
 
 
 class NonEmptyPath(click.ParamType[str]):
@@ -23,9 +28,9 @@ class Suffix(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text unchanged; fail if it has a slash, a backslash or a line break."""
+        """Return the text unchanged; fail if it has a slash, a backslash or a control character."""
         if "/" in value or "\\" in value:
             self.fail("The suffix cannot contain a slash or a backslash.", param, ctx)
-        if not value.isprintable():
-            self.fail("The suffix cannot contain a line break or a tab.", param, ctx)
+        if any(unicodedata.category(each) in CONTROL_CATEGORIES for each in value):
+            self.fail("The suffix cannot contain a line break or a control character.", param, ctx)
         return value

@@ -71,6 +71,8 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     parts += [f"{interrupted} interrupted"] if interrupted else []
     parts += [f"{not_started} not started"] if not_started else []
     charged = [result.call["credits_charged"] for result in blurred if result.call]
+    unwritten = [result.more for result in results if isinstance(result, Failure)]
+    charged += [more["credits_charged"] for more in unwritten if "credits_charged" in more]
     if charged:
         parts.append(f"{count_of(sum(each or 0 for each in charged), 'credit')} charged")
     if unconfirmed := charged.count(None):

@@ -75,7 +75,7 @@ def submit_summary(submission: Submission, job: Job, server: Server) -> str:
     """Return the lines to print after an upload: the job's id, and the next commands."""
     uploaded = submission.uploaded + submission.skipped
     failed = f", {len(submission.failures)} not uploaded" if submission.failures else ""
-    lines = [f"Job {job.job_id}: {uploaded} photos uploaded{failed}. {_state(job)}"]
+    lines = [f"Job {job.job_id}: {count_of(uploaded, 'photo')} uploaded{failed}. {_state(job)}"]
     if note := reason_to_wait(job):
         lines.append(note)
     if not job.has_ended:
@@ -86,7 +86,7 @@ def submit_summary(submission: Submission, job: Job, server: Server) -> str:
 
 def fetch_summary(fetched: Fetch, job: Job) -> str:
     """Return a line about the fetched results, with a hint if the job has not ended."""
-    parts = [f"{fetched.fetched} results saved in {fetched.files.folder}"]
+    parts = [f"{count_of(fetched.fetched, 'result')} saved in {fetched.files.folder}"]
     parts += [f"{fetched.skipped} skipped"] if fetched.skipped else []
     parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []
     line = f"{', '.join(parts)}. {_state(job)}"
@@ -98,7 +98,7 @@ def _command(*arguments: str) -> str:
 
 
 def _state(job: Job) -> str:
-    parts = [f"{job.done} of {job.received} photos done"]
+    parts = [f"{job.done} of {count_of(job.received, 'photo')} done"]
     parts += [f"{job.failed} failed"] if job.failed else []
     parts += [f"{job.cancelled} cancelled"] if job.cancelled else []
     return f"{', '.join(parts)}, {count_of(job.charged, 'credit')} charged."

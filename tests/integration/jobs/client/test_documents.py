@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from tests.integration.jobs.scripted_api import (
@@ -20,7 +21,7 @@ from tests.integration.jobs.scripted_api import (
 )
 
 from blur_client import BlurClientError, Client, ConnectionFailedError
-from blur_client.errors import UnexpectedResponseError
+from blur_client.errors import ApiError, UnexpectedResponseError
 
 
 @pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b"no JSON\n"])
@@ -104,9 +105,37 @@ def test_a_body_with_a_wrong_encoding_and_an_invalid_proxy_are_connection_errors
     api.on("GET", ROUTE, Reply(200, b"not gzip", {"Content-Encoding": "gzip"}))
     with pytest.raises(ConnectionFailedError, match="cannot be decoded"):
         client.jobs.status(JOB_ID)
-    monkeypatch.setenv("http_proxy", "http://:0@:port")
-    with pytest.raises(ConnectionFailedError, match="proxy"):
+    for proxy in (
+        "http://:0@:port",
+        "http://.",
+        f"http://{'a' * 64}.example",
+        "http://a:\u20ac@b:1",
+    ):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(ConnectionFailedError, match="proxy"):
+            client.jobs.status(JOB_ID)
+
+
+@pytest.mark.parametrize("url", ["", None, 0, []])
+def test_a_form_whose_url_is_not_a_link_is_an_error(
+    url: object, api: ScriptedApi, client: Client
+) -> None:
+    document = job("/form")
+    document["upload"] = {**cast("dict[str, object]", document["upload"]), "url": url}
+    api.on("GET", ROUTE, json_reply(document))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
         client.jobs.status(JOB_ID)
+
+
+def test_unusual_json_in_an_error_is_an_error_of_the_client(
+    api: ScriptedApi, client: Client
+) -> None:
+    error = {"error": {"code": "invalid_request", "retry_after": "soon"}}
+    api.on("GET", ROUTE, json_reply(error, 400), Reply(400, b"[" * 200_000))
+    for _ in range(2):
+        with pytest.raises(ApiError) as raised:
+            client.jobs.status(JOB_ID)
+        assert raised.value.retry_after_s is None
 
 
 def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> None:

@@ -55,6 +55,19 @@ def test_the_key_is_sent_neither_to_a_bucket_nor_to_the_host_of_a_link(
     assert all("apikey" not in each.headers for each in elsewhere.seen)
 
 
+def test_results_in_a_bucket_are_fetched_with_one_connection_to_the_api(
+    api: ScriptedApi, elsewhere: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))
+    redirect = json_reply({"url": elsewhere.url}, 303, Location=f"{elsewhere.url}/bucket/a")
+    api.on("GET", RESULT, redirect)
+    elsewhere.on("GET", "/bucket/a", PNG_REPLY)
+    [row] = client.jobs.manifest(JOB_ID)
+    for _ in range(5):
+        client.jobs.fetch(JOB_ID, row, io.BytesIO())
+    assert (len(api.connections), len(elsewhere.connections)) == (1, 1)
+
+
 def test_a_result_that_was_cut_off_is_fetched_again(api: ScriptedApi, client: Client) -> None:
     cut = Reply(200, PNG, {"Content-Type": "image/png"}, cut_at=40)
     api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))

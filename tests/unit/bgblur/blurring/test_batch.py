@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from bgblur.blurring import report
 from bgblur.blurring.backends import Backend, Failure, Photo, ProgressCallback, Result
-from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Outcome, Skipped, TaskRun
+from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Outcome, Skipped, TaskRun, unwritable
 from bgblur.blurring.paths import Task
 
 RESULT = Result(b"picture", "image/png")
@@ -85,11 +86,14 @@ def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "target", [f"{300 * 'a'}.png", f"new/{300 * 'a'}.png", f"new/{300 * 'a'}/b/c.png"]
+)
 def test_a_photo_whose_result_has_a_name_that_is_too_long_fails_before_it_is_processed(
-    tmp_path: Path, *, overwrite: bool
+    target: str, tmp_path: Path, *, overwrite: bool
 ) -> None:
-    target = tmp_path / f"{300 * 'a'}.png"
-    task = Task(tmp_path / "0.jpg", target)
+    target = str(tmp_path / target)
+    task = Task(tmp_path / "0.jpg", Path(target))
     processed: list[Photo] = []
 
     def backend(photo: Photo, _output: str, _progress: ProgressCallback) -> Result:
@@ -99,7 +103,7 @@ def test_a_photo_whose_result_has_a_name_that_is_too_long_fails_before_it_is_pro
     [outcome] = run(backend, [TaskRun(task, b"photo")], overwrite=overwrite)
     assert isinstance(outcome.result, Failure)
     assert outcome.result.code == "unwritable"
-    assert str(target) in outcome.result.message
+    assert target in outcome.result.message
     assert processed == []
 
 
@@ -163,6 +167,15 @@ def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
         for run, call in zip(runs(tmp_path, len(calls)), calls, strict=True)
     ]
     assert text in report.summary(outcomes, 2.0)
+
+
+def test_a_summary_counts_the_charge_of_a_result_that_was_not_written(tmp_path: Path) -> None:
+    task = Task(tmp_path / "0.jpg", tmp_path / "0.png")
+    call = {"credits_charged": 1, "credits_left": 8, "request_id": "req_1"}
+    failure = unwritable(task, OSError(errno.ENOSPC, "No space left on device"), call)
+    outcome = Outcome(task, failure)
+    assert report.summary([outcome], 1.0) == "0 blurred in 1.0 s, 1 failed, 1 credit charged"
+    assert report.row(outcome)["error"]["request_id"] == "req_1"
 
 
 def test_a_summary_counts_the_blurred_and_the_skipped_and_the_failed_photos(tmp_path: Path) -> None:

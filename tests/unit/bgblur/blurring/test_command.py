@@ -49,10 +49,15 @@ def test_a_suffix_with_a_slash_is_rejected(
     assert sorted(path.name for path in folder.rglob("*")) == ["new", "one.jpg"]
 
 
-@pytest.mark.parametrize("suffix", ["\n", "-a\nb", "-a\tb", "\x1b[2J"])
+@pytest.mark.parametrize("suffix", ["\n", "-a\nb", "-a\tb", "\x1b[2J", "\u2028"])
 def test_a_suffix_with_a_line_break_or_a_control_character_is_rejected(suffix: str) -> None:
-    message = "The suffix cannot contain a line break or a tab."
+    message = "The suffix cannot contain a line break or a control character."
     assert rejects(message, "one.jpg", "--suffix", suffix)
+
+
+@pytest.mark.parametrize("suffix", [" soft", "\u00a0a", "\u3000x", "\U0001f469\u200d\U0001f680"])
+def test_a_suffix_can_have_any_spaces_and_symbols(suffix: str) -> None:
+    assert rejects("/nowhere", "one.jpg", "--suffix", suffix)
 
 
 @pytest.mark.parametrize("arguments", [("",), ("one.jpg", ""), ("one.jpg", "-o", "")])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bgblur.blurring.output import would_replace, write
+from bgblur.blurring.output import require_writable, would_replace, write
 
 
 def test_a_result_is_written_into_new_folders_and_its_permissions_follow_the_umask(
@@ -64,9 +64,29 @@ def test_an_interrupted_write_leaves_no_file(
 def test_a_broken_link_counts_as_an_existing_file(tmp_path: Path) -> None:
     link = tmp_path / "result.png"
     link.symlink_to(tmp_path / "gone")
+    circle = tmp_path / "circle.png"
+    circle.symlink_to(circle)
+    assert would_replace(circle)
     assert would_replace(link)
     with pytest.raises(FileExistsError):
         write(link, b"new", overwrite=False)
+
+
+def test_a_folder_without_write_permission_is_reported_before_a_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_writable(tmp_path / "new" / "folder" / "result.png")
+    require_writable(Path(os.devnull))
+    asked: list[object] = []
+
+    def deny(path: object, _: int) -> bool:  # root can write to each folder
+        asked.append(path)
+        return False
+
+    monkeypatch.setattr(os, "access", deny)
+    with pytest.raises(PermissionError):
+        require_writable(tmp_path / "new" / "result.png")
+    assert asked == [tmp_path]
 
 
 def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
