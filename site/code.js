@@ -6,12 +6,14 @@ const DEFAULTS = { blur: "gaussian", depth: "flat", subject: "auto", mode: "back
 const EXTENSIONS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
 
 const TEMPLATES = {
-  curl: (url, fields, file) => [
-    `curl -sS --fail-with-body -L -H "ApiKey: $KEY" \\`,
-    `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${/[ %]/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`).join(" ")} \\`,
-    `  ${url} -o blurred.part \\`,
-    `  && mv -f blurred.part ${file} || { cat blurred.part; rm -f blurred.part; false; } 2>/dev/null`,
-  ],
+  curl: (url, fields, file) => {
+    const part = file.replace(/[^.]+$/, "part");
+    return [
+      `curl -sS --fail-with-body -L ${url} \\`,
+      `  -H "ApiKey: $KEY" -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${/[ %]/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`).join(" ")} -o ${part} \\`,
+      `  && mv -f ${part} ${file} || { cat ${part}; rm -f ${part}; false; } 2>/dev/null`,
+    ];
+  },
   python: (url, fields, file) => [
     "import os",
     "import requests",

@@ -119,9 +119,9 @@ def test_there_is_space_between_the_heading_of_the_list_and_the_button_below(pho
 
 
 def test_the_result_in_the_code_sample_is_named_after_the_mode(visit: Visit) -> None:
-    assert "-o blurred.jpg" in visit.page.inner_text("#sample")
+    assert "blurred.part blurred.jpg" in visit.page.inner_text("#sample")
     visit.page.check("input[value=cutout]", force=True)
-    assert "-o cutout.png" in visit.page.inner_text("#sample")
+    assert "cutout.part cutout.png" in visit.page.inner_text("#sample")
     visit.page.click("#tab-python")
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
 
