@@ -10,7 +10,7 @@ import { checkJob, draftedJob, offerFolder, openJob, startJob } from "./job.js";
 import {
   buttonLabel, cancelNote, captionFor, costNote, failedMessage, jobCosts, jobLabel, placeholderFor,
 } from "./labels.js";
-import { examplePhoto, openPhotos } from "./photo.js";
+import { examplePhoto, openPhotos } from "./add-photos.js";
 import { Item, openPhotoList, showPhotoList } from "./photo-list.js";
 import { openRegion, showRegion } from "./region.js";
 import { fileName, showDetails } from "./result.js";

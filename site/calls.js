@@ -1,4 +1,5 @@
-// Calls to the API, with XMLHttpRequest, because fetch() does not report the progress of an upload.
+// Calls to the API, with uploads and retries. They use XMLHttpRequest, because fetch() does not report the progress of
+// an upload.
 
 import { absoluteUrl } from "./dom.js";
 

@@ -3,7 +3,7 @@
 import { openCode, showCode } from "./code.js";
 import { absoluteUrl, byId, make, show } from "./dom.js";
 import { REMEDIES } from "./errors.js";
-import { tryForm } from "./try.js";
+import { tryForm } from "./docs-try.js";
 
 const VERBS = ["get", "post", "put", "delete"]; // the introduction describes OPTIONS for all routes
 const BOUNDARY = "photo-form";

@@ -2,7 +2,8 @@ r"""The states of a hold, as a table that both stores implement and that their t
 
 If a process ends before it settles or refunds a hold, the hold stays HELD until it expires. The
 next access to the account then returns the price to the balance (`release_expired` in
-`sqlite/holds.py` and `dynamo/holds.py`).
+`sqlite/holds.py` and `dynamo/holds.py`). If only a worker of the embedded server ends, the worker
+that replaces it refunds the hold earlier (`lost_calls.py`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
                     \--refund--> REFUNDED    the price is back in the balance, immediately

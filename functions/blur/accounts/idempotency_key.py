@@ -1,4 +1,7 @@
-"""An idempotency key, the record of its first call, and the time to wait while this call runs."""
+"""An idempotency key, the record of its first call, and the time to wait while this call runs.
+
+`repeats` has the keys that are derived from a request without an `Idempotency-Key`.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
 remove.bg's clients send no `Idempotency-Key`, and send a request again if the response takes too
-long. Copies of a request have the same derived key, so they are charged as one call. Such calls
-differ from calls with an `Idempotency-Key` in two ways:
+long. Copies of a request have the same derived key, so they are charged as one call. `forms.py`
+computes the digests of the derived key; `BLUR_REMOVEBG_DEDUPE_S` sets how long it is valid. Such
+calls differ from calls with an `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
   their user would see an error if the copy were rejected (ADR 23).

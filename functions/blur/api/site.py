@@ -41,6 +41,7 @@ ASSETS = {
     "docs.css": STYLE,
     "app.js": SCRIPT,
     "account.js": SCRIPT,
+    "add-photos.js": SCRIPT,
     "calls.js": SCRIPT,
     "code.js": SCRIPT,
     "dom.js": SCRIPT,
@@ -52,7 +53,6 @@ ASSETS = {
     "job-download.js": SCRIPT,
     "job-view.js": SCRIPT,
     "labels.js": SCRIPT,
-    "photo.js": SCRIPT,
     "photo-list.js": SCRIPT,
     "saved-job.js": SCRIPT,
     "result.js": SCRIPT,
@@ -61,7 +61,7 @@ ASSETS = {
     "stage.js": SCRIPT,
     "zip.js": SCRIPT,
     "docs.js": SCRIPT,
-    "try.js": SCRIPT,
+    "docs-try.js": SCRIPT,
     "guides.json": "application/json",
 }
 FRESH_S = 300

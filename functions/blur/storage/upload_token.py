@@ -3,7 +3,8 @@
 A token permits the upload of one file, or of the photos of one job, for a limited time.
 The tokens correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
 Because of the salt, a signature for another purpose cannot be used as a token. A token does not
-name an API key: `owned_uploads` decides who can use an upload.
+name an API key: `owned_uploads` decides who can use an upload. The server checks the type and the
+size of the file (`uploads.py` and `upload_form.py` in `bgblur.serving`).
 """
 
 from __future__ import annotations
