@@ -92,8 +92,10 @@ php:
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
 
-samples: php $(TEST_READY) model ## Run the documents' sample programs and the published clients of remove.bg; installs PHP on Debian
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
+# Programs that are not part of the service.
+PROGRAMS := tests/samples tests/clients tests/benchmarks
+samples: php $(TEST_READY) model ## Run the documents' sample programs, the published clients of remove.bg and short benchmarks; installs PHP on Debian
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 $(PROGRAMS) $(PYTEST)
 
 # Debian's Chromium without windows: drawing windows would take a third of the tests' CPU time.
 HEADLESS := chromium-headless-shell
@@ -200,8 +202,7 @@ untimed: $(TEST_READY) $(MINISTACK_READY) model
 # For CI: cores are idle at the end of each run, so one run of several kinds of tests is faster than
 # a separate run of each kind.
 together: php chromium $(TEST_READY) $(MINISTACK_READY) model
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser tests/samples tests/clients \
-		$(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser $(PROGRAMS) $(PYTEST)
 timed: $(TEST_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)

@@ -42,15 +42,15 @@ def form(photo: bytes) -> bytes:
 BODY = form(Path(os.environ["BLUR_PHOTO"]).read_bytes())
 
 
-class Customer(FastHttpUser):
+class Customer(FastHttpUser):  # type: ignore[misc] # mypy skips locust, see pyproject.toml
     """Sends one photo after another."""
 
-    @task
+    @task  # type: ignore[untyped-decorator]
     def blur(self) -> None:
         """Send one photo."""
         with self.client.post(
             "/v2/rembg/blur/",
-            data=BODY,  # type: ignore[arg-type] # bytes are sent unchanged
+            data=BODY,
             headers=HEADERS,
             catch_response=True,
         ) as answer:

@@ -25,7 +25,7 @@ CASES += [(kind, mode, MOST_HEAVY_PX) for kind, mode in sorted(REFUSED)]
 
 def portrait(size_px: tuple[int, int]) -> bytes:
     """Return a JPEG that shows a person, with this width and height in pixels."""
-    sample: Any = data.astronaut()  # type: ignore[no-untyped-call]
+    sample: Any = data.astronaut()
     file = BytesIO()
     Image.fromarray(sample).resize(size_px).save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -17,7 +17,7 @@ from tests.integration.running import BGBLUR, Running, environment
 
 
 def jpeg(width_px: int, height_px: int) -> bytes:
-    portrait = Image.fromarray(np.asarray(data.astronaut()))  # type: ignore[no-untyped-call]
+    portrait = Image.fromarray(np.asarray(data.astronaut()))
     buffer = io.BytesIO()
     portrait.resize((width_px, height_px)).save(buffer, "JPEG", quality=80)
     return buffer.getvalue()

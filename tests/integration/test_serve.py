@@ -59,7 +59,7 @@ def photo(folder: Path) -> Path:
 
 
 def astronaut() -> NDArray[np.uint8]:
-    portrait: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
+    portrait: NDArray[np.uint8] = data.astronaut()
     return portrait
 
 

@@ -26,7 +26,7 @@ def test_locust_counts_exactly_the_photos_that_were_charged(
     tmp_path: Path, model_dir: Path
 ) -> None:
     photo = tmp_path / "photo.jpg"
-    portrait: NDArray[Any] = data.astronaut()  # type: ignore[no-untyped-call]
+    portrait: NDArray[Any] = data.astronaut()
     Image.fromarray(portrait).save(photo)
     env = environment(tmp_path, model_dir)
     with running(tmp_path, env, "--queue", "0") as server:
