@@ -15,7 +15,7 @@ PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
 install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
 	--python $(1)/bin/python --requirement requirements/$(2).txt
 # `venv --clear` alone would follow a link and empty an environment that another checkout uses.
-new_venv = { [ ! -L $(1) ] || rm $(1); } && $(PYTHON) -m venv --clear $(1)
+new_venv = { [ ! -L $(1) ] || rm $(1); } && $(PYTHON) -m venv --clear $(2) $(1)
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
 # The names of `ready` files contain a checksum of the lock files, so make installs packages again
@@ -329,7 +329,7 @@ $(PEERS_READY): $(TEST_READY)
 
 $(MINISTACK_READY): $(TEST_READY)
 	@echo "Installing ministack, which emulates AWS, into $(MINISTACK_VENV), about 60 MB ..."
-	@$(call new_venv,$(MINISTACK_VENV))
+	@$(call new_venv,$(MINISTACK_VENV),--without-pip)
 	@$(call install,$(MINISTACK_VENV),ministack)
 	@touch $@
 

@@ -71,7 +71,7 @@ def test_a_client_that_disconnects_is_charged_only_with_an_idempotency_key(
 def test_an_uncharged_call_that_takes_much_cpu_time_counts_as_several_requests(
     tmp_path: Path, model_dir: Path
 ) -> None:
-    small, photo = jpeg(512, 512), jpeg(2500, 2500)
+    small, photo = jpeg(512, 512), jpeg(1500, 1500)
     for cpu_ms, weighs_more in (("60000", False), ("50", True)):
         env = environment(tmp_path, model_dir, BLUR_ORDINARY_CPU_MS=cpu_ms)
         with running(tmp_path, env) as server:

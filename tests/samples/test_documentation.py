@@ -32,7 +32,7 @@ ADDRESSES = ("http://127.0.0.1:8080", "https://api.example.com")
 ON_A_TABLE = "BLUR_ACCOUNTS=dynamodb:TABLE"
 
 BY_ANOTHER_TEST = {
-    "docs/client.md": "tests/integration/client/test_docs.py",
+    "docs/client.md": "tests/samples/test_client_document.py",
     "docs/migrating-from-removebg.md": "tests/clients/test_migration_guide.py",
     "docs/self-hosting.md": "tests/e2e/test_self_hosting.py",
 }

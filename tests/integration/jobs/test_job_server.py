@@ -194,10 +194,10 @@ def test_job_without_credits_pauses_and_is_completed_after_a_top_up(
 
 
 def large_photo() -> bytes:
-    """Return a photo that takes a worker about a second."""
+    """Return a photo that takes a worker about half a second."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as photo:
-        photo.convert("RGB").resize((3000, 2000)).save(buffer, "JPEG", quality=90)
+        photo.convert("RGB").resize((1800, 1200)).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 

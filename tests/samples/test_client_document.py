@@ -12,13 +12,14 @@ import click
 import pytest
 from tests import documents
 from tests.integration.reader import PHOTOS, Reader, furnish
+from tests.integration.storage.conftest import Api, serve
 
 from bgblur.blurring.command import blur
 from bgblur.blurring.options import OPTIONS
 from bgblur.jobs.commands import jobs
 
 if TYPE_CHECKING:
-    from tests.integration.storage.conftest import Api
+    from collections.abc import Iterator
 
 DOCUMENT = "docs/client.md"
 
@@ -26,6 +27,11 @@ DOCUMENT = "docs/client.md"
 def blocks(language: str) -> str:
     """Return all code blocks in a language, joined."""
     return "\n".join(block.text for block in documents.blocks(DOCUMENT, language))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    yield from serve(tmp_path_factory.mktemp("api"), model_dir)
 
 
 @pytest.fixture
