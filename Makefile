@@ -63,8 +63,9 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
 # pytest-xdist distributes the test files over several processes; the tests of one file run in the
-# same process. Six processes on two cores are faster than two, because many tests wait for servers.
-# pytest runs the files in the order of `testpaths`, in which the slowest files are first.
+# same process. Four processes on two cores are faster than two, because many tests wait for servers.
+# More processes are not faster, because each process collects all tests. pytest runs the files in the
+# order of `testpaths`, in which the slowest files are first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 # Several test processes run at the same time, so one thread for each inference is enough.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
@@ -83,7 +84,7 @@ test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 # The checks use one core, mostly for mypy, so the tests run at the same time.
 test: $(TEST_READY) $(MINISTACK_READY) model ## Run the checks, and the unit, contract and integration tests
 	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; $(COLLECT); \
-		$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 6 $(PYTEST); tests=$$?; \
+		$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST); tests=$$?; \
 		wait $$check || { cat build/check.log >&2; exit 1; }; exit $$tests
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl

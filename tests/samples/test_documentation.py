@@ -36,7 +36,7 @@ BY_ANOTHER_TEST = {
     "docs/migrating-from-removebg.md": "tests/clients/test_migration_guide.py",
     "docs/self-hosting.md": "tests/e2e/test_self_hosting.py",
 }
-INSTALLED = "tests/integration/test_install.py runs it from installed wheels"
+INSTALLED = "tests/samples/test_install.py runs it from installed wheels"
 NOT_TYPED = {
     'pipx install --pip-args="--find-links dist" background-blur-api': INSTALLED,
     "bgblur blur photo.jpg -r 12": INSTALLED,
