@@ -43,7 +43,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-unit php samples chromium browser e2e check prose model dist image \
+.PHONY: help run test pytest test-unit php samples chromium browser e2e check prose model dist image \
 	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground \
 	bench-preview bench-server load untimed together timed reliability results mutants sbom audit lock \
 	clean FORCE
@@ -81,11 +81,14 @@ test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical \
 		--hypothesis-profile quick tests/unit $(PYTEST)
 
-# The checks use one core, mostly for mypy, so the tests run at the same time.
-test: $(TEST_READY) $(MINISTACK_READY) model ## Run the checks, and the unit, contract and integration tests
-	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; $(COLLECT); \
-		$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST); tests=$$?; \
+# The checks use one core, mostly for mypy, so the tests and what they need run at the same time.
+test: $(TEST_READY) ## Run the checks, and the unit, contract and integration tests
+	@mkdir -p build
+	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; \
+		$(MAKE) --no-print-directory pytest; tests=$$?; \
 		wait $$check || { cat build/check.log >&2; exit 1; }; exit $$tests
+pytest: $(TEST_READY) $(MINISTACK_READY) model
+	@$(COLLECT); $(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
 php:
