@@ -81,7 +81,8 @@ test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical \
 		--hypothesis-profile quick tests/unit $(PYTEST)
 
-# The checks use one core, mostly for mypy, so the tests and what they need run at the same time.
+# The checks use one core, mostly for mypy, so the downloads for the tests, and then the tests, run at
+# the same time.
 test: $(TEST_READY) ## Run the checks, and the unit, contract and integration tests
 	@mkdir -p build
 	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; \
