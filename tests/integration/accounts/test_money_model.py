@@ -34,8 +34,8 @@ from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of random sequences for each store; together they take only a few seconds."""
+EXAMPLES = {"sqlite": 100, "dynamodb": 15}
+"""The number of random sequences for each store. With DynamoDB Local, one takes a second."""
 
 
 class Ledger(TwoClocks):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
-"""The number of random sequences for each store; together they take only a few seconds."""
+"""The number of random sequences for each store. With DynamoDB Local, one takes a second."""
 sources = st.sampled_from(SOURCES)
 final_states = st.sampled_from([state for state in ObjectState if state.has_ended])
 
