@@ -97,9 +97,9 @@ php:
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
 
-# Programs that are not part of the service.
+# The tests of documented commands, installed wheels, clients of remove.bg, and benchmarks.
 PROGRAMS := tests/samples tests/clients tests/benchmarks
-samples: php $(TEST_READY) model ## Run the documents' sample programs, the published clients of remove.bg and short benchmarks; installs PHP on Debian
+samples: php $(TEST_READY) model ## Test the documented commands, the wheels, remove.bg's clients and short benchmarks; installs PHP on Debian
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 $(PROGRAMS) $(PYTEST)
 
 # Debian's Chromium without windows: drawing windows would take a third of the tests' CPU time.

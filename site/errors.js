@@ -8,7 +8,7 @@
 const MESSAGES = {
   invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
   invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
-  insufficient_credits: ["There are no credits left on this account.", "Ask the operator to add credits."],
+  insufficient_credits: ["This account has too few credits.", "Ask the operator to add credits."],
   image_too_large: ["This photo is too large."],
   no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background."],
   rate_limit_exceeded: ["Too many photos in a short time.", ""],
@@ -50,7 +50,7 @@ export const REMEDIES = {
   invalid_quality: "Send `quality` as a whole number from 1 to 100, or leave it out.",
   invalid_content_type: "Send the media type of the photo, such as image/jpeg.",
   invalid_bytes: "Send the size of the file in bytes, as a whole number.",
-  invalid_notify: "Send an https URL with a public host, or leave `notify` out.",
+  invalid_notify: "Send an http or https URL with a public host and port 80 or 443, or leave `notify` out.",
   invalid_idempotency_key: "Send 1 to 255 visible ASCII characters, such as a UUID.",
   invalid_api_key: "Check the ApiKey header for missing characters and spaces. Ask the operator whether the key was revoked or has expired.",
   insufficient_credits: "Ask the operator to add credits to the account. `GET /v2/account` shows the balance.",

@@ -82,7 +82,7 @@ function textOf({ saved, job, upload, download }, isInterrupted) {
 function alertOf({ job, problem, uploadProblem }, isInterrupted) {
   const shown = problem ?? (isInterrupted ? uploadProblem : null);
   if (shown) return explain(shown).join(" ");
-  return job?.state === "paused" ? "Paused: there are no credits left. The job goes on after a top-up." : "";
+  return job?.state === "paused" ? "Paused: the account has too few credits. The job goes on after a top-up." : "";
 }
 
 function showProgress({ draft, saved, job, upload, download, downloaded }, isInterrupted) {

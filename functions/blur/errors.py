@@ -182,9 +182,11 @@ class InternalError(ApiError):
 
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, message: str = "The service failed to process this request. Nothing was charged."
+    ) -> None:
         """Set the message, which contains no internal details."""
-        super().__init__("The service failed to process this request. Nothing was charged.")
+        super().__init__(message)
 
 
 class LostError(InternalError):
@@ -201,7 +203,7 @@ class LostError(InternalError):
             "The service stopped before it sent the response. Send the request again with the same"
             " Idempotency-Key: it is charged at most once."
         )
-        ApiError.__init__(self, message)
+        super().__init__(message)
 
 
 class UnavailableError(ApiError):
@@ -211,11 +213,11 @@ class UnavailableError(ApiError):
 
 
 class OverloadedError(ApiError):
-    """The request queue is full, or a job has too many uploads; this request was not started."""
+    """The server is too busy, and did not start this request."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
 
     def __init__(self, *, retry_after_s: int) -> None:
         """Set the message, and the seconds to wait."""
-        message = "The server has too many requests. Try again later; nothing was charged."
+        message = "The server is too busy for this request. Try again later; nothing was charged."
         super().__init__(message, retry_after_s=retry_after_s)

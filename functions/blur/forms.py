@@ -61,7 +61,7 @@ class BlurForm:
         return BlurRequest(self.load_image(), self.options)
 
 
-class Source(NamedTuple):
+class ImageInput(NamedTuple):
     """An image in the request, or at a URL that the request names."""
 
     digest: Callable[[], str]
@@ -72,17 +72,17 @@ class Source(NamedTuple):
     """The file, if it is in the request."""
 
     @classmethod
-    def of_file(cls, data: bytes) -> Source:
-        """Return the source of an image whose file is in the request."""
+    def of_file(cls, data: bytes) -> ImageInput:
+        """Return an image whose file is in the request."""
         return cls(lambda: sha256(data), lambda: data, data)
 
     @classmethod
-    def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> Source:
-        """Return the source of an image that `fetch` downloads from a URL."""
+    def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> ImageInput:
+        """Return an image that `fetch` downloads from a URL."""
         return cls(lambda: "url " + sha256(url.encode()), lambda: fetch(url))
 
 
-NO_SOURCE = Source.of_file(b"")
+NO_IMAGE = ImageInput.of_file(b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,8 @@ class RemovalForm:
 
     options: RemovalOptions
     """All options except the background image."""
-    image: Source = field(repr=False)
-    background: Source | None = field(default=None, repr=False)
+    image: ImageInput = field(repr=False)
+    background: ImageInput | None = field(default=None, repr=False)
     is_preview: bool
     """Whether the result is at most as large as a preview: because `size` asks for a preview, or
     because `size` is `auto` and the photo has no more pixels than a preview."""
@@ -111,7 +111,7 @@ class RemovalForm:
         """See `PaidForm.derived_key`."""
         if not remember_us:
             return None
-        background = self.background or NO_SOURCE
+        background = self.background or NO_IMAGE
         content = removal_digest(self.options, self.image.digest(), background.digest())
         return derived_key(content, remember_us=remember_us)
 

@@ -197,8 +197,8 @@ class ImageService:
             expires_us=self._after(self.hold_ttl_s),
         )
 
-    def _start(self, hold: Hold, key: IdempotencyKey | None) -> Hold:
-        self.on_start(StartedCall(hold, key))
+    def _start(self, hold: Hold, idempotency_key: IdempotencyKey | None) -> Hold:
+        self.on_start(StartedCall(hold, idempotency_key))
         return hold
 
     def _identify(

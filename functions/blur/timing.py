@@ -37,7 +37,9 @@ class Deadline:
             UnavailableError: the deadline has passed.
         """
         if self.at_us is not None and self.clock() >= self.at_us:
-            message = "The photo could not be finished in time. Nothing was charged."
+            message = (
+                "The service did not finish the photo in time. Nothing was charged; try again."
+            )
             raise UnavailableError(message, retry_after_s=1)
 
 

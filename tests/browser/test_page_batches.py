@@ -93,5 +93,5 @@ def test_a_batch_stops_after_its_first_call_if_no_credits_are_left(visit: Visit)
     visit.page.set_input_files("#file", files("a.jpg", "b.jpg"))
     visit.page.wait_for_selector("#queue:visible")
     visit.page.click("#go")
-    assert "no credits left" in visit.failure()
+    assert "too few credits" in visit.failure()
     assert len([url for url in visit.asked if "/v2/rembg" in url]) == 1

@@ -12,7 +12,7 @@ from tests.contract.description import API, DOCUMENT, OPERATIONS, SCHEMAS, resol
 
 from blur.api.accept import DEFAULT
 from blur.api.job_request import PARAMETERS
-from blur.api.jobs import FAILURES, JOB_PATH, MOST_FAILURES, MOST_LINES
+from blur.api.jobs import FAILURES, JOB_PATH, MAX_FAILURES, MAX_LINES
 from blur.api.removebg.body import FILE_FIELDS, TEXT_FIELDS
 from blur.api.removebg.parameters import TYPE_LEVELS
 from blur.api.removebg.paths import is_removebg
@@ -157,8 +157,8 @@ def test_the_description_has_the_same_limits_and_states_of_jobs_as_the_code() ->
         if each["name"] == "limit"
     }
     failures, lines = limits[JOB_PATH], limits[f"{JOB_PATH}/manifest"]
-    assert (failures["default"], failures["maximum"]) == (FAILURES, MOST_FAILURES)
-    assert (lines["default"], lines["maximum"]) == (MOST_LINES, MOST_LINES)
+    assert (failures["default"], failures["maximum"]) == (FAILURES, MAX_FAILURES)
+    assert (lines["default"], lines["maximum"]) == (MAX_LINES, MAX_LINES)
     assert SCHEMAS["Job"]["properties"]["state"]["enum"] == [*STATES[:2], "paused", *STATES[2:]]
     upload = SCHEMAS["Job"]["example"]["upload"]
     assert upload["max_bytes"] == Settings().max_upload_bytes

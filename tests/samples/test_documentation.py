@@ -42,7 +42,7 @@ NOT_TYPED = {
     "bgblur blur photo.jpg -r 12": INSTALLED,
     "bgblur serve --demo": INSTALLED,
     "make run": "a separate test starts `bgblur serve --demo`",
-    "make test": "runs this test",
+    "make test": "`.ci/run` runs it separately",
     "make e2e": "`.ci/run` runs it separately",
     SERVE: "runs until it is stopped; a separate test starts and stops it",
     ".venv-sam/bin/sam build": "`make e2e` builds the stack in this way",

@@ -10,7 +10,7 @@ from blur.accounts.model import SECOND_US
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, ZERO
 from blur.engine import Engine
-from blur.forms import BlurForm, RemovalForm, Source
+from blur.forms import BlurForm, ImageInput, RemovalForm
 from blur.image_requests import BlurRequest, RemovalRequest
 from blur.imaging.blur_options import BlurOptions
 from blur.imaging.removal.options import Margins, RemovalOptions
@@ -38,7 +38,7 @@ PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 
 def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - values of any type; nothing can change the default object
-    values = {"image": Source.of_file(PHOTO), "is_preview": True, **changes}
+    values = {"image": ImageInput.of_file(PHOTO), "is_preview": True, **changes}
     return RemovalForm(options=options, **values)
 
 
@@ -82,11 +82,11 @@ def test_a_derived_idempotency_key_depends_on_the_options_the_images_and_their_u
     forms = [
         removal(),
         removal(replace(RemovalOptions(), crop=True)),
-        removal(image=Source.of_file(b"other")),
-        removal(image=Source.of_url("https://a.example", fetch)),
-        removal(image=Source.of_url("https://b.example", fetch)),
-        removal(background=Source.of_file(b"background")),
-        removal(background=Source.of_url("https://a.example", fetch)),
+        removal(image=ImageInput.of_file(b"other")),
+        removal(image=ImageInput.of_url("https://a.example", fetch)),
+        removal(image=ImageInput.of_url("https://b.example", fetch)),
+        removal(background=ImageInput.of_file(b"background")),
+        removal(background=ImageInput.of_url("https://a.example", fetch)),
     ]
     assert len({key_value(form) for form in forms}) == len(forms)
     assert key_value(removal()) == key_value(removal(is_preview=False, has_type=False, max_bytes=3))
@@ -94,7 +94,9 @@ def test_a_derived_idempotency_key_depends_on_the_options_the_images_and_their_u
 
 def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
     url = "https://a.example"
-    assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
+    assert (
+        ImageInput.of_url(url, lambda _: b"").digest() != ImageInput.of_file(url.encode()).digest()
+    )
 
 
 def test_a_derived_idempotency_key_never_equals_a_clients_key_and_has_a_separate_lifetime() -> None:
@@ -117,7 +119,7 @@ def test_photo_and_background_are_fetched_only_when_the_form_is_loaded() -> None
         return url.encode()
 
     form = removal(
-        image=Source.of_url("photo", fetch), background=Source.of_url("background", fetch)
+        image=ImageInput.of_url("photo", fetch), background=ImageInput.of_url("background", fetch)
     )
     key_value(form)
     assert fetched == []
@@ -139,7 +141,7 @@ def test_files_in_the_request_are_loaded_unchanged() -> None:
         max_bytes=7,
         accepts=plain.accepts,
     )
-    background = removal(background=Source.of_file(b"background")).load()
+    background = removal(background=ImageInput.of_file(b"background")).load()
     assert isinstance(background, RemovalRequest)
     assert background.options == replace(RemovalOptions(), background=b"background")
 

@@ -24,7 +24,7 @@ def test_a_call_stops_at_its_first_check_in_the_last_seconds_before_the_timeout(
     assert deadline.at_us == START + 23_000_000
     Deadline(deadline.at_us, lambda: Instant(START + 22_999_999)).check()
     late = Deadline(deadline.at_us, lambda: Instant(START + 23_000_000))
-    with pytest.raises(UnavailableError, match="could not be finished in time") as caught:
+    with pytest.raises(UnavailableError, match="did not finish the photo in time") as caught:
         late.check()
     assert caught.value.retry_after_s == 1
 

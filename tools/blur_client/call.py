@@ -60,7 +60,7 @@ class BlurCall:
         self._upload_id: str | None = None
 
     def attempt(self) -> BlurResult:
-        """Send the request once. If the API asks for an upload, upload the photo and retry.
+        """Send the request; if it is too large, upload the photo and send the upload's id.
 
         Raises:
             BlurClientError: the attempt failed; `retry_policy.is_retryable` decides on a retry.

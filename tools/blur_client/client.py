@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur_client.attempts import OnWait
     from blur_client.form import OnUpload
     from blur_client.responses import Account, BlurResult
-    from blur_client.source import Source
+    from blur_client.source import PhotoInput
 
 ACCOUNT_PATH = "v2/account"
 USER_AGENT = "blur-client"
@@ -94,7 +94,7 @@ class Client:
 
     def blur(  # noqa: PLR0913 - has one argument for each field of the contract
         self,
-        source: Source,
+        source: PhotoInput,
         *,
         radius: int | str,
         blur: str | None = None,

@@ -24,7 +24,7 @@ class SourceChangedError(BlurClientError):
 
 
 class ApiError(BlurClientError):
-    """The API responded with an error.
+    """The API, or a server in front of it, responded with an error.
 
     After a 5xx, or after an attempt without a response, the call might have been charged. If the
     call is repeated with the same `idempotency_key`, it is charged at most once.

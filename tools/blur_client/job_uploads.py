@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur_client.attempts import Attempts, OnWait
     from blur_client.form import OnUpload
     from blur_client.job_documents import Job, UploadForm
-    from blur_client.source import Source
+    from blur_client.source import PhotoInput
     from blur_client.transport import Transport
 
 PHOTO_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
@@ -65,7 +65,7 @@ class JobUploads:
     def upload(
         self,
         source: str,
-        photo: Source,
+        photo: PhotoInput,
         *,
         on_upload: OnUpload | None = None,
         on_wait: OnWait | None = None,
@@ -96,7 +96,7 @@ class JobUploads:
 
     def upload_all(
         self,
-        photos: Iterable[tuple[str, Source]],
+        photos: Iterable[tuple[str, PhotoInput]],
         *,
         threads: int = 4,
         on_wait: OnWait | None = None,
@@ -113,7 +113,7 @@ class JobUploads:
         upload_one = functools.partial(self._upload_one, on_wait=on_wait)
         return map_bounded(upload_one, photos, threads=threads)
 
-    def _upload_one(self, pair: tuple[str, Source], *, on_wait: OnWait | None) -> Uploaded:
+    def _upload_one(self, pair: tuple[str, PhotoInput], *, on_wait: OnWait | None) -> Uploaded:
         source, photo = pair
         try:
             self.upload(source, photo, on_wait=on_wait)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
+PhotoInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the file's bytes, or a file that is open for reading in binary mode."""
 
 HEAD_BYTES = 256
@@ -33,7 +33,7 @@ AVIF_BRANDS = (b"avif", b"avis")
 class Photo:
     """A photo to send, which can be opened again for each attempt."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: PhotoInput) -> None:
         """Keep a path, bytes or a seekable file; read a stream that is not seekable into memory.
 
         Raises:
@@ -100,7 +100,7 @@ def media_type(head: bytes) -> str | None:
     return None
 
 
-def _name_of(source: Source) -> str:
+def _name_of(source: PhotoInput) -> str:
     """Return the file name to send, without the folder and without unsafe characters."""
     path = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     name = Path(path).name if isinstance(path, (str, os.PathLike)) else ""

@@ -182,10 +182,15 @@ def _require_replayable(
     key: IdempotencyKey, earlier: IdempotencyRecord, fingerprint: str, now_us: Instant
 ) -> None:
     if earlier.fingerprint != fingerprint:
-        message = "This Idempotency-Key was used before with a different image or parameters."
+        message = (
+            "This Idempotency-Key was used before with a different image or parameters."
+            " Send a new one."
+        )
         raise IdempotencyConflictError(message)
     if not earlier.done:
-        message = "The first call with this Idempotency-Key has not ended yet."
+        message = (
+            "The first call with this Idempotency-Key has not ended yet. Send the call again later."
+        )
         wait_s = key.retry_after_s(earlier, now_us)
         raise IdempotencyInProgressError(message, retry_after_s=wait_s)
 

@@ -19,7 +19,7 @@ class StartedCall:
     key: IdempotencyKey | None
 
 
-def roll_back(store: CallStore, call: StartedCall, *, now_us: Instant) -> None:
+def refund_lost_call(store: CallStore, call: StartedCall, *, now_us: Instant) -> None:
     """Refund a call whose process has ended, and release its idempotency key.
 
     If the call was charged before its process ended, or never reserved its hold, nothing changes.

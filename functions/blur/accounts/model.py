@@ -48,7 +48,10 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits reserved for one call. A hold is settled or refunded, or it expires."""
+    """Credits reserved for one call, or for one photo of a job.
+
+    A hold is settled or refunded, or it expires.
+    """
 
     hold_id: str
     account_id: str
@@ -191,7 +194,7 @@ class IdempotencyRecord:
     forget_us: Instant
     """When the record expires: 24 h after the first call, or earlier with a derived key."""
 
-    def counts(self, now_us: Instant) -> bool:
+    def is_valid(self, now_us: Instant) -> bool:
         """Return whether the record is still valid, with a margin for clock skew.
 
         While it is valid, no other call can store a record for the same key.

@@ -1,12 +1,12 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
-remove.bg's clients send no `Idempotency-Key`, and send a request again if the response takes too
-long. Copies of a request have the same derived key, so they are charged as one call. `forms.py`
-computes the digests of the derived key; `BLUR_REMOVEBG_DEDUPE_S` sets how long it is valid. Such
-calls differ from calls with an `Idempotency-Key` in two ways:
+remove.bg's clients send no `Idempotency-Key`, and one of them repeats a request if the response
+takes too long. Copies of a request have the same derived key, so they are charged as one call.
+`forms.py` computes the digests of the derived key; `BLUR_REMOVEBG_DEDUPE_S` sets how long it is
+valid. Such calls differ from calls with an `Idempotency-Key` in two ways:
 
-- A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
-  their user would see an error if the copy were rejected (ADR 23).
+- A copy waits while the first call is running. This client repeats a request only after a time-out,
+  so its user would see an error if the copy were rejected (ADR 23).
 - The image at a URL can change. If it has changed, the call is a new call, not a conflict.
 """
 
@@ -66,7 +66,10 @@ def identify_repeat(  # noqa: PLR0913 - it needs the call, the store, a pause an
 
     def wait() -> None:
         if clock() >= until_us or not pause(POLL_S):
-            message = "The first call with this image and these parameters has not ended yet."
+            message = (
+                "The first call with this image and these parameters has not ended yet."
+                " Send the call again later."
+            )
             raise IdempotencyInProgressError(message, retry_after_s=MIN_RETRY_AFTER_S)
 
     while True:

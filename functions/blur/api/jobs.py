@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from blur.service import ImageService
 
 JOB_PATH = f"{JOBS_PATH}/{{job_id}}"
-FAILURES, MOST_FAILURES = 100, 1_000
+FAILURES, MAX_FAILURES = 100, 1_000
 """The number of failures on a page: the default, and the maximum that a client can ask for."""
-MOST_LINES = 10_000
+MAX_LINES = 10_000
 JSON_LINES = "application/jsonl"
 
 
@@ -74,7 +74,7 @@ class JobRoutes:
         key = request_key(request)
         with self._counted_separately(request) as status:
             job = self._jobs.find(key, job_id_of(request))
-            page = read_page(request, default=FAILURES, most=MOST_FAILURES)
+            page = read_page(request, default=FAILURES, most=MAX_FAILURES)
             failures = self._jobs.failures(job, after=page.after, limit=page.limit)
             body = self._document(job, request)
         body["failures"] = [failure_document(row) for row in failures.objects]
@@ -100,7 +100,7 @@ class JobRoutes:
         key = request_key(request)
         with self._counted_separately(request) as status:
             job = self._jobs.find(key, job_id_of(request))
-            page = read_page(request, default=MOST_LINES, most=MOST_LINES)
+            page = read_page(request, default=MAX_LINES, most=MAX_LINES)
             ended = self._jobs.ended(job, after=page.after, limit=page.limit)
         base = self._url(request, job)
         lines, after = manifest.write_page(ended, results_url=f"{base}/results")

@@ -21,6 +21,6 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         message = "The request body is not valid JSON."
         raise InvalidRequestError(message) from error
     if not isinstance(document, dict):
-        message = "The request body is not a JSON object."
+        message = "The request body is not a JSON object. Send one."
         raise InvalidRequestError(message)
     return document

@@ -68,7 +68,7 @@ class Connections:
         except (OSError, ValueError):  # UnicodeError is a ValueError
             addresses = []
         if not addresses or not all(map(self._is_allowed, addresses)):
-            message = "The host of the URL is unknown, or it is not on the public internet."
+            message = "The URL's host is unknown, or it is not on the public internet."
             raise InvalidUrlError(message)
         return addresses[:MAX_ADDRESSES]
 
@@ -141,7 +141,7 @@ class TimedExchange:
                 return connection
             connection.close()
             break
-        message = "The server of the URL cannot be reached."
+        message = "The server at the URL cannot be reached."
         raise DownloadError(message) from failure
 
     def _run(self, work: Callable[[TimedExchange], Result], result: Future[Result]) -> None:

@@ -80,7 +80,7 @@ class ImageFetcher:
                         return self._read(response)
                 target = target.join(location, ports=ports)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            message = "The server of the URL cannot be reached, or its response is not complete."
+            message = "The server at the URL cannot be reached, or its response is not complete."
             raise DownloadError(message) from error
         message = f"The URL redirects more than {MAX_REDIRECTS} times."
         raise DownloadError(message)
@@ -88,7 +88,7 @@ class ImageFetcher:
     def _read(self, response: BaseHTTPResponse) -> bytes:
         """Return the file; stop reading as soon as the file is too large or not an image."""
         if response.status != HTTPStatus.OK:
-            message = f"The server of the URL responds with the status {response.status}."
+            message = f"The server at the URL responds with the status {response.status}."
             raise DownloadError(message)
         max_bytes = self._max_bytes
         declared = response.headers.get("Content-Length", "")

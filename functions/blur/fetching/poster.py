@@ -65,5 +65,5 @@ class Poster:
                 with closing(connection.getresponse()) as response:
                     return response.status
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            message = "The server of the URL cannot be reached, or its response is not complete."
+            message = "The server at the URL cannot be reached, or its response is not complete."
             raise DownloadError(message) from error

@@ -109,4 +109,4 @@ def _check_host(host: str) -> str:
 
 
 def _bad_host() -> InvalidUrlError:
-    return InvalidUrlError("The host of the URL is not valid.")
+    return InvalidUrlError("The URL's host is not valid.")

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
 """The seconds between the seven attempts to send a notification."""
 THREADS = 16
-MOST_OF_AN_ACCOUNT = 4
+MAX_OF_AN_ACCOUNT = 4
 """The maximum number of notifications for one account in one run of the keeper."""
-MOST = 2 * THREADS
+MAX_NOTIFICATIONS = 2 * THREADS
 """The maximum number of notifications in one run of the keeper. All of them together take at most
 twice the time limit of one notification."""
 
@@ -107,10 +107,10 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, a few for each account, in the order in which they were due."""
+    """Yield up to `MAX_NOTIFICATIONS` jobs, a few for each account, the most overdue first."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
-        if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:
+        if chosen[job.account_id] < MAX_OF_AN_ACCOUNT and chosen.total() < MAX_NOTIFICATIONS:
             chosen[job.account_id] += 1
             yield job
 

@@ -28,7 +28,7 @@ first photos."""
 EMPTY_DAYS = 1
 """After this number of days, an open job without photos is closed. Clients sometimes forget
 such jobs."""
-MOST_CANCELLED = 5_000
+MAX_CANCELLED = 5_000
 """The maximum number of photos that one run cancels. There is a limit, because each photo needs a
 write, while all other jobs wait."""
 
@@ -80,7 +80,7 @@ class JobKeeper:
 
         """
         ended = []
-        allowance = iter(range(MOST_CANCELLED))
+        allowance = iter(range(MAX_CANCELLED))
         until_us = self.clock() + self.run_s * SECOND_US
         try:
             for job in self.jobs.list_active():

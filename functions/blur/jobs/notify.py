@@ -45,9 +45,7 @@ def check_notify(url: str) -> None:
         url.encode()  # JSON can contain lone surrogates, which no store accepts
         host = parse_target(url).host
     except UnicodeEncodeError as error:
-        message = (
-            "The field 'notify' is not valid. The URL has characters that are not Unicode text."
-        )
+        message = "The field 'notify' is not valid. The URL is not valid Unicode text."
         raise InvalidNotifyError(message) from error
     except InvalidUrlError as error:
         message = f"The field 'notify' is not valid. {error}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore, ObjectPage
     from blur.storage.ports import Link, PresignedForm
 
-MOST_ACTIVE = 1_000
+MAX_ACTIVE = 1_000
 """The maximum number of active jobs of an account; see `JobStore.list_active`."""
 KEPT_US = KEEP_DAYS * 86_400 * SECOND_US
 """How long results are kept."""
@@ -56,7 +56,7 @@ class JobService:
 
         Raises:
             InvalidNotifyError: no notification can be sent to this URL.
-            TooManyJobsError: the account has `MOST_ACTIVE` active jobs; two requests at the same
+            TooManyJobsError: the account has `MAX_ACTIVE` active jobs; two requests at the same
                 time can exceed this limit.
 
         """
@@ -64,7 +64,7 @@ class JobService:
         if notify is not None:
             self.check_notify(notify)
             notification = Notification(url=notify, secret=self.new_secret())
-        if self.jobs.count_active(key.account_id, most=MOST_ACTIVE) >= MOST_ACTIVE:
+        if self.jobs.count_active(key.account_id, most=MAX_ACTIVE) >= MAX_ACTIVE:
             raise TooManyJobsError
         job = Job(
             job_id=self.new_id(),

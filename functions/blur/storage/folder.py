@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blur.errors import IdempotencyInProgressError, ImageTooLargeError, UploadNotFoundError
-from blur.storage.folder_files import remove_each, replacing, writable
+from blur.storage.folder_files import disk_errors, remove_each, replacing
 from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
@@ -61,7 +61,7 @@ class FolderStore:
     ) -> PresignedForm:
         """Sign an upload token; see `UploadStore.presign_upload`."""
         token = UploadToken(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
-        with writable():
+        with disk_errors():
             signed = sign(token, read_secrets(self._folder))
         fields = {"Content-Type": content_type, TOKEN_FIELD: signed}
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
@@ -73,7 +73,7 @@ class FolderStore:
             UploadNotFoundError: the signature is not valid, or the token has expired.
 
         """
-        with writable():
+        with disk_errors():
             return verify(signed, read_secrets(self._folder), now_us=now_us)
 
     @contextmanager
@@ -89,7 +89,7 @@ class FolderStore:
 
         """
         path = self._hour_folder(token.expires_us - LINK_TTL_S * SECOND_US) / _name_in(token.name)
-        with self._only_one(token.name), writable():
+        with self._only_one(token.name), disk_errors():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with replacing(path, part_in=path.parent, prefix=_PART) as file:
                 yield file
@@ -97,7 +97,7 @@ class FolderStore:
     def get(self, name: str, *, max_bytes: int) -> bytes:
         """Read the file; see `UploadStore.get`."""
         file_name = _name_in(name)
-        with writable():
+        with disk_errors():
             data = _head(self._candidates(file_name), max_bytes + 1)
         if len(data) > max_bytes:
             message = f"The upload has more than {max_bytes} bytes."
@@ -116,7 +116,7 @@ class FolderStore:
         """
         oldest = _hour_name(now_us - (MAX_UPLOAD_AGE_S + HOUR_S) * SECOND_US)
         expired = []
-        with writable(), suppress(FileNotFoundError):  # the folder does not exist yet
+        with disk_errors(), suppress(FileNotFoundError):  # the folder does not exist yet
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)

@@ -91,10 +91,10 @@ def remove_each(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def writable() -> Iterator[None]:
+def disk_errors() -> Iterator[None]:
     """Turn disk errors into UnavailableError."""
     try:
         yield
     except OSError as error:
-        message = "The storage for uploads has failed. Nothing was charged."
+        message = "The storage has failed. Nothing was charged; try again."
         raise UnavailableError(message, retry_after_s=1) from error

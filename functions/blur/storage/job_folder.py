@@ -31,11 +31,11 @@ from blur.errors import (
 from blur.storage.folder import SECOND_US, TOKEN_FIELD
 from blur.storage.folder_files import (
     changed_us,
+    disk_errors,
     entries_of,
     make_folder,
     remove_each,
     replacing,
-    writable,
 )
 from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import KEEP_DAYS, LINK_TTL_S, PresignedForm
@@ -70,7 +70,7 @@ class JobFolder:
         """Sign a token for the prefix of the job; see `JobFiles.presign_sources`."""
         prefix = f"{JOBS}/{_checked(job_id, _JOB_ID)}/"
         token = UploadToken(prefix, "", max_bytes, now_us + LINK_TTL_S * SECOND_US)
-        with writable():
+        with disk_errors():
             signed = sign(token, read_secrets(self._folder))
         return PresignedForm(JOB_UPLOAD_PATH, {TOKEN_FIELD: signed}, token.expires_us, prefix)
 
@@ -82,7 +82,7 @@ class JobFolder:
 
         """
         try:
-            with writable():
+            with disk_errors():
                 token = verify(signed, read_secrets(self._folder), now_us=now_us)
         except UploadNotFoundError as error:
             raise UploadNotFoundError(NO_FORM) from error
@@ -110,7 +110,7 @@ class JobFolder:
 
         """
         path = self._sources(job_id) / _object_id(source)
-        with self._one_of_few(job_id), writable(), self._replacing(path) as file:
+        with self._one_of_few(job_id), disk_errors(), self._replacing(path) as file:
             self.require_space(leave_bytes)  # the accounts can be on the same disk
             file.write(json.dumps(source).encode() + b"\n")
             yield file
@@ -118,7 +118,7 @@ class JobFolder:
     def read_source(self, job_id: str, source: str, *, max_bytes: int) -> bytes:
         """Read a photo; see `JobFiles.read_source`."""
         path = self._sources(job_id) / _object_id(source)
-        with writable(), _opened(path) as file:
+        with disk_errors(), _opened(path) as file:
             file.readline()
             data = file.read(max_bytes + 1)
         if len(data) > max_bytes:
@@ -132,10 +132,10 @@ class JobFolder:
         A damaged file without a source is skipped: the object's row also has the source.
         """
         folder = self._sources(job_id)
-        with writable():
+        with disk_errors():
             paths = sorted(folder.iterdir()) if folder.is_dir() else []
         for path in paths:
-            with writable(), suppress(FileNotFoundError, ValueError), path.open("rb") as file:
+            with disk_errors(), suppress(FileNotFoundError, ValueError), path.open("rb") as file:
                 source: str = json.loads(file.readline())
                 yield source
 
@@ -149,7 +149,7 @@ class JobFolder:
         file_name: str,  # noqa: ARG002 - `JobBucket` uses the argument
     ) -> None:
         """Write the result to the disk; see `JobFiles.write_result`."""
-        with writable(), self._replacing(self._result(job_id, object_id)) as file:
+        with disk_errors(), self._replacing(self._result(job_id, object_id)) as file:
             file.write(data)
 
     def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - `JobBucket` uses the arguments
@@ -158,12 +158,12 @@ class JobFolder:
 
     def read_result(self, job_id: str, object_id: str) -> bytes:
         """Read the result; see `JobFiles.read_result`."""
-        with writable(), _opened(self._result(job_id, object_id)) as file:
+        with disk_errors(), _opened(self._result(job_id, object_id)) as file:
             return file.read()
 
     def has_space(self, leave_bytes: int) -> bool:
         """Return whether `leave_bytes` of the disk are free; True if the folder does not exist."""
-        with writable(), suppress(FileNotFoundError):
+        with disk_errors(), suppress(FileNotFoundError):
             return shutil.disk_usage(self._folder).free >= leave_bytes
         return True
 
@@ -177,7 +177,7 @@ class JobFolder:
 
         """
         oldest_us, oldest_part_us = now_us - KEEP_DAYS * DAY_US, now_us - DAY_US
-        with writable():
+        with disk_errors():
             jobs, parts = entries_of(self._folder / JOBS), entries_of(self._folder / PARTS)
             expired = [job for job in jobs if _last_change_us(job) < oldest_us]
             remove_each([*expired, *(part for part in parts if changed_us(part) < oldest_part_us)])

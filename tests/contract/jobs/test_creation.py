@@ -109,7 +109,7 @@ def test_only_the_response_that_creates_a_job_with_notify_has_the_notification_s
 def test_an_account_with_too_many_active_jobs_gets_429_for_a_new_job(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_use_cases, "MOST_ACTIVE", 2)
+    monkeypatch.setattr(job_use_cases, "MAX_ACTIVE", 2)
     first, _ = create(call), create(call)
     refused = send(call, "POST", "/v2/jobs", document={"radius": 3})
     assert (refused.status, refused.error["code"]) == (429, "too_many_jobs")

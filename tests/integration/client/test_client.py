@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
     from tests.integration.storage.s3_server import S3Server
 
-    from blur_client.source import Source
+    from blur_client.source import PhotoInput
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -64,7 +64,7 @@ def test_a_blurred_photo_is_returned_with_its_cost(api: Api, photo: Path) -> Non
 
 def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> None:
     with Client(api.server.url + "/", api.key) as client, photo.open("rb") as file:
-        sources: list[Source] = [photo, str(photo), PHOTO, file, io.BytesIO(PHOTO)]
+        sources: list[PhotoInput] = [photo, str(photo), PHOTO, file, io.BytesIO(PHOTO)]
         pictures = {client.blur(source, radius=9, mode="cutout").data for source in sources}
     assert len(pictures) == 1
     with Image.open(io.BytesIO(pictures.pop())) as cutout:

@@ -16,7 +16,7 @@ from blur_client.source import HEAD_BYTES, Photo, media_type
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blur_client.source import Source
+    from blur_client.source import PhotoInput
 
 
 class Pipe(io.RawIOBase):
@@ -48,7 +48,7 @@ def test_every_kind_of_source_sends_the_same_bytes_on_each_attempt(tmp_path: Pat
     later = io.BytesIO(b"skipped" + content)
     later.seek(7)
     with path.open("rb") as file:
-        sources: list[Source] = [path, str(path), content, file, later, Pipe(content)]  # type: ignore[list-item] # raw files have the same `read`
+        sources: list[PhotoInput] = [path, str(path), content, file, later, Pipe(content)]  # type: ignore[list-item] # raw files have the same `read`
         for photo in map(Photo, sources):
             assert photo.size_bytes == len(content)
             assert photo.content_type == "image/jpeg"

@@ -79,7 +79,7 @@ def progress_text(job: Job) -> str:
     """Return the state of a job in a few words."""
     parts = [f"{job.failed} failed"] if job.failed else []
     if job.state == "paused":
-        parts.append("paused: no credits left")
+        parts.append("paused: too few credits")
     elif job.seconds_left is not None:
         parts.append(f"about {duration(job.seconds_left)} left")
     return ", ".join(parts)

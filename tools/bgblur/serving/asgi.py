@@ -34,7 +34,7 @@ from blur.api.router import with_head
 from blur.errors import ApiError, InternalError, LostError
 
 if TYPE_CHECKING:
-    from bgblur.serving.memory_budgets import Lease
+    from bgblur.serving.memory_budgets import BodyMemory
     from bgblur.serving.ports import Inline, Keys, PhotoPool, ReceiveUpload, Send
     from blur.accounts.keys import ApiKey
 
@@ -136,7 +136,7 @@ class ServerApp:
             with self._concurrent_bodies.count(account):
                 body = await self._read_small(exchange) if method == "POST" else b""
         request = exchange.request(body)
-        reply = await self._inline.answer(request, account=account, client=exchange.client())
+        reply = await self._inline.respond(request, account=account, client=exchange.client())
         exchange.is_logged = True
         return reply
 
@@ -151,7 +151,7 @@ class ServerApp:
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
         if exchange.has_many_keys():  # the handler rejects the request
-            reply = await self._inline.answer(
+            reply = await self._inline.respond(
                 exchange.request(), account="", client=exchange.client()
             )
             exchange.is_logged = True
@@ -162,9 +162,9 @@ class ServerApp:
             f"account {key.account_id}": ACCOUNT_FACTOR,
             f"address {exchange.connection.address}": ADDRESS_FACTOR,
         }
-        with self._bodies.lease(factors) as lease:
-            request = exchange.request(await self._read_photo(exchange, key, lease))
-            reply = await self._pool.answer(
+        with self._bodies.body(factors) as memory:
+            request = exchange.request(await self._read_photo(exchange, key, memory))
+            reply = await self._pool.respond(
                 request, account=key.account_id, client=exchange.client()
             )
         exchange.is_logged = True
@@ -180,7 +180,7 @@ class ServerApp:
         exchange.owner, exchange.key = f"account {key.account_id}", key
         return key
 
-    async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
+    async def _read_photo(self, exchange: Exchange, key: ApiKey, memory: BodyMemory) -> bytes:
         """Return the body, or only a part of it if the handler will reject the request."""
         body, received = exchange.body, bytearray()
         content_type = exchange.header(b"content-type").lower()
@@ -194,7 +194,7 @@ class ServerApp:
         with self._concurrent_bodies.count(key.account_id):
             async for chunk in body.chunks():
                 part = chunk[: max_bytes - len(received)]
-                lease.take(len(part))
+                memory.allocate(len(part))
                 received += part
                 if len(received) == max_bytes:
                     break

@@ -126,13 +126,13 @@ class ResponseSender:
         )
         headers = reply.headers if keeps_open else [*reply.headers, CLOSE]
         content = b"" if exchange.method == "HEAD" else reply.body
-        with self._results.hold(exchange.owner, len(content), exchange.connection.abort):
+        with self._results.track(exchange.owner, len(content), exchange.connection.abort):
             start = {"type": "http.response.start", "status": reply.status, "headers": headers}
             await send(start)
             for at in range(0, len(content), SLICE_BYTES):
                 part = content[at : at + SLICE_BYTES]
                 await send({"type": "http.response.body", "body": part, "more_body": True})
-            exchange.connection.mark_answered()
+            exchange.connection.mark_responded()
             if not body.is_complete and keeps_open:
                 await body.discard(SMALL_BYTES, SMALL_BODY_S)
             if not body.is_complete:

@@ -93,7 +93,7 @@ class FairQueue(Generic[Item]):
         self._share(account).waiting.append(item)
         return removed
 
-    def take(self) -> Item | None:
+    def pop(self) -> Item | None:
         """Return the next item, which is now running.
 
         Return None if no item waits, or if each account with waiting items already uses its share

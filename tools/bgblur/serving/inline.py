@@ -48,7 +48,7 @@ class InlineHandler:
         self._account_pool = account_pool
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inline")
 
-    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+    async def respond(self, request: Request, *, account: str, client: ClientState) -> Reply:
         """Return the response.
 
         Raises:
@@ -61,7 +61,7 @@ class InlineHandler:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, self._call, request)
         try:
-            return await self._account_pool.answer(request, account=account, client=client)
+            return await self._account_pool.respond(request, account=account, client=client)
         except LostError as error:
             message = "The account store did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error

@@ -13,65 +13,65 @@ from blur.errors import OverloadedError
 class BodyBudget:
     """Memory for request bodies, shared between senders.
 
-    Each sender can hold a multiple of the memory that is still free ("dynamic thresholds",
+    Each sender can use a multiple of the memory that is still free ("dynamic thresholds",
     Choudhury and Hahne 1998, https://doi.org/10.1109/90.664262). With a factor of 1, a single
-    sender can hold half of the total, two senders can hold a third each, and some memory is always
+    sender can use half of the total, two senders can use a third each, and some memory is always
     free.
     """
 
     def __init__(self, total_bytes: int) -> None:
         """Start with all memory free."""
         self.free_bytes = total_bytes
-        self._held: Counter[str] = Counter()
+        self._used: Counter[str] = Counter()
 
     @contextmanager
-    def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
-        """Yield a lease, which reserves memory for one body; free the memory when the block ends.
+    def body(self, factors: Mapping[str, float]) -> Iterator[BodyMemory]:
+        """Yield the memory of one body, which grows; free this memory when the block ends.
 
         `factors` has a factor for each sender of the body, such as its account and its address. All
         bodies of a sender together can use at most the free memory times the sender's factor.
         """
-        lease = Lease(self, factors)
+        memory = BodyMemory(self, factors)
         try:
-            yield lease
+            yield memory
         finally:
-            self._give_back(lease)
+            self._free(memory)
 
-    def _take(self, lease: Lease, size: int) -> None:
+    def _allocate(self, memory: BodyMemory, size: int) -> None:
         if size > self.free_bytes:
             raise OverloadedError(retry_after_s=1)
-        for sender, factor in lease.factors.items():
-            if self._held[sender] + size > factor * self.free_bytes:
+        for sender, factor in memory.factors.items():
+            if self._used[sender] + size > factor * self.free_bytes:
                 raise OverloadedError(retry_after_s=1)
         self.free_bytes -= size
-        lease.held_bytes += size
-        for sender in lease.factors:
-            self._held[sender] += size
+        memory.used_bytes += size
+        for sender in memory.factors:
+            self._used[sender] += size
 
-    def _give_back(self, lease: Lease) -> None:
-        self.free_bytes += lease.held_bytes
-        for sender in lease.factors:
-            self._held[sender] -= lease.held_bytes
-            if not self._held[sender]:
-                del self._held[sender]
+    def _free(self, memory: BodyMemory) -> None:
+        self.free_bytes += memory.used_bytes
+        for sender in memory.factors:
+            self._used[sender] -= memory.used_bytes
+            if not self._used[sender]:
+                del self._used[sender]
 
 
 @dataclass(slots=True, eq=False)
-class Lease:
-    """The memory that is reserved for one body."""
+class BodyMemory:
+    """The memory that is allocated for one body."""
 
     budget: BodyBudget
     factors: Mapping[str, float]
-    held_bytes: int = 0
+    used_bytes: int = 0
 
-    def take(self, size: int) -> None:
-        """Reserve `size` more bytes.
+    def allocate(self, size: int) -> None:
+        """Allocate `size` more bytes.
 
         Raises:
             OverloadedError: too little memory is free, or a sender would exceed its share.
 
         """
-        self.budget._take(self, size)  # noqa: SLF001 - only leases call this method
+        self.budget._allocate(self, size)  # noqa: SLF001 - only this class calls the method
 
 
 class ConcurrentBodyLimit:
@@ -112,32 +112,32 @@ class ResultBudget:
     def __init__(self, total_bytes: int) -> None:
         """Start with no responses."""
         self._total_bytes = total_bytes
-        self._held: dict[int, _Result] = {}
+        self._used: dict[int, _Result] = {}
         self._count = 0
 
     @contextmanager
-    def hold(self, client: str, size: int, abort: Callable[[], None]) -> Iterator[None]:
+    def track(self, client: str, size: int, abort: Callable[[], None]) -> Iterator[None]:
         """Count the bytes of a response until the block ends; `abort` closes its connection."""
         self._count += 1
         number = self._count
         self._make_space(size)
-        self._held[number] = _Result(client, size, abort)
+        self._used[number] = _Result(client, size, abort)
         try:
             yield
         finally:
-            self._held.pop(number, None)
+            self._used.pop(number, None)
 
     def _make_space(self, size: int) -> None:
-        while self._held and self._held_bytes() + size > self._total_bytes:
+        while self._used and self._used_bytes() + size > self._total_bytes:
             by_client: Counter[str] = Counter()
-            for result in self._held.values():
+            for result in self._used.values():
                 by_client[result.client] += result.size
             client = by_client.most_common(1)[0][0]
-            number = next(n for n, result in self._held.items() if result.client == client)
-            self._held.pop(number).abort()
+            number = next(n for n, result in self._used.items() if result.client == client)
+            self._used.pop(number).abort()
 
-    def _held_bytes(self) -> int:
-        return sum(result.size for result in self._held.values())
+    def _used_bytes(self) -> int:
+        return sum(result.size for result in self._used.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class PhotoPool(Protocol):
     def require_slot(self, account: str = "") -> None:
         """Raise `OverloadedError` if the queue has no slot for a request of this account."""
 
-    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+    async def respond(self, request: Request, *, account: str, client: ClientState) -> Reply:
         """Return a worker's response.
 
         Raises:
@@ -62,8 +62,8 @@ class PhotoPool(Protocol):
 class Inline(Protocol):
     """The handler of all other requests: `inline.InlineHandler`."""
 
-    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
-        """Return the response; raise the same errors as `PhotoPool.answer`."""
+    async def respond(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        """Return the response; raise the same errors as `PhotoPool.respond`."""
         ...
 
 
@@ -136,7 +136,7 @@ class Connection(Protocol):
     def watch(self) -> None:
         """Keep reading, to notice when the client disconnects."""
 
-    def mark_answered(self) -> None:
+    def mark_responded(self) -> None:
         """Record that the response was sent, so that the server can close this connection.
 
         Until the next request, the server can close the connection to make space for a new one.

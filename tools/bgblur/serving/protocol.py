@@ -176,7 +176,7 @@ class Protocol(H11Protocol):
         self._is_body_read = False
         self.flow.resume_reading()
 
-    def mark_answered(self) -> None:
+    def mark_responded(self) -> None:
         """Until the next request, allow the server to close this connection to make space."""
         self._has_response = True
 

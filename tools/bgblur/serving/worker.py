@@ -96,7 +96,7 @@ class Worker:
             message = f"A worker process cannot be started: {reason}."
             raise StartError(message) from error
 
-    async def answer(self, request: Request, client: ClientState) -> Reply:
+    async def respond(self, request: Request, client: ClientState) -> Reply:
         """Return the process's response. After any exception, the caller must kill the worker.
 
         Raises:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bgblur.serving.object_worker import ObjectTask, open_object_worker
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
 from blur.accounts.connect import open_account_store
-from blur.accounts.lost_calls import StartedCall, roll_back
+from blur.accounts.lost_calls import StartedCall, refund_lost_call
 from blur.app import build_app, import_engine
 from blur.clock import now
 from blur.imaging.matting.models import ModelError
@@ -30,7 +30,7 @@ LOGGER = logging.getLogger(__name__)
 READY = "ready"
 """Sent once, after the worker has built the handler."""
 ACCEPTED = "accepted"
-"""Sent for each request before work on it begins, and after each rollback."""
+"""Sent for each request before work on it begins, and after each refund of a lost call."""
 STOP = None
 """Received instead of a request when the server stops."""
 WORKER_NICE = 5
@@ -73,7 +73,7 @@ def run(
                 objects.process(message, messages.send)
                 continue
             if isinstance(message, StartedCall):
-                roll_back_lost(settings, message)
+                refund_or_log(settings, message)
                 messages.send(ACCEPTED)
                 continue
             messages.send(ACCEPTED)
@@ -82,11 +82,11 @@ def run(
             messages.send(handler(request, context))
 
 
-def roll_back_lost(settings: Settings, call: StartedCall) -> None:
+def refund_or_log(settings: Settings, call: StartedCall) -> None:
     """Refund a call whose process has ended; if this is not possible, its hold expires."""
     try:
         with closing(open_account_store(settings.accounts)) as store:
-            roll_back(store, call, now_us=now())
+            refund_lost_call(store, call, now_us=now())
     except Exception:  # an error must not stop a worker that requests need
         LOGGER.exception("the call of a failed worker is refunded only when its hold expires")
 

@@ -92,7 +92,7 @@ class WorkerPool:
         running = sum(worker.is_alive() for worker in self._workers)
         return PoolState(running, busy=self._queue.working, waiting=self._queue.waiting)
 
-    async def answer(
+    async def respond(
         self, request: Request, *, account: str = "", client: ClientState | None = None
     ) -> Reply:
         """Return a worker's response.
@@ -181,7 +181,7 @@ class WorkerPool:
         while True:
             if not worker.is_alive():
                 raise IdleDeathError
-            if call := self._queue.take():
+            if call := self._queue.pop():
                 return partial(self._work, call)
             if not self._queue.waiting and (work := self._next_background(self._queue.is_in_use)):
                 return work
@@ -201,7 +201,7 @@ class WorkerPool:
         call.worker = worker
         began_s = time.monotonic()
         try:
-            reply = await worker.answer(call.request, call.client)
+            reply = await worker.respond(call.request, call.client)
         except NotAcceptedError:
             self._wait_again(call)
             raise

@@ -124,7 +124,7 @@ def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
         InsufficientCreditsError: the balance does not cover the hold.
 
     """
-    add: Callable[[Expressions, Hold, Instant], None] = holds.take
+    add: Callable[[Expressions, Hold, Instant], None] = holds.create
     for _ in range(MAX_ATTEMPTS):
         update = _with_valid_key(hold.key_digest, now_us)
         add(update, hold, now_us)
@@ -143,7 +143,7 @@ def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
         elif state:
             return
         elif item["balance"] >= hold.price:
-            add = holds.take
+            add = holds.create
         else:
             status = status_of(item, hold.key_digest, ZERO, table.limiter.us(now_us))
             raise InsufficientCreditsError(hold.price, status)
@@ -174,7 +174,7 @@ def _update(branch: Branch, check: RateCheck, hold: Hold | None) -> Expressions:
     update = _with_valid_key(check.key_digest, check.now_us)
     branch(update, check)
     if hold:
-        holds.take(update, hold, check.now_us)
+        holds.create(update, hold, check.now_us)
     return update
 
 

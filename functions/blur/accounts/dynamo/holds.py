@@ -39,8 +39,8 @@ from blur.credits import ZERO, Credits
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
 """All copies of a request to DynamoDB arrive within this time after the first copy was sent."""
-ENDED = "ended"
-REFUNDED = b"r"
+TOMBSTONES_PREFIX = "ended"
+REFUNDED_SUFFIX = b"r"
 """If a hold ended without a charge, the set that contains its tombstone has a second element for
 the hold: the tombstone followed by this suffix."""
 
@@ -53,7 +53,7 @@ COMPACT_AT_BYTES = 256
 """If the old tombstones have at least this size, a separate write deletes them."""
 
 
-def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
+def create(update: Expressions, hold: Hold, now_us: Instant) -> None:
     """Make the update move the price from the balance to the hold.
 
     The update fails if the hold is not new, or if the balance is below the price.
@@ -62,7 +62,9 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
     tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(stored(hold.price))
     update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
     for slot in range(now_us // SLOT_US, (now_us + DEDUP_WINDOW_US) // SLOT_US + 1):
-        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{slot}')}, {tombstone})")
+        update.conditions.append(
+            f"NOT contains({update.path(f'{TOMBSTONES_PREFIX}{slot}')}, {tombstone})"
+        )
     update.sets += [
         f"{path} = {update.value(stored_hold({'c': hold.price, 'x': hold.expires_us}))}",
         f"{balance} = {balance} - {price}",
@@ -80,10 +82,12 @@ def state_of(item: Item, hold_id: str) -> HoldState | None:
     """Return the hold's state, or None if the item has neither the hold nor its tombstone."""
     if hold_id in item["holds"]:
         return HoldState.HELD
-    tombstones = frozenset().union(*(item[name] for name in item if name.startswith(ENDED)))
+    tombstones = frozenset().union(
+        *(item[name] for name in item if name.startswith(TOMBSTONES_PREFIX))
+    )
     if _tombstone(hold_id) not in tombstones:
         return None
-    is_refunded = _tombstone(hold_id) + REFUNDED in tombstones
+    is_refunded = _tombstone(hold_id) + REFUNDED_SUFFIX in tombstones
     return HoldState.REFUNDED if is_refunded else HoldState.SETTLED
 
 
@@ -173,7 +177,7 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
     until_us = released_until_us(now_us)
     expired = {name: held for name, held in item["holds"].items() if held["x"] <= until_us}
     slot = (until_us - DEDUP_WINDOW_US) // SLOT_US
-    old = [name for name in item if name.startswith(ENDED) and _slot_of(name) < slot]
+    old = [name for name in item if name.startswith(TOMBSTONES_PREFIX) and _slot_of(name) < slot]
     old_bytes = sum(len(name) + TOMBSTONE_BYTES * len(item[name]) for name in old)
     if not expired and old_bytes < COMPACT_AT_BYTES:
         return None
@@ -213,13 +217,13 @@ def _ending(
         elements = frozenset({tombstone})
     else:
         _add_to_balance(update, hold.price)
-        elements = frozenset({tombstone, tombstone + REFUNDED})
+        elements = frozenset({tombstone, tombstone + REFUNDED_SUFFIX})
     path = update.path("holds", hold.hold_id)
     # The condition on the price ensures that exactly the reserved credits are moved.
     update.conditions.append(f"{path}.{update.path('c')} = {update.value(stored(hold.price))}")
     update.removes.append(path)
     if leaves_tombstone:
-        slot = update.path(f"{ENDED}{now_us // SLOT_US}")
+        slot = update.path(f"{TOMBSTONES_PREFIX}{now_us // SLOT_US}")
         update.adds.append(f"{slot} {update.value(elements)}")
     return update
 
@@ -243,4 +247,4 @@ def _tombstone(hold_id: str) -> bytes:
 
 
 def _slot_of(name: str) -> int:
-    return int(name.removeprefix(ENDED))
+    return int(name.removeprefix(TOMBSTONES_PREFIX))

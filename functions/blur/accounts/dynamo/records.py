@@ -50,7 +50,7 @@ def find(
     if item is None:
         return None
     record = _record_of(item, account_id, scope)
-    return record if record.counts(now_us) else None
+    return record if record.is_valid(now_us) else None
 
 
 def complete(table: DynamoTable, record: IdempotencyRecord) -> bool:

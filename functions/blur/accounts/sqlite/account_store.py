@@ -59,9 +59,9 @@ class SqliteAccountStore:
         """See `CallStore.reserve`."""
         limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
-            status = authorization.reserve(db, hold, now_us, limiter)
-        if isinstance(status, InsufficientCreditsError):
-            raise status
+            status, is_covered = authorization.reserve(db, hold, now_us, limiter)
+        if not is_covered:
+            raise InsufficientCreditsError(hold.price, status)
         return status
 
     def settle(

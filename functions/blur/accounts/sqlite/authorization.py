@@ -67,23 +67,21 @@ def read_caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Cal
 
 def reserve(
     db: sqlite3.Connection, hold: Hold, now_us: Instant, limiter: rate.LimiterTime
-) -> AccountStatus | InsufficientCreditsError:
-    """Count the request and take the hold, unless the hold already exists; return the status.
+) -> tuple[AccountStatus, bool]:
+    """Count the request and create the hold, unless the hold already exists.
 
-    The error is returned, not raised, so that the transaction is committed: the rate limit also
-    counts a request that the balance does not cover.
+    Return the account's status, and whether the balance covers the hold. If it does not, no error
+    is raised, so that the transaction is committed: the rate limit also counts such a request.
     """
     caller = authenticate(db, hold.account_id, hold.key_digest, now_us)
     if holds.find(db, hold.account_id, hold.hold_id):
-        return caller.status(hold.price, limiter.us())
+        return caller.status(hold.price, limiter.us()), True
     count_request(db, caller, limiter)
     is_covered = caller.balance >= hold.price
     if is_covered:
-        holds.take(db, hold)
+        holds.create(db, hold)
     caller = read_caller(db, hold.account_id, hold.key_digest)
-    if is_covered:
-        return caller.status(hold.price, limiter.us())
-    return InsufficientCreditsError(hold.price, caller.status(ZERO, limiter.us()))
+    return caller.status(hold.price if is_covered else ZERO, limiter.us()), is_covered
 
 
 def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
@@ -98,7 +96,7 @@ def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> No
     if holds.find(db, hold.account_id, hold.hold_id):
         holds.extend(db, hold)
     elif caller.balance >= hold.price:
-        holds.take(db, hold)
+        holds.create(db, hold)
     else:
         raise InsufficientCreditsError(hold.price, caller.status(ZERO, now_us))
 

@@ -68,7 +68,7 @@ def is_held(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> bool:
     return found is not None and found[1] is HoldState.HELD and now_us < found[0].expires_us
 
 
-def take(db: sqlite3.Connection, hold: Hold) -> None:
+def create(db: sqlite3.Connection, hold: Hold) -> None:
     """Move the price from the balance to a new hold; the balance must cover the price."""
     _add_to_balance(db, hold.account_id, -hold.price)
     db.execute(

@@ -42,7 +42,7 @@ def find(
         "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()
     record = None if row is None else record_of(row)
-    return record if record and record.counts(now_us) else None
+    return record if record and record.is_valid(now_us) else None
 
 
 def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:

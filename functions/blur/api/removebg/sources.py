@@ -17,7 +17,7 @@ from blur.fetching.errors import (
     InvalidUrlError,
     NotAnImageError,
 )
-from blur.forms import Source
+from blur.forms import ImageInput
 from blur.removal_errors import (
     FailedBgDownloadError,
     FailedImageDownloadError,
@@ -60,7 +60,7 @@ _BACKGROUND_ERRORS = _Errors(
 )
 
 
-def image_source(fields: Fields, fetch: Fetch | None) -> Source:
+def image_source(fields: Fields, fetch: Fetch | None) -> ImageInput:
     """Return the source of the photo; a URL is fetched later.
 
     Raises:
@@ -73,9 +73,9 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
     """
     match _present(fields, _SOURCES):
         case ["image_file"]:
-            return Source.of_file(_file(fields, "image_file", MissingSourceError))
+            return ImageInput.of_file(_file(fields, "image_file", MissingSourceError))
         case ["image_file_b64"]:
-            return Source.of_file(_bounded(_decode_base64(fields.texts["image_file_b64"])))
+            return ImageInput.of_file(_bounded(_decode_base64(fields.texts["image_file_b64"])))
         case ["image_url"]:
             return _url_source(fields.texts["image_url"], "image_url", fetch, _IMAGE_ERRORS)
         case []:
@@ -86,7 +86,7 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
             raise MultipleSourcesError(message)
 
 
-def background_source(fields: Fields, fetch: Fetch | None) -> Source | None:
+def background_source(fields: Fields, fetch: Fetch | None) -> ImageInput | None:
     """Return the source of the background image; None without a background, or for a colour.
 
     Raises:
@@ -100,7 +100,7 @@ def background_source(fields: Fields, fetch: Fetch | None) -> Source | None:
         case [] | ["bg_color"]:
             return None
         case ["bg_image_file"]:
-            return Source.of_file(_file(fields, "bg_image_file", InvalidRequestError))
+            return ImageInput.of_file(_file(fields, "bg_image_file", InvalidRequestError))
         case ["bg_image_url"]:
             url = fields.texts["bg_image_url"]
             return _url_source(url, "bg_image_url", fetch, _BACKGROUND_ERRORS)
@@ -140,7 +140,7 @@ def _decode_base64(text: str) -> bytes:
         raise InvalidImageError(message) from error
 
 
-def _url_source(url: str, name: str, fetch: Fetch | None, errors: _Errors) -> Source:
+def _url_source(url: str, name: str, fetch: Fetch | None, errors: _Errors) -> ImageInput:
     if fetch is None:
         message = f"This server does not fetch images by URL. Send a file instead of '{name}'."
         raise errors.invalid(message)
@@ -157,4 +157,4 @@ def _url_source(url: str, name: str, fetch: Fetch | None, errors: _Errors) -> So
         except DownloadError as error:
             raise errors.failed(str(error)) from error
 
-    return Source.of_url(url, load)
+    return ImageInput.of_url(url, load)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blur_client import Client
-    from blur_client.source import Source
+    from blur_client.source import PhotoInput
 
 EXPIRED_IN_FOLDER = error(404, "upload_not_found")
 EXPIRED_IN_BUCKET = Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
@@ -78,7 +78,7 @@ def test_an_error_that_concerns_one_photo_does_not_stop_the_other_photos(
 ) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
     api.on("POST", "/form", error(400, "invalid_request"), ACCEPTED)
-    photos: list[tuple[str, Source]] = [
+    photos: list[tuple[str, PhotoInput]] = [
         ("bad", b"photo"),
         ("gone.jpg", tmp_path / "gone.jpg"),
         ("a.jpg", b"photo"),

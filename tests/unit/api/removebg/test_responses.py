@@ -22,7 +22,7 @@ from blur.api.removebg.responses import (
     removal_response,
 )
 from blur.credits import QUARTER, ZERO, Credits, whole
-from blur.forms import RemovalForm, Source
+from blur.forms import ImageInput, RemovalForm
 from blur.imaging.removal.options import RemovalOptions
 from blur.imaging.results import EncodedImage, Foreground, RemovedBackground
 from blur.service import REMOVAL_STEPS, CallResult
@@ -36,7 +36,7 @@ OUTPUT = RemovedBackground(
 )
 RESULT = CallResult(OUTPUT, STATUS, replayed=False, durations_ms={"total": 12.34})
 CALL = RemovalCall(
-    form=RemovalForm(options=RemovalOptions(), image=Source.of_file(b""), is_preview=True),
+    form=RemovalForm(options=RemovalOptions(), image=ImageInput.of_file(b""), is_preview=True),
     sends_json=False,
 )
 

@@ -87,7 +87,7 @@ class FakeWorker:
         self.is_running = True
         self.fleet.rolled_back += [lost] if lost else []
 
-    async def answer(self, request: Request, client: ClientState) -> Reply:
+    async def respond(self, request: Request, client: ClientState) -> Reply:
         del client
         self.body = request.body
         self.fleet.seen.append(request.body)
@@ -148,7 +148,7 @@ async def until(holds: Callable[[], bool]) -> None:
 def send(
     pool: WorkerPool, body: bytes = b"", account: str = "a", client: ClientState | None = None
 ) -> asyncio.Task[Reply]:
-    return asyncio.create_task(pool.answer(request(body), account=account, client=client))
+    return asyncio.create_task(pool.respond(request(body), account=account, client=client))
 
 
 async def started(pool: WorkerPool) -> WorkerPool:

@@ -60,7 +60,7 @@ class Pool:
         if self.is_full:
             raise OverloadedError(retry_after_s=7)
 
-    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+    async def respond(self, request: Request, *, account: str, client: ClientState) -> Reply:
         if self.waits_for_disconnect:
             await asyncio.wait_for(client.disconnected.wait(), 10)
             raise ClientDisconnected
@@ -102,7 +102,7 @@ class Connection:
     def mark_known_key(self) -> None:
         self.events.append("known key")
 
-    def mark_answered(self) -> None:
+    def mark_responded(self) -> None:
         pass
 
     def abort(self) -> None:

@@ -35,7 +35,7 @@ def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str
     """Take `count` items from the queue; each item uses a worker for `used_s` seconds."""
     items = []
     for _ in range(count):
-        item = queue.take()
+        item = queue.pop()
         assert item
         queue.finish(item[0], used_s)
         items.append(item)
@@ -48,7 +48,7 @@ def test_one_account_alone_can_use_every_slot() -> None:
     assert queue.used_slots == 4
     assert not queue.has_slot("a")
     assert taken(queue, 4) == ["a0", "a1", "a2", "a3"]
-    assert queue.take() is None
+    assert queue.pop() is None
 
 
 @pytest.mark.parametrize("working", [0, 1, 2])
@@ -56,7 +56,7 @@ def test_a_second_account_can_always_get_half_of_the_slots_of_the_queue(working:
     queue: FairQueue[str] = FairQueue(8, workers=2)
     add(queue, "a", 8)
     for _ in range(working):
-        queue.take()
+        queue.pop()
     assert add(queue, "b", 8) == ["a7", "a6", "a5", "a4"]
     assert not queue.has_slot("a")
     assert not queue.has_slot("b")
@@ -80,8 +80,8 @@ def test_a_new_account_gets_no_slot_of_a_full_queue_if_each_account_has_only_one
 def test_the_slots_of_requests_in_progress_are_not_given_to_another_account() -> None:
     queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
-    queue.take()
-    queue.take()
+    queue.pop()
+    queue.pop()
     assert not queue.has_slot("b")
 
 
@@ -101,7 +101,7 @@ def test_accounts_with_slow_and_fast_requests_get_equal_shares_of_the_worker_tim
     add(queue, "b", 20)
     order = []
     for _ in range(20):
-        item = queue.take()
+        item = queue.pop()
         assert item
         account = "slow" if item.startswith("slow") else "b"
         queue.finish(account, 10.0 if account == "slow" else 1.0)
@@ -114,11 +114,11 @@ def test_with_two_workers_a_second_account_always_gets_one_worker() -> None:
     queue: FairQueue[str] = FairQueue(9, workers=2)
     add(queue, "a", 5)
     add(queue, "b", 3)
-    assert {queue.take(), queue.take()} == {"a0", "b0"}
+    assert {queue.pop(), queue.pop()} == {"a0", "b0"}
     queue.finish("b", 0.1)
-    assert queue.take() == "b1"
+    assert queue.pop() == "b1"
     queue.finish("b", 99.0)
-    assert queue.take() == "b2"
+    assert queue.pop() == "b2"
 
 
 def test_after_a_request_a_worker_stays_free_for_the_same_account_for_a_short_time() -> None:
@@ -126,25 +126,25 @@ def test_after_a_request_a_worker_stays_free_for_the_same_account_for_a_short_ti
     queue: FairQueue[str] = FairQueue(9, workers=2, clock=clock)
     add(queue, "large", 6)
     add(queue, "b", 1)
-    assert {queue.take(), queue.take()} == {"large0", "b0"}
+    assert {queue.pop(), queue.pop()} == {"large0", "b0"}
     queue.finish("b", 0.1)
     clock.now_s += 0.9 * KEEP_SHARE_S
-    assert queue.take() is None
+    assert queue.pop() is None
     queue.finish("large", 1)
-    assert queue.take() == "large1"
+    assert queue.pop() == "large1"
     add(queue, "b", 1)
-    assert queue.take() == "b0"
+    assert queue.pop() == "b0"
     queue.finish("b", 0.1)
     clock.now_s += KEEP_SHARE_S
-    assert queue.take() == "large2"
+    assert queue.pop() == "large2"
 
 
 def test_four_workers_are_divided_between_the_active_accounts() -> None:
     queue: FairQueue[str] = FairQueue(20, workers=4)
     add(queue, "a", 9)
-    assert [queue.take() for _ in range(2)] == ["a0", "a1"]
+    assert [queue.pop() for _ in range(2)] == ["a0", "a1"]
     add(queue, "b", 5)
-    assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
+    assert [queue.pop() for _ in range(3)] == ["b0", "b1", None]
 
 
 def test_an_account_whose_items_are_added_later_takes_turns_with_the_first_account() -> None:
@@ -158,16 +158,16 @@ def test_an_account_whose_items_are_added_later_takes_turns_with_the_first_accou
 def test_an_item_that_is_put_back_is_the_next_item_of_its_account() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 3)
-    assert queue.take() == "a0"
+    assert queue.pop() == "a0"
     queue.put_back("a", "a0")
     assert queue.used_slots == 3
-    assert queue.take() == "a0"
+    assert queue.pop() == "a0"
 
 
 def test_only_a_waiting_item_can_be_removed_and_only_once() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 2)
-    assert queue.take() == "a0"
+    assert queue.pop() == "a0"
     assert not queue.remove("a", "a0")
     assert queue.remove("a", "a1")
     assert not queue.remove("a", "a1")
@@ -187,11 +187,11 @@ def test_no_sequence_of_steps_exceeds_the_number_of_slots_or_loses_an_item(
             removed = queue.add(account, f"{account}{number}")
             inside.add(f"{account}{number}")
             inside.discard(removed or "")
-        elif not adds and (item := queue.take()):
+        elif not adds and (item := queue.pop()):
             queue.finish(item[0], 1)
             inside.remove(item)
         assert queue.used_slots == len(inside) <= slots
-    while item := queue.take():
+    while item := queue.pop():
         queue.finish(item[0], 1)
         inside.remove(item)
     assert not inside

@@ -19,9 +19,9 @@ def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int
     """
     taken = 0
     while True:
-        lease = stack.enter_context(budget.lease(factors))
+        memory = stack.enter_context(budget.body(factors))
         try:
-            lease.take(10)
+            memory.allocate(10)
         except OverloadedError:
             return taken
         taken += 10
@@ -49,10 +49,10 @@ def test_a_body_counts_for_account_and_proxy_and_a_proxy_can_use_more_than_an_ac
 
 def test_a_body_larger_than_the_memory_budget_is_rejected_and_reserves_no_memory() -> None:
     budget = BodyBudget(TOTAL)
-    with budget.lease({}) as lease:
+    with budget.body({}) as memory:
         with pytest.raises(OverloadedError):
-            lease.take(TOTAL + 1)
-        lease.take(TOTAL)
+            memory.allocate(TOTAL + 1)
+        memory.allocate(TOTAL)
     assert budget.free_bytes == TOTAL
 
 
@@ -60,7 +60,7 @@ def test_when_memory_is_full_the_oldest_response_of_the_largest_client_is_aborte
     budget, aborted = ResultBudget(TOTAL), list[str]()
 
     def hold(stack: ExitStack, client: str, name: str, size: int) -> None:
-        stack.enter_context(budget.hold(client, size, lambda: aborted.append(name)))
+        stack.enter_context(budget.track(client, size, lambda: aborted.append(name)))
 
     with ExitStack() as stack:
         hold(stack, "honest", "honest 1", 100)

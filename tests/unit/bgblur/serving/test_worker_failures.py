@@ -57,7 +57,7 @@ def test_a_worker_is_restarted_until_it_starts(
         pool = await started(fleet.pool())
         fleet.answer_failures, fleet.start_failures = [EOFError()], [failure] * 5
         with pytest.raises(LostError):
-            await pool.answer(request(b"lost"))
+            await pool.respond(request(b"lost"))
         fleet.can_respond.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7

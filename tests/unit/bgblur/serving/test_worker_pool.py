@@ -33,7 +33,7 @@ def test_if_the_queue_is_full_a_request_is_rejected_with_the_expected_wait() -> 
         tasks = [send(pool) for _ in range(2)]
         await until(lambda: len(fleet.seen) == 1)
         with pytest.raises(OverloadedError) as caught:
-            await pool.answer(request(), account="a")
+            await pool.respond(request(), account="a")
         assert (
             caught.value.retry_after_s == 2
         )  # two requests are ahead; at first, each request is expected to take one second
@@ -56,7 +56,7 @@ def test_the_time_to_wait_depends_on_how_long_requests_take(
         pool = await started(fleet.pool(queue=0))
         fleet.can_respond.set()
         for _ in range(20):
-            await pool.answer(request())
+            await pool.respond(request())
         fleet.can_respond.clear()
         task = send(pool)
         await until(lambda: len(fleet.seen) == 21)

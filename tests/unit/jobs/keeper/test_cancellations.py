@@ -44,7 +44,7 @@ def test_a_cancelled_job_ends_when_none_of_its_photos_can_still_be_running(
 
 @pytest.fixture
 def five_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "MOST_CANCELLED", 5)
+    monkeypatch.setattr(keeper_module, "MAX_CANCELLED", 5)
 
 
 @pytest.mark.usefixtures("five_at_once")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.unit.jobs.conftest import JOB_ID, Clock
 from tests.unit.jobs.keeper.conftest import URL, Surroundings, ended_jobs, later, opened
 
-from blur.jobs.announcer import BACKOFF_S, MOST, MOST_OF_AN_ACCOUNT
+from blur.jobs.announcer import BACKOFF_S, MAX_NOTIFICATIONS, MAX_OF_AN_ACCOUNT
 from blur.jobs.model import Job, JobState
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_one_run_sends_few_notifications_for_one_account_and_does_not_delay_othe
 ) -> None:
     names = ended_jobs(store, clock, ["busy"] * 10 + ["other"])
     keeper.run()
-    assert len(around.notified) == MOST_OF_AN_ACCOUNT + 1
+    assert len(around.notified) == MAX_OF_AN_ACCOUNT + 1
     assert names[-1] in {job.job_id for job in around.notified}
     for _ in range(2):
         keeper.run()
@@ -84,9 +84,11 @@ def test_one_run_sends_few_notifications_for_one_account_and_does_not_delay_othe
 def test_one_run_of_the_keeper_sends_a_limited_number_of_notifications(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
-    names = ended_jobs(store, clock, [f"account {number}" for number in range(MOST + 3)])
+    names = ended_jobs(
+        store, clock, [f"account {number}" for number in range(MAX_NOTIFICATIONS + 3)]
+    )
     keeper.run()
-    assert len(around.notified) == MOST
+    assert len(around.notified) == MAX_NOTIFICATIONS
     keeper.run()
     assert sorted(job.job_id for job in around.notified) == names
 
