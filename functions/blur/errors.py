@@ -103,7 +103,10 @@ class InsufficientCreditsError(ApiError):
         """Put the price and the balance into the message."""
         credits_ = "1 credit" if price == ONE else f"{format_credits(price)} credits"
         left = format_credits(account_status.credits_left)
-        message = f"This call costs {credits_}; the account has {left} left."
+        message = (
+            f"This call costs {credits_}; the account has {left} left."
+            " Ask the operator for credits."
+        )
         super().__init__(message, account_status=account_status)
 
 

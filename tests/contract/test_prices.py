@@ -61,7 +61,9 @@ def test_error_for_an_insufficient_balance_has_the_price_and_the_balance(
     store.append_entry(LedgerEntry("half", key.account_id, EntryKind.TOP_UP, amount, clock()))
     response = call(json.loads((EVENTS / "402-insufficient_credits.json").read_text("utf-8")))
     assert response.status == 402
-    message = "This call costs 0.75 credits; the account has 0.5 left."
+    message = (
+        "This call costs 0.75 credits; the account has 0.5 left. Ask the operator for credits."
+    )
     assert response.error["message"] == message
     assert response.headers["x-credits-remaining"] == "0.5"
     assert response.headers["x-credits-charged"] == "0"

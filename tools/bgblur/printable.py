@@ -46,6 +46,8 @@ def _printable_errors() -> Iterator[None]:
     try:
         with stream_errors():
             yield
+    except click.exceptions.NoArgsIsHelpError:  # its message is the help, with line breaks
+        raise
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc] # click reads it when it shows the error
         error.show = functools.partial(_show, error.show)  # type: ignore[method-assign]

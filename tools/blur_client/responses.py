@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +32,7 @@ _MAX_TEXT_CHARS = 200
 class BlurResult:
     """The image that the API returned, and the cost of the call."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     """The image file's bytes."""
     content_type: str
     request_id: str | None
@@ -176,7 +176,8 @@ def _describe(response: requests.Response) -> str:
         return f"{url} responded with {status}, a redirect to {target}"
     kind = response.headers.get("Content-Type", "").partition(";")[0]
     text = " ".join(response.text[:_MAX_TEXT_CHARS].split()) if kind == "text/plain" else kind
-    return f"{url} responded with {status}: {text or 'an empty response'}"
+    advice = ". Check the address of the API" if status == HTTPStatus.NOT_FOUND else ""
+    return f"{url} responded with {status}: {text or 'an empty response'}{advice}"
 
 
 def _parse_credits(text: str | None) -> float | None:

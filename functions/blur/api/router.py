@@ -194,7 +194,7 @@ class Router:
         request = self._request()
         methods = self._methods(request.path)
         if methods is None:
-            return self._error_response(NotFoundError("No route has this path."))
+            return self._error_response(NotFoundError("No route has this path. Check the URL."))
         accepted = with_head(methods)
         allowed = (*accepted, "OPTIONS")
         if request.method == "OPTIONS":

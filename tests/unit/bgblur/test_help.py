@@ -33,6 +33,13 @@ def test_help_shows_no_formatting_marks(names: tuple[str, ...]) -> None:
     assert not any(mark in shown for mark in ("\\b", "\b", "\f", "Raises:"))
 
 
+@pytest.mark.parametrize("names", [(), ("accounts",), ("jobs",), ("keys",)], ids=" ".join)
+def test_a_group_without_a_command_prints_its_help(names: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(main, names)
+    assert shown.exit_code == 2
+    assert shown.output == CliRunner().invoke(main, [*names, "--help"]).output
+
+
 @pytest.mark.parametrize("names", [(), ("blur",)])
 def test_each_example_is_on_its_own_line(names: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(main, [*names, "--help"]).output.splitlines()

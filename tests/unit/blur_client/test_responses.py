@@ -46,6 +46,7 @@ def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
     )
     assert (result.credits_charged, result.credits_left, result.replayed) == (1, 41, True)
     assert result.timing_ms == {"decode": 12.5, "matte": 300.0}
+    assert "picture" not in repr(result)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,11 @@ def test_the_error_for_an_unexpected_response_names_the_url_but_no_secrets(
     error = parse_error(make_response(502, body, Content_Type="text/html; charset=utf-8"))
     assert isinstance(error, UnexpectedResponseError)
     assert str(error) == "http://api/v2 responded with 502: text/html"
+
+
+def test_the_error_for_a_404_of_another_server_contains_advice() -> None:
+    error = parse_error(make_response(404, b"{}", Content_Type="application/json"))
+    assert str(error).endswith("responded with 404: application/json. Check the address of the API")
 
 
 def test_a_redirect_is_an_error_that_names_its_target() -> None:

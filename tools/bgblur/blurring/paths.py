@@ -222,7 +222,10 @@ def _check(tasks: Sequence[Task]) -> None:
         target = _real_path(task.target)
         if target in tasks_by_target:
             other = tasks_by_target[target]
-            message = f"{other.name} and {task.name} would both be written to {task.target}."
+            message = (
+                f"{other.name} and {task.name} would both be written to {task.target}."
+                " Write each to its own folder."
+            )
             raise click.UsageError(message)
         if target in sources:
             message = f"{task.target} is one of the photos. Give the result another name."

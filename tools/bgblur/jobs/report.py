@@ -80,6 +80,8 @@ def submit_summary(submission: Submission, job: Job, server: Server) -> str:
         lines.append(note)
     if not job.has_ended:
         lines.append(how_to_follow(job.job_id, server))
+    elif job.failed:
+        lines.append(f"Failures: {_command('status', job.job_id, *server.options)}")
     lines.append(f"Results:  {_command('fetch', job.job_id, '-o', 'FOLDER', *server.options)}")
     return "\n".join(lines)
 

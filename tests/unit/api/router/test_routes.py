@@ -54,7 +54,7 @@ def test_an_unknown_path_is_not_found(router: Router, path: str) -> None:
     assert result["statusCode"] == 404
     error = json.loads(result["body"])["error"]
     assert (error["code"], error["request_id"]) == ("not_found", "req_id")
-    assert error["message"] == "No route has this path."
+    assert error["message"] == "No route has this path. Check the URL."
 
 
 def test_an_event_without_method_or_path_gets_a_response(router: Router) -> None:
