@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -147,23 +148,35 @@ class NoAuth(AuthBase):
 
 
 DESCRIPTIONS: tuple[tuple[type[Exception], str], ...] = (
-    (requests.ConnectTimeout, "no connection within the time limit"),
-    (requests.Timeout, "no response within the time limit"),
+    (requests.ConnectTimeout, "no connection to {server} within the time limit"),
+    (requests.Timeout, "no response from {server} within the time limit"),
     (requests.exceptions.ChunkedEncodingError, CUT_SHORT),
-    (requests.exceptions.ContentDecodingError, "the body of the response cannot be decoded: {}"),
-    (requests.exceptions.InvalidURL, "the address of the proxy is not valid: {}"),
-    (requests.exceptions.SSLError, "no secure connection: {}"),
-    (requests.RequestException, "no connection: {}"),
+    (
+        requests.exceptions.ContentDecodingError,
+        "the body of the response cannot be decoded: {cause}",
+    ),
+    (requests.exceptions.InvalidURL, "the address of the proxy is not valid: {cause}"),
+    (requests.exceptions.SSLError, "no secure connection to {server}: {cause}"),
+    (requests.RequestException, "no connection to {server}: {cause}"),
     # `requests` does not catch these errors of urllib3 for the address of a proxy.
-    (Exception, "the address of the proxy is not valid: {}"),
+    (Exception, "the address of the proxy is not valid: {cause}"),
 )
-"""The description for each class of error; {} is the cause. The first class that fits is used."""
+"""The description for each class of error. The first class that fits is used."""
 
 
 def describe(error: Exception) -> str:
     """Describe in a few words why no complete response was received."""
     text = next(text for kind, text in DESCRIPTIONS if isinstance(error, kind))
-    return text.format(_root_cause(error))
+    request: PreparedRequest | None = getattr(error, "request", None)
+    return text.format(server=_server_of(request), cause=_root_cause(error))
+
+
+def _server_of(request: PreparedRequest | None) -> str:
+    """Return the part of the URL before the path, without a name and a password."""
+    if request is None or request.url is None:
+        return "the server"
+    url = urlsplit(request.url)
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 def _root_cause(error: BaseException) -> BaseException | str:
