@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import socket
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ SEPARATE = (
     "tests/browser/test_page_jobs",
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
-    *("tests/integration/test_charging.py", "tests/faults/test_killed_workers.py"),
+    *("tests/faults/test_charging.py", "tests/faults/test_killed_workers.py"),
     "tests/attack/shares/test_slow_clients.py",
 )
 """Files whose tests are slow and run before all other tests. Each of these tests can run in any
@@ -117,6 +119,18 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iter
         for name, value in server.environ.items():
             patch.setenv(name, value)
         yield server
+
+
+@pytest.fixture(scope="module")
+def processes(dynamodb: DynamoDBLocal) -> Iterator[ProcessPoolExecutor]:
+    """Return a pool of two processes for all tests of a file: a start takes a second of CPU time.
+
+    The processes start with the environment variables of DynamoDB's clients.
+    """
+    assert dynamodb.endpoint_url
+    # Spawn the processes: a process that is forked from a process with threads can hang.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
+from tests.faults.test_charging import reset
 from tests.faults.until import SELDOM_S, WAIT_S, until
 from tests.integration.customer_calls import balance, funded, jpeg
 from tests.integration.running import environment, running
-from tests.integration.test_charging import reset
 
 from blur.api.removebg.sources import MAX_FILE_BYTES
 
