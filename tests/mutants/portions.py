@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.documents import ROOT
 
 CODE = ROOT / "functions"
-ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts", "tests/faults/test_races.py")
+ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
 JOB_STORES = tuple(
     f"tests/integration/jobs/test_{name}.py"
     for name in ("job_states", "job_end", "object_holds", "object_rows")
