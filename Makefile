@@ -196,11 +196,11 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 TRIALS ?= small
 # These trials compare times under attack with usual times, so no other trials run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
-# These trials mostly wait for time limits. On a busy machine these limits would be too short, so
-# these trials run separately from all others.
-WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py \
-	faults/test_dynamo_outages.py faults/test_outage.py faults/test_sqlite_outages.py \
-	faults/test_waiting.py)
+# These trials mostly wait for time limits, or keep a server busy. On a busy machine the limits would
+# be too short, so these trials run separately from all others.
+WAITING := $(addprefix tests/,attack/shares faults/test_account_process.py faults/test_charging.py \
+	faults/test_dynamo_outages.py faults/test_outage.py faults/test_removebg_server.py \
+	faults/test_sqlite_outages.py faults/test_waiting.py faults/test_workers.py)
 UNTIMED := $(addprefix --ignore ,$(ALONE) $(WAITING)) tests/faults tests/attack
 untimed: $(TEST_READY) $(MINISTACK_READY) model
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) $(PYTEST)

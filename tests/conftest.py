@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import socket
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,18 +117,6 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iter
         for name, value in server.environ.items():
             patch.setenv(name, value)
         yield server
-
-
-@pytest.fixture(scope="module")
-def processes(dynamodb: DynamoDBLocal) -> Iterator[ProcessPoolExecutor]:
-    """Return a pool of two processes for all tests of a file: a start takes a second of CPU time.
-
-    The processes start with the environment variables of DynamoDB's clients.
-    """
-    assert dynamodb.endpoint_url
-    # Spawn the processes: a process that is forked from a process with threads can hang.
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        yield pool
 
 
 @pytest.fixture(scope="session")

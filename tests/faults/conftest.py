@@ -1,25 +1,19 @@
-"""Fixtures for the tests that cause faults or use a server concurrently."""
+"""Fixtures for the tests that cause faults: accounts, settings and disks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.balances import Balances, open_balances
 from tests.faults.disks import tmpfs
-from tests.integration.accounts.customer import MakeAccount, open_account
 from tests.integration.running import environment
 from tests.trials import FULL
 
 from blur.accounts.connect import open_account_store
 from blur.credits import QUARTER, format_credits
-
-if TYPE_CHECKING:
-    from blur.accounts.ports import AccountStore
 
 HOLD_TTL_S = 12
 PRICE = QUARTER
@@ -35,11 +29,6 @@ def quick_networks(request: pytest.FixtureRequest) -> None:
     """
     if not FULL:
         request.getfixturevalue("shared_networks")
-
-
-@pytest.fixture
-def make_account(store: AccountStore) -> MakeAccount:
-    return partial(open_account, store)
 
 
 @pytest.fixture

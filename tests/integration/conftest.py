@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 
@@ -24,3 +28,15 @@ def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
     accounts and jobs of all tests.
     """
     return dynamodb.create_table(f"accounts-{token_hex(8)}")
+
+
+@pytest.fixture(scope="module")
+def processes(dynamodb: DynamoDBLocal) -> Iterator[ProcessPoolExecutor]:
+    """Return a pool of two processes for all tests of a file: a start takes a second of CPU time.
+
+    The processes start with the environment variables of DynamoDB's clients.
+    """
+    assert dynamodb.endpoint_url
+    # Spawn the processes: a process that is forked from a process with threads can hang.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from blur.accounts.ports import AccountStore
 
-pytestmark = pytest.mark.usefixtures("long_timeouts")
-
 CREDITS = 200
 PROCESSES = 2
 THREADS = 16
