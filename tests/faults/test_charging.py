@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from tests.faults.until import SELDOM_S, until
-from tests.integration.customer_calls import balance, children, funded, jpeg
+from tests.integration.customer_calls import balance, children, funded, jpeg, post
 from tests.integration.running import environment, running
 from tests.integration.storage.conftest import issue
 
@@ -84,13 +84,7 @@ def test_an_uncharged_call_that_takes_much_cpu_time_counts_as_several_requests(
 
 def remaining(server: Running, key: str, photo: bytes) -> int:
     """Blur a photo, and return how many requests the key can send after the call."""
-    answer = requests.post(
-        server.blur_url,
-        headers={"ApiKey": key},
-        files={"image": photo},
-        data={"radius": 12},
-        timeout=60,
-    )
+    answer = post(server, key, photo)
     assert answer.status_code == 200, answer.text
     found = re.search(r"r=(\d+)", answer.headers["RateLimit"])
     assert found
