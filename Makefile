@@ -43,7 +43,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test pytest test-unit php samples chromium browser e2e check prose model dist image \
+.PHONY: help run test pytest test-unit php samples chromium browser aws e2e check prose model dist image \
 	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground \
 	bench-preview bench-server load untimed together timed reliability results mutants sbom audit lock \
 	clean FORCE
@@ -88,7 +88,7 @@ test: $(TEST_READY) ## Run the checks, and the unit, contract and integration te
 	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; \
 		$(MAKE) --no-print-directory pytest; tests=$$?; \
 		wait $$check || { cat build/check.log >&2; exit 1; }; exit $$tests
-pytest: $(TEST_READY) $(MINISTACK_READY) model
+pytest: $(TEST_READY) model
 	@$(COLLECT); $(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
@@ -110,6 +110,9 @@ chromium:
 
 browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; as root on Debian, first install Chromium
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
+
+aws: $(TEST_READY) $(MINISTACK_READY) model ## Test bulk jobs on emulated AWS services, without Docker
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 tests/aws $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
@@ -207,7 +210,7 @@ untimed: $(TEST_READY) $(MINISTACK_READY) model
 # For CI: cores are idle at the end of each run, so one run of several kinds of tests is faster than
 # a separate run of each kind.
 together: php chromium $(TEST_READY) $(MINISTACK_READY) model
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/browser $(PROGRAMS) $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(UNTIMED) tests/aws tests/browser $(PROGRAMS) $(PYTEST)
 timed: $(TEST_READY) model
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 LONG_TIMEOUT_S = 10.0
 SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
-    *("tests/integration/jobs/test_aws_", "tests/attack/shares/"),
+    *("tests/aws/", "tests/attack/shares/"),
 )
 """Prefixes of paths. Files with one prefix share servers, so one process runs all their tests."""
 SEPARATE = (

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Error
+from tests.aws.aws_engine import api_environment, aws_engine
 from tests.browser.conftest import CHROMIUM_OPTIONS, chromium_path
 from tests.browser.visit import Visit
 from tests.faults.processes import arguments_of, descendants, require_gone
 from tests.integration.jobs.album import fill_album, number_of
-from tests.integration.jobs.aws_engine import api_environment, aws_engine
 from tests.integration.jobs.disc_model import write_disc_model
 from tests.integration.jobs.served_api import Buyer, ServedApi, require_bill, served
 from tests.integration.running import environment

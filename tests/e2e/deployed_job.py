@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import requests
 from PIL import Image
+from tests.aws.ministack import wait_until
 from tests.e2e import machine
-from tests.integration.jobs.ministack import wait_until
 
 if TYPE_CHECKING:
     from tests.e2e.album import Album

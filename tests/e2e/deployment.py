@@ -11,17 +11,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.aws.ministack import ACCOUNT, REGION, SECRET, ministack
 from tests.e2e import machine, programs
 from tests.e2e.local_template import IMAGE, RUNTIME, local_template
 from tests.e2e.nginx import nginx
-from tests.integration.jobs.ministack import ACCOUNT, REGION, SECRET, ministack
 from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.integration.jobs.ministack import Ministack
+    from tests.aws.ministack import Ministack
 
 STACK = "background-blur-e2e"
 TEMPLATE = machine.BUILT.with_name("local.json")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.aws.stack import Loader, allow_batches
 from tests.e2e import machine
-from tests.integration.jobs.stack import Loader, allow_batches
 
 IMAGE = f"localhost/{machine.IMAGE}"
 """The image's name. It starts with a registry; without a registry in the name, sam would push the

@@ -19,13 +19,13 @@ import pytest
 import requests
 from events import make
 from PIL import Image
+from tests.aws.ministack import wait_until
 from tests.e2e import machine
 from tests.e2e.account import empty_bucket, resources_of
 from tests.e2e.album import Album, write_album
 from tests.e2e.deployed_job import TIMEOUT_S, WAIT_S, Job, sizes_of
 from tests.e2e.deployment import Deployment, delete, update
 from tests.e2e.nginx import PACKAGES
-from tests.integration.jobs.ministack import wait_until
 
 from blur.accounts import keys
 

@@ -14,9 +14,9 @@ import pytest
 import requests
 from events import make
 from PIL import Image
+from tests.aws.ministack import wait_until
 from tests.e2e import machine
 from tests.e2e.emulated import emulated, hang
-from tests.integration.jobs.ministack import wait_until
 
 from blur.credits import whole
 from blur.skew import CLOCK_SKEW_US

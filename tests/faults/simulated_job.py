@@ -14,8 +14,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from PIL import Image
+from tests.aws.ministack import wait_until
 from tests.integration.accounts.spending import with_retries
-from tests.integration.jobs.ministack import wait_until
 from tests.trials import size
 
 from blur.accounts.admin import AccountAdmin
@@ -27,8 +27,8 @@ from blur.jobs.keeper import JobKeeper
 from blur.storage.job_bucket import JobBucket, source_prefix
 
 if TYPE_CHECKING:
+    from tests.aws.stack import Stack
     from tests.integration.jobs.job_owner import JobOwner
-    from tests.integration.jobs.stack import Stack
 
     from blur.accounts.model import Account
     from blur.accounts.ports import AccountStore

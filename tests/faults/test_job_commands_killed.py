@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.aws.aws_engine import api_environment, aws_engine
 from tests.faults.job_commands import RESULTS, Shop, uploaded, wait_for
 from tests.faults.until import SELDOM_S
 from tests.integration.jobs.album import fill_album, number_of
-from tests.integration.jobs.aws_engine import api_environment, aws_engine
 from tests.integration.jobs.disc_model import write_disc_model
 from tests.integration.jobs.job_client import ended
 from tests.integration.jobs.served_api import require_bill, served

@@ -17,13 +17,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.aws.ministack import PYTHONPATH, ROOT, ministack
+from tests.aws.stack import Stack, deploy
 from tests.faults.simulated_job import PRICE, TIMEOUT_S, SimulatedJob
 from tests.faults.simulated_worker import METHODS, POISON, STORE
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
 from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact, rows_of
-from tests.integration.jobs.ministack import PYTHONPATH, ROOT, ministack
-from tests.integration.jobs.stack import Stack, deploy
 from tests.trials import Part, record, size
 
 from blur.accounts.connect import open_account_store

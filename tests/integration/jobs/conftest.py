@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-    from tests.integration.jobs.aws_engine import Engine
-
     from blur.accounts.ports import AccountStore
     from blur.jobs.ports import JobStore
 
@@ -35,15 +32,11 @@ def owner(store: AccountStore, jobs: JobStore) -> JobOwner:
 
 
 @pytest.fixture(scope="session")
-def engine(
-    tmp_path_factory: pytest.TempPathFactory,
-    dynamodb: DynamoDBLocal,
-    model_dir: Path,
-    worker_id: str,
-) -> Iterator[Engine]:
-    """Yield the deployed stack, with a separate table: its keeper reads all jobs of a table."""
-    from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only tests with this fixture need this import
+def counting_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a neural network for tests that only count photos and credits.
 
-    folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"
-    with aws_engine(folder, dynamodb, dynamodb.create_table(table), model_dir) as started:
-        yield started
+    Inferences of the real network would take most of the CPU time of these tests.
+    """
+    from tests.integration.jobs.disc_model import write_disc_model  # noqa: PLC0415 - loads onnx, which few tests need
+
+    return write_disc_model(tmp_path_factory.mktemp("disc"))

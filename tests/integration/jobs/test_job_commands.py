@@ -27,8 +27,8 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    yield from serve(tmp_path_factory.mktemp("jobs"), model_dir)
+def api(tmp_path_factory: pytest.TempPathFactory, counting_models: Path) -> Iterator[Api]:
+    yield from serve(tmp_path_factory.mktemp("jobs"), counting_models)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from blur.accounts.connect import open_account_store
 
 
 @pytest.fixture
-def env(tmp_path: Path, model_dir: Path) -> dict[str, str]:
-    return environment(tmp_path, model_dir, BLUR_JOB_FREE_BYTES="0")
+def env(tmp_path: Path, counting_models: Path) -> dict[str, str]:
+    return environment(tmp_path, counting_models, BLUR_JOB_FREE_BYTES="0")
 
 
 @pytest.fixture

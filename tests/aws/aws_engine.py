@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from tests.aws.ministack import ACCOUNT, ministack, wait_until
+from tests.aws.stack import Stack, deploy
 from tests.faults.processes import descendants, environment_of
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
 from tests.integration.jobs.job_owner import JobOwner, new_job, rows_of
-from tests.integration.jobs.ministack import ACCOUNT, ministack, wait_until
-from tests.integration.jobs.stack import Stack, deploy
 from tests.integration.running import environment
 
 from blur.accounts.connect import open_account_store

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from events import make
+from tests.aws.aws_engine import TIMEOUT_S, api_environment
+from tests.aws.ministack import wait_until
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import with_retries
-from tests.integration.jobs.aws_engine import TIMEOUT_S, api_environment
-from tests.integration.jobs.ministack import wait_until
 from tests.integration.running import running
 
 from blur.accounts import keys
@@ -29,8 +29,8 @@ from blur.credits import whole
 from blur.jobs.sqs import EVENT_SOURCE
 
 if TYPE_CHECKING:
+    from tests.aws.aws_engine import Engine
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-    from tests.integration.jobs.aws_engine import Engine
 
 PHOTO = make.jpeg()
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
-from tests.integration.jobs.ministack import PYTHONPATH, ROOT, wait_until
+from tests.aws.ministack import PYTHONPATH, ROOT, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.jobs.ministack import Ministack
+    from tests.aws.ministack import Ministack
 
 STACK = "bulk"
 FUNCTIONS = ("JobWorkerFunction", "JobKeeperFunction")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import requests
 from events import make
-from tests.integration.jobs.aws_engine import TIMEOUT_S, Engine
+from tests.aws.aws_engine import TIMEOUT_S, Engine
+from tests.aws.ministack import wait_until
 from tests.integration.jobs.job_owner import JobOwner, require_exact
-from tests.integration.jobs.ministack import wait_until
 
 from blur.clock import now
 from blur.errors import UploadNotFoundError
