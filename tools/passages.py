@@ -93,6 +93,8 @@ def _message(line: int, value: str) -> Iterator[Passage]:
 
 def _python_comments(text: str) -> Iterator[Passage]:
     """Yield comments; comments on adjacent lines are one passage."""
+    if "#" not in text:
+        return
     lines: list[str] = []
     last = -1
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

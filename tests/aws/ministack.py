@@ -25,7 +25,7 @@ from tests.ports import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 ACCOUNT = "123456789012"
 SECRET = "local"  # noqa: S105 - this text is not a secret
@@ -67,7 +67,7 @@ def ministack(
 
     `host` is the emulator's address, and `variables` are more environment variables.
     """
-    assert PROGRAM.is_file(), "ministack is missing: `make test` and `make e2e` install it"
+    assert PROGRAM.is_file(), "ministack is missing: `make aws` and `make e2e` install it"
     port, log = free_port(host), log or folder / "ministack.log"
     env = {
         **os.environ,

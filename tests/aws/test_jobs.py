@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 PHOTO = make.jpeg()
-OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
