@@ -116,14 +116,14 @@ def test_batch_that_runs_after_an_interrupted_batch_skips_the_finished_photos(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     (tmp_path / "album").mkdir()
-    for name in "abcdef":
+    for name in "abc":
         shutil.copy(ROOT / "site" / "sample.jpg", tmp_path / "album" / f"{name}.jpg")
     command = ("blur", "album", "-r", "5", "-o", "new", "--jobs", "1")
-    first = terminal(*command, interrupt_at="1 of 6")
+    first = terminal(*command, interrupt_at="1 of 3")
     assert first.code == 130
     assert "not started" in first.lines[-1]
-    assert "6 of 6" not in first.raw
+    assert "3 of 3" not in first.raw
     again = terminal(*command)
     assert again.code == 0
     assert re.search(r"\d skipped$", again.lines[-1])
-    assert len(list((tmp_path / "new").iterdir())) == 6
+    assert len(list((tmp_path / "new").iterdir())) == 3
