@@ -18,6 +18,7 @@ from tests.aws.aws_engine import TIMEOUT_S, api_environment
 from tests.aws.ministack import wait_until
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import with_retries
+from tests.integration.availability import until_available
 from tests.integration.running import running
 
 from blur.accounts import keys
@@ -48,8 +49,10 @@ class Client:
     def send(self, method: str, path: str, document: object = None) -> requests.Response:
         """Send a request with the key."""
         url, headers = f"{self.url}{path}", {"ApiKey": self.key}
-        response = requests.request(
-            method, url, headers=headers, json=document, timeout=60, allow_redirects=False
+        response = until_available(
+            lambda: requests.request(
+                method, url, headers=headers, json=document, timeout=60, allow_redirects=False
+            )
         )
         assert response.status_code < 400, response.text
         return response

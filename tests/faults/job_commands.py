@@ -36,7 +36,7 @@ class Shop:
 
     def client(self) -> JobClient:
         """Return a client that reads jobs."""
-        return JobClient(self.api.url, self.buyer.key)
+        return JobClient(self.api.url, self.buyer.key, repeats=True)
 
     def job(self, job_id: str) -> Document:
         """Return the current document of the job."""

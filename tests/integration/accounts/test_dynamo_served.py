@@ -12,6 +12,7 @@ import pytest
 import requests
 from events import make
 from tests.integration.accounts.operators import operate
+from tests.integration.availability import until_available
 from tests.integration.running import BGBLUR, running
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ def test_server_charges_a_call_and_the_audit_finds_no_difference(
     with running(tmp_path, env) as server:
         headers, files = {"ApiKey": key}, {"image": make.jpeg()}
         for radius, status in (("7", 200), ("51", 400)):
-            answer = requests.post(
-                server.blur_url, headers=headers, files=files, data={"radius": radius}, timeout=60
-            )
+            blur = partial(requests.post, server.blur_url, data={"radius": radius}, timeout=60)
+            answer = until_available(partial(blur, headers=headers, files=files))
             assert answer.status_code == status
             assert answer.headers["X-Credits-Remaining"] == "4"
-        shown = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
-    assert (shown["balance"], shown["held"]) == (4, 0)
+        account_url = f"{server.url}/v2/account"
+        shown = until_available(partial(requests.get, account_url, headers=headers, timeout=10))
+    assert (shown.json()["balance"], shown.json()["held"]) == (4, 0)
     assert operate(env, "accounts", "audit") == {"accounts": 1, "differences": []}
 
 

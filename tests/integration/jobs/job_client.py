@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from tests.integration.availability import until_available
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,8 @@ class JobClient:
 
     url: str
     key: str
+    repeats: bool = False
+    """Whether the client repeats requests that get a 503 because the store cannot be reached."""
 
     def create(self, **parameters: str) -> Document:
         return self.ask("POST", "/v2/jobs", json=parameters)
@@ -97,10 +101,11 @@ class JobClient:
         return document
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - any options of `requests`
-        headers = {"ApiKey": self.key}
-        return requests.request(
-            method, urljoin(self.url, path), headers=headers, timeout=WAIT_S, **options
+        address, headers = urljoin(self.url, path), {"ApiKey": self.key}
+        send = partial(
+            requests.request, method, address, headers=headers, timeout=WAIT_S, **options
         )
+        return until_available(send) if self.repeats else send()
 
 
 def ended(document: Document) -> int:
