@@ -26,6 +26,7 @@ CONTEXT.set_forkserver_preload(
         *("bgblur.account_commands", "bgblur.blurring.command", "bgblur.cli"),
         *("bgblur.key_commands", "bgblur.usage_commands"),
         *("blur.accounts.sqlite.account_store", "rich.console", "rich.table", "rich.text"),
+        *("blur.imaging.matting.session", "blur.imaging.pipeline", "blur_client"),
     ]
 )
 LONG_TIMEOUT_S = 60
@@ -35,9 +36,18 @@ def run_bgblur(
     arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], answer: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that reads `answer` from standard input; return its output and exit code."""
+    done = fork_bgblur(arguments, cwd=cwd, env=env, stdin=answer.encode())
+    output = (done.stdout.decode(), done.stderr.decode())
+    return subprocess.CompletedProcess(done.args, done.returncode, *output)
+
+
+def fork_bgblur(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command that reads bytes from standard input and writes bytes."""
     with ExitStack() as stack:
         streams = [stack.enter_context(NamedTemporaryFile()) for _ in range(3)]
-        streams[0].write(answer.encode())
+        streams[0].write(stdin)
         streams[0].flush()
         names = [stream.name for stream in streams]
         process = CONTEXT.Process(target=_run, args=(arguments, cwd, dict(env), names))
@@ -49,7 +59,7 @@ def run_bgblur(
         finally:
             process.kill()
             process.join()
-        out, err = (stream.read().decode() for stream in streams[1:])
+        out, err = (stream.read() for stream in streams[1:])
         return subprocess.CompletedProcess(list(arguments), process.exitcode, out, err)
 
 

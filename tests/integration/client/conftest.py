@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from events import make
 from tests.integration.client.shell import PHOTO, RADIUS, Done, Run
+from tests.integration.forked import fork_bgblur
 from tests.integration.running import BGBLUR
 from tests.integration.storage.conftest import Api, by_link, serve
 
@@ -65,6 +66,17 @@ def environ(model_dir: Path) -> dict[str, str]:
 @pytest.fixture
 def run(tmp_path: Path, environ: dict[str, str]) -> Run:
     """Return a function that runs `bgblur blur` with some arguments."""
+
+    def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
+        words = ["blur", *RADIUS, *arguments]
+        return fork_bgblur(words, cwd=tmp_path, env={**environ, **settings}, stdin=stdin)
+
+    return blur
+
+
+@pytest.fixture
+def run_program(tmp_path: Path, environ: dict[str, str]) -> Run:
+    """Return a function that runs `bgblur blur` in a new Python process."""
 
     def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
         return subprocess.run(

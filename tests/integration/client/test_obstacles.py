@@ -195,7 +195,7 @@ open("without/loaded", "w").close()
 
 
 def test_photos_are_blurred_on_a_system_without_unix_functions(
-    run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
+    run_program: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "sitecustomize.py").write_text(UNIX_ONLY)
@@ -203,7 +203,7 @@ def test_photos_are_blurred_on_a_system_without_unix_functions(
         image.save(tmp_path / "photo.avif")
     without = {"PYTHONPATH": str(tmp_path / "without")}
     for way in ({}, api_settings):
-        done = run(
+        done = run_program(
             photo.name,
             "photo.avif",
             "-o",

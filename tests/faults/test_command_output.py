@@ -13,9 +13,8 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-
-from .forked import run_bgblur
-from .running import BGBLUR
+from tests.integration.forked import run_bgblur
+from tests.integration.running import BGBLUR
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 MONTH = "2026-11"
