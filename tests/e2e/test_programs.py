@@ -14,7 +14,7 @@ import pytest
 from tests.e2e import machine, programs
 from tests.ports import free_port
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
 
 # A test run like those in tests/e2e: it starts a server, and waits for a program. After a signal,
