@@ -43,7 +43,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test pytest test-unit php samples chromium browser aws e2e check prose model dist image \
+.PHONY: help run test pytest test-unit php samples chromium debian browser aws e2e check prose model dist image \
 	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground \
 	bench-preview bench-server load untimed together timed reliability results mutants sbom audit lock \
 	clean FORCE
@@ -107,6 +107,10 @@ HEADLESS := chromium-headless-shell
 chromium:
 	@{ command -v $(HEADLESS) && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends $(HEADLESS) pngcheck >/dev/null; }
+
+# For CI, which installs all Debian packages at the same time as other work: apt-get cannot run twice.
+debian: php chromium
+	@$(PYTHON) -m tests.e2e.debian
 
 browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; as root on Debian, first install Chromium
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)

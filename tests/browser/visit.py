@@ -83,8 +83,9 @@ class Visit:
     def _load(self, url: str, load: Callable[[], object]) -> None:
         """Load a page; if the machine's network changes during this time, load the page again.
 
-        Chromium ends all requests, also to this machine, when a network interface is added or
-        removed, as Docker does for each container. A page without one of its scripts does not work.
+        Chromium cancels all requests that wait for a connection, also to this machine, when an IP
+        address of the machine is added or removed. A page without one of its scripts does not work.
+        Docker adds an IPv6 address for each container, unless they are disabled as in `.ci/run`.
         """
         asked, failed = len(self.asked), len(self.failed)
         for _ in range(ATTEMPTS):

@@ -12,6 +12,7 @@ import requests
 from events import make
 from tests.e2e import deployment, machine
 from tests.e2e.customers import FREQUENT, FUNDS, RARE, Customer, add_account, new_customer, wake
+from tests.e2e.debian import install_missing
 from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
 from tests.ports import free_port
@@ -44,9 +45,15 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def base_image() -> Iterator[None]:
+def debian_packages() -> None:
+    """Install all programs from Debian that these tests need."""
+    install_missing()
+
+
+@pytest.fixture(scope="session")
+def base_image(debian_packages: None) -> Iterator[None]:
     """Start Docker if the machine can run it, and build the base image."""
-    machine.install_missing()
+    del debian_packages
     with machine.docker_daemon(), machine.containers_removed():
         machine.make_base_image()
         others = machine.containers()

@@ -1,15 +1,10 @@
-"""The programs that the stack needs; each context manager stops the programs that it starts.
-
-On Debian, apt installs missing packages, which stay installed.
-"""
+"""The programs that the stack needs; each context manager stops the programs that it starts."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -28,7 +23,6 @@ SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 MOTO = str(ROOT / ".venv-sam" / "bin" / "moto_server")
 LOGS = ROOT / "build" / "e2e"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
-PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap"}
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -37,19 +31,6 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "SAM_CLI_TELEMETRY": "0",
 }
-
-
-def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
-    """Install Debian's packages for missing commands; needs root.
-
-    `packages` maps each command to the package that contains the command.
-    """
-    missing = sorted({name for command, name in packages.items() if not shutil.which(command)})
-    if missing:
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "--quiet=2"], check=True, env=quiet)
-        install = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends"]
-        subprocess.run([*install, *missing], check=True, env=quiet)
 
 
 @contextlib.contextmanager

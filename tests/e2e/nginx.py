@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PACKAGES = {"nginx": "nginx-light"}
-
 
 @contextlib.contextmanager
 def nginx(server: str, port: int, folder: Path) -> Iterator[None]:

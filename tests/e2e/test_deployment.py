@@ -20,12 +20,10 @@ import requests
 from events import make
 from PIL import Image
 from tests.aws.ministack import wait_until
-from tests.e2e import machine
 from tests.e2e.account import empty_bucket, resources_of
 from tests.e2e.album import Album, write_album
 from tests.e2e.deployed_job import TIMEOUT_S, WAIT_S, Job, sizes_of
 from tests.e2e.deployment import Deployment, delete, update
-from tests.e2e.nginx import PACKAGES
 
 from blur.accounts import keys
 
@@ -40,7 +38,6 @@ CREDITS = 300
 
 @pytest.fixture(scope="module")
 def deployment(deploying: Callable[[], Deployment]) -> Iterator[Deployment]:
-    machine.install_missing(PACKAGES)
     deployed = deploying()
     yield deployed
     deployed.close()  # a fixture checks that no containers are left

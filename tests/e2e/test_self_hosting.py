@@ -20,20 +20,13 @@ import requests
 from PIL import Image
 from tests.documents import blocks
 from tests.e2e import machine, programs
-from tests.e2e.nginx import PACKAGES as NGINX
 from tests.e2e.nginx import nginx as nginx_server
 from tests.ports import free_port
 
 DOCUMENT = "docs/self-hosting.md"
 PHOTO = (machine.ROOT / "site" / "sample.jpg").read_bytes()
 COMPOSE = "docker-compose"
-PROXIES = {COMPOSE: "docker-compose", **NGINX, "caddy": "caddy"}
 START_S = 120
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _packages() -> None:
-    machine.install_missing(PROXIES)
 
 
 class Project:
@@ -230,12 +223,11 @@ def test_a_photo_is_blurred_through_caddy_as_documented(caddy: str, key: str) ->
     assert blurred(caddy, key).status_code == 200
 
 
+@pytest.mark.usefixtures("debian_packages")
 def test_systemd_accepts_the_documented_unit(tmp_path: Path) -> None:
     [block] = blocks(DOCUMENT, "ini")
     unit = tmp_path / "bgblur.service"
     unit.write_text(block.text.replace("/opt/bgblur/bin/bgblur", str(shutil.which("true"))))
-    if not shutil.which("systemd-analyze"):
-        machine.install_missing({"systemd-analyze": "systemd"})
     done = subprocess.run(
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
