@@ -57,16 +57,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def worker() -> Worker:
+def worker() -> JobWorker:
     """Return the worker of this process; it is created when the first event arrives."""
     logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     settings = Settings.from_environ(os.environ)
     queue = ObjectQueue(os.environ[QUEUE_URL])
     runner = build_runner(settings, logger=logger, engine=new_engine(settings))
-    return Worker(runner, queue, logger, metrics)
+    return JobWorker(runner, queue, logger, metrics)
 
 
-class Worker:
+class JobWorker:
     """Processes messages, and counts the objects by their final state."""
 
     wait_s = 300

@@ -18,7 +18,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper
 
 from graph import add, drop_unused
-from operators import Network
+from operators import GraphBuilder
 from output import write_whole
 from tflite_file import TfliteFile
 
@@ -43,13 +43,13 @@ def convert(content: bytes) -> bytes:
 
     """
     file = TfliteFile(content)
-    network = Network(file)
+    builder = GraphBuilder(file)
     for operator in file.operators():
-        network.convert(operator)
-    output = network.maps.get(file.output, file.output)
+        builder.convert(operator)
+    output = builder.maps.get(file.output, file.output)
     ends = [_info(file, tensor) for tensor in (file.input, output)]
-    halves, casts = _halved(network.constants)
-    graph = helper.make_graph([*casts, *network.nodes], "converted", ends[:1], ends[1:])
+    halves, casts = _halved(builder.constants)
+    graph = helper.make_graph([*casts, *builder.nodes], "converted", ends[:1], ends[1:])
     add(graph, halves)
     drop_unused(graph)
     opsets = [helper.make_opsetid("", OPSET)]

@@ -17,18 +17,25 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from sources import SOURCES, CorruptError, FetchError, UnavailableError, open_folder, read_pins
+from sources import (
+    SOURCES,
+    CorruptError,
+    DownloadError,
+    SourceUnavailableError,
+    open_folder,
+    read_pins,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sources import Model, Opener
+    from sources import ModelEntry, Opener
 
 PINS = Path(__file__).with_name("models.toml")
 CHUNK_BYTES = 1 << 16
 
 
-def is_stored(model: Model, target: Path) -> bool:
+def is_stored(model: ModelEntry, target: Path) -> bool:
     """Return whether the target is the pinned file."""
     if not target.is_file():
         return False
@@ -36,7 +43,7 @@ def is_stored(model: Model, target: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == model.sha256
 
 
-def store(file: IO[bytes], model: Model, target: Path) -> None:
+def store(file: IO[bytes], model: ModelEntry, target: Path) -> None:
     """Copy the pinned file to the target; after an error, leave no partial file.
 
     Raises:
@@ -70,12 +77,12 @@ def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
     return sha256.hexdigest(), md5.hexdigest()
 
 
-def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
+def fetch(model: ModelEntry, target: Path, sources: Mapping[str, Opener]) -> str:
     """Store the model from the first source that has it, and return that source's name.
 
     Raises:
         CorruptError: the first file that was found is not the pinned file.
-        UnavailableError: no source has the model; the message has the reason for each source.
+        SourceUnavailableError: no source has the model; the message has the reason for each source.
 
     """
     reasons = []
@@ -83,14 +90,14 @@ def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
         try:
             with opener(model) as file:
                 store(file, model, target)
-        except UnavailableError as error:
+        except SourceUnavailableError as error:
             reasons.append(f"{name}: {error}")
         except CorruptError as error:
             message = f"{name}: {error}"
             raise CorruptError(message) from error
         else:
             return name
-    raise UnavailableError("\n".join(reasons))
+    raise SourceUnavailableError("\n".join(reasons))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,12 +114,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         name = fetch(model, target, _sources(options.source, options.folder))
-    except UnavailableError as error:
+    except SourceUnavailableError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         if options.optional:
             sys.stderr.write("This file is optional; the build continues without it.\n")
         return 0 if options.optional else 1
-    except FetchError as error:
+    except DownloadError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         return 1
     sys.stdout.write(f"{target} was fetched, source {name}, sha256 {model.sha256[:12]}\n")

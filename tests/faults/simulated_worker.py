@@ -85,7 +85,7 @@ def die_if(condition: bool) -> None:  # noqa: FBT001 - `die_if(condition)` reads
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class QuickRetryWorker(job_handler.Worker):
+class QuickRetryWorker(job_handler.JobWorker):
     """A worker that retries a photo soon after the store was unavailable."""
 
     wait_s = 2

@@ -14,7 +14,7 @@ from tests.unit.jobs.test_sqs import URL, Service, accepting, s3_event
 
 from blur import job_handler
 from blur.errors import UnavailableError
-from blur.job_handler import Worker
+from blur.job_handler import JobWorker
 from blur.jobs.model import Job, ObjectState, object_id
 from blur.jobs.runner import MAX_ATTEMPTS
 from blur.jobs.sqs import ObjectName, ObjectQueue, read_message
@@ -61,11 +61,11 @@ def sqs() -> Service:
 @pytest.fixture
 def worker(
     runner: ObjectRunner, sqs: Service, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> Worker:
+) -> JobWorker:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
     metrics.clear_metrics()
-    return Worker(runner, ObjectQueue(URL, sqs), lines.logger, metrics)
+    return JobWorker(runner, ObjectQueue(URL, sqs), lines.logger, metrics)
 
 
 def message(body: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def own(source: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
     return message(json.dumps({"job_id": JOB_ID, "source": source}), number, attempt=attempt)
 
 
-def handle(worker: Worker, *messages: dict[str, Any]) -> list[str]:
+def handle(worker: JobWorker, *messages: dict[str, Any]) -> list[str]:
     """Process the messages; return the ids of the messages that SQS must deliver again."""
     context: Any = Context()
     response = worker.handle({"Records": list(messages)}, context)
@@ -101,7 +101,7 @@ def counted(printed: str) -> dict[str, list[float]]:
 
 @pytest.mark.usefixtures("job")
 def test_a_photo_in_an_s3_event_is_processed_and_its_message_is_deleted(
-    worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
+    worker: JobWorker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, message(s3_event(f"job-sources/{JOB_ID}/{SOURCE}"))) == []
     row = store.rows[JOB_ID][object_id(SOURCE)]
@@ -111,7 +111,7 @@ def test_a_photo_in_an_s3_event_is_processed_and_its_message_is_deleted(
 
 @pytest.mark.usefixtures("job")
 def test_only_the_message_of_an_unfinished_photo_is_delivered_again(
-    worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
+    worker: JobWorker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(files, "broken.png", b"not an image")
     put(files, "slow.png", b"")
@@ -140,13 +140,13 @@ def unavailable(_: object) -> Any:  # noqa: ANN401 - it always raises an error
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS + 1])
 def test_a_delivered_message_does_not_count_as_an_attempt_while_the_store_is_unavailable(
-    attempt: int, worker: Worker, store: FakeJobStore, sqs: Service
+    attempt: int, worker: JobWorker, store: FakeJobStore, sqs: Service
 ) -> None:
     store.before = unavailable
     assert handle(worker, own(SOURCE, attempt=attempt)) == []
     ((entry,),) = (each["Entries"] for each in sqs.requests)
     assert read_message(entry["MessageBody"]) == [ObjectName(JOB_ID, SOURCE, attempt - 1)]
-    assert entry["DelaySeconds"] == Worker.wait_s
+    assert entry["DelaySeconds"] == JobWorker.wait_s
     store.before = lambda _: None
     assert handle(worker, message(entry["MessageBody"])) == []
     state = ObjectState.DONE if attempt == 1 else ObjectState.FAILED
@@ -155,7 +155,7 @@ def test_a_delivered_message_does_not_count_as_an_attempt_while_the_store_is_una
 
 @pytest.mark.usefixtures("job")
 def test_a_message_stays_in_the_queue_if_no_new_message_can_replace_it(
-    worker: Worker, store: FakeJobStore, sqs: Service
+    worker: JobWorker, store: FakeJobStore, sqs: Service
 ) -> None:
     store.before = sqs.answer = unavailable
     assert handle(worker, own(SOURCE)) == ["m1"]
@@ -163,7 +163,7 @@ def test_a_message_stays_in_the_queue_if_no_new_message_can_replace_it(
 
 @pytest.mark.usefixtures("job")
 def test_an_unknown_message_does_not_affect_the_other_messages_of_its_batch(
-    worker: Worker, store: FakeJobStore
+    worker: JobWorker, store: FakeJobStore
 ) -> None:
     assert handle(worker, message("{}", 1), own(SOURCE, 2), message("[]", 3)) == ["m1", "m3"]
     assert store.rows[JOB_ID][object_id(SOURCE)].state is ObjectState.DONE
@@ -171,7 +171,7 @@ def test_an_unknown_message_does_not_affect_the_other_messages_of_its_batch(
 
 @pytest.mark.usefixtures("job")
 def test_a_photo_fails_if_it_is_delivered_more_often_than_the_limit_of_attempts(
-    worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
+    worker: JobWorker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, own(SOURCE, attempt=MAX_ATTEMPTS + 1)) == []
     row = store.rows[JOB_ID][object_id(SOURCE)]
@@ -181,7 +181,7 @@ def test_a_photo_fails_if_it_is_delivered_more_often_than_the_limit_of_attempts(
 
 @pytest.mark.usefixtures("job")
 def test_an_unexpected_error_is_logged_and_counted_as_an_internal_error(
-    worker: Worker, store: FakeJobStore, log: Log, capsys: pytest.CaptureFixture[str]
+    worker: JobWorker, store: FakeJobStore, log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(method: str) -> None:
         if method == "reserve_object":
@@ -195,13 +195,13 @@ def test_an_unexpected_error_is_logged_and_counted_as_an_internal_error(
 
 
 def test_a_message_of_a_job_that_does_not_exist_is_deleted(
-    worker: Worker, capsys: pytest.CaptureFixture[str]
+    worker: JobWorker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, own(SOURCE)) == []
     assert capsys.readouterr().out == ""
 
 
-def test_an_unknown_message_is_logged_without_its_content(worker: Worker, lines: Lines) -> None:
+def test_an_unknown_message_is_logged_without_its_content(worker: JobWorker, lines: Lines) -> None:
     assert handle(worker, message('{"secret": 1}')) == ["m1"]
     (line,) = lines.all()
     assert (line["message"], line["message_id"]) == ("unknown message", "m1")
@@ -211,7 +211,7 @@ def test_an_unknown_message_is_logged_without_its_content(worker: Worker, lines:
 def test_a_photo_is_delivered_again_if_its_worker_would_time_out_in_a_few_seconds(
     runner: ObjectRunner, lines: Lines, job: Job, store: FakeJobStore
 ) -> None:
-    worker = Worker(
+    worker = JobWorker(
         replace(runner, deadline_margin_s=5),
         ObjectQueue(URL, Service(accepting)),
         lines.logger,

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.imaging.pictures import sample_photo
 
 from convert import CONVERTED, convert, main
-from operators import Network
+from operators import GraphBuilder
 from tflite_file import TfliteFile, UnsupportedNetworkError
 
 if TYPE_CHECKING:
@@ -103,4 +103,4 @@ def test_a_reshape_whose_output_is_not_a_list_of_all_pixels_is_rejected(model_di
     *_, last = [each for each in file.operators() if each.kind == "RESHAPE"]
     other = replace(last, output=file.input)
     with pytest.raises(UnsupportedNetworkError, match="shape of RESHAPE"):
-        Network(file).convert(other)
+        GraphBuilder(file).convert(other)

@@ -22,7 +22,7 @@ ProgressCallback: TypeAlias = Callable[[str, float], None]
 """Called at each step with the step's name and the progress, 0 to 1. The callback can raise an
 exception to stop work on the photo."""
 Photo: TypeAlias = Path | bytes
-Backend: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
+Backend: TypeAlias = Callable[[Photo, str, ProgressCallback], "BlurredFile"]
 """Blurs a photo and encodes the result in the given format."""
 
 STEPS = {
@@ -38,7 +38,7 @@ UPLOADED_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BlurredFile:
     """A finished file, and the details of the API call."""
 
     data: bytes
@@ -91,7 +91,7 @@ def local_backend(options: Mapping[str, Any]) -> Backend:
     if people is None:
         click.echo(PEOPLE_MISSING.format(settings.model_dir), err=True)
 
-    def blur(photo: Photo, output: str, progress: ProgressCallback) -> Result:
+    def blur(photo: Photo, output: str, progress: ProgressCallback) -> BlurredFile:
         data = photo if isinstance(photo, bytes) else read_photo(photo)
         try:
             image = blur_photo(
@@ -104,7 +104,7 @@ def local_backend(options: Mapping[str, Any]) -> Backend:
             ).image
         except ApiError as error:
             raise Failure(error.code, error.message) from error
-        return Result(image.data, image.content_type)
+        return BlurredFile(image.data, image.content_type)
 
     return blur
 
@@ -128,7 +128,7 @@ def api_backend(options: Mapping[str, Any], url: str, key: str, stop: threading.
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
-    def blur(photo: Photo, output: str, progress: ProgressCallback) -> Result:
+    def blur(photo: Photo, output: str, progress: ProgressCallback) -> BlurredFile:
         fields = {**api_options(options), "format": output}
 
         def on_upload(sent: int, total: int) -> None:
@@ -150,7 +150,7 @@ def api_backend(options: Mapping[str, Any], url: str, key: str, stop: threading.
         except BlurClientError as error:
             changed = isinstance(error, SourceChangedError)
             raise Failure("unreadable" if changed else "connection_failed", str(error)) from error
-        return Result(blurred.data, blurred.content_type, _call(blurred))
+        return BlurredFile(blurred.data, blurred.content_type, _call(blurred))
 
     return blur
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bgblur.blurring.backends import Failure, Interrupted, Result
+from bgblur.blurring.backends import BlurredFile, Failure, Interrupted
 from bgblur.blurring.output import require_writable, would_replace
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class TaskRun:
     """The progress, 0 to 1."""
 
 
-TaskResult: TypeAlias = Result | Skipped | Failure
+TaskResult: TypeAlias = BlurredFile | Skipped | Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """A finished task."""
 
     task: Task
@@ -67,7 +67,7 @@ class BatchRunner:
         self._overwrite = overwrite
         self._fatal = threading.Event()
         self._waiting: SimpleQueue[TaskRun] = SimpleQueue()
-        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._outcomes: SimpleQueue[TaskOutcome] = SimpleQueue()
         self._running: dict[int, TaskRun] = {}
 
     @property
@@ -75,7 +75,7 @@ class BatchRunner:
         """The photos in progress."""
         return list(self._running.values())
 
-    def outcomes(self, runs: Sequence[TaskRun]) -> Iterator[Outcome | None]:
+    def outcomes(self, runs: Sequence[TaskRun]) -> Iterator[TaskOutcome | None]:
         """Process the photos and yield each outcome; if none is ready, yield None at each tick.
 
         Files are written only in the caller's thread, so a second Ctrl-C leaves no incomplete file.
@@ -105,7 +105,7 @@ class BatchRunner:
             began = time.monotonic()
             result = self._run(run)
             del self._running[number]
-            self._outcomes.put(Outcome(run.task, result, time.monotonic() - began))
+            self._outcomes.put(TaskOutcome(run.task, result, time.monotonic() - began))
 
     def _run(self, run: TaskRun) -> TaskResult:
         if self._stop.is_set() or self._fatal.is_set():

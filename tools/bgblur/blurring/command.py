@@ -14,13 +14,13 @@ import click
 
 from bgblur.api_options import api_key_option, require_api_key
 from bgblur.blurring import backends, output, report
-from bgblur.blurring.backends import Failure, Result
+from bgblur.blurring.backends import BlurredFile, Failure
 from bgblur.blurring.batch import (
     INTERRUPTED,
     NOT_STARTED,
     BatchRunner,
-    Outcome,
     Skipped,
+    TaskOutcome,
     TaskRun,
     unwritable,
 )
@@ -141,13 +141,13 @@ def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:
 
 def _run(
     runner: BatchRunner, tasks: Sequence[Task], stop: threading.Event, *, overwrite: bool
-) -> list[Outcome]:
+) -> list[TaskOutcome]:
     from rich.console import Console  # noqa: PLC0415 - rich is slow to import
 
     from bgblur.blurring.progress import Display  # noqa: PLC0415 - imports rich
 
     began = time.monotonic()
-    outcomes: list[Outcome] = []
+    outcomes: list[TaskOutcome] = []
     with Display(Console(stderr=True), len(tasks)) as display:
         for finished in runner.outcomes([_create_run(task) for task in tasks]):
             if finished is not None:
@@ -162,7 +162,7 @@ def _run(
     return sorted(outcomes, key=lambda outcome: place[outcome.task])
 
 
-def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
+def _print_outcome(outcome: TaskOutcome, display: Display, *, is_only_one: bool) -> None:
     """Always print failures, but print skipped photos and results only on a terminal.
 
     If the command has only one photo and skips it, always print that it was skipped.
@@ -191,21 +191,21 @@ def _create_run(task: Task) -> TaskRun:
         raise click.ClickException(message) from error
 
 
-def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
+def _write_result(outcome: TaskOutcome, *, overwrite: bool) -> TaskOutcome:
     """Write the result; return the outcome, which is a failure if writing fails."""
     task, result = outcome.task, outcome.result
-    if not isinstance(result, Result):
+    if not isinstance(result, BlurredFile):
         return outcome
     try:
         _write_data(task, result, overwrite=overwrite)
     except FileExistsError:
-        return Outcome(task, Skipped(), outcome.seconds)  # another program has written the file
+        return TaskOutcome(task, Skipped(), outcome.seconds)  # another program has written the file
     except OSError as error:
-        return Outcome(task, unwritable(task, error, result.call), outcome.seconds)
+        return TaskOutcome(task, unwritable(task, error, result.call), outcome.seconds)
     return outcome
 
 
-def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
+def _write_data(task: Task, result: BlurredFile, *, overwrite: bool) -> None:
     if task.target is not None:
         mode = 0o666 if task.source is None else task.source.stat().st_mode & 0o666
         output.write(task.target, result.data, overwrite=overwrite, mode=mode | stat.S_IWUSR)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bgblur.blurring.backends import Failure, Result
+from bgblur.blurring.backends import BlurredFile, Failure
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, Skipped
 from bgblur.blurring.paths import STDIO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bgblur.blurring.batch import Outcome
+    from bgblur.blurring.batch import TaskOutcome
 
 KILO = 1000
 """File sizes use powers of ten."""
 
 
-def row(outcome: Outcome) -> dict[str, Any]:
+def row(outcome: TaskOutcome) -> dict[str, Any]:
     """Return the JSON object of one photo."""
     task, result = outcome.task, outcome.result
     named = {"source": _name(task.source), "target": _name(task.target)}
@@ -31,21 +31,21 @@ def row(outcome: Outcome) -> dict[str, Any]:
     return {**named, **size, "seconds": seconds, **result.call}
 
 
-def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def document(outcomes: Sequence[TaskOutcome]) -> dict[str, Any]:
     """Return the JSON document that `--json` prints."""
 
     def count(kind: type) -> int:
         return sum(isinstance(outcome.result, kind) for outcome in outcomes)
 
     return {
-        "blurred": count(Result),
+        "blurred": count(BlurredFile),
         "skipped": count(Skipped),
         "failed": count(Failure),
         "files": [row(outcome) for outcome in outcomes],
     }
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: TaskOutcome) -> str:
     """Return one line about one photo."""
     task, result = outcome.task, outcome.result
     if isinstance(result, Failure):
@@ -57,10 +57,10 @@ def line(outcome: Outcome) -> str:
     return f"{task.name} -> {target} ({details})"
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+def summary(outcomes: Sequence[TaskOutcome], seconds: float) -> str:
     """Return one line with the number of photos for each outcome."""
     results = [outcome.result for outcome in outcomes]
-    blurred = [result for result in results if isinstance(result, Result)]
+    blurred = [result for result in results if isinstance(result, BlurredFile)]
     not_started = sum(result is NOT_STARTED for result in results)
     interrupted = sum(result is INTERRUPTED for result in results)
     failed = sum(isinstance(result, Failure) for result in results) - not_started - interrupted

@@ -31,7 +31,7 @@ still be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchOutcome:
     """The outcome of fetching one result."""
 
     source: str
@@ -87,25 +87,25 @@ class Fetch:
             if file is not None:
                 yield row, file
 
-    def _fetch(self, pair: tuple[ManifestRow, str]) -> Outcome:
+    def _fetch(self, pair: tuple[ManifestRow, str]) -> FetchOutcome:
         row, file = pair
         try:
             if self.files.has(row.source, file):
-                return Outcome(row.source)
+                return FetchOutcome(row.source)
             self.files.write(row.source, file, lambda opened: self._receive(row, opened))
         except FileExistsError:
-            return Outcome(row.source, failure=f"{file} exists (--overwrite replaces it)")
+            return FetchOutcome(row.source, failure=f"{file} exists (--overwrite replaces it)")
         except OSError as error:
             if error.errno in FULL:
                 raise
-            return Outcome(row.source, failure=f"{file}: {error.strerror or error}")
+            return FetchOutcome(row.source, failure=f"{file}: {error.strerror or error}")
         except ApiError as error:
             if error.status not in RESULT_STATUSES:
                 raise
-            return Outcome(row.source, failure=error.message)
+            return FetchOutcome(row.source, failure=error.message)
         except _DamagedError as error:
-            return Outcome(row.source, failure=str(error))
-        return Outcome(row.source, is_new=True)
+            return FetchOutcome(row.source, failure=str(error))
+        return FetchOutcome(row.source, is_new=True)
 
     def _receive(self, row: ManifestRow, file: BinaryIO) -> None:
         """Fetch a result, and check that the file is an image of the declared type."""
@@ -116,7 +116,7 @@ class Fetch:
             message = f"the result is not an image of the type {declared}"
             raise _DamagedError(message)
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: FetchOutcome) -> None:
         if outcome.failure is not None:
             self.failures.append((outcome.source, outcome.failure))
             self.display.print(f"Error: {outcome.source}: {outcome.failure}", style="red")

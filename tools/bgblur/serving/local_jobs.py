@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from bgblur.serving.job_dispatcher import RETRY_PAUSES_S, JobDispatcher
 from bgblur.serving.keeper_loop import KEEP_EVERY_S, KEEP_RUN_S
 from bgblur.serving.object_worker import open_machine_store
-from bgblur.serving.uploads import JobUploads
+from bgblur.serving.uploads import JobUploadReceiver
 from bgblur.serving.worker import LEASE_MARGIN_S
 from blur.app import NAME
 from blur.clock import now
@@ -37,9 +37,9 @@ class LocalJobs:
     dispatcher: JobDispatcher
     leave_bytes: int
 
-    def uploads(self) -> JobUploads:
+    def uploads(self) -> JobUploadReceiver:
         """Return the receiver of uploads; after each photo, it calls `dispatcher.add`."""
-        return JobUploads(
+        return JobUploadReceiver(
             folder=self.folder,
             queue=self.store,
             leave_bytes=self.leave_bytes,

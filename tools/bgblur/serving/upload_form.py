@@ -22,7 +22,7 @@ MAX_FIELD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class UploadTarget:
     """Where the file of a form is written, and the limits for this file."""
 
     max_bytes: int
@@ -33,8 +33,8 @@ class Target:
 
 
 Fields = Mapping[str, bytes]
-FindTarget = Callable[[Fields], Target]
-"""Return the `Target` of the form's file, given the fields that precede the file; or raise an
+FindTarget = Callable[[Fields], UploadTarget]
+"""Return the `UploadTarget` of the form's file, given the fields that precede the file; or raise an
 `ApiError`."""
 
 
@@ -73,7 +73,7 @@ class _Form:
         )
         self._fields: dict[str, bytes] = {}
         self._name = ""
-        self._target: Target | None = None
+        self._target: UploadTarget | None = None
         self._require_space: Callable[[], None] = lambda: None
         self._file: BinaryIO | None = None
         self._open_files = ExitStack()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bgblur.serving.upload_form import Fields, Target, receive_form
+from bgblur.serving.upload_form import Fields, UploadTarget, receive_form
 from blur.clock import now
 from blur.errors import InvalidRequestError
 from blur.job_errors import JobClosedError
@@ -37,18 +37,18 @@ async def receive_upload(
 
     """
 
-    def find_target(fields: Fields) -> Target:
+    def find_target(fields: Fields) -> UploadTarget:
         token = folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
         if _text(fields, "Content-Type") != token.content_type:
             message = f"The field 'Content-Type' must be {token.content_type}."
             raise InvalidContentTypeError(message)
-        return Target(token.max_bytes, folder.writing(token))
+        return UploadTarget(token.max_bytes, folder.writing(token))
 
     await receive_form(content_type, chunks, find_target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobUploads:
+class JobUploadReceiver:
     """Receives the photos of jobs."""
 
     folder: JobFolder
@@ -70,7 +70,7 @@ class JobUploads:
         """
         photos: list[tuple[str, str]] = []
 
-        def find_target(fields: Fields) -> Target:
+        def find_target(fields: Fields) -> UploadTarget:
             job_id, token = self.folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
             source = _source(fields, token.name)
             self._require_open(job_id)
@@ -79,7 +79,7 @@ class JobUploads:
             # Many uploads can start while there is space for only one, so the space is also checked
             # before each part of the file.
             require_space = partial(self.folder.require_space, self.leave_bytes)
-            return Target(token.max_bytes, file, require_space)
+            return UploadTarget(token.max_bytes, file, require_space)
 
         await receive_form(content_type, chunks, find_target)
         await asyncio.to_thread(self._add, *photos[0])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from blur.imaging.decode.boxes import HEADER_BYTES, Items, boxes, read_associations, read_meta_items
 
 if TYPE_CHECKING:
-    from blur.imaging.decode.boxes import Box
+    from blur.imaging.decode.boxes import IsoBox
 
 
 def add_alpha_sizes(data: bytes) -> bytes:
@@ -42,7 +42,7 @@ def _property_number(items: Items, item: int, kind: bytes) -> int:
     return 0
 
 
-def _add_associations(data: bytes, meta: Box, properties: dict[int, int]) -> bytes:
+def _add_associations(data: bytes, meta: IsoBox, properties: dict[int, int]) -> bytes:
     """Return the file with one more property for each item in `properties`.
 
     The values of `properties` are the indexes of the new properties.

@@ -27,7 +27,7 @@ _NUMBER_MASK = 0x7FFF
 (ISO/IEC 14496-12, 8.11.14)."""
 
 
-class Box(NamedTuple):
+class IsoBox(NamedTuple):
     """The type of a box, and the offsets of the box and its body in the file."""
 
     kind: bytes
@@ -54,20 +54,20 @@ class Items:
     """The type of each item, by the item's number."""
     kind_offsets: dict[int, int] = field(default_factory=dict)
     """The offset of each item's type in the file, by the item's number."""
-    properties: list[Box] = field(default_factory=list)
+    properties: list[IsoBox] = field(default_factory=list)
     """The properties, in the order of their numbers, which start at 1."""
     associations: dict[int, list[int]] = field(default_factory=dict)
     """The numbers of each item's properties, by the item's number."""
-    references: list[tuple[Box, int, list[int]]] = field(default_factory=list)
+    references: list[tuple[IsoBox, int, list[int]]] = field(default_factory=list)
     """The box, the source item and the target items of each reference."""
 
-    def properties_of(self, item: int) -> list[Box]:
+    def properties_of(self, item: int) -> list[IsoBox]:
         """Return the properties of an item."""
         numbers = self.associations.get(item, [])
         return [self.properties[n - 1] for n in numbers if 0 < n <= len(self.properties)]
 
 
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
+def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[IsoBox]:
     """Yield the boxes from `start` to `end` (ISO/IEC 14496-12, 4.2), at most `MAX_BOXES`.
 
     If the last box is truncated, it ends at `end`.
@@ -80,7 +80,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         if size == 1:
             size, body = int.from_bytes(data[start + 8 : start + 16]), start + 16
         stop = min(start + size, end) if size >= HEADER_BYTES else end
-        yield Box(data[start + 4 : start + 8], start, min(body, stop), stop)
+        yield IsoBox(data[start + 4 : start + 8], start, min(body, stop), stop)
         start = stop
 
 
@@ -90,7 +90,7 @@ def read_items(data: bytes) -> Items:
     return Items() if meta is None else read_meta_items(data, meta)
 
 
-def read_meta_items(data: bytes, meta: Box) -> Items:
+def read_meta_items(data: bytes, meta: IsoBox) -> Items:
     """Return the items of a `meta` box; broken boxes inside the `meta` box are skipped."""
     items = Items()
     for box in boxes(data, meta.body + 4, meta.end):
@@ -104,11 +104,11 @@ def read_meta_items(data: bytes, meta: Box) -> Items:
     return items
 
 
-def _read_pitm(data: bytes, box: Box, items: Items) -> None:
+def _read_pitm(data: bytes, box: IsoBox, items: Items) -> None:
     (items.primary,) = struct.unpack_from(">L" if data[box.body] else ">H", data, box.body + 4)
 
 
-def _read_iinf(data: bytes, box: Box, items: Items) -> None:
+def _read_iinf(data: bytes, box: IsoBox, items: Items) -> None:
     first = box.body + (8 if data[box.body] else 6)
     for entry in boxes(data, first, box.end):
         if entry.kind != b"infe" or data[entry.body] not in {2, 3}:
@@ -120,7 +120,7 @@ def _read_iinf(data: bytes, box: Box, items: Items) -> None:
             items.kinds[item], items.kind_offsets[item] = data[offset : offset + 4], offset
 
 
-def _read_iref(data: bytes, box: Box, items: Items) -> None:
+def _read_iref(data: bytes, box: IsoBox, items: Items) -> None:
     item = ">L" if data[box.body] else ">H"
     size = struct.calcsize(item)
     for reference in boxes(data, box.body + 4, box.end):
@@ -132,7 +132,7 @@ def _read_iref(data: bytes, box: Box, items: Items) -> None:
         items.references.append((reference, source, targets))
 
 
-def _read_iprp(data: bytes, box: Box, items: Items) -> None:
+def _read_iprp(data: bytes, box: IsoBox, items: Items) -> None:
     for part in boxes(data, box.body, box.end):
         if part.kind == b"ipco":
             items.properties = list(boxes(data, part.body, part.end))
@@ -142,7 +142,7 @@ def _read_iprp(data: bytes, box: Box, items: Items) -> None:
                 associations += [number & _NUMBER_MASK for number in numbers]
 
 
-def read_associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
+def read_associations(data: bytes, box: IsoBox) -> Iterator[tuple[int, list[int]]]:
     """Yield each item's number and its associations.
 
     An association is the number of a property; its highest bit marks an essential property.

@@ -21,7 +21,7 @@ from blur.imaging.decode.tiff_directory import (
     numbers,
     read_pages,
 )
-from blur.imaging.decode.tiff_layout import BYTE_BITS, LONG_BITS, LOSSLESS, UNSIGNED, Layout
+from blur.imaging.decode.tiff_layout import BYTE_BITS, LONG_BITS, LOSSLESS, UNSIGNED, TiffLayout
 from blur.imaging.decode.tiff_samples import SamplesSource
 from blur.imaging.decode.unsupported import camera_raw_error, unsupported_error
 
@@ -93,7 +93,7 @@ def open_tiff(data: bytes) -> Source:
     if compression not in COMPRESSION_INFO and compression not in LOSSLESS:
         kind = f"TIFF with compression {compression}"
         raise unsupported_error(kind, "TIFF with LZW or Deflate compression")
-    layout = Layout.of(page)
+    layout = TiffLayout.of(page)
     if layout is None or _can_pillow_read(page, layout, byte_order(data)):
         return TiffSource(data, page)
     if layout.can_be_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
@@ -103,7 +103,7 @@ def open_tiff(data: bytes) -> Source:
     return TiffSource(data, page)
 
 
-def _can_pillow_read(page: Directory, layout: Layout, order: str) -> bool:
+def _can_pillow_read(page: Directory, layout: TiffLayout, order: str) -> bool:
     """Return whether Pillow supports this layout and reads it correctly."""
     prefix = b"II" if order == "<" else b"MM"
     key = (

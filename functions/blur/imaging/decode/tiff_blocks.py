@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from blur.errors import InvalidImageError
 from blur.imaging.decode import tiff_directory as tags
 from blur.imaging.decode.tiff_directory import Directory, number
-from blur.imaging.decode.tiff_layout import BLACK_IS_ZERO, BYTE_BITS, FLOAT, Layout
+from blur.imaging.decode.tiff_layout import BLACK_IS_ZERO, BYTE_BITS, FLOAT, TiffLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class _Block(NamedTuple):
     is_tiled: bool
 
 
-def check_strips(directory: Directory, layout: Layout) -> None:
+def check_strips(directory: Directory, layout: TiffLayout) -> None:
     """Reject an image with strips or tiles that are too large to be unpacked as a whole.
 
     Raises:
@@ -66,7 +66,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
 
 
 def unpack_blocks(
-    data: bytes, order: str, directory: Directory, layout: Layout, channels: int
+    data: bytes, order: str, directory: Directory, layout: TiffLayout, channels: int
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Yield the rows of each block and their first `channels` samples, (h, W, channels)."""
     width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
@@ -111,7 +111,7 @@ def _blocks(directory: Directory, pixel_bits: int) -> Iterator[_Block]:
 
 
 def _decompress(
-    data: bytes, directory: Directory, layout: Layout, block: _Block, plane: int
+    data: bytes, directory: Directory, layout: TiffLayout, block: _Block, plane: int
 ) -> NDArray[np.uint8]:
     """Return the bytes of a block, decompressed by libtiff: (h, bytes)."""
     first = block.first_cell + plane * block.plane_cells
@@ -158,7 +158,7 @@ def _as_grey_tiff(
 
 
 def _unpack(
-    raw: NDArray[np.uint8], block: _Block, samples: int, layout: Layout, order: str
+    raw: NDArray[np.uint8], block: _Block, samples: int, layout: TiffLayout, order: str
 ) -> NDArray[Any]:
     """Convert the bytes of a block, (h, bytes), to samples, (h, W, samples); undo the predictor."""
     rows, count = raw.shape[0], block.cell_width * samples
@@ -178,7 +178,9 @@ def _unpack(
     return values.reshape(rows, block.cells_across * block.cell_width, samples)
 
 
-def _unpack_bits(cells: NDArray[np.uint8], count: int, layout: Layout, order: str) -> NDArray[Any]:
+def _unpack_bits(
+    cells: NDArray[np.uint8], count: int, layout: TiffLayout, order: str
+) -> NDArray[Any]:
     """Return the first `count` samples of each row; `cells` has the rows as bytes."""
     if layout.bits % BYTE_BITS == 0:
         kind = "f" if layout.format == FLOAT else "u"

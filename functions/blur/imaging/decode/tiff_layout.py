@@ -35,7 +35,7 @@ _COLOUR_SPACES = {
 _SAMPLE_FORMATS = {2: "signed {bits}-bit", 3: "floating-point", 5: "complex", 6: "complex"}
 
 
-class Layout(NamedTuple):
+class TiffLayout(NamedTuple):
     """How a page stores its samples."""
 
     bits: int
@@ -51,7 +51,7 @@ class Layout(NamedTuple):
     """The kinds of the extra channels."""
 
     @classmethod
-    def of(cls, directory: Directory) -> Layout | None:
+    def of(cls, directory: Directory) -> TiffLayout | None:
         """Return the layout of a page; None if tags that describe the layout are truncated.
 
         Raises:

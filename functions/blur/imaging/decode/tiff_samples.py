@@ -20,7 +20,7 @@ from blur.imaging.decode.tiff_layout import (
     LONG_BITS,
     PREMULTIPLIED,
     WHITE_IS_ZERO,
-    Layout,
+    TiffLayout,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ between _MAX_FLOAT and -_MAX_FLOAT is still a finite float."""
 class SamplesSource(Source):
     """A TIFF whose samples are unpacked by `tiff_blocks`."""
 
-    def __init__(self, data: bytes, order: str, directory: Directory, layout: Layout) -> None:
+    def __init__(self, data: bytes, order: str, directory: Directory, layout: TiffLayout) -> None:
         """Store the file and the page's directory, and check the strips or tiles.
 
         Raises:
@@ -131,7 +131,9 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 
-def _scale_integers(samples: NDArray[Any], layout: Layout, full_scale: int) -> NDArray[np.uint8]:
+def _scale_integers(
+    samples: NDArray[Any], layout: TiffLayout, full_scale: int
+) -> NDArray[np.uint8]:
     """Scale integers to 0..255. Lab's channels a and b are signed (TIFF 6.0, section 23)."""
     scaled: NDArray[np.uint8] = np.rint(samples * np.float32(OPAQUE / full_scale)).astype(np.uint8)
     if layout.photometric == LAB:

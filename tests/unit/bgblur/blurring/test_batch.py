@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from bgblur.blurring import report
-from bgblur.blurring.backends import Backend, Failure, Photo, ProgressCallback, Result
-from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Outcome, Skipped, TaskRun, unwritable
+from bgblur.blurring.backends import Backend, BlurredFile, Failure, Photo, ProgressCallback
+from bgblur.blurring.batch import (
+    NOT_STARTED,
+    BatchRunner,
+    Skipped,
+    TaskOutcome,
+    TaskRun,
+    unwritable,
+)
 from bgblur.blurring.paths import Task
 
-RESULT = Result(b"picture", "image/png")
+RESULT = BlurredFile(b"picture", "image/png")
 
 
 def runs(folder: Path, count: int) -> list[TaskRun]:
@@ -28,28 +35,26 @@ def run(
     size: int = 1,
     stop: threading.Event | None = None,
     overwrite: bool = False,
-) -> list[Outcome]:
+) -> list[TaskOutcome]:
     runner = BatchRunner(backend, size, stop or threading.Event(), overwrite=overwrite)
     return [outcome for outcome in runner.outcomes(todo) if outcome]
 
 
-def codes(outcomes: list[Outcome]) -> list[str]:
-    return [
-        outcome.result.code
-        if isinstance(outcome.result, Failure)
-        else type(outcome.result).__name__.lower()
-        for outcome in outcomes
-    ]
+def codes(outcomes: list[TaskOutcome]) -> list[str]:
+    """Return the code of each failure, and `done` or `skipped` for the other outcomes."""
+    names = {BlurredFile: "done", Skipped: "skipped"}
+    results = [outcome.result for outcome in outcomes]
+    return [each.code if isinstance(each, Failure) else names[type(each)] for each in results]
 
 
 def test_as_many_photos_as_threads_are_processed_at_the_same_time(tmp_path: Path) -> None:
     at_once = threading.Barrier(3, timeout=10)
 
-    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> BlurredFile:
         at_once.wait()  # continues only when three threads wait at the same time
         return RESULT
 
-    assert codes(run(backend, runs(tmp_path, 6), size=3)) == ["result"] * 6
+    assert codes(run(backend, runs(tmp_path, 6), size=3)) == ["done"] * 6
 
 
 def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> None:
@@ -59,18 +64,18 @@ def test_a_photo_that_fails_does_not_stop_the_other_photos(tmp_path: Path) -> No
         b"2": ZeroDivisionError("a fault"),
     }
 
-    def backend(photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(photo: Photo, _format: str, _progress: ProgressCallback) -> BlurredFile:
         assert isinstance(photo, bytes)
         if photo in errors:
             raise errors[photo]
         return RESULT
 
     outcomes = run(backend, runs(tmp_path, 4))
-    assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "result"]
+    assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "done"]
 
 
 def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
-    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, _progress: ProgressCallback) -> BlurredFile:
         code = "insufficient_credits"
         raise Failure(code, "no credits")
 
@@ -81,8 +86,8 @@ def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
 
 def test_a_photo_whose_result_exists_is_skipped_unless_overwrite_is_set(tmp_path: Path) -> None:
     (tmp_path / "0.png").touch()
-    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2))) == ["skipped", "result"]
-    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2), overwrite=True)) == ["result", "result"]
+    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2))) == ["skipped", "done"]
+    assert codes(run(lambda *_: RESULT, runs(tmp_path, 2), overwrite=True)) == ["done", "done"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -96,7 +101,7 @@ def test_a_photo_whose_result_has_a_name_that_is_too_long_fails_before_it_is_pro
     task = Task(tmp_path / "0.jpg", Path(target))
     processed: list[Photo] = []
 
-    def backend(photo: Photo, _output: str, _progress: ProgressCallback) -> Result:
+    def backend(photo: Photo, _output: str, _progress: ProgressCallback) -> BlurredFile:
         processed.append(photo)
         return RESULT
 
@@ -112,7 +117,7 @@ def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_phot
 ) -> None:
     stop = threading.Event()
 
-    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> BlurredFile:
         stop.set()
         progress("blurring", 0.5)
         return RESULT
@@ -124,7 +129,7 @@ def test_a_stop_interrupts_each_running_photo_at_its_next_step_and_no_other_phot
 
 
 def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
-    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+    def backend(_photo: Photo, _format: str, progress: ProgressCallback) -> BlurredFile:
         progress("blurring", 0.5)
         started.set()
         assert seen.wait(timeout=60)
@@ -163,7 +168,7 @@ def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
         for each, rest in zip(charged, left, strict=True)
     ]
     outcomes = [
-        Outcome(run.task, Result(b"", "image/png", call))
+        TaskOutcome(run.task, BlurredFile(b"", "image/png", call))
         for run, call in zip(runs(tmp_path, len(calls)), calls, strict=True)
     ]
     assert text in report.summary(outcomes, 2.0)
@@ -173,7 +178,7 @@ def test_a_summary_counts_the_charge_of_a_result_that_was_not_written(tmp_path: 
     task = Task(tmp_path / "0.jpg", tmp_path / "0.png")
     call = {"credits_charged": 1, "credits_left": 8, "request_id": "req_1"}
     failure = unwritable(task, OSError(errno.ENOSPC, "No space left on device"), call)
-    outcome = Outcome(task, failure)
+    outcome = TaskOutcome(task, failure)
     assert report.summary([outcome], 1.0) == "0 blurred in 1.0 s, 1 failed, 1 credit charged"
     assert report.row(outcome)["error"]["request_id"] == "req_1"
 
@@ -181,9 +186,11 @@ def test_a_summary_counts_the_charge_of_a_result_that_was_not_written(tmp_path: 
 def test_a_summary_counts_the_blurred_and_the_skipped_and_the_failed_photos(tmp_path: Path) -> None:
     tasks = [run.task for run in runs(tmp_path, 3)]
     outcomes = [
-        Outcome(tasks[0], Result(b"", "image/png", {"credits_charged": 1, "credits_left": 7})),
-        Outcome(tasks[1], Skipped()),
-        Outcome(tasks[2], Failure("invalid_image", "no image")),
+        TaskOutcome(
+            tasks[0], BlurredFile(b"", "image/png", {"credits_charged": 1, "credits_left": 7})
+        ),
+        TaskOutcome(tasks[1], Skipped()),
+        TaskOutcome(tasks[2], Failure("invalid_image", "no image")),
     ]
     assert report.summary(outcomes, 2.0) == (
         "1 blurred in 2.0 s, 1 skipped, 1 failed, 1 credit charged, 7 left"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from requests_toolbelt import MultipartEncoder
 
-from bgblur.serving.uploads import JobUploads
+from bgblur.serving.uploads import JobUploadReceiver
 from blur.clock import now
 from blur.errors import UnavailableError
 from blur.jobs.model import JobState
@@ -42,7 +42,7 @@ class Queue:
 
 
 def send(folder: JobFolder, queue: Queue, photo: bytes) -> None:
-    uploads = JobUploads(
+    uploads = JobUploadReceiver(
         folder=folder, queue=cast("JobQueue", queue), leave_bytes=LEAVE_BYTES, on_added=lambda: None
     )
     form = folder.presign_sources(JOB, max_bytes=len(photo), now_us=now())
