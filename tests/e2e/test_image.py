@@ -8,7 +8,6 @@ Interface Emulator.
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from events import make
 from PIL import Image
 from tests.e2e import machine
 from tests.e2e.emulated import emulated
+from tests.e2e.image_files import added_to_base
 from tests.e2e.test_invoke import body
 
 from blur.credits import whole
@@ -53,7 +53,7 @@ def test_the_function_blurs_a_photo_as_an_unprivileged_user_that_can_write_only_
 
 @pytest.mark.usefixtures("stack")
 def test_the_container_image_adds_only_the_function_the_model_and_the_page() -> None:
-    added = added_to_base("-true")
+    added = {each.path for each in added_to_base()}
     assert added
     assert {path for path in added if not any(path.is_relative_to(ours) for ours in OURS)} == set()
     assert {path for path in added if path.name in {"tests", "bin", "Dockerfile"}} == set()
@@ -61,7 +61,7 @@ def test_the_container_image_adds_only_the_function_the_model_and_the_page() -> 
 
 @pytest.mark.usefixtures("stack")
 def test_every_module_has_bytecode_in_the_container_image() -> None:
-    added = added_to_base("-name", "*.py*")
+    added = {each.path for each in added_to_base()}
     compiled = {
         path.parents[1] / f"{path.name.partition('.')[0]}.py"
         for path in added
@@ -70,14 +70,3 @@ def test_every_module_has_bytecode_in_the_container_image() -> None:
     modules = {path for path in added if path.suffix == ".py"}
     assert len(modules) > 100
     assert modules - compiled == set()
-
-
-def added_to_base(*condition: str) -> set[PurePosixPath]:
-    """Return the paths that `find` finds in the function's image but not in the base image."""
-    return paths_in(machine.IMAGE, *condition) - paths_in(machine.BASE_IMAGE, *condition)
-
-
-def paths_in(image: str, *condition: str) -> set[PurePosixPath]:
-    command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "find", image]
-    found = subprocess.check_output([*command, "/", "-xdev", *condition], text=True)
-    return {PurePosixPath(line) for line in found.splitlines()}

@@ -9,12 +9,13 @@ from pathlib import PurePosixPath
 import pytest
 from tests.documents import read
 from tests.e2e import machine
-from tests.e2e.test_image import added_to_base, paths_in
+from tests.e2e.image_files import added_to_base, files_in
 from tests.trials import Part, record
 
 pytestmark = pytest.mark.usefixtures("stack")
 
 TASK = PurePosixPath("/var/task")
+SETUID, STICKY, FOR_OTHERS, FOR_ALL = 0o6000, 0o1000, 0o022, 0o002
 OWN = ["/var/task/blur", "/opt/models", "/opt/site"]
 FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - the test does not write to these folders
 """The folders in the base image that all users can write, each with the sticky bit."""
@@ -26,11 +27,11 @@ VARIABLES |= {"PYTHONDONTWRITEBYTECODE"}
 
 
 def test_only_files_of_the_base_image_are_setuid() -> None:
-    setuid = paths_in(machine.IMAGE, "-perm", "/6000")
-    assert setuid == paths_in(machine.BASE_IMAGE, "-perm", "/6000")
-    files = paths_in(machine.IMAGE, "-type", "f")
-    own = {path for path in files if path.is_relative_to(TASK) or path.is_relative_to("/opt")}
-    programs = paths_in(machine.IMAGE, "-type", "f", "-perm", "/6000")
+    files = {each for each in files_in(machine.IMAGE) if each.kind == "f"}
+    setuid = setuid_in(machine.IMAGE)
+    assert setuid == setuid_in(machine.BASE_IMAGE)
+    own = {each.path for each in files if is_ours(each.path)}
+    programs = {each for each in files if each.mode & SETUID}
     assert len(own) > 1_000
     record(
         Part.SECURITY,
@@ -43,30 +44,43 @@ def test_only_files_of_the_base_image_are_setuid() -> None:
     )
 
 
+def setuid_in(image: str) -> set[PurePosixPath]:
+    """Return the paths of an image's files and folders that are setuid or setgid."""
+    return {each.path for each in files_in(image) if each.mode & SETUID}
+
+
+def is_ours(path: PurePosixPath) -> bool:
+    return path.is_relative_to(TASK) or path.is_relative_to("/opt")
+
+
 def test_files_added_to_the_base_image_belong_to_root_and_only_root_can_write_them() -> None:
-    assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
-    assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
+    added = added_to_base()
+    assert {each for each in added if each.mode & FOR_OTHERS and each.kind != "l"} == set()
+    assert {each for each in added if (each.user, each.group) != (0, 0)} == set()
 
 
 def test_world_writable_folders_of_the_base_image_have_the_sticky_bit() -> None:
-    writable = paths_in(machine.IMAGE, "-perm", "-0002", "-not", "-type", "l")
-    assert writable <= FOR_EVERYONE
-    assert writable == paths_in(machine.IMAGE, "-type", "d", "-perm", "-1002")
+    files = files_in(machine.IMAGE)
+    writable = {each for each in files if each.mode & FOR_ALL and each.kind != "l"}
+    sticky = {each for each in files if each.kind == "d" and each.mode & STICKY}
+    assert {each.path for each in writable} <= FOR_EVERYONE
+    assert writable <= sticky
 
 
 @pytest.mark.parametrize("pattern", LEFT_OVERS)
 def test_the_container_image_adds_no_file_that_only_a_build_needs(pattern: str) -> None:
-    assert added_to_base("-name", pattern) == set()
+    assert {each.path for each in added_to_base() if each.path.match(pattern)} == set()
 
 
 def test_the_only_certificates_that_the_container_image_adds_are_those_of_botocore() -> None:
-    assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
+    certificates = {each.path for each in added_to_base() if each.path.suffix == ".pem"}
+    assert certificates == {TASK / "botocore" / "cacert.pem"}
 
 
 def test_the_container_image_adds_no_build_folder_no_cache_and_no_file_in_a_home_folder() -> None:
-    paths = added_to_base("-path", "/build*", "-o", "-path", "/root/*", "-o", "-path", "/home/*")
-    assert paths == set()
-    assert added_to_base("-path", "*/.cache*") == set()
+    added = {each.path for each in added_to_base()}
+    assert {path for path in added if path.parts[1] in {"build", "root", "home"}} == set()
+    assert {path for path in added if any(part[:6] == ".cache" for part in path.parts)} == set()
 
 
 def test_our_files_are_not_executable() -> None:

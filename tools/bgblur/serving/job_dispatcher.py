@@ -76,7 +76,7 @@ class JobDispatcher:
         """Return the state of the photos of jobs, for metrics."""
         return ObjectsState(running=self.running, waiting=self.waiting)
 
-    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `NextBackgroundWork` has this signature
+    def next_work(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - `NextBackgroundWork` has this signature
         """Return the function with which an idle worker processes a photo, or None for no photo.
 
         `has_requests` is true if requests are likely to arrive soon.

@@ -196,7 +196,7 @@ def photo_pool(settings: Settings, capacity: Capacity, jobs: LocalJobs | None = 
         size=capacity.workers,
         queue=capacity.queue,
         max_wait_s=settings.queue_wait_s,
-        next_background_work=jobs.dispatcher.take if jobs else nothing,
+        next_background_work=jobs.dispatcher.next_work if jobs else nothing,
     )
 
 

@@ -95,7 +95,7 @@ async def serving(
     objects = Queue(fleet)
     port: JobQueue = objects
     dispatcher = JobDispatcher(port, workers=size, limit=limit, clock=lambda: NOW_US)
-    pool = fleet.pool(size=size, queue=queue, next_background_work=dispatcher.take)
+    pool = fleet.pool(size=size, queue=queue, next_background_work=dispatcher.next_work)
     await pool.start()
     watch = asyncio.create_task(dispatcher.watch(pool.wake))
     try:
