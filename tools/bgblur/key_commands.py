@@ -143,6 +143,9 @@ def _show_issued(admin: AccountAdmin, text: str, record: KeyRecord, *, as_json: 
         "stored_in": accounts_location(load_settings().accounts),
     }
     show({"key": text, **_row(record, admin.now_us), **more}, as_json=as_json)
+    if record.kind is KeyKind.LIVE and not account.balance and not as_json:
+        command = f"bgblur accounts top-up {account.account_id} 500"
+        click.echo(f"The account has no credits. To add credits, run: {command}", err=True)
 
 
 def _limit(rate: int | None, burst: int | None) -> RateLimit:

@@ -27,6 +27,19 @@ def test_a_key_is_printed_once_and_stored_only_as_a_digest(bgblur: Command, tmp_
     assert text[0] not in bgblur("keys", "list").stdout
 
 
+def test_a_new_live_key_without_credits_is_printed_with_the_command_that_adds_credits(
+    bgblur: Command,
+) -> None:
+    issued = bgblur("keys", "issue")
+    added = re.search(r"no credits\. To add credits, run: bgblur (.*)", issued.stderr)
+    assert added is not None
+    assert re.search(r"^balance +500$", bgblur(*added[1].split()).stdout, re.MULTILINE)
+    account = added[1].split()[2]
+    assert bgblur("keys", "issue", "--account", account).stderr == ""
+    assert bgblur("keys", "issue", "--test").stderr == ""
+    assert bgblur("keys", "issue", "--json").stderr == ""
+
+
 def test_a_key_is_rotated_with_a_grace_period_and_revoked(bgblur: Command) -> None:
     old = read(bgblur("keys", "issue", "--json"))
     new = read(bgblur("keys", "rotate", old["prefix"], "--grace", "1h", "--json"))
