@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
-LONG_TIMEOUT_S = 10.0
 SHARING = (
     *("tests/integration/client/", "tests/integration/storage/"),
     *("tests/aws/", "tests/attack/shares/"),
@@ -95,8 +94,9 @@ def refused_url() -> Iterator[str]:
 @pytest.fixture
 def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set longer time limits for DynamoDB in this process, because a busy test machine is slow."""
-    for limit in ("CONNECT_S", "READ_S", "LATEST_START_S"):
-        monkeypatch.setattr(f"blur.accounts.dynamo.client.{limit}", LONG_TIMEOUT_S)
+    from tests.integration.accounts.dynamodb_local import lengthen_timeouts  # noqa: PLC0415 - needs Java, which few tests need
+
+    lengthen_timeouts(monkeypatch)
 
 
 @pytest.fixture

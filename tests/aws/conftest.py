@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 
+@pytest.fixture(autouse=True)
+def long_timeouts_for_all(long_timeouts: None) -> None:
+    """Use longer time limits in all tests on emulated AWS; `tests/faults` tests the real limits."""
+
+
 @pytest.fixture(scope="session")
 def engine(
     tmp_path_factory: pytest.TempPathFactory,

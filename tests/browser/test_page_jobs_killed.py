@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
+pytestmark = pytest.mark.usefixtures("long_timeouts")
+
 PHOTOS = size(100, full=200)
 TIME_MS = 120_000
 INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"

@@ -14,7 +14,11 @@ from tests.e2e import deployment, machine
 from tests.e2e.customers import FREQUENT, FUNDS, RARE, Customer, add_account, new_customer, wake
 from tests.e2e.debian import install_missing
 from tests.e2e.programs import ended_by_signals
-from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
+from tests.integration.accounts.dynamodb_local import (
+    DynamoDBLocal,
+    dynamodb_local,
+    lengthen_timeouts,
+)
 from tests.ports import free_port
 
 from blur.accounts import keys
@@ -107,6 +111,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
     with dynamodb_local() as server, pytest.MonkeyPatch.context() as patch:
         for name, value in server.environ.items():
             patch.setenv(name, value)
+        lengthen_timeouts(patch)
         server.create_table(TABLE)
         yield server
 

