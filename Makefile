@@ -81,8 +81,8 @@ test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) logical \
 		--hypothesis-profile quick tests/unit $(PYTEST)
 
-# The checks use one core, mostly for mypy, so the downloads for the tests, and then the tests, run at
-# the same time.
+# The checks use only one core, mostly for mypy. So the download of the models and the tests run at the
+# same time.
 test: $(TEST_READY) ## Run the checks, and the unit, contract and integration tests
 	@mkdir -p build
 	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; \
@@ -108,11 +108,12 @@ chromium:
 	@{ command -v $(HEADLESS) && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends $(HEADLESS) pngcheck >/dev/null; }
 
-# For CI, which installs all Debian packages at the same time as other work: apt-get cannot run twice.
+# CI installs all Debian packages with one command in the background, because two apt-get processes
+# cannot run at the same time.
 debian: php chromium
 	@$(PYTHON) -m tests.e2e.debian
 
-browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; as root on Debian, first install Chromium
+browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; installs Chromium on Debian if it is missing, as root
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
 
 aws: $(TEST_READY) $(MINISTACK_READY) model ## Test bulk jobs on emulated AWS services, without Docker
@@ -223,7 +224,7 @@ reliability: $(TEST_READY) $(MINISTACK_READY) model
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-reliability: untimed timed ## Run attack and fault trials; with TRIALS=full, at full size for docs/reliability.md
+reliability: untimed timed ## Run attack and fault trials; TRIALS=full takes hours, and also runs make load
 endif
 
 results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
@@ -258,12 +259,12 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the container image's bill of
 AUDITED := test base sam audit mutants research peers clients ministack
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities in all locked packages
-	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
-		$(PIP_AUDIT) --requirement requirements/$$lock.txt || sound=no; done; test $$sound = yes || { \
+	@ok=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
+		$(PIP_AUDIT) --requirement requirements/$$lock.txt || ok=no; done; test $$ok = yes || { \
 		echo "A package is vulnerable, or the index has no data about vulnerabilities." >&2; \
 		exit 1; }
 
-# The new lock file gets the versions of the lock file that `--constraints` names.
+# `--constraints` selects the versions of another lock file.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)
@@ -319,8 +320,8 @@ $(TEST_READY): $(VENV_READY)
 	@$(PIP_EDITABLE)
 	@touch $@ $(SERVE_READY)
 
-# The lock file contains all dependencies. Without --no-deps, uv would also require a pin for each
-# requirement with extras, and the lock file pins packages without extras.
+# The lock file contains all dependencies, without their extras. --no-deps stops uv from requiring
+# another pin for a requirement with extras, such as "a[b]".
 $(SAM_READY): $(TEST_READY)
 	@echo "Installing the packages to build and check the stack into $(SAM_VENV), about 600 MB ..."
 	@$(call new_venv,$(SAM_VENV))

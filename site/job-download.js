@@ -68,7 +68,7 @@ async function* finishedRows(id, key, signal) {
   }
 }
 
-/** Return the path of a result in the ZIP: the photo's path without `..`, with the new extension. */
+/** Return the path of a result in the ZIP: the photo's safe path, with the new extension. */
 function pathOf(source, type) {
   const parts = source.split(/[/\\]/).filter((part) => !/^\.*$/.test(part));
   const stem = parts.join("/").replace(/[\u0000-\u001f:]/g, "_").replace(/\.[^./]*$/, "") || "photo";

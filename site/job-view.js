@@ -73,7 +73,7 @@ function textOf({ saved, job, upload, download }, isInterrupted) {
   if (upload) return `Keep this page open until all photos are uploaded. Processed so far: ${photosText(done)}.`;
   if (isInterrupted) return `Choose ${saved.name ? `the folder ${saved.name}` : "the photos"} again to continue. Photos that were uploaded are not sent or charged again.`;
   const cost = `${charged} ${charged === 1 ? "credit" : "credits"} charged.`;
-  if (isEnded(job) && !job.ended_at) return `${cost} Photos that are being processed are finished first; the job ends a few minutes later.`;
+  if (isEnded(job) && !job.ended_at) return `${cost} Photos that are being processed are finished first, so the job ends a few minutes after it was cancelled.`;
   if (isEnded(job)) return `${cost} The results can be downloaded for 7 days.`;
   const left = job.seconds_left === null || job.state === "paused" ? "" : `About ${formatDuration(job.seconds_left)} left. `;
   return `${left}You can close this page and come back. ${cost}`;

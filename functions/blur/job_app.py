@@ -162,7 +162,10 @@ def open_job_files(settings: Settings) -> JobFiles:
     """
     files = open_storage(settings.media).jobs
     if files is None:
-        message = f"BLUR_MEDIA={settings.media!r} is not a storage for jobs"
+        message = (
+            f"BLUR_MEDIA={settings.media!r} cannot store the photos of jobs."
+            " Set s3:<bucket> or folder:<path>."
+        )
         raise ValueError(message)
     return files
 

@@ -38,7 +38,7 @@ class Request(BaseHTTPRequestHandler):
     server: _Server
 
     def pass_on(self) -> None:
-        """Read and count the request, and pass it to the current fault."""
+        """Count and read the request; then call the current fault, which can forward it."""
         relay = self.server.relay
         relay.requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -35,7 +35,7 @@ def _run(portion: Portion, file: str) -> int:
     paths = {str(path.relative_to(CODE)): path for path in portion.paths(file)}
     mutants = [mutant for name in paths for mutant in mutants_of(paths[name], name)]
     runner = MutantRunner(mutants[:: portion.every], paths)
-    # This folder is not in pytest's folder, because pytest deletes old folders there.
+    # In its own temporary folder, pytest deletes old folders, so the tests use a different folder.
     with tempfile.TemporaryDirectory() as scratch:
         options = [*PYTEST, f"--basetemp={scratch}/tests", "-k", portion.only]
         if pytest.main([*options, *portion.tests], plugins=[runner]):

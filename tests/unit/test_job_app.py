@@ -153,5 +153,5 @@ def test_the_log_line_of_a_photo_in_a_job_does_not_contain_its_name() -> None:
 
 def test_without_blur_media_the_storage_for_jobs_cannot_be_opened(settings: Settings) -> None:
     assert open_job_files(settings)
-    with pytest.raises(ValueError, match="BLUR_MEDIA='' is not a storage for jobs"):
+    with pytest.raises(ValueError, match="BLUR_MEDIA='' cannot store the photos of jobs"):
         open_job_files(replace(settings, media=""))

@@ -33,12 +33,13 @@ PLAIN_HTTP_WARNING = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="Processes that blur photos. The server is fastest with one process for each CPU.",
+    help="Processes that blur photos. One process for each CPU gives the most photos per hour.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(0),
-    help="Photos that can wait. All further photos get a 503. [default: 8 for each worker]",
+    help="Photos that can wait. If the queue is full, a photo of the account with the most photos"
+    " gets a 503. [default: 8 for each worker]",
 )
 @click.option(
     "--metrics",

@@ -36,7 +36,9 @@ class RetryPolicy:
     API asks for a longer wait, the error is raised immediately."""
 
     def wait_s(self, error: BlurClientError, attempt: int, jitter: float) -> float | None:
-        """Return the seconds to wait after attempt 0, 1, ...; None to give up.
+        """Return the seconds to wait before the next attempt; None if there is no next attempt.
+
+        `attempt` is the number of the failed attempt; the first is 0.
 
         The wait is never shorter than `Retry-After`. `jitter`, 0 to 1, spreads the retries of
         clients that failed at the same moment.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartedCall:
-    """A call that is about to reserve its hold. If its process ends, another process rolls back."""
+    """A call whose hold can be reserved. If its process ends, another process refunds the call."""
 
     hold: Hold
     key: IdempotencyKey | None

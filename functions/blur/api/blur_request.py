@@ -148,8 +148,11 @@ def _image(form: Form, get_upload: GetUpload | None) -> Callable[[], bytes]:
     if images:
         return partial(bytes, images[0])
     if get_upload is None:
-        uploads = "" if upload_id is None else " This service does not accept uploads."
-        message = f"The form has no file named 'image'.{uploads}"
+        message = (
+            "The form has no file named 'image'."
+            if upload_id is None
+            else "This service does not accept 'upload_id'. Send the photo as the file 'image'."
+        )
         raise InvalidRequestError(message)
     if upload_id is None:
         message = "The form has no file named 'image' and no 'upload_id'. Send one of them."

@@ -147,7 +147,7 @@ def tagged(
 ) -> HttpResponse:
     """Return the content, or 304 Not Modified if the client already has it.
 
-    Text is sent as text, since not every gateway decodes base64.
+    Text is not encoded in base64, because not every gateway decodes base64.
     """
     headers = {
         **headers,

@@ -36,7 +36,7 @@ def test_no_upload_is_fetched_for_an_invalid_request() -> None:
         (
             (("upload_id", "up-1"),),
             False,
-            "no file named 'image'. This service does not accept uploads.$",
+            "This service does not accept 'upload_id'. Send the photo as the file 'image'.$",
         ),
         ((), True, "no file named 'image' and no 'upload_id'"),
         ((("image", "a"), ("image", "b")), True, "has 2 files named 'image'"),

@@ -53,7 +53,8 @@ def reason_to_wait(job: Job) -> str | None:
         return NO_CREDITS
     if job.state == "cancelled" and not job.has_ended:
         return (
-            "Photos that are being processed are finished first. The job ends a few minutes later."
+            "Photos that are being processed are finished first, so the job ends a few minutes"
+            " after it was cancelled."
         )
     return None
 

@@ -29,7 +29,7 @@ class Closable(Protocol):
 
     @property
     def is_answering(self) -> bool:
-        """Whether a request has no complete response yet."""
+        """Whether the server has not completed the response to a request."""
         ...
 
     @property

@@ -10,8 +10,8 @@ from contextlib import suppress
 BACKLOG = 2048
 """The number of connections that can wait to be accepted; uvicorn has the same default."""
 UNSENT_BYTES = 131_072
-"""The number of unsent bytes of a response that the kernel buffers (`TCP_NOTSENT_LOWAT`). With a
-larger number, the server would notice a slow client later."""
+"""The maximum number of unsent bytes of a response in the kernel's buffer (`TCP_NOTSENT_LOWAT`).
+With a larger number, the server would notice a slow client later."""
 MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - these addresses are only compared
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

@@ -31,7 +31,7 @@ class PoolState:
     workers: int
     """Processes that are running."""
     busy: int
-    """Processes that are blurring a photo."""
+    """Processes that are processing a photo."""
     waiting: int
     """Photos in the queue."""
 
@@ -74,7 +74,7 @@ class ServerMetrics:
         )
         self._step_seconds = Histogram(
             "bgblur_step_seconds",
-            "Seconds for each step of blurring a photo.",
+            "Seconds for each step of processing a photo.",
             ["step"],
             buckets=SECONDS,
             registry=self.registry,
@@ -83,7 +83,9 @@ class ServerMetrics:
             "bgblur_credits_charged", "Credits charged.", registry=self.registry
         )
         self._megapixels = Counter(
-            "bgblur_megapixels", "Megapixels of the blurred photos.", registry=self.registry
+            "bgblur_megapixels",
+            "Megapixels of the photos in successful calls.",
+            registry=self.registry,
         )
         self._bytes = Counter(
             "bgblur_bytes",
@@ -99,12 +101,12 @@ class ServerMetrics:
         )
         self._add_gauge("workers", "Running processes.", lambda: pool_state().workers)
         self._add_gauge(
-            "workers_busy", "Processes that are blurring a photo.", lambda: pool_state().busy
+            "workers_busy", "Processes that are processing a photo.", lambda: pool_state().busy
         )
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
         self._add_gauge(
             "workers_on_jobs",
-            "Processes that are blurring a photo of a job.",
+            "Processes that are processing a photo of a job.",
             lambda: objects_state().running,
         )
         self._add_gauge(

@@ -80,7 +80,9 @@ One function is for idle buckets, one for busy buckets; the latter also checks t
 
 
 def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:
-    """Authenticate and count the request, take `hold` unless it is None; return the account's item.
+    """Authenticate and count the request, and reserve `hold` unless it is None.
+
+    Return the account's item.
 
     If the balance does not cover the hold, a second write counts the request without the hold.
 

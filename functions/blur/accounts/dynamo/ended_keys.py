@@ -87,7 +87,7 @@ def _key_item(key: KeyRecord) -> Item:
 
 
 def _key_of(item: Item, account_id: str) -> KeyRecord:
-    """Read the item of a revoked or expired key."""
+    """Return the key that is stored in the item of a revoked or expired key."""
     digest = item[schema.SORT_KEY].removeprefix(schema.ENDED_KEY)
     return key_of({"keys": {digest: item}}, account_id, digest)
 

@@ -137,7 +137,7 @@ def set_version(update: Expressions, version: int) -> None:
 
 
 def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
-    """Read one of the keys in an account's item.
+    """Return one of the keys that are stored in an account's item.
 
     Raises:
         KeyError: the item does not have the key.

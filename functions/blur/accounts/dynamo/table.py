@@ -126,7 +126,7 @@ class DynamoTable:
 
     def transact(self, *writes: Write) -> None:
         """Make all writes or none; each write is to a different item."""
-        # The sender gives a transaction a token, by which DynamoDB recognises a retry:
+        # `client.Sender` adds a token to the transaction, so that DynamoDB recognises a retry:
         # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         parts = [
             {type(write).__name__: self._conditional(write.target(), write.expressions)}

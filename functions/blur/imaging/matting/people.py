@@ -44,12 +44,12 @@ MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 is at least `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient
 pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
-"""A person can count as a portrait only if the salient share of the person's pixels is in this
-range. With a smaller share, the person is not the subject. With a larger share, the two maps differ
-only at the outline, and the saliency map's outline is better."""
+"""A photo is treated as a portrait only if the share of the person's pixels that are salient is in
+this range. With a smaller share, the person is not the subject. With a larger share, the two maps
+differ only at the outline, and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
-"""A person counts as a portrait only if it covers at least this share of the picture's lower
-border."""
+"""A photo is treated as a portrait only if the person covers at least this share of the picture's
+lower border."""
 PORTRAIT_CERTAINTY = 0.9
 """The smallest mean of the map of people in the region of a portrait. This minimum also applies to
 the pixelwise minimum of two maps: of the photo, and of the mirrored photo. For a photo of a camel
