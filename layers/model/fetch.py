@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from sources import (
     SOURCES,
     CorruptError,
-    DownloadError,
+    ModelFileError,
     SourceUnavailableError,
     open_folder,
     read_pins,
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.optional:
             sys.stderr.write("This file is optional; the build continues without it.\n")
         return 0 if options.optional else 1
-    except DownloadError as error:
+    except ModelFileError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         return 1
     sys.stdout.write(f"{target} was fetched, source {name}, sha256 {model.sha256[:12]}\n")

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60
 
 
-class DownloadError(Exception):
+class ModelFileError(Exception):
     """The model could not be fetched; the message is for the user."""
 
 
-class SourceUnavailableError(DownloadError):
+class SourceUnavailableError(ModelFileError):
     """This source does not have the file; another source can have it."""
 
 
-class CorruptError(DownloadError):
+class CorruptError(ModelFileError):
     """The file is not the pinned file. After this error, no other source is tried."""
 
 

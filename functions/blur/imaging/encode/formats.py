@@ -31,7 +31,9 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     # Images of 50 megapixels would need too much memory and time on Lambda: for each pixel, libaom
     # takes 27 bytes and 0.2 µs of CPU time, and libwebp with lossless alpha takes the same.
     "webp": OutputFormat("image/webp", max_side_px=16_383, max_alpha_megapixels=36),
-    "avif": OutputFormat("image/avif", max_side_px=65_535, max_megapixels=36),
+    # Larger sides can be encoded, but libavif, and so Pillow and Chromium, do not read them:
+    # AVIF_DEFAULT_IMAGE_DIMENSION_LIMIT in avif.h.
+    "avif": OutputFormat("image/avif", max_side_px=32_768, max_megapixels=36),
 }
 """The formats by the value of the `format` field. `encoder.WRITERS` has their encoders."""
 

@@ -150,6 +150,16 @@ def test_the_largest_width_and_height_depend_on_the_format(output: str) -> None:
         check_size(output, (side_px + 1, 1, 3), has_alpha=False)
 
 
+@pytest.mark.parametrize("output", ["jpeg", "webp", "avif"])
+def test_a_result_with_the_largest_width_or_height_of_its_format_can_be_read(output: str) -> None:
+    side_px = OUTPUT_FORMATS[output].max_side_px
+    for height, width in ((16, side_px), (side_px, 16)):
+        encoded = encode(np.full((height, width, 3), 90, np.uint8), None, None, output, 90)
+        with Image.open(BytesIO(encoded.data)) as image:
+            image.load()
+            assert image.size == (width, height)
+
+
 @pytest.mark.parametrize(("output", "has_alpha"), [("avif", False), ("avif", True), ("webp", True)])
 def test_an_area_above_the_formats_limit_is_rejected(output: str, *, has_alpha: bool) -> None:
     check_size(output, (6000, 6000, 3), has_alpha=has_alpha)
