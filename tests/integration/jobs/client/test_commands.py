@@ -74,7 +74,7 @@ def test_status_and_cancel_show_why_a_job_has_not_ended_yet(
     api.on("DELETE", ROUTE, json_reply(job(state="cancelled", ended_at=None)))
     assert "goes on after a top-up" in run(api, tmp_path, "status", JOB_ID).stdout
     cancelled = run(api, tmp_path, "cancel", JOB_ID)
-    assert "Photos that are being processed are finished first." in cancelled.stdout
+    assert "Photos that are being processed are finished first, so the job ends" in cancelled.stdout
     api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)), json_reply(job()))
     waited = run(api, tmp_path, "status", JOB_ID, "--wait")
     assert "goes on after a top-up" in waited.stderr
