@@ -129,7 +129,7 @@ def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     visit.page.once("dialog", lambda dialog: dialog.accept())
     visit.page.click("#job-cancel")
     visit.page.wait_for_selector("#job[data-state=cancelled]")
-    assert "the job ends a few minutes later" in visit.page.inner_text("#job-text")
+    assert "the job ends a few minutes after it was cancelled" in visit.page.inner_text("#job-text")
     assert visit.page.evaluate("document.activeElement.id") == "job-title"
     assert job_of(visit, key)["state"] == "cancelled"
     assert visit.balance(key) == 0
