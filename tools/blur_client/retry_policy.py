@@ -36,7 +36,7 @@ class RetryPolicy:
     API asks for a longer wait, the error is raised immediately."""
 
     def wait_s(self, error: BlurClientError, attempt: int, jitter: float) -> float | None:
-        """Return the seconds to wait before the next attempt; None if there is no next attempt.
+        """Return the seconds to wait before the next attempt; None if the call must not be retried.
 
         `attempt` is the number of the failed attempt; the first is 0.
 

@@ -11,6 +11,7 @@ from blur.imaging.removal.options import (
     CHANNELS,
     MAX_MARGIN_PERCENT,
     MAX_MARGIN_PX,
+    NO_MARGIN,
     NO_MARGINS,
     OUTPUTS,
     PREVIEW_SIZES,
@@ -66,6 +67,9 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return all options except the background image.
 
+    A default value that is sent gives the same options as no value, because requests with equal
+    options are copies of each other.
+
     `photo` is the photo's file, if the request contains the file. A result that has the price of a
     preview is not larger than a preview, even if the size in the file's header is wrong. `type` and
     `semitransparency` do not change the result. `type` can be any text, and `semitransparency` must
@@ -76,13 +80,14 @@ def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
 
     """
     _check_without_effect(fields)
+    scale = _scale(fields.text("scale"))
     return RemovalOptions(
         max_megapixels=SIZES[DEFAULT_SIZE if is_preview(fields, photo) else parse_size(fields)],
         roi=parse_roi(roi) if (roi := fields.text("roi")) else None,
         crop=_boolean(fields, "crop", InvalidCropError, default=False),
         crop_margin=_crop_margin(fields.text("crop_margin")),
-        scale=_scale(fields.text("scale")),
-        position=_position(fields.text("position")),
+        scale=scale,
+        position=_position(fields.text("position"), "original" if scale is None else CENTER),
         channels=_choice(fields, "channels", CHANNELS, "rgba", InvalidChannelsError),
         colour=_colour(fields.text("bg_color")),
         output=_choice(fields, "format", OUTPUTS, "auto", InvalidFormatError),
@@ -165,7 +170,7 @@ def _margin(text: str) -> Length:
         raise _invalid_margin()
     if length.value > (MAX_MARGIN_PERCENT if length.is_percent else MAX_MARGIN_PX):
         raise _invalid_margin()
-    return length
+    return length if length.value else NO_MARGIN
 
 
 def _invalid_margin() -> ApiError:
@@ -182,9 +187,12 @@ def _scale(text: str | None) -> float | None:
     return share
 
 
-def _position(text: str | None) -> Position | None:
-    if text is None:
-        return None
+def _position(text: str | None, default: Position) -> Position | None:
+    position = None if text is None else _parse_position(text)
+    return None if position == default else position
+
+
+def _parse_position(text: str) -> Position:
     match text.lower().split():
         case ["original"]:
             return "original"

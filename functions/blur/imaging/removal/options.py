@@ -64,8 +64,8 @@ class Margins(NamedTuple):
     left: Length
 
 
-_NOTHING = Length(0, is_percent=False)
-NO_MARGINS = Margins(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+NO_MARGIN = Length(0, is_percent=False)
+NO_MARGINS = Margins(NO_MARGIN, NO_MARGIN, NO_MARGIN, NO_MARGIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,6 @@ def test_invalid_scales_are_rejected(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "position"),
     [
-        ("original", "original"),
         ("center", CENTER),
         ("0%", (0, 0)),
         ("100% 0%", (1, 0)),
@@ -66,9 +65,11 @@ def test_invalid_scales_are_rejected(text: str) -> None:
     ],
 )
 def test_a_position_is_a_name_or_one_or_two_percentages(text: str, position: object) -> None:
-    assert options(position=text).position == (
-        position if isinstance(position, str) else pytest.approx(position)
-    )
+    assert options(position=text).position == pytest.approx(position)
+
+
+def test_the_original_position_can_be_requested_together_with_a_scale() -> None:
+    assert options(position="original", scale="50%").position == "original"
 
 
 @pytest.mark.parametrize("text", ["101%", "1% 2% 3%", "left", "10px", "50", "center 10%"])

@@ -10,6 +10,7 @@ from tests.unit.imaging.pictures import saved
 from blur.api.removebg.body import Fields
 from blur.api.removebg.parameters import is_preview, parse_type_level
 from blur.errors import ApiError
+from blur.image_requests import removal_digest
 from blur.imaging.removal.options import PREVIEW_SIZES, SIZES, RemovalOptions
 from blur.imaging.roi import Roi
 from blur.parameter_errors import InvalidFormatError, InvalidRoiError
@@ -27,6 +28,32 @@ from blur.removal_errors import (
 def test_without_parameters_the_result_is_a_transparent_preview() -> None:
     assert options() == RemovalOptions()
     assert options().max_megapixels == 0.25
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        *({"size": name} for name in ("preview", "small", "regular")),
+        *({"crop": text} for text in ("false", "0", "no")),
+        *({"crop_margin": text} for text in ("0", "0px", "0%", "0.0", "0 0%", "0 0 0 0")),
+        *({"position": text} for text in ("original", "ORIGINAL")),
+        {"format": "auto"},
+        {"scale": "original"},
+        {"channels": "rgba"},
+        {"type_level": "1"},
+        {"semitransparency": "true"},
+        {"add_shadow": "false"},
+    ],
+    ids=str,
+)
+def test_sending_a_default_value_does_not_change_the_fingerprint(texts: dict[str, str]) -> None:
+    assert removal_digest(options(**texts)) == removal_digest(options())
+
+
+@pytest.mark.parametrize("position", ["center", "50%", "50% 50%"])
+def test_with_a_scale_the_centre_is_the_default_position(position: str) -> None:
+    sent = options(scale="50%", position=position)
+    assert removal_digest(sent) == removal_digest(options(scale="50%"))
 
 
 @pytest.mark.parametrize("size", [*SIZES, "FULL", "50mp"])
