@@ -57,7 +57,7 @@ IS_FREE = import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1]
 # make prints "Error 1" after any failed command. To avoid this line, `run` stops make with SIGPIPE
 # if the port is in use. The exit status still shows a failure.
 run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT=8081 sets the port
-	@$(BIN)/python -c '$(IS_FREE)' $(PORT) 2>/dev/null || { \
+	@! $(BIN)/python -c '$(IS_FREE)' $(PORT) 2>&1 | grep -q 'already in use' || { \
 		echo "Port $(PORT) is already in use. Choose another one: make run PORT=$$(($(PORT) + 1))" >&2; \
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)

@@ -45,7 +45,7 @@ function describeBounds(schema) {
   else if (schema.type === "integer") bounds.push("whole number");
   else if (schema.example && schema.pattern) bounds.push(`text such as ${schema.example}`);
   else bounds.push("text");
-  if (schema.maxLength) bounds.push(`${schema.minLength} to ${schema.maxLength} characters`);
+  if (schema.maxLength) bounds.push(`${schema.minLength ? `${schema.minLength} to` : "at most"} ${schema.maxLength} characters`);
   if (schema.default !== undefined) bounds.push(`default ${schema.default}`);
   return bounds.join("; ");
 }

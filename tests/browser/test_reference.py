@@ -32,6 +32,7 @@ def test_the_reference_shows_every_path_every_form_field_and_error_codes(
         assert name in text
     for code in ("invalid_quality", "no_subject", "idempotency_conflict", "upload_not_found"):
         assert code in text
+    assert "undefined" not in text
     assert not visit.errors
 
 

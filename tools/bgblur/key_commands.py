@@ -71,6 +71,9 @@ def issue(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     if account_id and initial_credits is not None:
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
+    if account_id and name:
+        message = "--name is for a new account; the account of this key already has a name"
+        raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
     with open_admin(creates=account_id is None) as admin:
         account_id = account_id or admin.create_account(name, credits=initial_credits or ZERO)
@@ -115,10 +118,18 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
-    """Set the rate limit of KEY (a prefix)."""
+    """Set the rate limit of KEY (a prefix).
+
+    Without --burst, the burst stays, but it is never larger than the new rate.
+    """
+    if rate is None and burst is None:
+        message = "Send --rate, --burst, or both."
+        raise click.UsageError(message)
     with open_admin() as admin:
         record = admin.find_key(key)
-        admin.store.set_rate_limit(record.account_id, record.digest, _limit(rate, burst))
+        per_minute, old = rate or record.limit.per_minute, record.limit.burst
+        new = RateLimit(per_minute, burst or (min(old, rate) if rate else old))
+        admin.store.set_rate_limit(record.account_id, record.digest, new)
         show(_row(admin.find_key(key), admin.now_us), as_json=as_json)
 
 

@@ -93,3 +93,29 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--rate", "7", "--json"))["prefix"]
     changed = read(bgblur("keys", "limit", prefix, "--rate", "60", "--burst", "5", "--json"))
     assert (changed["per_minute"], changed["burst"]) == (60, 5)
+
+
+def test_changing_one_value_of_a_rate_limit_never_increases_the_other_value(
+    bgblur: Command,
+) -> None:
+    prefix = read(bgblur("keys", "issue", "--rate", "3", "--burst", "2", "--json"))["prefix"]
+    for options, expected in (
+        (["--burst", "7"], (3, 7)),
+        (["--rate", "9"], (9, 7)),
+        (["--rate", "5"], (5, 5)),
+    ):
+        changed = read(bgblur("keys", "limit", prefix, *options, "--json"))
+        assert (changed["per_minute"], changed["burst"]) == expected
+    without = bgblur("keys", "limit", prefix)
+    assert without.returncode == 2
+    assert "Send --rate, --burst, or both." in without.stderr
+    (listed,) = read(bgblur("keys", "list", "--json"))
+    assert (listed["per_minute"], listed["burst"]) == (5, 5)
+
+
+def test_options_for_a_new_account_are_rejected_for_an_existing_account(bgblur: Command) -> None:
+    account = read(bgblur("keys", "issue", "--json"))["account"]
+    for option in (["--name", "shop"], ["--credits", "5"]):
+        rejected = bgblur("keys", "issue", "--account", account, *option)
+        assert rejected.returncode == 2
+        assert f"{option[0]} is for a new account" in rejected.stderr

@@ -109,7 +109,7 @@ class Display:
     def _update_overall(self, finished: int, skipped: int, *, stopping: bool) -> None:
         step = ""
         if stopping:
-            step = "finishing running photos; Ctrl-C again stops immediately"
+            step = "stopping; Ctrl-C again stops immediately"
         elif finished > skipped:
             photo_s = (self._clock() - self._began) / (finished - skipped)
             step = f"about {duration(photo_s * (self._total - finished))} left"
