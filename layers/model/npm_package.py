@@ -93,7 +93,10 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
         message = f"{path.name}: expected sha512 {package.sha512}, found {sha512}"
         raise WrongPackageError(message)
     with tarfile.open(path) as archive:
-        file = archive.extractfile(f"package/{package.member}")
+        try:
+            file = archive.extractfile(f"package/{package.member}")
+        except KeyError:
+            file = None
         if file is None:
             message = f"{path.name} has no file {package.member}"
             raise NpmError(message)

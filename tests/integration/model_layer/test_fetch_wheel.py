@@ -66,6 +66,14 @@ def test_the_file_is_fetched_from_the_release_if_the_wheel_is_unavailable(
     assert "fetched, source release," in capsys.readouterr().out
 
 
+def test_the_file_is_fetched_from_the_release_if_the_wheel_does_not_contain_the_file(
+    tmp_path: Path, into: Path, wheels: Path, publisher: Publisher
+) -> None:
+    row = wheel_row(wheels).replace("tiny/tiny.onnx", "tiny/other.onnx")
+    assert fetch(into, pins(tmp_path, release=publisher.url, wheel=row)) == 0
+    assert publisher.requests == 1
+
+
 def test_the_error_has_the_reason_why_each_source_failed(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import requests
+from requests.utils import get_encoding_from_headers
 
 import blur.errors
 from blur.removal_errors import RemovalError
@@ -18,6 +19,7 @@ def make_response(status: int, body: bytes, **headers: str) -> requests.Response
     response = requests.Response()
     response.status_code, response.url, response._content = status, "http://api/v2?secret=1", body  # noqa: SLF001
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    response.encoding = get_encoding_from_headers(response.headers)
     return response
 
 
@@ -72,6 +74,7 @@ def test_if_a_response_has_no_headers_the_fields_of_the_result_are_none_or_empty
         ("cache;desc=hit, db;dur=1.5", {"db": 1.5}),
         ("", {}),
         ("nonsense", {}),
+        ("a;dur=1.2.3, b;dur=., c;dur=4.5", {"c": 4.5}),
     ],
 )
 def test_server_timing_entries_without_a_duration_are_ignored(
@@ -106,6 +109,28 @@ def test_the_error_for_an_unexpected_response_names_the_url_but_no_secrets(
 def test_the_error_for_a_404_of_another_server_contains_advice() -> None:
     error = parse_error(make_response(404, b"{}", Content_Type="application/json"))
     assert str(error).endswith("responded with 404: application/json. Check the address of the API")
+
+
+@pytest.mark.parametrize("wait", ["9" * 5000, "-5", "soon", "1e3", "٣"])
+def test_an_invalid_time_to_wait_is_ignored(wait: str) -> None:
+    body = b'{"error": {"code": "overloaded", "message": "No.", "retry_after": -5}}'
+    error = parse_error(make_response(503, body, Retry_After=wait))
+    assert error.retry_after_s is None
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "utf\x00-8", "unknown"])
+def test_an_error_with_an_invalid_or_unknown_charset_is_read(charset: str) -> None:
+    kind = f"text/plain; charset={charset}"
+    text = parse_error(make_response(502, b"bad \xff gateway", Content_Type=kind))
+    assert "responded with 502: bad" in str(text)
+    body = '{"error": {"code": "no_subject", "message": "Kein Motiv: ü"}}'.encode()
+    assert parse_error(make_response(422, body, Content_Type=kind)).message == "Kein Motiv: ü"
+
+
+def test_an_empty_result_is_an_error() -> None:
+    response = make_response(200, b"", Content_Type="image/png")
+    with pytest.raises(UnexpectedResponseError, match="responded with 200: an empty response"):
+        parse_blur_result(response, response)
 
 
 def test_a_redirect_is_an_error_that_names_its_target() -> None:

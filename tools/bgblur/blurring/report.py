@@ -91,14 +91,14 @@ def count_of(number: float, noun: str) -> str:
 def format_size(count: float) -> str:
     """Return a number of bytes with a unit."""
     for unit in ("bytes", "kB", "MB"):
-        if count < KILO:
+        if count < KILO - 0.5:  # larger numbers are rounded to 1000
             return f"{count:.3g} {unit}"
         count /= KILO
     return f"{count:.3g} GB"
 
 
 def _number(number: float) -> str:
-    """Return a number with decimals only if it is not whole."""
+    """Return the number as text, with decimals only if it is not whole."""
     return f"{number:.15g}"
 
 

@@ -87,7 +87,7 @@ def refund_or_log(settings: Settings, call: StartedCall) -> None:
     try:
         with closing(open_account_store(settings.accounts)) as store:
             refund_lost_call(store, call, now_us=now())
-    except Exception:  # an error must not stop a worker that requests need
+    except Exception:  # the worker must continue: requests wait for it
         LOGGER.exception("the call of a failed worker is refunded only when its hold expires")
 
 

@@ -146,7 +146,14 @@ def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (7_100_000, "7.1 MB")]
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (999_600, "1 MB"),
+        (7_100_000, "7.1 MB"),
+    ],
 )
 def test_sizes_are_shown_in_bytes_or_kilobytes_or_megabytes(count: int, text: str) -> None:
     assert report.format_size(count) == text
