@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from random import Random
@@ -12,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.accepted import REFUSED, post_accepted
 from tests.faults.load import Load, load
-from tests.faults.processes import descendants, require_gone
+from tests.faults.processes import descendants, require_gone, workers
 from tests.faults.responses import BROKEN, PICTURE
-from tests.integration.running import running
+from tests.faults.until import until
+from tests.integration.running import BGBLUR, running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 STOPS = size(1, full=10)
 CLIENTS = size(4, full=8)
 STOP_S = 30
+PAUSE_S = 2
 
 
 def client(load: Load) -> None:
@@ -68,6 +72,25 @@ def test_a_server_that_is_stopped_under_load_loses_no_accepted_request(
         f"at most; {pictures} calls got results and were charged; no hold was left",
         by="tests/faults/test_stop.py",
     )
+
+
+@pytest.mark.parametrize("name", ["photo", "account"])
+def test_a_server_and_its_workers_end_although_a_worker_hangs_from_the_start(
+    name: str, tmp_path: Path, env: dict[str, str]
+) -> None:
+    command = [*BGBLUR, "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL) as server:
+        until(lambda: bool(workers(server.pid, name)))
+        members = descendants(server.pid)
+        os.kill(workers(server.pid, name)[0], signal.SIGSTOP)
+        time.sleep(PAUSE_S)  # so the server waits for the worker
+        assert server.poll() is None
+        server.send_signal(signal.SIGTERM)
+        try:
+            assert server.wait(STOP_S) in {0, -signal.SIGTERM}
+        finally:
+            server.kill()
+    require_gone(members)
 
 
 def test_a_stalled_upload_gets_400_at_shutdown_and_does_not_delay_the_shutdown(
