@@ -16,9 +16,9 @@ class OutputFormat:
     """An output format: its media type and its limits."""
 
     content_type: str
+    max_side_px: int
+    """The longest side that common programs can read."""
     supports_alpha: bool = True
-    max_side_px: int = 2**31 - 1
-    """The longest side that the format allows; the default is PNG's (ISO/IEC 15948, 11.2.2)."""
     max_megapixels: float = math.inf
     """The size of the largest image that we encode in this format."""
     max_alpha_megapixels: float = math.inf
@@ -26,7 +26,9 @@ class OutputFormat:
 
 
 OUTPUT_FORMATS: dict[str, OutputFormat] = {
-    "png": OutputFormat("image/png"),
+    # The format allows 2,147,483,647 pixels, but libpng reads at most this many:
+    # PNG_USER_WIDTH_MAX in pnglibconf.h.
+    "png": OutputFormat("image/png", max_side_px=1_000_000),
     "jpeg": OutputFormat("image/jpeg", supports_alpha=False, max_side_px=65_500),
     # Images of 50 megapixels would need too much memory and time on Lambda: for each pixel, libaom
     # takes 27 bytes and 0.2 µs of CPU time, and libwebp with lossless alpha takes the same.

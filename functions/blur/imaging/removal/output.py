@@ -67,7 +67,8 @@ def guess_output(options: RemovalOptions) -> str:
 def largest(output: str, max_megapixels: float) -> Limit:
     """Return the size limit for results in a format, one of `OUTPUTS` except `auto`."""
     if output == "png":
-        return Limit(int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL), 2**31 - 1)
+        pixels = int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL)
+        return Limit(pixels, OUTPUT_FORMATS["png"].max_side_px)
     limits = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
     megapixels = min(max_megapixels, limits.max_megapixels, limits.max_alpha_megapixels)
     return Limit(int(megapixels * MEGAPIXEL), limits.max_side_px)
