@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that clients can get. Nothing was charged, but with `LostError` this is not certain.
+    """An error that clients can get. Nothing was charged, except perhaps for `ResponseLostError`.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
     `account_status` is the status of the account after the call, if the key is valid.
@@ -192,7 +192,7 @@ class InternalError(ApiError):
         super().__init__(message)
 
 
-class LostError(InternalError):
+class ResponseLostError(InternalError):
     """The process that handled the request ended before it sent the response.
 
     The process can end at any point, even after the charge.

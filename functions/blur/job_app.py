@@ -109,8 +109,8 @@ def build_keeper(  # noqa: PLR0913 - it is called once, at the start
     announce: Callable[[Job], None],
     period_s: int,
     retry_s: int,
-    worker_s: int,
-    run_s: int,
+    max_attempt_s: int,
+    max_run_s: int,
     clock: Callable[[], Instant] = now,
 ) -> JobKeeper:
     """Return the keeper of the jobs; see `JobKeeper` for the arguments.
@@ -147,8 +147,8 @@ def build_keeper(  # noqa: PLR0913 - it is called once, at the start
         clock=clock,
         period_s=period_s,
         retry_s=retry_s,
-        worker_s=worker_s,
-        run_s=run_s,
+        max_attempt_s=max_attempt_s,
+        max_run_s=max_run_s,
         on_error=log_error,
     )
 

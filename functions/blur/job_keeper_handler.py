@@ -32,7 +32,7 @@ RETRY_S = 900
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120
-"""The keeper's `run_s`: less than the function's time-out, because the last job can take a long
+"""The keeper's `max_run_s`: less than the function's time-out, because the last job can take a long
 time, and notifications are sent after it."""
 
 
@@ -63,7 +63,7 @@ def keeper() -> JobKeeper:
         announce=announce,
         period_s=PERIOD_S,
         retry_s=RETRY_S,
-        worker_s=WORKER_S,
-        run_s=RUN_S,
+        max_attempt_s=WORKER_S,
+        max_run_s=RUN_S,
     )
     return replace(built, is_idle=queue.is_idle)

@@ -48,12 +48,12 @@ PRICES = ("price", "price_preview", "price_person")
 """The settings that are amounts of credits."""
 
 AT_MOST = {
+    "inference_threads": 1_024,  # each thread needs memory
     "hold_ttl_s": MAX_HOLD_TTL_S,
     "removebg_dedupe_s": MAX_DEDUPE_S,
     "rate_per_minute": MAX_PER_MINUTE,
     "rate_burst": MAX_BURST,
 }
-
 
 SWITCH = {"yes": True, "no": False}
 EXPECTED = {int: "a whole number", bool: "yes or no"}
@@ -126,9 +126,9 @@ class Settings:
     """Free bytes that must remain on the disk of the embedded server after an upload to a job;
     after the server stores a result, half as many must remain."""
     rate_per_minute: int = 100
-    """Requests per minute, for keys without their own limit."""
+    """Requests per minute of a key that is issued without its own limit."""
     rate_burst: int = 100
-    """Requests that a key without its own limit can send together after a pause."""
+    """Requests that such a key can send together after a pause."""
     ordinary_cpu_ms: int = 2_000
     """Milliseconds of CPU time for an ordinary photo. In the rate limit, an uncharged call that
     takes n times as much CPU time counts as n requests, rounded up."""

@@ -20,7 +20,7 @@ from tests.attack.attackers import Attack
 from tests.attack.many_scans import SCAN
 from tests.documents import ROOT
 from tests.integration.customer_calls import jpeg
-from tests.integration.running import BGBLUR, Running
+from tests.integration.running import BGBLUR, ServerProcess
 from tests.trials import size
 from tests.unit.imaging.pictures import saved
 
@@ -211,6 +211,6 @@ def attacking(attack: Attack) -> Iterator[None]:
             process.kill()
 
 
-def address(server: Running, source: str = ATTACKER) -> Server:
+def address(server: ServerProcess, source: str = ATTACKER) -> Server:
     host, _, port = server.url.removeprefix("http://").partition(":")
     return Server(host, int(port), source)

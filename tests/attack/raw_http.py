@@ -12,7 +12,7 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from tests.integration.running import Running
+    from tests.integration.running import ServerProcess
 
 TIMEOUT_S = 30
 
@@ -43,13 +43,13 @@ class Reply:
 
 
 @contextmanager
-def connected(server: Running) -> Iterator[socket.socket]:
+def connected(server: ServerProcess) -> Iterator[socket.socket]:
     host, _, port = server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as client:
         yield client
 
 
-def exchange(server: Running, sent: bytes, *, half_close: bool = False) -> list[Reply]:
+def exchange(server: ServerProcess, sent: bytes, *, half_close: bool = False) -> list[Reply]:
     """Send bytes on a new connection and read the responses until the server closes it."""
     with connected(server) as client:
         client.sendall(sent)

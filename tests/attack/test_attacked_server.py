@@ -33,7 +33,7 @@ from tests.faults.load import load
 from tests.faults.responses import BROKEN, PICTURE
 from tests.faults.test_stop import client
 from tests.integration.customer_calls import jpeg
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_the_front_process_uses_limited_memory_if_a_client_does_not_read_results
     )
 
 
-def processed(server: Running) -> int:
+def processed(server: ServerProcess) -> int:
     """Count the processed photos in the server's log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum((line.get("method"), line.get("status")) == ("POST", 200) for line in lines)

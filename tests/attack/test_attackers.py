@@ -35,7 +35,7 @@ from tests.attack.attacks import (
 )
 from tests.attack.customer import Customer, Service
 from tests.integration.customer_calls import jpeg
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.trials import Part, record, size
 
 BY = "tests/attack/test_attackers.py"
@@ -67,7 +67,9 @@ CASES = [(make, ATTACKER) for make in FROM_ELSEWHERE] + [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]
+) -> Iterator[ServerProcess]:
     """Run one server for all attacks."""
     with running(tmp_path_factory.mktemp("attacked"), env, "--workers", "2") as started:
         yield started
@@ -84,7 +86,7 @@ def before() -> list[Service]:
     ("make", "source"), CASES, ids=[f"{make.__name__}-{source}" for make, source in CASES]
 )
 def test_during_an_attack_a_customer_keeps_half_of_its_throughput_and_health_responds_quickly(
-    make: Make, source: str, server: Running, accounts: Accounts, before: list[Service]
+    make: Make, source: str, server: ServerProcess, accounts: Accounts, before: list[Service]
 ) -> None:
     customer = Customer(server.url, accounts.customer(), jpeg(600, 400))
     attack = make(accounts, address(server, source))
@@ -93,28 +95,29 @@ def test_during_an_attack_a_customer_keeps_half_of_its_throughput_and_health_res
         return customer.measure(WINDOW_S, least_photos=PHOTOS)
 
     customer.wait_for_service(SERVICE_S)
-    rounds = Rounds(before[-1:] or [measured()])
-    while not rounds.is_well_served:
-        assert len(rounds.attacked) < ROUNDS, str(rounds)
+    comparison = ServiceComparison(before[-1:] or [measured()])
+    while not comparison.is_well_served:
+        assert len(comparison.attacked) < ROUNDS, str(comparison)
         with attacking(attack):
-            rounds.attacked.append(measured())
+            comparison.attacked.append(measured())
         customer.wait_for_service(SERVICE_S)
-        rounds.usual.append(measured())
-        before.append(rounds.usual[-1])
+        comparison.usual.append(measured())
+        before.append(comparison.usual[-1])
     record(
         Part.SECURITY,
         f"A customer sends photos while another client attacks the server: "
         f"{make.__name__.replace('_', ' ')}, from "
         f"{'another' if source == ATTACKER else 'the same'} address",
         f"{attack.connections} connections, {SETTLE_S + WINDOW_S:.0f} s",
-        f"the customer gets {rounds.share:.2f} of its usual photos per second (at least {SHARE}); "
-        f"`/health` within {1000 * rounds.health_s:.0f} ms (at most {1000 * HEALTH_S:.0f})",
+        f"the customer gets {comparison.share:.2f} of its usual photos per second "
+        f"(at least {SHARE}); "
+        f"`/health` within {1000 * comparison.health_s:.0f} ms (at most {1000 * HEALTH_S:.0f})",
         by=BY,
     )
 
 
 @dataclass(frozen=True)
-class Rounds:
+class ServiceComparison:
     """The service that a customer gets, measured alternately without and during an attack.
 
     Other programs on the machine make some windows slower. So each window under attack is compared

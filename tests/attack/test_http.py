@@ -11,7 +11,7 @@ import pytest
 import requests
 from tests import trials
 from tests.attack.raw_http import Reply, connected, everything, exchange, head, replies
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 from bgblur.serving.timers import HEAD_S
 
@@ -81,7 +81,7 @@ ANSWERED: list[bytes] = []
 @pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
-) -> Iterator[Running]:
+) -> Iterator[ServerProcess]:
     """Run one server for all tests; at the end, record the number of correct responses."""
     folder = tmp_path_factory.mktemp("attacked")
     failed = request.session.testsfailed
@@ -100,14 +100,14 @@ def server(
 
 
 @pytest.fixture(autouse=True)
-def _health_is_still_200(server: Running) -> Iterator[None]:
+def _health_is_still_200(server: ServerProcess) -> Iterator[None]:
     yield
     assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("sent", NO_HTTP.values(), ids=NO_HTTP)
 def test_invalid_http_gets_400_invalid_request_and_connection_close(
-    server: Running, sent: bytes
+    server: ServerProcess, sent: bytes
 ) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")
@@ -117,7 +117,7 @@ def test_invalid_http_gets_400_invalid_request_and_connection_close(
 
 @pytest.mark.parametrize(("sent", "status"), ODD.values(), ids=ODD)
 def test_unusual_http_gets_exactly_one_documented_response(
-    server: Running, sent: bytes, status: int
+    server: ServerProcess, sent: bytes, status: int
 ) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, bool(reply.code)) == (status, True)
@@ -126,7 +126,7 @@ def test_unusual_http_gets_exactly_one_documented_response(
     ANSWERED.append(sent)
 
 
-def test_the_http_2_preface_gets_404_and_then_400(server: Running) -> None:
+def test_the_http_2_preface_gets_404_and_then_400(server: ServerProcess) -> None:
     route, rest = exchange(server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     assert [(route.status, route.code), (rest.status, rest.code)] == [
         (404, "not_found"),
@@ -134,27 +134,29 @@ def test_the_http_2_preface_gets_404_and_then_400(server: Running) -> None:
     ]
 
 
-def test_pipelined_requests_get_responses_in_order(server: Running) -> None:
+def test_pipelined_requests_get_responses_in_order(server: ServerProcess) -> None:
     first = head(method="GET", target="/health")
     second = head("Content-Length: 3") + b"abc"
     last = head(CLOSE, method="GET", target="/nowhere")
     assert [reply.status for reply in exchange(server, first + second + last)] == [200, 401, 404]
 
 
-def test_a_half_closed_connection_still_gets_its_response(server: Running) -> None:
+def test_a_half_closed_connection_still_gets_its_response(server: ServerProcess) -> None:
     (reply,) = exchange(server, head("Content-Length: 3") + b"abc", half_close=True)
     assert reply.code == "invalid_api_key"
 
 
 def test_all_pipelined_requests_of_a_half_closed_connection_get_responses(
-    server: Running,
+    server: ServerProcess,
 ) -> None:
     sent = head("Content-Length: 3") + b"abc" + head(method="GET", target="/nowhere") * 2
     found = exchange(server, sent + head(method="GET", target="/health"), half_close=True)
     assert [reply.status for reply in found] == [401, 404, 404, 200]
 
 
-def test_pipelined_requests_before_an_incomplete_request_get_responses(server: Running) -> None:
+def test_pipelined_requests_before_an_incomplete_request_get_responses(
+    server: ServerProcess,
+) -> None:
     sent = head(method="GET", target="/nowhere") * 2 + head("Content-Length: 3") + b"a"
     found = exchange(server, sent, half_close=True)
     assert [reply.status for reply in found][:2] == [404, 404]
@@ -164,19 +166,21 @@ def test_pipelined_requests_before_an_incomplete_request_get_responses(server: R
     ("target", "status"),
     [("http://any.host/health", 200), ("HTTPS://any.host:8080?a=/b", 200), ("http://x/no", 404)],
 )
-def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, status: int) -> None:
+def test_a_request_target_can_be_an_absolute_url(
+    server: ServerProcess, target: str, status: int
+) -> None:
     (reply,) = exchange(server, head(CLOSE, method="GET", target=target))
     assert reply.status == status
 
 
-def test_an_incomplete_body_without_a_key_gets_401_or_no_response(server: Running) -> None:
+def test_an_incomplete_body_without_a_key_gets_401_or_no_response(server: ServerProcess) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
     # The key is checked before the body is read.
     assert [reply.status for reply in found] in ([], [401])
 
 
 def test_a_request_in_900_tiny_chunks_without_a_key_gets_one_invalid_api_key_response(
-    server: Running,
+    server: ServerProcess,
 ) -> None:
     chunks = b"1\r\na\r\n" * 900 + b"0\r\n\r\n"
     (reply,) = exchange(server, head("Transfer-Encoding: chunked", CLOSE) + chunks)
@@ -184,7 +188,7 @@ def test_a_request_in_900_tiny_chunks_without_a_key_gets_one_invalid_api_key_res
 
 
 def test_a_request_that_expects_100_continue_but_has_no_key_is_rejected_before_its_body(
-    server: Running,
+    server: ServerProcess,
 ) -> None:
     with connected(server) as client:
         client.sendall(head("Expect: 100-continue", "Content-Length: 300000"))
@@ -192,7 +196,9 @@ def test_a_request_that_expects_100_continue_but_has_no_key_is_rejected_before_i
     assert (reply.code, reply.headers["connection"]) == ("invalid_api_key", "close")
 
 
-def test_unfinished_request_heads_get_400_and_do_not_block_other_clients(server: Running) -> None:
+def test_unfinished_request_heads_get_400_and_do_not_block_other_clients(
+    server: ServerProcess,
+) -> None:
     count = trials.size(20, full=200)
     started = time.monotonic()
     clients = [opened(server, head("A: b")[:-2]) for _ in range(count)]
@@ -216,7 +222,7 @@ def test_unfinished_request_heads_get_400_and_do_not_block_other_clients(server:
     )
 
 
-def opened(server: Running, sent: bytes) -> socket.socket:
+def opened(server: ServerProcess, sent: bytes) -> socket.socket:
     host, _, port = server.url.removeprefix("http://").partition(":")
     client = socket.create_connection((host, int(port)), timeout=2 * HEAD_S)
     client.sendall(sent)

@@ -15,7 +15,7 @@ import requests
 from events import make
 from PIL import Image
 from tests.attack.traces import files, found, key_forms, photo_forms
-from tests.integration.running import BGBLUR, Running, environment, running
+from tests.integration.running import BGBLUR, ServerProcess, environment, running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Session:
     """A server with its keys, and the photos of the requests."""
 
     folder: Path
-    server: Running
+    server: ServerProcess
     env: dict[str, str]
     keys: list[str]
     inline: bytes

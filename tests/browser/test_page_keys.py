@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 from blur.accounts import keys
 
@@ -86,12 +86,14 @@ def test_a_link_with_a_wrong_key_shows_an_error_and_keeps_the_stored_key(
 
 
 @pytest.fixture
-def demo(tmp_path: Path, model_dir: Path) -> Iterator[Running]:
+def demo(tmp_path: Path, model_dir: Path) -> Iterator[ServerProcess]:
     with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:
         yield server
 
 
-def test_the_printed_link_can_be_used_only_once(context: BrowserContext, demo: Running) -> None:
+def test_the_printed_link_can_be_used_only_once(
+    context: BrowserContext, demo: ServerProcess
+) -> None:
     printed = demo.out.read_text()
     [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
     [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
+from tests.clocks import Clock
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur.account_status import RateLimit
@@ -57,16 +58,6 @@ class ApiResponse:
     def error(self) -> dict[str, Any]:
         error: dict[str, Any] = json.loads(self.body)["error"]
         return error
-
-
-@dataclass
-class Clock:
-    """A clock that a test sets forward."""
-
-    at_us: int
-
-    def __call__(self) -> Instant:
-        return Instant(self.at_us)
 
 
 Call = Callable[[dict[str, Any]], ApiResponse]

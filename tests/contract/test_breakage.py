@@ -16,7 +16,9 @@ from blur.errors import UnavailableError
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from .conftest import Call, Clock
+    from tests.clocks import Clock
+
+    from .conftest import Call
 
 
 @pytest.fixture

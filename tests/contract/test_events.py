@@ -17,9 +17,11 @@ from blur.removal_errors import RemovalError
 from .conftest import EVENTS, FUNDS, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-    from .conftest import ApiResponse, Call, Clock
+    from .conftest import ApiResponse, Call
 
 FILES = sorted(EVENTS.glob("*.json"))
 FAILURES = [file for file in FILES if file.name[0] == "4" and "removebg" not in file.name]

@@ -17,9 +17,11 @@ from blur.skew import CLOCK_SKEW_S, CLOCK_SKEW_US
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 DAY_US = 24 * 3600 * SECOND_US
 

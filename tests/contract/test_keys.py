@@ -31,16 +31,18 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 KEYS = 1_000
 
 
 @dataclass
-class Watched:
+class RecordingStore:
     """A store that records the names of its methods when they are called."""
 
     store: SqliteAccountStore
@@ -53,15 +55,17 @@ class Watched:
 
 
 @pytest.fixture
-def watched(store: SqliteAccountStore) -> Watched:
-    return Watched(store)
+def recording_store(store: SqliteAccountStore) -> RecordingStore:
+    return RecordingStore(store)
 
 
 @pytest.fixture
-def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
+def recorded_call(
+    recording_store: RecordingStore, settings: Settings, clock: Clock, log: io.StringIO
+) -> Call:
     model = open_model(MODELS[settings.model], settings.model_dir, threads=1)
     service = ImageService(
-        store=watched,
+        store=recording_store,
         engine=lambda: Engine(model=lambda: model, max_pixels=settings.max_pixels),
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
         prices=Prices(image=ONE, preview=QUARTER, person=ONE),
@@ -100,13 +104,13 @@ def account_of(key: str | None) -> dict[str, Any]:
 
 
 def test_1000_malformed_keys_are_rejected_without_a_request_to_the_store(
-    watched_call: Call, watched: Watched
+    recorded_call: Call, recording_store: RecordingStore
 ) -> None:
     chance = random.Random(0)
     typos = [with_a_typo(make.FUNDED, chance) for _ in range(KEYS - 5)]
     odd = ["x" * 1_000_000, "bb_live_\u0661", make.FUNDED.lower(), f" {make.FUNDED}", "bb_live__"]
-    assert {watched_call(account_of(key)).status for key in (*typos, *odd)} == {401}
-    assert watched.asked == []
+    assert {recorded_call(account_of(key)).status for key in (*typos, *odd)} == {401}
+    assert recording_store.asked == []
 
 
 def test_no_photo_is_blurred_for_an_unknown_key_or_without_credits_or_above_the_rate_limit(
@@ -122,7 +126,7 @@ def test_no_photo_is_blurred_for_an_unknown_key_or_without_credits_or_above_the_
 
 
 def test_1000_unknown_keys_get_the_same_response_and_change_no_account(
-    watched_call: Call, watched: Watched, store: SqliteAccountStore, clock: Clock
+    recorded_call: Call, recording_store: RecordingStore, store: SqliteAccountStore, clock: Clock
 ) -> None:
     chance = random.Random(0)
     accounts = ("000000000000", make.FUNDED.split("_")[2])
@@ -130,8 +134,8 @@ def test_1000_unknown_keys_get_the_same_response_and_change_no_account(
         keys.mint(KeyKind.LIVE, accounts[turn % 2], chance.randbytes) for turn in range(KEYS)
     ]
     before = list(store.list_accounts(now_us=clock()))
-    responses = [watched_call(account_of(key)) for key in unknown]
+    responses = [recorded_call(account_of(key)) for key in unknown]
     assert len({str(response.raw) for response in responses}) == 1
     assert responses[0].status == 401
-    assert watched.asked == ["get_account"] * KEYS
+    assert recording_store.asked == ["get_account"] * KEYS
     assert list(store.list_accounts(now_us=clock())) == before

@@ -16,10 +16,12 @@ from blur.credits import parse_credits
 from .conftest import EVENTS, FUNDS, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 
 @pytest.fixture

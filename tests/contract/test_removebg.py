@@ -20,9 +20,11 @@ from blur.api.removebg.responses import max_image_bytes
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 
 def test_the_response_to_a_file_is_a_png_with_the_headers_of_remove_bg(

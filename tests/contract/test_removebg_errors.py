@@ -19,10 +19,12 @@ from blur.app import build_app
 from .conftest import FUNDS, ApiResponse, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from blur.imaging.removal.options import SIZES
 from .conftest import FUNDS, ApiResponse, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 
 @pytest.mark.parametrize("size", ["", "preview", "small", "regular"])

@@ -15,9 +15,11 @@ from blur.service import STEPS
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-    from .conftest import Call, Clock
+    from .conftest import Call
 
 
 def raw_form(*parts: tuple[str, bytes], end: bytes = b"--X--\r\n") -> bytes:
@@ -245,6 +247,4 @@ def test_response_with_an_image_has_the_time_of_each_step(call: Call) -> None:
 def test_a_cutout_as_jpeg_has_a_white_background(call: Call) -> None:
     picture = Image.open(io.BytesIO(call(make.blur(mode="cutout", format="jpeg")).body))
     assert picture.mode == "RGB"
-    corner = picture.getpixel((2, 2))
-    assert isinstance(corner, tuple)
-    assert min(corner) > 240
+    assert min(picture.tobytes()[:3]) > 240  # the first pixel

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
+from tests.clocks import Clock
 from tests.faults.responses import PICTURE, Outcome, from_proxy
 
 import blur.app
 from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.dynamo.client import READ_S
-from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 
 if TYPE_CHECKING:
     from tests.faults.balances import Balances
 
+    from blur.accounts.model import Instant
     from blur.settings import Settings
 
 Result = tuple[float, int]
@@ -38,19 +39,6 @@ STEPS_OF_CALL = {
     "refund": "no_subject",
 }
 """For methods of the store: the outcome of a call if a fault starts right before the method."""
-
-
-@dataclass
-class Clock:
-    """A clock whose time changes only when a test moves it."""
-
-    at_us: Instant
-
-    def __call__(self) -> Instant:
-        return self.at_us
-
-    def move(self, seconds: float) -> None:
-        self.at_us = Instant(self.at_us + round(seconds * SECOND_US))
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -144,7 +132,7 @@ def run_with_fault(
     client = caller(settings, store, balances, moment, clock=clock)
 
     def wait() -> None:
-        clock.move(settings.hold_ttl_s + 10)
+        clock.advance(settings.hold_ttl_s + 10)
 
     seen = call_in_time(client, lambda: store.has_tripped, wait)
     assert seen.kind == STEPS_OF_CALL[moment]

@@ -133,8 +133,8 @@ class SimulatedJob:
             clock=now,
             period_s=PERIOD_S,
             retry_s=RETRY_S,
-            worker_s=60,
-            run_s=60,
+            max_attempt_s=60,
+            max_run_s=60,
             on_error=errors.append,
         )
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 from tests.faults.processes import workers
 from tests.faults.until import WAIT_S, until
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.trials import Part, record
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BY = "tests/faults/test_account_process.py"
 
 
-def account(server: Running, key: str) -> requests.Response:
+def account(server: ServerProcess, key: str) -> requests.Response:
     return requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=WAIT_S)
 
 

@@ -21,13 +21,13 @@ from tests.integration.storage.conftest import issue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.running import Running
+    from tests.integration.running import ServerProcess
 
 NOTICED_S = 1.0
 """The time in which the front process must notice that a connection was reset."""
 
 
-def send(server: Running, key: str, photo: bytes, **headers: str) -> socket.socket:
+def send(server: ServerProcess, key: str, photo: bytes, **headers: str) -> socket.socket:
     """Send a photo and return the connection before the response arrives."""
     form = {"image": photo, "radius": (None, "12")}
     prepared = requests.Request("POST", server.blur_url, files=form).prepare()
@@ -82,7 +82,7 @@ def test_an_uncharged_call_that_takes_much_cpu_time_counts_as_several_requests(
             assert (remaining(server, free, photo) < 96) is weighs_more
 
 
-def remaining(server: Running, key: str, photo: bytes) -> int:
+def remaining(server: ServerProcess, key: str, photo: bytes) -> int:
     """Blur a photo, and return how many requests the key can send after the call."""
     answer = post(server, key, photo)
     assert answer.status_code == 200, answer.text

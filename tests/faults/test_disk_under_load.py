@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.disks import filled, full_by_limit, read_only, without_privileges
 from tests.faults.load import load
 from tests.faults.responses import PICTURE
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.trials import FULL, Part, record, size
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ CLIENTS = 2
 IS_ROOT = os.geteuid() == 0
 
 
-Fault = Callable[[Running, Path], AbstractContextManager[None]]
+Fault = Callable[[ServerProcess, Path], AbstractContextManager[None]]
 FULL_DISKS: dict[str, Fault] = {
     "limit on file sizes": lambda server, _: full_by_limit(server.process.pid)
 }
@@ -46,6 +48,15 @@ def remounted(folder: Path) -> Iterator[None]:
         subprocess.run([*mount, "remount,rw", folder], check=True)
 
 
+def wait_until_ready_is(server: ServerProcess, status: int) -> None:
+    """Wait until `/ready` has this status; the server checks the store once per second."""
+    seen: list[int] = []
+    while status not in seen:
+        assert len(seen) < 100, seen
+        time.sleep(0.1)
+        seen.append(requests.get(f"{server.url}/ready", timeout=30).status_code)
+
+
 if FULL and IS_ROOT:
     FULL_DISKS["mounted tmpfs"] = lambda _, folder: filled(folder)
     READ_ONLY_DISKS["mounted tmpfs"] = remounted
@@ -63,6 +74,8 @@ def test_no_credit_is_lost_if_the_disk_is_full_under_load(
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
             with FULL_DISKS[way](server, disk):
                 clients.wait_for(UNAVAILABLE, 3, begin=len(clients.seen))
+                wait_until_ready_is(server, 503)
+            wait_until_ready_is(server, 200)
         clients.wait_for(PICTURE, 2, begin=len(clients.seen))
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
@@ -73,7 +86,8 @@ def test_no_credit_is_lost_if_the_disk_is_full_under_load(
         f"SQLite: disk full under load ({way})",
         f"full {ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
         f"{kinds[UNAVAILABLE]} calls got 503 and {kinds[PICTURE]} got results; {used} were "
-        f"charged; no credit was lost; when there was space again, calls succeeded",
+        f"charged; no credit was lost; `/ready` was 503 while the disk was full; when there was "
+        f"space again, calls succeeded",
         by="tests/faults/test_disk_under_load.py",
     )
 
@@ -86,6 +100,7 @@ def test_calls_get_503_while_the_disk_is_read_only(
     with running(tmp_path, env, under=without_privileges()) as server:
         with READ_ONLY_DISKS[way](disk), load(server.blur_url, balances.key, CLIENTS) as before:
             before.wait_for(UNAVAILABLE, 6)
+            wait_until_ready_is(server, 503)
         with load(server.blur_url, balances.key, CLIENTS) as after:
             after.wait_for(PICTURE, 2)
     assert set(before.kinds()) == {UNAVAILABLE}

@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[AccountStore], object]] = {
     "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),
     "find_record": lambda store: store.find_record(CUSTOMER.account_id, "scope", now_us=START),
     "accounts": lambda store: list(store.list_accounts(now_us=START)),
+    "require_available": lambda store: store.require_available(),
     "claim_record": lambda store: store.claim_record(record_of(HOLD), now_us=START),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.processes import require_gone, workers
 from tests.faults.until import SELDOM_S, WAIT_S, until
 from tests.integration.customer_calls import balance, children, funded, jpeg, post
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 from blur_client import Client
 
@@ -37,7 +37,7 @@ def slow_photo() -> bytes:
 class AtWork:
     """A server whose only worker processes a photo, and the key that the photo was sent with."""
 
-    server: Running
+    server: ServerProcess
     key: str
     worker: int
     answer: Future[requests.Response]

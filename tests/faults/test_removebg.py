@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
+from tests.clocks import Clock
 from tests.faults.balances import open_balances
-from tests.faults.call_steps import Clock
 
 import blur.app
 from bgblur.serving.proxy_events import InvocationContext
@@ -96,11 +96,11 @@ def test_a_call_with_a_failing_store_and_its_retry_are_charged_at_most_once(
         assert error["code"] == "temporarily_unavailable"
         assert response["multiValueHeaders"]["Retry-After"] == ["1"]
     failing.is_repaired = True
-    clock.move(settings.hold_ttl_s + 10)
+    clock.advance(settings.hold_ttl_s + 10)
     assert balances.exact(at_us=clock()).held == 0
     again = call(event)
     assert again["statusCode"] == (400 if method == "refund" else 200)
-    clock.move(settings.hold_ttl_s + 10)
+    clock.advance(settings.hold_ttl_s + 10)
     account = balances.exact(at_us=clock())
     assert account.held == 0
     assert account.used == (0 if method == "refund" else 1)

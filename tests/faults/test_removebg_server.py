@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.integration.running import Running
+    from tests.integration.running import ServerProcess
 
 COPIES = 6
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("served")
     with running(folder, environment(folder, model_dir), "--workers", "2") as started:
         yield started
 
 
 @pytest.fixture
-def key(server: Running, model_dir: Path) -> str:
+def key(server: ServerProcess, model_dir: Path) -> str:
     return funded(server.out.parent, model_dir, 10)
 
 
-def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Response:
+def post(server: ServerProcess, key: str, photo: bytes, **fields: str) -> requests.Response:
     return requests.post(
         f"{server.url}/v1.0/removebg",
         headers={"X-Api-Key": key},
@@ -53,7 +53,7 @@ def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Res
 
 
 def test_all_concurrent_copies_get_the_image_and_only_one_copy_is_charged(
-    server: Running, key: str
+    server: ServerProcess, key: str
 ) -> None:
     photo = jpeg(1000, 1000)
     with ThreadPoolExecutor(COPIES) as pool:
@@ -68,7 +68,7 @@ def test_all_concurrent_copies_get_the_image_and_only_one_copy_is_charged(
 
 
 def test_call_with_a_lost_connection_and_its_retry_together_cost_one_credit(
-    server: Running, key: str
+    server: ServerProcess, key: str
 ) -> None:
     photo = jpeg(3000, 3000)
     encoder = MultipartEncoder({"size": "auto", "image_file": ("photo.jpg", photo)})
@@ -85,7 +85,7 @@ def test_call_with_a_lost_connection_and_its_retry_together_cost_one_credit(
 
 
 def test_file_of_22_megabytes_is_accepted_in_multipart_json_and_urlencoded_bodies(
-    server: Running, key: str
+    server: ServerProcess, key: str
 ) -> None:
     photo = jpeg(64, 64)
     largest = photo + bytes(MAX_FILE_BYTES - len(photo))  # decoders ignore bytes after the image
@@ -101,7 +101,9 @@ def test_file_of_22_megabytes_is_accepted_in_multipart_json_and_urlencoded_bodie
     assert balance(server, key) == (9.75, 0)
 
 
-def test_file_above_22_megabytes_gets_the_error_file_too_large(server: Running, key: str) -> None:
+def test_file_above_22_megabytes_gets_the_error_file_too_large(
+    server: ServerProcess, key: str
+) -> None:
     responses = [
         post(server, key, bytes(MAX_FILE_BYTES + 1)),
         post(server, key, bytes(32_000_000)),

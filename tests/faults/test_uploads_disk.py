@@ -18,7 +18,7 @@ from events import make
 from PIL import Image
 from tests.faults.disks import filled, full_by_limit, read_only, without_privileges
 from tests.faults.responses import PICTURE, outcome, require_error
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.trials import FULL, Part, record
 
 from blur.clock import now
@@ -36,7 +36,7 @@ SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
 """The free space on the disk: enough for the accounts, but only for a third of the upload."""
 
-Fault = Callable[[Running, Path], AbstractContextManager[None]]
+Fault = Callable[[ServerProcess, Path], AbstractContextManager[None]]
 
 
 def large_photo() -> bytes:
@@ -114,7 +114,7 @@ def test_removing_the_folder_during_an_upload_is_reported_as_unavailable(tmp_pat
         shutil.rmtree(tmp_path / "uploads")
 
 
-def offer(server: Running, key: str, size: int) -> dict[str, Any]:
+def offer(server: ServerProcess, key: str, size: int) -> dict[str, Any]:
     response = requests.post(
         f"{server.url}/v2/uploads",
         json={"content_type": "image/png", "bytes": size},
@@ -126,12 +126,12 @@ def offer(server: Running, key: str, size: int) -> dict[str, Any]:
     return offered
 
 
-def send(server: Running, offered: dict[str, Any], photo: bytes) -> requests.Response:
+def send(server: ServerProcess, offered: dict[str, Any], photo: bytes) -> requests.Response:
     url = urljoin(server.url, offered["url"])
     return requests.post(url, data=offered["fields"], files={"file": photo}, timeout=60)
 
 
-def blur(server: Running, key: str, upload_id: str) -> str:
+def blur(server: ServerProcess, key: str, upload_id: str) -> str:
     form = {"upload_id": (None, upload_id), "radius": (None, "9")}
     response = requests.post(server.blur_url, headers={"ApiKey": key}, files=form, timeout=60)
     return outcome(response.status_code, response.headers, response.content).kind

@@ -19,7 +19,7 @@ from tests.faults.balances import Balances, open_balances
 from tests.faults.conftest import PRICE
 from tests.faults.until import WAIT_S, until
 from tests.integration.customer_calls import post
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.trials import Part, record
 
 from blur.accounts.connect import open_account_store
@@ -51,7 +51,7 @@ def form(photo: bytes) -> requests.PreparedRequest:
     return request.prepare()
 
 
-def send(server: Running, key: str, photo: bytes, *headers: str) -> socket.socket:
+def send(server: ServerProcess, key: str, photo: bytes, *headers: str) -> socket.socket:
     """Send a complete request and return the connection."""
     prepared, where = form(photo), urlsplit(server.blur_url)
     body = prepared.body
@@ -82,7 +82,7 @@ def env(env: dict[str, str]) -> dict[str, str]:
     return env | {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S)}
 
 
-def photos_worked_on(server: Running) -> int:
+def photos_worked_on(server: ServerProcess) -> int:
     """Return how many photos a worker has processed, according to the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)

@@ -16,7 +16,7 @@ import requests
 from events import make
 from tests.faults.balances import Balances, open_balances
 from tests.faults.processes import workers
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 from tests.trials import Part, record
 
 from blur.accounts.connect import open_account_store
@@ -38,7 +38,7 @@ BY = "tests/faults/test_worker_processes.py"
 class Faulty:
     """A running server with one worker; `folder` has the faults that its processes cause."""
 
-    running: Running
+    running: ServerProcess
     folder: Path
     balances: Balances
 

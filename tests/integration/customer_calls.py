@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 from tests.faults.processes import workers
 from tests.faults.until import WAIT_S
-from tests.integration.running import BGBLUR, Running, environment
+from tests.integration.running import BGBLUR, ServerProcess, environment
 
 
 def jpeg(width_px: int, height_px: int) -> bytes:
@@ -23,7 +23,7 @@ def jpeg(width_px: int, height_px: int) -> bytes:
     return buffer.getvalue()
 
 
-def post(server: Running, key: str, photo: bytes) -> requests.Response:
+def post(server: ServerProcess, key: str, photo: bytes) -> requests.Response:
     return requests.post(
         server.blur_url,
         headers={"ApiKey": key},
@@ -41,12 +41,12 @@ def funded(folder: Path, model_dir: Path, balance: int) -> str:
     return key
 
 
-def balance(server: Running, key: str) -> tuple[int, int]:
+def balance(server: ServerProcess, key: str) -> tuple[int, int]:
     headers = {"ApiKey": key}
     account = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
     return account["balance"], account["held"]
 
 
-def children(server: Running) -> set[int]:
+def children(server: ServerProcess) -> set[int]:
     """Return the ids of the server's workers for photos."""
     return set(workers(server.process.pid))

@@ -23,7 +23,7 @@ BGBLUR = (sys.executable, "-m", "bgblur")
 
 
 @dataclass
-class Running:
+class ServerProcess:
     """The server's process and address."""
 
     process: subprocess.Popen[bytes]
@@ -50,7 +50,7 @@ def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str
 @contextmanager
 def running(
     folder: Path, env: Mapping[str, str], *options: str, under: Sequence[str] = ()
-) -> Iterator[Running]:
+) -> Iterator[ServerProcess]:
     """Start a server, wait until it prints its address, and stop it at the end.
 
     `under` is a command that runs the server, for example with fewer privileges. The output
@@ -74,13 +74,13 @@ def running(
             process.wait(timeout=START_S)
 
 
-def _announced(process: subprocess.Popen[bytes], out: Path) -> Running:
+def _announced(process: subprocess.Popen[bytes], out: Path) -> ServerProcess:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         printed = out.read_text()
         address = re.search(r"listening on (http://\S+) ", printed)
         if address and LAST_LINE.search(printed):
-            return Running(process, address[1], out)
+            return ServerProcess(process, address[1], out)
         assert process.poll() is None, f"the server exited with {process.poll()}"
         time.sleep(0.05)
     message = f"the server did not start within {START_S} s"

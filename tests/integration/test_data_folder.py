@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from tests.integration.forked import run_bgblur
-from tests.integration.running import BGBLUR, Running, environment, running
+from tests.integration.running import BGBLUR, ServerProcess, environment, running
 
 from bgblur import local_settings
 
@@ -156,7 +156,7 @@ def test_each_database_has_its_own_demo_key_which_a_restarted_server_prints_agai
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+def demo(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[ServerProcess]:
     """Start a server with a demo key."""
     folder = tmp_path_factory.mktemp("demo")
     with running(folder, environment(folder, model_dir), "--demo") as server:
@@ -164,7 +164,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[
 
 
 def test_server_prints_the_api_address_and_the_key_for_clients_of_remove_bg(
-    demo: Running, tmp_path: Path, model_dir: Path
+    demo: ServerProcess, tmp_path: Path, model_dir: Path
 ) -> None:
     printed = demo.out.read_text()
     [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
@@ -177,7 +177,7 @@ def test_server_prints_the_api_address_and_the_key_for_clients_of_remove_bg(
 
 
 def test_code_in_the_printed_link_can_be_exchanged_for_the_demo_key_only_once(
-    demo: Running,
+    demo: ServerProcess,
 ) -> None:
     printed = demo.out.read_text()
     [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)

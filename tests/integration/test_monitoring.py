@@ -13,7 +13,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 from tests.documents import ROOT
-from tests.integration.running import BGBLUR, Running, environment, running
+from tests.integration.running import BGBLUR, ServerProcess, environment, running
 from tests.ports import free_port
 
 WORKERS = 2
@@ -24,7 +24,7 @@ PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 class Monitored:
     """A running server, the URL of the server's metrics, and a key."""
 
-    server: Running
+    server: ServerProcess
     metrics_url: str
     key: str
 

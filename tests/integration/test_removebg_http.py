@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.attack.raw_http import Reply, exchange
 from tests.integration.customer_calls import funded
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 ROUTES = {"/v1.0/removebg": "POST", "/v1.0/account": "GET"}
 
@@ -26,7 +26,7 @@ def key(folder: Path, model_dir: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, model_dir: Path) -> Iterator[Running]:
+def server(folder: Path, model_dir: Path) -> Iterator[ServerProcess]:
     with running(folder, environment(folder, model_dir)) as started:
         yield started
 
@@ -50,7 +50,7 @@ def error_of(reply: Reply) -> dict[str, Any]:
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("key", [[], ["X-Api-Key: bb_live_x"], ["X-Api-Key: k\xe9y"]])
 def test_missing_or_wrong_key_gets_403_before_the_body_is_sent(
-    server: Running, path: str, method: str, slash: str, key: list[str]
+    server: ServerProcess, path: str, method: str, slash: str, key: list[str]
 ) -> None:
     """The request declares a body in `Content-Length` but does not send it."""
     length = ["Content-Length: 9999999"] if method == "POST" else []
@@ -61,13 +61,13 @@ def test_missing_or_wrong_key_gets_403_before_the_body_is_sent(
 
 
 @pytest.mark.parametrize(("path", "method"), ROUTES.items())
-def test_request_with_two_keys_gets_400(server: Running, path: str, method: str) -> None:
+def test_request_with_two_keys_gets_400(server: ServerProcess, path: str, method: str) -> None:
     (reply,) = exchange(server, head(method, path, "X-Api-Key: a", "X-Api-Key: b"))
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
 
 
 def test_request_with_a_content_length_that_is_too_large_gets_400_before_the_body_is_sent(
-    server: Running, key: str
+    server: ServerProcess, key: str
 ) -> None:
     headers = [f"X-Api-Key: {key}", "Content-Type: application/json", "Content-Length: 99999999"]
     (reply,) = exchange(server, head("POST", "/v1.0/removebg", *headers))
@@ -75,13 +75,13 @@ def test_request_with_a_content_length_that_is_too_large_gets_400_before_the_bod
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_delete_on_a_route_of_remove_bg_gets_405(server: Running, path: str) -> None:
+def test_delete_on_a_route_of_remove_bg_gets_405(server: ServerProcess, path: str) -> None:
     (reply,) = exchange(server, head("DELETE", path))
     assert (reply.status, error_of(reply)["members"]) == (405, {"errors"})
     assert error_of(reply)["code"] == "method_not_allowed"
 
 
-def test_invalid_chunk_gets_400_in_the_error_format_of_remove_bg(server: Running) -> None:
+def test_invalid_chunk_gets_400_in_the_error_format_of_remove_bg(server: ServerProcess) -> None:
     sent = head("POST", "/v1.0/removebg", "Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n"
     (reply,) = exchange(server, sent)
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
@@ -98,7 +98,7 @@ def test_invalid_chunk_gets_400_in_the_error_format_of_remove_bg(server: Running
     ids=["TLS", "200 headers", "invalid length", "Content-Length and chunked"],
 )
 def test_request_with_an_invalid_head_gets_400_in_both_error_formats(
-    server: Running, sent: bytes
+    server: ServerProcess, sent: bytes
 ) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")

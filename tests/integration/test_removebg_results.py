@@ -14,7 +14,7 @@ import requests
 from PIL import Image
 from tests.integration.customer_calls import funded, jpeg
 from tests.integration.fetching.image_host import image_host, response, sends
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 LAMBDA_BYTES = 6_291_556
 SIZE = (3000, 2000)
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, model_dir: Path) -> Iterator[Running]:
+def server(folder: Path, model_dir: Path) -> Iterator[ServerProcess]:
     env = environment(folder, model_dir, **BUCKET, BLUR_FETCH_URLS="yes")
     with running(folder, env) as started:
         yield started
@@ -57,7 +57,12 @@ def grainy() -> bytes:
 
 
 def remove(
-    server: Running, key: str, *, accept: str = "*/*", file: bytes | None = None, **fields: str
+    server: ServerProcess,
+    key: str,
+    *,
+    accept: str = "*/*",
+    file: bytes | None = None,
+    **fields: str,
 ) -> requests.Response:
     return requests.post(
         f"{server.url}/v1.0/removebg",
@@ -71,7 +76,7 @@ def remove(
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
 def test_the_embedded_server_returns_a_result_above_lambdas_limit_in_the_body(
-    server: Running, key: str, accept: str
+    server: ServerProcess, key: str, accept: str
 ) -> None:
     answer = remove(server, key, accept=accept, file=grainy(), size="full", format="png")
     assert answer.status_code == 200, answer.text[:500]
@@ -86,7 +91,9 @@ def test_the_embedded_server_returns_a_result_above_lambdas_limit_in_the_body(
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", SIZE)
 
 
-def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(server: Running, key: str) -> None:
+def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(
+    server: ServerProcess, key: str
+) -> None:
     with image_host(sends(response(jpeg(64, 64)))) as host:
         for name in ("127.0.0.1", "localhost", "[::1]", "2130706433"):
             for port in (host.port, 80):
@@ -98,7 +105,9 @@ def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(server: Running,
     assert not host.heads
 
 
-def test_background_url_with_a_link_local_address_is_rejected(server: Running, key: str) -> None:
+def test_background_url_with_a_link_local_address_is_rejected(
+    server: ServerProcess, key: str
+) -> None:
     answer = remove(server, key, file=jpeg(64, 64), bg_image_url="http://169.254.169.254/latest/")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"]) == (400, "invalid_bg_image_url")

@@ -17,7 +17,7 @@ from PIL import Image
 from requests_toolbelt import MultipartEncoder
 from skimage import data
 
-from .running import BGBLUR, Running, environment, running
+from .running import BGBLUR, ServerProcess, environment, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +32,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, model_dir: Path) -> Iterator[Running]:
+def server(folder: Path, model_dir: Path) -> Iterator[ServerProcess]:
     with running(folder, environment(folder, model_dir)) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def api_key(folder: Path, model_dir: Path, server: Running) -> str:
+def api_key(folder: Path, model_dir: Path, server: ServerProcess) -> str:
     """Return a key that was issued while the server runs."""
     del server
     done = subprocess.run(
@@ -68,7 +68,7 @@ def opened(content: bytes) -> Image.Image:
 
 
 def test_the_command_that_the_server_prints_issues_a_key_of_this_server(
-    server: Running, folder: Path, model_dir: Path
+    server: ServerProcess, folder: Path, model_dir: Path
 ) -> None:
     printed = re.findall(r"^New key: +(.+) \(in another", server.out.read_text(), re.MULTILINE)
     command = printed[0].replace("bgblur keys", f"{shlex.join(BGBLUR)} keys")
@@ -81,7 +81,7 @@ def test_the_command_that_the_server_prints_issues_a_key_of_this_server(
 
 
 def test_photo_sent_with_the_requests_library_is_returned_blurred_as_png(
-    server: Running, api_key: str, photo: Path
+    server: ServerProcess, api_key: str, photo: Path
 ) -> None:
     with photo.open("rb") as file:
         answer = requests.post(
@@ -100,7 +100,7 @@ def test_photo_sent_with_the_requests_library_is_returned_blurred_as_png(
 
 
 def test_streamed_form_gets_the_same_image_as_a_form_sent_at_once(
-    server: Running, api_key: str, photo: Path
+    server: ServerProcess, api_key: str, photo: Path
 ) -> None:
     with photo.open("rb") as file:
         form = MultipartEncoder({"image": ("a.jpg", file, "image/jpeg"), "radius": "12"})
@@ -117,7 +117,9 @@ def test_streamed_form_gets_the_same_image_as_a_form_sent_at_once(
     assert streamed.content == plain.content
 
 
-def test_curl_saves_the_cutout(server: Running, api_key: str, photo: Path, tmp_path: Path) -> None:
+def test_curl_saves_the_cutout(
+    server: ServerProcess, api_key: str, photo: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "blurred.png"
     form = ["-F", f"image=@{photo}", "-F", "radius=12", "-F", "mode=cutout"]
     command = ["curl", "-sS", "-H", f"ApiKey: {api_key}", *form, server.blur_url, "-o", str(output)]
@@ -127,7 +129,7 @@ def test_curl_saves_the_cutout(server: Running, api_key: str, photo: Path, tmp_p
 
 
 def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
-    server: Running, api_key: str, tmp_path: Path
+    server: ServerProcess, api_key: str, tmp_path: Path
 ) -> None:
     big = tmp_path / "big.bin"
     with big.open("wb") as file:
@@ -144,7 +146,7 @@ def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
 
 
 def test_client_that_sends_a_body_that_is_too_large_can_read_the_413(
-    server: Running, api_key: str
+    server: ServerProcess, api_key: str
 ) -> None:
     answer = requests.post(
         server.blur_url,
@@ -156,14 +158,14 @@ def test_client_that_sends_a_body_that_is_too_large_can_read_the_413(
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
 
 
-def test_health_needs_no_key(server: Running) -> None:
+def test_health_needs_no_key(server: ServerProcess) -> None:
     answer = requests.get(f"{server.url}/health", timeout=10)
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/docs", "/sample.jpg"])
 def test_head_returns_the_content_length_and_content_type_of_get_without_the_body(
-    server: Running, path: str
+    server: ServerProcess, path: str
 ) -> None:
     got, asked = (
         requests.request(method, server.url + path, headers={"Accept-Encoding": ""}, timeout=10)
@@ -174,7 +176,7 @@ def test_head_returns_the_content_length_and_content_type_of_get_without_the_bod
     assert asked.headers["Content-Type"] == got.headers["Content-Type"]
 
 
-def test_request_without_a_key_gets_401_with_a_request_id(server: Running) -> None:
+def test_request_without_a_key_gets_401_with_a_request_id(server: ServerProcess) -> None:
     answer = requests.post(server.blur_url, data={"radius": 1}, timeout=10)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
@@ -182,7 +184,7 @@ def test_request_without_a_key_gets_401_with_a_request_id(server: Running) -> No
 
 
 def test_concurrent_requests_each_get_the_image_for_their_radius(
-    server: Running, api_key: str, photo: Path
+    server: ServerProcess, api_key: str, photo: Path
 ) -> None:
     content = photo.read_bytes()
 

@@ -17,7 +17,7 @@ from tests import documents
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.client.shell import is_picture
 from tests.integration.reader import Reader, furnish
-from tests.integration.running import Running, running
+from tests.integration.running import ServerProcess, running
 from tests.integration.storage.conftest import issue
 from tests.samples.test_start import SERVE
 
@@ -90,14 +90,16 @@ def typed(block: Block) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]
+) -> Iterator[ServerProcess]:
     """Start the server that most tests use, because each start takes seconds."""
     with running(tmp_path_factory.mktemp("reader"), env) as started:
         yield started
 
 
 @pytest.fixture
-def folder(server: Running) -> Iterator[Path]:
+def folder(server: ServerProcess) -> Iterator[Path]:
     """Return the server's folder with new photos; afterwards keep only the server's files."""
     home = server.out.parent
     kept = set(home.iterdir())
@@ -108,7 +110,7 @@ def folder(server: Running) -> Iterator[Path]:
 
 
 @pytest.fixture
-def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
+def reader(folder: Path, env: dict[str, str], server: ServerProcess) -> Reader:
     """Return a `Reader` that uses the URL and an API key of a running server."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
@@ -150,7 +152,7 @@ SAVING = [block for block in SHELL if re.search(r"curl .* -o ", block.text, re.D
 
 @pytest.mark.parametrize("block", SAVING, ids=str)
 def test_an_error_is_printed_and_not_saved_as_an_image(
-    block: Block, folder: Path, env: dict[str, str], server: Running
+    block: Block, folder: Path, env: dict[str, str], server: ServerProcess
 ) -> None:
     words = dict.fromkeys(ADDRESSES, server.url)
     reader = Reader(folder, {**env, "KEY": "wrong", "URL": server.url}, words)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aws_lambda_powertools import Logger
-from tests.unit.jobs.conftest import SOURCE, START, new_job
+from tests.clocks import START
+from tests.unit.jobs.conftest import SOURCE, new_job
 
 from blur.account_status import RateLimit
 from blur.accounts import keys
@@ -81,8 +82,8 @@ def keeper(settings: Settings) -> JobKeeper:
         announce=lambda _: None,
         period_s=60,
         retry_s=600,
-        worker_s=180,
-        run_s=120,
+        max_attempt_s=180,
+        max_run_s=120,
         clock=lambda: START,
     )
 

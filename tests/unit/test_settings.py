@@ -59,6 +59,7 @@ def test_subject_person_has_the_price_of_an_image_unless_it_has_its_own_price() 
         ("BLUR_PRICE", "-1", "at least 0"),
         ("BLUR_PRICE", "1" + 40 * "0", "at most 1000000"),
         ("BLUR_RATE_PER_MINUTE", "60000001", "at most 60000000"),
+        ("BLUR_INFERENCE_THREADS", "1025", "at most 1024"),
         ("BLUR_RATE_BURST", "200000000000", "at most 10000000"),
         ("BLUR_HOLD_TTL_S", "86401", "at most 86400"),
         ("BLUR_REMOVEBG_DEDUPE_S", "-1", "at least 0"),

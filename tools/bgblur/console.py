@@ -1,9 +1,12 @@
-"""The parts that the commands share: the settings, a text for the help, and the option `--json`."""
+"""The parts that the commands share: the settings, the option `--json`, and their own name."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +29,18 @@ def load_settings() -> Settings:
         return local_settings.settings(os.environ)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+
+
+def program() -> str:
+    """Return how the user's shell finds `bgblur`, for a command that the user can copy.
+
+    In a checkout, this is the path that the user typed, such as `.venv/bin/bgblur`.
+    """
+    started = Path(sys.argv[0])
+    if started.stem != "bgblur" or not started.exists():  # `python -m bgblur`, or another program
+        return "bgblur"
+    found = shutil.which("bgblur")
+    return "bgblur" if found and started.samefile(found) else str(started)
 
 
 def json_option(command: Callable[..., None]) -> Callable[..., None]:

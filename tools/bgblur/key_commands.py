@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from bgblur.arguments import (
     PER_MINUTE,
     Duration,
 )
-from bgblur.console import ACCOUNTS_HELP, json_option, load_settings
+from bgblur.console import ACCOUNTS_HELP, json_option, load_settings, program
 from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.tables import show, show_table
 from blur.account_bounds import MAX_BURST
@@ -155,7 +156,7 @@ def _show_issued(admin: AccountAdmin, text: str, record: KeyRecord, *, as_json: 
     }
     show({"key": text, **_row(record, admin.now_us), **more}, as_json=as_json)
     if record.kind is KeyKind.LIVE and not account.balance and not as_json:
-        command = f"bgblur accounts top-up {account.account_id} 500"
+        command = f"{shlex.quote(program())} accounts top-up {account.account_id} 500"
         click.echo(f"The account has no credits. To add credits, run: {command}", err=True)
 
 

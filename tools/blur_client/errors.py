@@ -179,7 +179,7 @@ class InternalError(ApiError):
     """The service failed unexpectedly."""
 
 
-class LostError(InternalError):
+class ResponseLostError(InternalError):
     """The service stopped before it sent the response, perhaps after it charged the call."""
 
 

@@ -13,7 +13,7 @@ from blur_client.errors import (
     ERRORS,
     ApiError,
     InternalError,
-    LostError,
+    ResponseLostError,
     UnexpectedResponseError,
 )
 from blur_client.urls import absolute_url
@@ -154,7 +154,7 @@ def parse_error(response: requests.Response) -> ApiError:
         return unexpected(response, _describe(response))
     error_class = ERRORS.get(error["code"], ApiError)
     if error_class is InternalError and "X-Credits-Charged" not in response.headers:
-        error_class = LostError
+        error_class = ResponseLostError
     return error_class(
         error["code"],
         str(error.get("message", "")),

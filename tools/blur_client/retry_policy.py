@@ -9,7 +9,7 @@ from blur_client.errors import (
     BlurClientError,
     ConnectionFailedError,
     IdempotencyInProgressError,
-    LostError,
+    ResponseLostError,
     UnexpectedResponseError,
 )
 
@@ -54,7 +54,7 @@ class RetryPolicy:
     def _retries_after(self, error: BlurClientError) -> int:
         if isinstance(error, IdempotencyInProgressError):
             return 3 * self.retries  # the first call can block its key for two minutes
-        if isinstance(error, LostError):
+        if isinstance(error, ResponseLostError):
             return min(self.retries, 2)  # this photo could stop another process at each attempt
         return self.retries
 
@@ -64,6 +64,6 @@ def is_retryable(error: BlurClientError) -> bool:
     if isinstance(error, UnexpectedResponseError):
         return error.status in RETRYABLE_STATUSES or error.status == STORAGE_ERROR
     if isinstance(error, ApiError):
-        is_repeatable = isinstance(error, (IdempotencyInProgressError, LostError))
+        is_repeatable = isinstance(error, (IdempotencyInProgressError, ResponseLostError))
         return error.status in RETRYABLE_STATUSES or is_repeatable
     return isinstance(error, ConnectionFailedError)

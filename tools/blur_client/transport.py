@@ -82,12 +82,16 @@ class Transport:
 
     def _send(self, request: requests.Request, *, stream: bool = False) -> Response:
         session = self._session()
-        with connection_errors():
-            prepared = session.prepare_request(request)
-            settings = session.merge_environment_settings(prepared.url, {}, stream, None, None)
-            return session.send(
-                prepared, allow_redirects=False, timeout=self._timeout_s, **settings
-            )
+        try:
+            with connection_errors():
+                prepared = session.prepare_request(request)
+                settings = session.merge_environment_settings(prepared.url, {}, stream, None, None)
+                return session.send(
+                    prepared, allow_redirects=False, timeout=self._timeout_s, **settings
+                )
+        except OSError as error:  # the file in REQUESTS_CA_BUNDLE does not exist
+            message = f"no secure connection to {_server_of(request.url)}: {error}"
+            raise ConnectionFailedError(message) from error
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread_local, "session", None)
@@ -156,6 +160,7 @@ DESCRIPTIONS: tuple[tuple[type[Exception], str], ...] = (
         "the body of the response cannot be decoded: {cause}",
     ),
     (requests.exceptions.InvalidURL, "the address of the proxy is not valid: {cause}"),
+    (requests.exceptions.ProxyError, "no connection to {server} through the proxy: {cause}"),
     (requests.exceptions.SSLError, "no secure connection to {server}: {cause}"),
     (requests.RequestException, "no connection to {server}: {cause}"),
     # `requests` does not catch these errors of urllib3 for the address of a proxy.
@@ -168,14 +173,15 @@ def describe(error: Exception) -> str:
     """Describe in a few words why no complete response was received."""
     text = next(text for kind, text in DESCRIPTIONS if isinstance(error, kind))
     request: PreparedRequest | None = getattr(error, "request", None)
-    return text.format(server=_server_of(request), cause=_root_cause(error))
+    server = _server_of(request.url if request else None)
+    return text.format(server=server, cause=_root_cause(error))
 
 
-def _server_of(request: PreparedRequest | None) -> str:
+def _server_of(address: str | None) -> str:
     """Return the part of the URL before the path, without a name and a password."""
-    if request is None or request.url is None:
+    if address is None:
         return "the server"
-    url = urlsplit(request.url)
+    url = urlsplit(address)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 

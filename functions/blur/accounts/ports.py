@@ -136,7 +136,6 @@ class CallStore(Protocol):
 
     def release_record(self, record: IdempotencyRecord) -> None:
         """Delete the record, if it still has the hold of this call and is not done."""
-        ...
 
 
 class AccountStore(CallStore, Protocol):
@@ -149,7 +148,6 @@ class AccountStore(CallStore, Protocol):
             AccountExistsError: another account already has this id.
 
         """
-        ...
 
     def append_entry(self, entry: LedgerEntry) -> None:
         """Append the entry to the ledger and change the balance, at most once for each `entry_id`.
@@ -160,7 +158,6 @@ class AccountStore(CallStore, Protocol):
             EntryDiffersError: the ledger has a different entry with this id.
 
         """
-        ...
 
     def add_key(self, key: KeyRecord, *, now_us: Instant) -> None:
         """Add a key, if the account has fewer than `MAX_VALID_KEYS` valid keys of this kind.
@@ -170,7 +167,6 @@ class AccountStore(CallStore, Protocol):
             TooManyKeysError: the account has the maximum number of valid keys of this kind.
 
         """
-        ...
 
     def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
         """Let the key expire at `at_us`, unless it expires earlier.
@@ -179,7 +175,6 @@ class AccountStore(CallStore, Protocol):
             UnknownAccountError: the account or the key does not exist.
 
         """
-        ...
 
     def revoke_key(self, account_id: str, key_digest: str) -> None:
         """Revoke the key permanently.
@@ -188,7 +183,6 @@ class AccountStore(CallStore, Protocol):
             UnknownAccountError: the account or the key does not exist.
 
         """
-        ...
 
     def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
         """Change the key's rate limit.
@@ -198,7 +192,6 @@ class AccountStore(CallStore, Protocol):
             InvalidKeyError: the key is revoked, or has expired and was moved out of the account.
 
         """
-        ...
 
     def read_account(self, account_id: str, *, now_us: Instant) -> Account:
         """Release expired holds and return the account.
@@ -236,9 +229,15 @@ class AccountStore(CallStore, Protocol):
         """
         ...
 
+    def require_available(self) -> None:
+        """Raise `UnavailableError` if no call can be charged now, for `/ready`.
+
+        The embedded store makes a small write, because a full disk can still be read. DynamoDB
+        makes a read.
+        """
+
     def close(self) -> None:
         """Close files and connections."""
-        ...
 
 
 def accounts_unreachable() -> UnavailableError:

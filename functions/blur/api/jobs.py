@@ -101,7 +101,7 @@ class JobRoutes:
         with self._counted_separately(request) as status:
             job = self._jobs.find(key, job_id_of(request))
             page = read_page(request, default=MAX_LINES, most=MAX_LINES)
-            ended = self._jobs.ended(job, after=page.after, limit=page.limit)
+            ended = self._jobs.ended_objects(job, after=page.after, limit=page.limit)
         base = self._url(request, job)
         lines, after = manifest.write_page(ended, results_url=f"{base}/results")
         headers = response_headers(request.request_id, status)

@@ -62,9 +62,9 @@ class JobKeeper:
     retry_s: int
     """If a job makes no progress for this time, its waiting objects are delivered again. This time
     is longer than the queue needs to deliver an object again."""
-    worker_s: int
+    max_attempt_s: int
     """The longest time that a worker can work on an object."""
-    run_s: int
+    max_run_s: int
     """After this time, a run of the keeper handles no further job. The stores list jobs in random
     order, so that later runs reach the remaining jobs."""
     is_idle: Callable[[], bool] = lambda: True
@@ -81,7 +81,7 @@ class JobKeeper:
         """
         ended = []
         allowance = iter(range(MAX_CANCELLED))
-        until_us = self.clock() + self.run_s * SECOND_US
+        until_us = self.clock() + self.max_run_s * SECOND_US
         try:
             for job in self.jobs.list_active():
                 if last := self._guarded(job, allowance):
@@ -166,7 +166,7 @@ class JobKeeper:
         next run continues.
         """
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
-        if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
+        if abs(elapsed_us) < self.max_attempt_s * SECOND_US:  # below 0 if the clock was set back
             return False
         photos = compare_photos(self.jobs, self.files, job.job_id)
         left = chain(photos.waiting, photos.unknown)

@@ -50,13 +50,20 @@ def check_notify(url: str) -> None:
     except InvalidUrlError as error:
         message = f"The field 'notify' is not valid. {error}"
         raise InvalidNotifyError(message) from error
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return
-    if not is_public(address):
+    if not _can_be_public(host):
         message = "The field 'notify' is not valid. The address is not on the public internet."
         raise InvalidNotifyError(message)
+
+
+def _can_be_public(host: str) -> bool:
+    """Return False for an address outside of the public internet, and for `localhost`.
+
+    `localhost` and all names below it are this machine (RFC 6761, 6.3).
+    """
+    try:
+        return is_public(ip_address(host))
+    except ValueError:
+        return host.lower().rstrip(".").rpartition(".")[2] != "localhost"
 
 
 def send(job: Job, post: Post, *, now_us: Instant) -> bool:

@@ -122,7 +122,7 @@ class JobService:
         states = (ObjectState.FAILED,)
         return self.jobs.list_objects(job.job_id, states=states, after=after, limit=limit)
 
-    def ended(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
+    def ended_objects(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
         """Return a page of the objects with a final state; their rows are the manifest's lines."""
         return self.jobs.list_objects(job.job_id, states=ENDED_STATES, after=after, limit=limit)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import requests
 from events import make
 from tests.attack.raw_http import head
-from tests.integration.running import BGBLUR, Running, environment, running
+from tests.integration.running import BGBLUR, ServerProcess, environment, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ CLOSE = "Connection: close"
 class Served:
     """The server and a customer's key."""
 
-    server: Running
+    server: ServerProcess
     folder: Path
     key: str
 

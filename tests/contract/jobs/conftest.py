@@ -19,7 +19,8 @@ from blur.storage.job_folder import JobFolder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.conftest import ApiResponse, Call, Clock
+    from tests.clocks import Clock
+    from tests.contract.conftest import ApiResponse, Call
 
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.jobs.runner import ObjectRunner

@@ -17,7 +17,8 @@ from blur.app import build_app
 from blur.jobs.model import object_id
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Call, Clock
+    from tests.clocks import Clock
+    from tests.contract.conftest import Call
 
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.jobs.runner import ObjectRunner

@@ -12,7 +12,8 @@ from tests.contract.jobs.conftest import create, process, send, show
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Call, Clock
+    from tests.clocks import Clock
+    from tests.contract.conftest import Call
 
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.jobs.runner import ObjectRunner

@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.clocks import Clock
 from tests.integration.accounts.customer import MakeAccount, open_account
-from tests.integration.accounts.repeated_calls import Clock, service_of
+from tests.integration.accounts.repeated_calls import service_of
 
 from blur.accounts.dynamo.client import open_client
 

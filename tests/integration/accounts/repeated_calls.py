@@ -12,11 +12,11 @@ from itertools import count
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.integration.accounts.customer import START, Customer, new_id
+from tests.integration.accounts.customer import Customer, new_id
 
 from blur.accounts.audit import differences
 from blur.accounts.keys import ApiKey
-from blur.accounts.model import SECOND_US, Instant, KeyKind
+from blur.accounts.model import KeyKind
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, Credits
 from blur.engine import Engine
@@ -28,6 +28,8 @@ from blur.service import CallResult, ImageService
 from blur.storage.large_results import Results
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.idempotency_key import IdempotencyKey
     from blur.accounts.ports import AccountStore
     from blur.image_requests import OnStep
@@ -38,19 +40,6 @@ DEDUPE_S = 120
 MAX_WAIT_S, POLL_S = 25, 0.25
 """How many seconds a copy waits for the first call, as documented, and the seconds between two
 checks whether the first call has ended."""
-
-
-@dataclass
-class Clock:
-    """A clock that a test sets forward."""
-
-    at_us: int = START
-
-    def __call__(self) -> Instant:
-        return Instant(self.at_us)
-
-    def advance(self, seconds: float) -> None:
-        self.at_us += round(seconds * SECOND_US)
 
 
 class Result(NamedTuple):
@@ -171,7 +160,7 @@ def failing() -> str:
 
 
 @dataclass
-class Running:
+class BlockedCall:
     """A first call whose computation waits until the test sets `can_end`."""
 
     started: Event = field(default_factory=Event)
@@ -185,7 +174,7 @@ class Running:
 
 
 @dataclass
-class Watched:
+class RecordingStore:
     """A store that records which of its methods are called."""
 
     store: AccountStore

@@ -9,7 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tests.integration.accounts.repeated_calls import (
-    Clock,
     Photo,
     amounts,
     failing,
@@ -26,6 +25,7 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
     from tests.integration.accounts.customer import MakeAccount
 
     from blur.accounts.ports import AccountStore

@@ -8,9 +8,8 @@ import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, key_record
 from tests.integration.accounts.repeated_calls import (
     DEDUPE_S,
-    Clock,
     Photo,
-    Watched,
+    RecordingStore,
     amounts,
     failing,
     run,
@@ -32,6 +31,8 @@ from blur.skew import CLOCK_SKEW_S
 from blur.timing import TOTAL
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.ports import AccountStore
 
 
@@ -139,7 +140,7 @@ def test_a_copy_does_not_wait_for_a_failed_call_whose_record_is_still_in_the_sto
 ) -> None:
     customer = make_account(credits=10)
 
-    class Unconfirmed(Watched):
+    class Unconfirmed(RecordingStore):
         """A store that stores the idempotency record, but whose response is lost."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.faults.disks import full_by_limit, locked
 from tests.integration.accounts.customer import START, TTL_US, after, open_account, take_hold
 from tests.integration.accounts.new_file import path, store
 
@@ -137,6 +138,21 @@ def test_many_processes_and_threads_can_open_a_new_file_at_the_same_time(path: P
     assert {account.account_id for account in listed} == ids
     assert sorted(account.balance for account in listed) == list(range(1, 17))
     store.close()
+
+
+def test_a_store_is_unavailable_while_its_file_cannot_be_written(
+    store: SqliteAccountStore, path: Path
+) -> None:
+    customer = open_account(store, credits=10)
+    store.require_available()
+    with full_by_limit():
+        assert store.has_valid_key(customer.account_id, customer.digest, now_us=START)
+        with pytest.raises(UnavailableError):
+            store.require_available()
+    with locked(path), pytest.raises(UnavailableError):
+        store.require_available()
+    store.require_available()
+    assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
 def test_a_file_of_a_newer_program_is_rejected_and_not_changed(

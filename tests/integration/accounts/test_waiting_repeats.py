@@ -12,11 +12,10 @@ from tests.integration.accounts.customer import START, Customer, MakeAccount
 from tests.integration.accounts.repeated_calls import (
     MAX_WAIT_S,
     POLL_S,
-    Clock,
+    BlockedCall,
     Photo,
+    RecordingStore,
     Result,
-    Running,
-    Watched,
     amounts,
     run,
     service_of,
@@ -33,6 +32,8 @@ from blur.errors import (
 from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.ports import AccountStore
     from blur.service import CallResult
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first = make_account(credits=1), Running()
+    customer, first = make_account(credits=1), BlockedCall()
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -61,10 +62,10 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
 def test_waiting_copy_counts_as_one_request_and_only_reads_the_idempotency_record(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first, watched = make_account(credits=1), Running(), Watched(store)
+    customer, first, recording_store = make_account(credits=1), BlockedCall(), RecordingStore(store)
 
     def sleep(_: float) -> None:
-        if watched.called.count("find_record") == 3:
+        if recording_store.called.count("find_record") == 3:
             first.can_end.set()
             running.result()
 
@@ -73,15 +74,15 @@ def test_waiting_copy_counts_as_one_request_and_only_reads_the_idempotency_recor
             run, service_of(store, clock), customer, Photo(render_once=first.render)
         )
         assert first.started.wait(30)
-        copy = run(service_of(watched, clock, sleep=sleep), customer, Photo())
+        copy = run(service_of(recording_store, clock, sleep=sleep), customer, Photo())
     assert summary(copy) == ("result", True, 0)
-    assert watched.called == ["find_record", "authorize", *["find_record"] * 3]
+    assert recording_store.called == ["find_record", "authorize", *["find_record"] * 3]
 
 
 def test_call_that_ends_after_its_idempotency_record_expired_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first = make_account(credits=10), Running()
+    customer, first = make_account(credits=10), BlockedCall()
     service = service_of(store, clock, dedupe_s=1)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run, service, customer, Photo(render_once=first.render))
@@ -96,7 +97,7 @@ def test_call_that_ends_after_its_idempotency_record_expired_is_charged(
 def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first = make_account(credits=1), Running(fails=True)
+    customer, first = make_account(credits=1), BlockedCall(fails=True)
 
     def sleep(_: float) -> None:
         first.can_end.set()
@@ -114,10 +115,10 @@ def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
 def test_call_is_charged_if_a_copy_claimed_the_record_first_and_then_failed(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first = make_account(credits=10), Running(fails=True)
+    customer, first = make_account(credits=10), BlockedCall(fails=True)
 
     @dataclass
-    class Overtaken(Watched):
+    class Overtaken(RecordingStore):
         """Sends the same call again when the first call has a hold but no record yet."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - the arguments are passed on
@@ -150,7 +151,7 @@ def waiting_copy(
     **call: Any,  # noqa: ANN401 - any arguments of `run`
 ) -> tuple[ApiError, float]:
     """Return the error for a copy of an unfinished call, and the seconds that the copy waited."""
-    first = Running()
+    first = BlockedCall()
     service = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run, service, customer, Photo(render_once=first.render))
@@ -202,7 +203,7 @@ def test_a_copy_of_a_call_stops_waiting_before_the_timeout_of_lambda(
 def test_a_repeated_call_is_not_charged_if_the_store_fails_while_the_call_waits(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
-    customer, first = make_account(credits=10), Running()
+    customer, first = make_account(credits=10), BlockedCall()
 
     @dataclass
     class Failing:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.processes import descendants, require_gone
-from tests.integration.running import BGBLUR, Running, running
+from tests.integration.running import BGBLUR, ServerProcess, running
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ServedApi:
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     _open: ExitStack = field(default_factory=ExitStack)
-    _server: Running | None = None
+    _server: ServerProcess | None = None
 
     @property
     def url(self) -> str:
@@ -41,7 +41,7 @@ class ServedApi:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def server(self) -> Running:
+    def server(self) -> ServerProcess:
         """The running server."""
         assert self._server
         return self._server

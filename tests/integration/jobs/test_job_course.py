@@ -95,8 +95,8 @@ class Course:
             clock=self.clock,
             period_s=60,
             retry_s=600,
-            worker_s=WORKER_S,
-            run_s=60,
+            max_attempt_s=WORKER_S,
+            max_run_s=60,
         ).run()
 
     @property

@@ -109,7 +109,7 @@ def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Post
             clock=lambda later_us=later_us: Instant(now() + later_us),  # type: ignore[misc]
             period_s=60,
             retry_s=600,
-            worker_s=WORKER_S,
-            run_s=60,
+            max_attempt_s=WORKER_S,
+            max_run_s=60,
         ).run()
     assert job.job_id not in {each.job_id for each in jobs.list_active()}

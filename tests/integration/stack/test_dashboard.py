@@ -86,7 +86,7 @@ def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str])
 def test_every_custom_metric_in_the_template_is_emitted_by_the_code(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]], emitted: set[Metric]
 ) -> None:
-    ours = {metric for metric in watched(body, alarms) if metric.namespace == NAMESPACE}
+    ours = {metric for metric in watched_metrics(body, alarms) if metric.namespace == NAMESPACE}
     assert {"Answers", "Duration"} < {metric.name for metric in ours}
     assert ours - emitted == set()
 
@@ -94,7 +94,7 @@ def test_every_custom_metric_in_the_template_is_emitted_by_the_code(
 def test_every_metric_in_the_template_that_is_not_custom_is_published_by_aws(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
-    others = {metric for metric in watched(body, alarms) if metric.namespace != NAMESPACE}
+    others = {metric for metric in watched_metrics(body, alarms) if metric.namespace != NAMESPACE}
     assert {metric.namespace for metric in others} == {namespace for namespace, _ in OF_AWS}
     for metric in others:
         named = tuple(sorted(name for name, _ in metric.dimensions))
@@ -164,7 +164,7 @@ def test_the_documentation_describes_each_alarm_and_each_widget(
     assert (titles | set(alarms)) - documented == set()
 
 
-def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metric]:
+def watched_metrics(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metric]:
     found = {
         Metric(
             metric["Namespace"],

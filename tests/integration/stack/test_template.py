@@ -34,6 +34,8 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_MODEL": "the container image contains one model, and sets its name",
     "BLUR_MODEL_DIR": "the container image has the models in the default folder",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
+    "BLUR_RATE_BURST": "only for commands that issue keys",
+    "BLUR_RATE_PER_MINUTE": "only for commands that issue keys",
     "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's limit for requests is lower than the default",
     "BLUR_SITE_DIR": "the container image has the page in the default folder",
 }
@@ -60,7 +62,7 @@ def test_parameters_that_set_an_environment_variable_have_the_same_defaults_as_t
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     named = {name: text for name, text in variables.items() if text in template["Parameters"]}
-    assert len(named) == 13
+    assert len(named) == 11
     for name, parameter in named.items():
         text = str(template["Parameters"][parameter]["Default"])
         assert Settings.from_environ({name: text}) == Settings(), name
@@ -75,7 +77,7 @@ def test_the_version_description_contains_each_parameter_that_configures_the_fun
         function["MemorySize"],
         function["Timeout"],
     } & set(template["Parameters"])
-    assert len(shaping) == 14
+    assert len(shaping) == 12
     for name in shaping:
         assert f"${{{name}}}" in function["VersionDescription"]
 

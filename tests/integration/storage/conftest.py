@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.accounts.operators import operate
-from tests.integration.running import Running, environment, running
+from tests.integration.running import ServerProcess, environment, running
 
 if TYPE_CHECKING:
     from tests.integration.storage.s3_server import S3Server
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Api:
     """A running server and two keys of different accounts."""
 
-    server: Running
+    server: ServerProcess
     key: str
     other_key: str
     env: dict[str, str]

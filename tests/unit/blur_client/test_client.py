@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
-from blur_client import Client
+from blur_client import Client, ConnectionFailedError, RetryPolicy
 
 CLIENT = Path(__file__).parents[3] / "tools" / "blur_client"
 HEAVY = {"blur", "bgblur", "numpy", "onnxruntime", "PIL", "click"}
@@ -42,3 +43,29 @@ def test_an_invalid_key_is_rejected_with_a_message_that_does_not_contain_the_key
     with pytest.raises(ValueError, match="API key") as error:
         Client("https://api.example.com", key)
     assert "bb_live" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "server", "reason"),
+    [
+        ("REQUESTS_CA_BUNDLE", "missing.pem", "https://127.0.0.1", "no secure connection to"),
+        ("CURL_CA_BUNDLE", "missing.pem", "https://127.0.0.1", "no secure connection to"),
+        ("http_proxy", "http://127.0.0.1:{port}", "http://api.example", "through the proxy"),
+        ("https_proxy", "http://127.0.0.1:{port}", "https://api.example", "through the proxy"),
+        ("http_proxy", "http://[::1", "http://api.example", "the address of the proxy"),
+    ],
+)
+def test_the_error_for_a_wrong_environment_variable_names_the_server_or_the_proxy(
+    variable: str, value: str, server: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(each, raising=False)
+    with (
+        socket.socket() as closed,
+        Client(server, "k", retry_policy=RetryPolicy(retries=0)) as client,
+    ):
+        closed.bind(("127.0.0.1", 0))  # nothing listens at this port
+        monkeypatch.setenv(variable, value.format(port=closed.getsockname()[1]))
+        with pytest.raises(ConnectionFailedError, match=reason) as raised:
+            client.account()
+    assert value == "http://[::1" or server in str(raised.value)

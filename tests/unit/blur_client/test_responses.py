@@ -10,7 +10,7 @@ from requests.utils import get_encoding_from_headers
 import blur.errors
 from blur.removal_errors import RemovalError
 from blur_client import ApiError
-from blur_client.errors import ERRORS, LostError, UnexpectedResponseError
+from blur_client.errors import ERRORS, ResponseLostError, UnexpectedResponseError
 from blur_client.responses import parse_blur_result, parse_error, parse_server_timing
 from blur_client.retry_policy import RetryPolicy, is_retryable
 
@@ -141,7 +141,7 @@ def test_a_redirect_is_an_error_that_names_its_target() -> None:
 def test_an_internal_error_after_which_the_call_can_be_charged_is_retryable() -> None:
     body = b'{"error": {"code": "internal_error", "message": "Lost."}}'
     lost = parse_error(make_response(500, body))
-    assert (type(lost), lost.code) == (LostError, "internal_error")
+    assert (type(lost), lost.code) == (ResponseLostError, "internal_error")
     assert is_retryable(lost)
     waits = [RetryPolicy().wait_s(lost, attempt, 0.0) for attempt in range(3)]
     assert waits == [0.25, 0.5, None]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.clocks import START, Clock
 from tests.unit.imaging.predictors import DiscPredictor
 from tests.unit.jobs.fake_store import FakeJobStore
 
-from blur.accounts.model import Instant, KeyKind
+from blur.accounts.model import KeyKind
 from blur.api.job_request import parse_parameters
 from blur.credits import whole
 from blur.engine import Engine
@@ -22,18 +23,7 @@ from blur.jobs.runner import EndedObject, ObjectRunner
 from blur.prices import Prices
 from blur.storage.job_folder import JobFolder
 
-START = Instant(1_800_000_000_000_000)
 JOB_ID, SOURCE = "job_1", "shoes/red shoe.jpg"
-
-
-@dataclass
-class Clock:
-    """A clock that shows the time that a test sets."""
-
-    at_us: int = START
-
-    def __call__(self) -> Instant:
-        return Instant(self.at_us)
 
 
 class FailingFolder(JobFolder):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.unit.jobs.conftest import START, new_job
+from tests.clocks import START
+from tests.unit.jobs.conftest import new_job
 
 from blur.accounts.model import Instant
 from blur.credits import Credits
@@ -110,7 +111,13 @@ def test_nothing_is_sent_for_a_job_without_a_notification() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://shop.example/ended?x=1", "http://shop.example", "https://93.184.216.34/"]
+    "url",
+    [
+        "https://shop.example/ended?x=1",
+        "http://shop.example",
+        "https://93.184.216.34/",
+        "https://localhost.example/",
+    ],
 )
 def test_a_public_address_is_accepted(url: str) -> None:
     check_notify(url)
@@ -129,6 +136,8 @@ def test_a_public_address_is_accepted(url: str) -> None:
         "https://0x7f.1/",
         "https://169.254.169.254/latest/meta-data",
         "https://10.0.0.1/",
+        "http://localhost/",
+        "https://jobs.LOCALHOST./ended",
         "https://shop.example/" + "x" * 2048,
         "https://\ud800/",
         "https://shop.example/\ud800",

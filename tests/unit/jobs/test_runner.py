@@ -18,7 +18,8 @@ from blur.jobs.model import JobObject, JobState, ObjectState, hold_id, object_id
 from blur.jobs.runner import ObjectRunner, Outcome, result_name
 
 if TYPE_CHECKING:
-    from tests.unit.jobs.conftest import Clock, Log
+    from tests.clocks import Clock
+    from tests.unit.jobs.conftest import Log
     from tests.unit.jobs.fake_store import FakeJobStore
 
     from blur.jobs.model import Job

@@ -9,7 +9,7 @@ from tests.unit.jobs.conftest import JOB_ID, SOURCE, FailingFolder, new_job, put
 from tests.unit.jobs.object_runs import fail, row_of, run
 
 from blur.credits import ZERO, whole
-from blur.errors import LostError, UnavailableError
+from blur.errors import ResponseLostError, UnavailableError
 from blur.jobs.model import ObjectState
 from blur.jobs.runner import DELETED, LOST, MAX_ATTEMPTS, REVOKED, ObjectRunner, Outcome
 
@@ -45,7 +45,7 @@ def test_an_object_whose_photo_was_deleted_fails(runner: ObjectRunner, store: Fa
     ("error", "code"),
     [
         (UnavailableError("no storage"), "temporarily_unavailable"),
-        (LostError(), "internal_error"),
+        (ResponseLostError(), "internal_error"),
         (RuntimeError("a bug"), "internal_error"),
         (MemoryError(), "internal_error"),
     ],

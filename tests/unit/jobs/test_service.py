@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.jobs.conftest import JOB_ID, START, Clock, new_job
+from tests.clocks import START, Clock
+from tests.unit.jobs.conftest import JOB_ID, new_job
 
 from blur.job_errors import ResultNotFoundError
 from blur.jobs.model import JobObject, ObjectState, object_id

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from tests.clocks import START, Clock
 from tests.unit.imaging.predictors import DiscPredictor
 
 from blur.account_status import RateLimit
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
     from blur.imaging.results import BlurredPhoto
 
-START = Instant(1_800_000_000_000_000)
 OPTIONS = BlurOptions(radius_px=3)
 PRICE, FUNDS = Credits(2), Credits(5)
 TTL_S = 60
@@ -49,16 +49,6 @@ def photo() -> bytes:
 
 REQUEST = BlurRequest(photo(), OPTIONS)
 KEY = IdempotencyKey("order-1")
-
-
-@dataclass
-class Clock:
-    """A clock that a test moves."""
-
-    at_us: int = START
-
-    def __call__(self) -> Instant:
-        return Instant(self.at_us)
 
 
 @dataclass

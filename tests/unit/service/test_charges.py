@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.clocks import START
 from tests.unit.imaging.predictors import DiscPredictor
 from tests.unit.service.conftest import (
     FUNDS,
     OPTIONS,
     PRICE,
     REQUEST,
-    START,
     TTL_S,
     balances,
     key_of_kind,

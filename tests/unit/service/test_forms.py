@@ -7,13 +7,13 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.clocks import START
 from tests.unit.service.conftest import (
     FUNDS,
     KEY,
     OPTIONS,
     PRICE,
     REQUEST,
-    START,
     balances,
     key_of_kind,
     run,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.service.conftest import FUNDS, KEY, OPTIONS, PRICE, REQUEST, Clock, balances, run
+from tests.unit.service.conftest import FUNDS, KEY, OPTIONS, PRICE, REQUEST, balances, run
 
 from blur.accounts.idempotency_key import IdempotencyKey
 from blur.errors import IdempotencyConflictError
@@ -14,6 +14,8 @@ from blur.image_requests import BlurRequest
 from blur.imaging.blur_options import BlurOptions
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.keys import ApiKey
     from blur.accounts.lost_calls import StartedCall
     from blur.accounts.sqlite.account_store import SqliteAccountStore

@@ -7,16 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.service.conftest import (
-    FUNDS,
-    KEY,
-    PRICE,
-    REQUEST,
-    Clock,
-    balances,
-    key_of_kind,
-    run,
-)
+from tests.unit.service.conftest import FUNDS, KEY, PRICE, REQUEST, balances, key_of_kind, run
 
 from blur.account_status import AccountStatus, RateLimit
 from blur.accounts.model import Hold, Instant, KeyKind, Weight
@@ -24,6 +15,8 @@ from blur.errors import InvalidImageError
 from blur.parameter_errors import InvalidRadiusError
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
+
     from blur.accounts.keys import ApiKey
     from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.service import ImageService

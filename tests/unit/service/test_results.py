@@ -6,7 +6,8 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.service.conftest import OPTIONS, REQUEST, START, RecordingResultStore, photo, run
+from tests.clocks import START
+from tests.unit.service.conftest import OPTIONS, REQUEST, RecordingResultStore, photo, run
 
 from blur.image_requests import BlurRequest
 from blur.service import STEPS, ImageService

@@ -29,7 +29,7 @@ from bgblur.jobs.report import (
     record,
     submit_summary,
 )
-from bgblur.jobs.submit import Submission, create, follow, require_same_parameters
+from bgblur.jobs.submit import Submission, create_job, follow_job, require_same_parameters
 from bgblur.jobs.submitted import SubmittedJob, remember, submitted
 from bgblur.printable import printable
 from bgblur.tables import show, show_table
@@ -92,7 +92,7 @@ def submit(  # noqa: PLR0913 - has one argument for each option
         _check(photos, options, job_id)
         secret: dict[str, str] = {}
         if job_id is None:
-            created = create(client, options, notify)
+            created = create_job(client, options, notify)
             job_id = created.job_id
             remember(SubmittedJob(job_id, created.created_at, str(folder.absolute()), server.url))
             display.print(f"Job {job_id} was created.")
@@ -112,7 +112,7 @@ def submit(  # noqa: PLR0913 - has one argument for each option
                 hint = how_to_continue(photos, job_id, server)
                 display.print(f"Job {job_id} is still open. {hint}")
         if wait:
-            job = follow(client, job, display, stop)
+            job = follow_job(client, job, display, stop)
     if as_json:
         click.echo(json.dumps({**document(job), **submission.counts(), **secret}))
     else:
@@ -159,7 +159,7 @@ def status(
         job = client.status(job_id)
         if wait:
             with JobDisplay() as display:
-                job = follow(client, job, display, stop)
+                job = follow_job(client, job, display, stop)
         failures = client.failures(job_id) if job.failed else iter(())
         shown = list(failures if as_json else islice(failures, SHOWN_FAILURES))
     if as_json:
@@ -207,7 +207,7 @@ def fetch(  # noqa: PLR0913 - has one argument for each option
     with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
         job = client.status(job_id)
         if wait:
-            job = follow(client, job, display, stop)
+            job = follow_job(client, job, display, stop)
         with files:
             fetched = Fetch(client, job, files, display, stop)
             fetched.run(parallel)

@@ -143,7 +143,7 @@ def require_same_parameters(job: Job, context: click.Context) -> None:
         raise click.UsageError(printable(message))
 
 
-def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
+def create_job(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
     """Create a job with the options that were set, and the address for the job's notification.
 
     Raises:
@@ -158,7 +158,7 @@ def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
     return job
 
 
-def follow(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:
+def follow_job(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:
     """Show the progress until the job has ended or `stop` is set; return the job's last state."""
     while True:
         display.show_job(job)

@@ -31,7 +31,7 @@ from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
 from blur.api.response_record import ResponseRecord
 from blur.api.route_paths import RoutePaths
 from blur.api.router import with_head
-from blur.errors import ApiError, InternalError, LostError
+from blur.errors import ApiError, InternalError, ResponseLostError
 
 if TYPE_CHECKING:
     from bgblur.serving.memory_budgets import BodyMemory
@@ -107,7 +107,7 @@ class ServerApp:
         except ApiError as error:
             reply, code = exchange.error_reply(error), error.code
         except asyncio.CancelledError:  # the graceful stop has reached its time limit
-            reply, code = exchange.error_reply(LostError()), LostError.code
+            reply, code = exchange.error_reply(ResponseLostError()), ResponseLostError.code
         except Exception:
             LOGGER.exception("%s: unexpected error in the server", exchange.request_id)
             reply, code = exchange.error_reply(InternalError()), InternalError.code

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bgblur.serving.proxy_events import InvocationContext, Reply, Request
 from blur.api.removebg.paths import ACCOUNT_PATH
 from blur.api.route_paths import JOBS_PATH
-from blur.errors import LostError, UnavailableError
+from blur.errors import ResponseLostError, UnavailableError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy_events import ClientState
@@ -62,7 +62,7 @@ class InlineHandler:
             return await loop.run_in_executor(self._executor, self._call, request)
         try:
             return await self._account_pool.respond(request, account=account, client=client)
-        except LostError as error:
+        except ResponseLostError as error:
             message = "The account store did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error
 

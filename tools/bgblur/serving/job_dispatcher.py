@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bgblur.serving.metrics import ObjectsState
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
-from blur.errors import LostError, UnavailableError
+from blur.errors import ResponseLostError, UnavailableError
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class JobDispatcher:
         """Let the worker claim a photo of a job, if there is one, and process this photo.
 
         Raises:
-            LostError: the worker failed after it had claimed a photo.
+            ResponseLostError: the worker failed after it had claimed a photo.
             Exception: the worker failed before it had claimed a photo.
 
         """
@@ -153,7 +153,7 @@ class JobDispatcher:
                 raise
             LOGGER.error("a worker failed on a photo of a job: %s", type(error).__name__)  # noqa: TRY400
             self._release(claimed)
-            raise LostError from error
+            raise ResponseLostError from error
         else:
             claimed = self._running[worker]
             if claimed is None or result is None:

@@ -69,7 +69,7 @@ class KeyLinkExchange:
             return
         request_id = str(uuid.uuid4())
         try:
-            body = await _body(scope, receive)
+            body = await _read_body(scope, receive)
         except ClientDisconnected:
             return
         api_key = self._links.redeem(_code_in(body))
@@ -94,7 +94,7 @@ class KeyLinkExchange:
         await _send_response(send, status, document, request_id)
 
 
-async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
+async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
     received = b""
     try:
         async for chunk in Body(scope, receive).chunks():

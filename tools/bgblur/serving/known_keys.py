@@ -10,11 +10,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from blur.accounts.keys import ApiKey
-from blur.accounts.model import KeyKind
 from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
+
+if TYPE_CHECKING:
+    from blur.accounts.keys import ApiKey
 
 MAX_REMEMBERED = 10_000
 MAX_WAITING = 64
@@ -22,16 +24,21 @@ MAX_WAITING = 64
 requests."""
 THREADS = 4
 TIMEOUT_S = 2.0
-NO_KEY = ApiKey(KeyKind.TEST, account_id="none", digest="none", prefix="none")
-"""A key that no store has. The server looks it up only to check whether the store responds."""
+
+Result = TypeVar("Result")
 
 
 class KnownKeys:
     """A cache of known keys with a limited size, in front of a look-up that can be slow."""
 
-    def __init__(self, is_known: Callable[[ApiKey], bool]) -> None:
-        """Keep the look-up function, which runs in threads and can raise `UnavailableError`."""
-        self._is_known = is_known
+    def __init__(
+        self, is_known: Callable[[ApiKey], bool], require_available: Callable[[], None]
+    ) -> None:
+        """Keep the look-up function, and the check of the store that `require_store` makes.
+
+        Both run in threads and can raise `UnavailableError`.
+        """
+        self._is_known, self._require_available = is_known, require_available
         self._known: OrderedDict[str, None] = OrderedDict()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="keys")
         self._waiting = 0
@@ -57,30 +64,31 @@ class KnownKeys:
         self._known.pop(key.digest, None)
 
     async def require_store(self) -> None:
-        """Check that the store responds.
+        """Check that the store can be used for calls.
 
         Raises:
             OverloadedError: too many look-ups wait.
-            UnavailableError: the store did not respond in time.
+            UnavailableError: the store failed, or did not respond in time.
 
         """
-        with suppress(InvalidApiKeyError):
-            await self._look_up(NO_KEY)
+        await self._ask_store(self._require_available)
 
     async def _look_up(self, key: ApiKey) -> None:
+        if not await self._ask_store(partial(self._is_known, key)):
+            raise InvalidApiKeyError
+
+    async def _ask_store(self, ask: Callable[[], Result]) -> Result:
         if self._waiting >= MAX_WAITING:
             raise OverloadedError(retry_after_s=1)
-        future = self._threads.submit(self._is_known, key)
+        future = self._threads.submit(ask)
         self._waiting += 1
         future.add_done_callback(self._count_down(asyncio.get_running_loop()))
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                is_known = await asyncio.wrap_future(future)
+                return await asyncio.wrap_future(future)
         except TimeoutError as error:
             message = "The account store did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error
-        if not is_known:
-            raise InvalidApiKeyError
 
     def _count_down(self, loop: asyncio.AbstractEventLoop) -> Callable[[object], None]:
         def count_down() -> None:

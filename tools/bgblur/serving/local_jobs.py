@@ -88,6 +88,6 @@ def open_keeper(settings: Settings) -> JobKeeper:
         announce=lambda _: None,
         period_s=KEEP_EVERY_S,
         retry_s=lease_s + max(RETRY_PAUSES_S),
-        worker_s=lease_s,
-        run_s=KEEP_RUN_S,
+        max_attempt_s=lease_s,
+        max_run_s=KEEP_RUN_S,
     )

@@ -173,7 +173,7 @@ def server_app(
     return ServerApp(
         photos,
         InlineHandler(handler, accounts),
-        known_keys=KnownKeys(is_known),
+        known_keys=KnownKeys(is_known, store.require_available),
         routes=handler.routes,
         max_body_bytes=settings.max_body_bytes,
         removebg_max_body_bytes=settings.removebg_max_body_bytes,

@@ -211,7 +211,7 @@ class Worker:
 
 Work = Callable[[Worker], Awaitable[None]]
 """A function that runs on one worker. It raises an exception if the worker has to be replaced:
-`LostError` if the worker failed after the work had started."""
+`ResponseLostError` if the worker failed after the work had started."""
 NextBackgroundWork = Callable[[bool], Work | None]
 """Return background work for an idle worker, if there is any. The argument is true if a request
 runs or has just ended, because then more requests are likely."""

@@ -20,7 +20,7 @@ from bgblur.serving.fair_queue import KEEP_SHARE_S, FairQueue
 from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from bgblur.serving.worker import Call, IdleDeathError, NotAcceptedError, nothing
-from blur.errors import LostError, OverloadedError
+from blur.errors import OverloadedError, ResponseLostError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy_events import Reply, Request
@@ -100,7 +100,7 @@ class WorkerPool:
         Raises:
             OverloadedError: the queue is full, or the request waited too long or lost its slot.
             ClientDisconnected: the client disconnected before a worker started the request.
-            LostError: the worker failed during the request.
+            ResponseLostError: the worker failed during the request.
 
         """
         self.require_slot(account)
@@ -150,7 +150,7 @@ class WorkerPool:
                     work = await self._next_work(worker)
                     await work(worker)
                     failures = 0
-            except LostError:
+            except ResponseLostError:
                 failures = 0
             except Exception as error:  # noqa: BLE001 - the worker is replaced after any error
                 failures += 1
@@ -195,7 +195,7 @@ class WorkerPool:
 
         Raises:
             NotAcceptedError: the worker failed before the work started; the request waits again.
-            LostError: the worker failed after the work had started.
+            ResponseLostError: the worker failed after the work had started.
 
         """
         call.worker = worker
@@ -209,8 +209,8 @@ class WorkerPool:
             request_id, name = call.request.request_id, type(error).__name__
             LOGGER.error("req_%s: a %s worker failed: %s", request_id, self._name, name)  # noqa: TRY400
             self._finish(call, began_s)
-            call.fail(LostError())
-            raise LostError from error
+            call.fail(ResponseLostError())
+            raise ResponseLostError from error
         finally:
             call.worker = None
         self._typical_s += WEIGHT * (self._finish(call, began_s) - self._typical_s)

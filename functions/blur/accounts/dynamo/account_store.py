@@ -186,6 +186,10 @@ class DynamoAccountStore:
         """See `AccountStore.read_with_ledger`."""
         return ledger.read_with_ledger(self._table(), account_id, now_us)
 
+    def require_available(self) -> None:
+        """See `AccountStore.require_available`."""
+        self._table().get(account_key("none"))  # no account has this id
+
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()

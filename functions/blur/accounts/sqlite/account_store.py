@@ -193,6 +193,13 @@ class SqliteAccountStore:
             account = ledger.require_account(db, account_id)
             return AccountWithLedger(account, tuple(ledger.read_entries(db, account_id)))
 
+    def require_available(self) -> None:
+        """See `AccountStore.require_available`."""
+        with self._file.transaction() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            # SQLite writes the page of this value even if the value is the same.
+            db.execute(f"PRAGMA user_version = {version}")
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

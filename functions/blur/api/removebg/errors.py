@@ -65,7 +65,7 @@ ROWS: Mapping[type[ApiError], Row] = {
         HTTPStatus.TOO_MANY_REQUESTS, "Rate limit exceeded", "rate_limit_exceeded"
     ),
     errors.InternalError: _INTERNAL,
-    errors.LostError: _INTERNAL,
+    errors.ResponseLostError: _INTERNAL,
     errors.UnavailableError: Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "Temporarily unavailable", "temporarily_unavailable"
     ),

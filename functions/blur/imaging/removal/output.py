@@ -153,19 +153,19 @@ def _grey_png(matte: AlphaU8) -> bytes:
     return write_png(matte[..., np.newaxis], threads=thread_count(), compact=True)
 
 
-def _matte_as_png(matte: AlphaU8) -> EncodedImage:
+def _encode_matte_as_png(matte: AlphaU8) -> EncodedImage:
     return EncodedImage(_grey_png(matte), PNG_TYPE)
 
 
-def _matte_with_pillow(matte: AlphaU8, *, name: str, **options: object) -> EncodedImage:
+def _encode_matte(matte: AlphaU8, *, name: str, **options: object) -> EncodedImage:
     file = BytesIO()
     Image.fromarray(matte).save(file, name, **options)
     return EncodedImage(file.getvalue(), f"image/{name.lower()}")
 
 
 _MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
-    "png": _matte_as_png,
-    "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
-    "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
+    "png": _encode_matte_as_png,
+    "jpg": partial(_encode_matte, name="JPEG", quality=DEFAULT_QUALITY),
+    "webp": partial(_encode_matte, name="WebP", lossless=True, method=0, quality=0),
 }
 """Encoders for a grey image, (H, W). WebP has no grey mode, so the image is encoded losslessly."""

@@ -22,7 +22,7 @@ from tests.unit.bgblur.serving.fakes import (
 from bgblur.serving import asgi
 from bgblur.serving.proxy_events import Reply
 from blur.accounts import keys
-from blur.errors import InvalidApiKeyError, LostError, OverloadedError, UnavailableError
+from blur.errors import InvalidApiKeyError, OverloadedError, ResponseLostError, UnavailableError
 
 PATHS = ("/v1.0/removebg", "/v1.0/removebg/")
 ACCOUNT = keys.parse(make.FUNDED).account_id
@@ -111,7 +111,7 @@ def test_a_rejected_request_gets_its_response_before_its_body_is_read(
     [
         (ZeroDivisionError("a secret"), 500),
         (asyncio.CancelledError(), 500),
-        (LostError(), 500),
+        (ResponseLostError(), 500),
         (OverloadedError(retry_after_s=7), 503),
     ],
 )

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clocks import SecondsClock
 
 from bgblur.serving.fair_queue import KEEP_SHARE_S, FairQueue
-
-
-@dataclass
-class Clock:
-    """A clock that the test sets."""
-
-    now_s: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
@@ -122,7 +111,7 @@ def test_with_two_workers_a_second_account_always_gets_one_worker() -> None:
 
 
 def test_after_a_request_a_worker_stays_free_for_the_same_account_for_a_short_time() -> None:
-    clock = Clock()
+    clock = SecondsClock()
     queue: FairQueue[str] = FairQueue(9, workers=2, clock=clock)
     add(queue, "large", 6)
     add(queue, "b", 1)

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.clocks import SecondsClock
 
 from bgblur.serving.key_link import MAX_BODY_BYTES, TTL_S, KeyLinkExchange, KeyLinks
 
@@ -17,25 +18,13 @@ if TYPE_CHECKING:
 KEY = "bb_live_key"
 
 
-class Clock:
-    """A clock that shows the time that a test sets."""
-
-    def __init__(self) -> None:
-        """Start at an arbitrary second."""
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        """Return the current second."""
-        return self.now_s
+@pytest.fixture
+def clock() -> SecondsClock:
+    return SecondsClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def links(clock: Clock) -> KeyLinks:
+def links(clock: SecondsClock) -> KeyLinks:
     codes = count()
     return KeyLinks(new_code=lambda: f"code-{next(codes)}", monotonic_s=clock)
 
@@ -46,7 +35,9 @@ def test_a_code_is_exchanged_for_its_key_only_once(links: KeyLinks) -> None:
     assert links.redeem(code) is None
 
 
-def test_a_code_is_valid_until_its_time_to_live_has_passed(links: KeyLinks, clock: Clock) -> None:
+def test_a_code_is_valid_until_its_time_to_live_has_passed(
+    links: KeyLinks, clock: SecondsClock
+) -> None:
     early, late = links.issue(KEY), links.issue(KEY)
     clock.now_s += TTL_S - 1
     assert links.redeem(early) == KEY

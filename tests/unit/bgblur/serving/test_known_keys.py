@@ -18,6 +18,10 @@ def key(digest: str) -> ApiKey:
     return ApiKey(KeyKind.LIVE, "account", digest, "prefix")
 
 
+def available() -> None:
+    """Find no problem with the store."""
+
+
 def test_a_key_in_the_store_is_looked_up_once_and_an_unknown_key_each_time() -> None:
     asked: list[str] = []
 
@@ -26,7 +30,7 @@ def test_a_key_in_the_store_is_looked_up_once_and_an_unknown_key_each_time() -> 
         return each.digest == "known"
 
     async def test() -> None:
-        known = KnownKeys(is_known)
+        known = KnownKeys(is_known, available)
         for _ in range(2):
             await known.require(key("known"))
             with pytest.raises(InvalidApiKeyError):
@@ -47,7 +51,7 @@ def test_the_number_of_remembered_keys_is_limited(monkeypatch: pytest.MonkeyPatc
         return True
 
     async def test() -> None:
-        known = KnownKeys(is_known)
+        known = KnownKeys(is_known, available)
         for digest in "abcbca":
             await known.require(key(digest))
 
@@ -63,7 +67,7 @@ def test_a_limited_number_of_requests_waits_for_a_store_that_does_not_respond(
     answering = threading.Event()
 
     async def test() -> None:
-        known = KnownKeys(lambda _: answering.wait(30))
+        known = KnownKeys(lambda _: answering.wait(30), available)
         tasks = [asyncio.create_task(known.require(key(str(n)))) for n in range(5)]
         failures = [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
         assert sorted(failures, key=str) == [OverloadedError] * 2 + [UnavailableError] * 3
@@ -79,6 +83,29 @@ def test_a_limited_number_of_requests_waits_for_a_store_that_does_not_respond(
     asyncio.run(asyncio.wait_for(test(), 20))
 
 
+def test_the_check_of_the_store_raises_its_errors_and_has_the_same_time_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_keys, "TIMEOUT_S", 0.05)
+    released, failures = threading.Event(), [UnavailableError("full", retry_after_s=1)]
+
+    def require_available() -> None:
+        if failures:
+            raise failures.pop()
+        assert released.wait(30)
+
+    async def test() -> None:
+        known = KnownKeys(lambda _: True, require_available)
+        with pytest.raises(UnavailableError, match="full"):
+            await known.require_store()
+        with pytest.raises(UnavailableError, match="in time"):
+            await known.require_store()
+        released.set()
+        await known.require_store()
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("failure", [UnavailableError("", retry_after_s=1), RuntimeError()])
 def test_a_failure_of_the_store_is_not_cached(failure: Exception) -> None:
     failures = [failure]
@@ -89,7 +116,7 @@ def test_a_failure_of_the_store_is_not_cached(failure: Exception) -> None:
         return True
 
     async def test() -> None:
-        known = KnownKeys(is_known)
+        known = KnownKeys(is_known, available)
         with pytest.raises(type(failure)):
             await known.require(key("a"))
         await known.require(key("a"))

@@ -14,7 +14,7 @@ from bgblur.serving.worker_main import StartError
 from blur.accounts.lost_calls import StartedCall
 from blur.accounts.model import Hold, Instant
 from blur.credits import ONE
-from blur.errors import LostError, OverloadedError
+from blur.errors import OverloadedError, ResponseLostError
 
 STARTED = StartedCall(Hold("hold", "acct", "digest", ONE, Instant(0)), None)
 FAILURES = [
@@ -39,7 +39,7 @@ def test_a_worker_that_fails_loses_only_its_current_request_and_is_replaced(
         pool = await started(fleet.pool())
         fleet.answer_failures, fleet.kill_failures = [failure], [PermissionError()]
         lost, other = send(pool, b"lost"), send(pool, b"other")
-        with pytest.raises(LostError):
+        with pytest.raises(ResponseLostError):
             await lost
         fleet.can_respond.set()
         assert await other == REPLY
@@ -56,7 +56,7 @@ def test_a_worker_is_restarted_until_it_starts(
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.answer_failures, fleet.start_failures = [EOFError()], [failure] * 5
-        with pytest.raises(LostError):
+        with pytest.raises(ResponseLostError):
             await pool.respond(request(b"lost"))
         fleet.can_respond.set()
         assert await send(pool, b"next") == REPLY
@@ -124,12 +124,12 @@ def test_the_next_worker_that_starts_rolls_back_the_call_of_a_failed_worker_once
         fleet.answer_failures, fleet.start_failures = [EOFError()], [StartError("no memory")]
         fleet.started_calls = [STARTED]
         fleet.can_respond.set()
-        with pytest.raises(LostError):
+        with pytest.raises(ResponseLostError):
             await send(pool)
         assert await send(pool) == REPLY
         assert fleet.rolled_back == [STARTED]
         fleet.answer_failures = [EOFError()]  # this call has no hold yet
-        with pytest.raises(LostError):
+        with pytest.raises(ResponseLostError):
             await send(pool)
         assert await send(pool) == REPLY
         assert fleet.rolled_back == [STARTED]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.jobs.conftest import JOB_ID, Clock, FailingFolder, new_job
+from tests.unit.jobs.conftest import JOB_ID, FailingFolder, new_job
 
 from blur.jobs.keeper import JobKeeper
 from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState
@@ -14,6 +14,7 @@ from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tests.clocks import Clock
     from tests.unit.jobs.fake_store import FakeJobStore
 
 PERIOD_S, RETRY_S, WORKER_S, RUN_S = 60, 3_600, 180, 120
@@ -64,8 +65,8 @@ def keeper(
         clock=clock,
         period_s=PERIOD_S,
         retry_s=RETRY_S,
-        worker_s=WORKER_S,
-        run_s=RUN_S,
+        max_attempt_s=WORKER_S,
+        max_run_s=RUN_S,
         on_error=around.errors.append,
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.jobs.conftest import JOB_ID, Clock, FailingFolder, photo, put
+from tests.unit.jobs.conftest import JOB_ID, FailingFolder, photo, put
 from tests.unit.jobs.keeper.conftest import WORKER_S, Surroundings, end, later, opened
 
 from blur.jobs import keeper as keeper_module
 from blur.jobs.model import JobState, ObjectState, object_id
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
     from tests.unit.jobs.fake_store import FakeJobStore
 
     from blur.jobs.keeper import JobKeeper

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.unit.jobs.conftest import JOB_ID, Clock, FailingFolder, photo, put
+from tests.unit.jobs.conftest import JOB_ID, FailingFolder, photo, put
 from tests.unit.jobs.keeper.conftest import PERIOD_S, RETRY_S, Surroundings, end, later, opened
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
     from tests.unit.jobs.fake_store import FakeJobStore
 
     from blur.jobs.keeper import JobKeeper

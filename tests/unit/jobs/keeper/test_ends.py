@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, photo, put
+from tests.clocks import START, Clock
+from tests.unit.jobs.conftest import JOB_ID, FailingFolder, photo, put
 from tests.unit.jobs.keeper.conftest import (
     PERIOD_S,
     RETRY_S,

@@ -6,13 +6,14 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.unit.jobs.conftest import JOB_ID, Clock
+from tests.unit.jobs.conftest import JOB_ID
 from tests.unit.jobs.keeper.conftest import URL, Surroundings, ended_jobs, later, opened
 
 from blur.jobs.announcer import BACKOFF_S, MAX_NOTIFICATIONS, MAX_OF_AN_ACCOUNT
 from blur.jobs.model import Job, JobState
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
     from tests.unit.jobs.fake_store import FakeJobStore
 
     from blur.jobs.keeper import JobKeeper

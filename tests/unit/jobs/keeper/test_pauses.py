@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.jobs.conftest import JOB_ID, Clock
+from tests.unit.jobs.conftest import JOB_ID
 from tests.unit.jobs.keeper.conftest import (
     RETRY_S,
     ROWS,
@@ -23,6 +23,7 @@ from blur.jobs.keeper import EXTRA_DELIVERIES, JobKeeper
 from blur.jobs.model import JobState, ObjectState
 
 if TYPE_CHECKING:
+    from tests.clocks import Clock
     from tests.unit.jobs.fake_store import FakeJobStore
 
 
