@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,13 +96,19 @@ def test_no_credit_is_lost_if_the_disk_is_full_under_load(
 def test_calls_get_503_while_the_disk_is_read_only(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    balances.store.close()  # a process with an open file can continue to write to it
-    with running(tmp_path, env, under=without_privileges()) as server:
-        with READ_ONLY_DISKS[way](disk), load(server.blur_url, balances.key, CLIENTS) as before:
-            before.wait_for(UNAVAILABLE, 6)
-            wait_until_ready_is(server, 503)
-        with load(server.blur_url, balances.key, CLIENTS) as after:
-            after.wait_for(PICTURE, 2)
+    # A file that a process has open for writing stays writable, or keeps the disk writable. So no
+    # process has the file open when the disk becomes read-only.
+    balances.store.close()
+    with ExitStack() as fault:
+        fault.enter_context(READ_ONLY_DISKS[way](disk))
+        with running(tmp_path, env, under=without_privileges()) as server:
+            with load(server.blur_url, balances.key, CLIENTS) as before:
+                before.wait_for(UNAVAILABLE, 6)
+                wait_until_ready_is(server, 503)
+            fault.close()
+            with load(server.blur_url, balances.key, CLIENTS) as after:
+                after.wait_for(PICTURE, 2)
+            wait_until_ready_is(server, 200)
     assert set(before.kinds()) == {UNAVAILABLE}
     assert set(after.kinds()) == {PICTURE}
     used = balances.settled(after_s=HOLD_TTL_S)
@@ -111,7 +117,7 @@ def test_calls_get_503_while_the_disk_is_read_only(
         Part.FAULTS,
         f"SQLite: disk read-only ({way})",
         f"{len(before.seen)} calls",
-        f"all calls got 503 and were not charged; {used} of {after.pictures()} results were "
-        f"charged after the disk had become writable again",
+        f"all calls got 503 and were not charged, and `/ready` was 503; {used} of "
+        f"{after.pictures()} results were charged after the disk had become writable again",
         by="tests/faults/test_disk_under_load.py",
     )
