@@ -1,6 +1,8 @@
 // Photos of chosen or dropped folders, each with its path in the folder.
 
 const EXTENSIONS = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif)$/i;
+// The names of results, as in `result.js`. Results in a folder are not processed and charged again.
+const RESULT = /-(blurred|cutout)\.[^.]*$/;
 
 /** Return `{name, photos}` for dropped items with a folder, or null if there is no folder. */
 export async function droppedFolder(items) {
@@ -43,11 +45,14 @@ async function readEntry(entry, files) {
 }
 
 function asFolder(files, isOne) {
-  const photos = files.filter(([path]) => EXTENSIONS.test(path) && !path.split("/").some((part) => part.startsWith(".")));
+  const photos = files.filter(([path]) => isPhoto(path));
   const name = isOne && files.length ? files[0][0].split("/")[0] : "";
   const start = name && files[0][0].includes("/") ? name.length + 1 : 0;
   return { name, photos: sorted(photos.map(([path, file]) => [path.slice(start), file])) };
 }
+
+const isPhoto = (path) => EXTENSIONS.test(path) && !RESULT.test(path)
+  && !path.split("/").some((part) => part.startsWith("."));
 
 const sorted = (named) => named
   .map(([source, file]) => ({ source, file }))

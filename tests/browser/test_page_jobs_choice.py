@@ -43,6 +43,15 @@ def test_a_dropped_folder_becomes_a_job(visit: Visit, album: Path) -> None:
     assert visit.page.inner_text("#job-title") == "5 photos from summer"
 
 
+def test_earlier_results_in_a_folder_are_skipped(visit: Visit, tmp_path: Path) -> None:
+    names = ["a.jpg", "a-blurred.jpg", "b.heic", "b-cutout.png", "not-blurred-yet.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"photo")
+    visit.page.set_input_files("#folder", tmp_path)
+    visit.page.wait_for_selector("#job[data-state=draft]")
+    assert visit.page.inner_text("#job-title").startswith("3 photos from")
+
+
 def test_a_folder_without_photos_shows_an_error(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"text")
     visit.page.set_input_files("#folder", tmp_path)
