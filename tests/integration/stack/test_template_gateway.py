@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 from tests.integration.stack.template_file import codes, resources, template
 
-from blur.errors import ApiError
+from blur.errors import ApiError, ResponseLostError
 
 __all__ = ["resources", "template"]  # the tests use these fixtures
 
-WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
+WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED"}
+AFTER_THE_FUNCTION_STARTED = {"DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"}
+"""The responses after which a call can be charged, because the function was already running."""
 CODES_OF_THE_GATEWAY = {"forbidden"}
 
 
@@ -61,7 +63,8 @@ def test_error_responses_of_the_gateway_have_both_error_formats_and_security_hea
         assert all(type(text) is str and text for text in removebg.values()), name
         headers = answer["ResponseParameters"]["Headers"]
         assert headers["Access-Control-Allow-Origin"] == "'*'"
-        assert headers["X-Credits-Charged"] == "'0'"
+        if name not in AFTER_THE_FUNCTION_STARTED:
+            assert headers["X-Credits-Charged"] == "'0'"
         assert headers["X-Content-Type-Options"] == "'nosniff'"
         assert headers["Cache-Control"] == "'no-store'"
         assert ("Retry-After" in headers) == (name in WITH_RETRY), name
@@ -69,3 +72,17 @@ def test_error_responses_of_the_gateway_have_both_error_formats_and_security_hea
     too_large = answers["REQUEST_TOO_LARGE"]
     assert too_large["StatusCode"] == 413
     assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
+
+
+def test_the_gateway_does_not_call_a_request_free_if_the_function_can_have_charged_it(
+    resources: dict[str, Any],
+) -> None:
+    lost = ResponseLostError()
+    answers = resources["Api"]["GatewayResponses"]
+    for name in AFTER_THE_FUNCTION_STARTED & set(answers):
+        answer = answers[name]
+        assert answer["StatusCode"] == lost.status, name
+        assert "X-Credits-Charged" not in answer["ResponseParameters"]["Headers"], name
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert (body["error"]["code"], body["error"]["message"]) == (lost.code, lost.message), name
+        assert body["errors"][0]["detail"] == lost.message, name
