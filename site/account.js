@@ -1,4 +1,5 @@
-// The API key: it is stored in this browser and sent only to the API. The page shows only its prefix.
+// The API key: it is stored in this browser. It is sent only to the API, and to the
+// API's bucket if the API redirects to a result there. The page shows only its prefix.
 
 import { account, exchangeCode } from "./calls.js";
 import { byId, show } from "./dom.js";

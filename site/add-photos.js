@@ -47,6 +47,7 @@ export function openPhotos(onPhotos, onFolder, onFailure) {
 export async function examplePhoto() {
   try {
     const response = await fetch(absoluteUrl("sample.jpg"));
+    if (!response.ok) throw new Error(response.statusText);
     return new Photo(new File([await response.blob()], "example.jpg", { type: "image/jpeg" }));
   } catch {
     throw new Failure("unreachable", "The service cannot be reached.");

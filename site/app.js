@@ -4,7 +4,7 @@ import { currentKey, forget, openAccount, refreshCredits, showCredits } from "./
 import { blur } from "./calls.js";
 import { openCode, showCode } from "./code.js";
 import { announce, byId, formatTime, show } from "./dom.js";
-import { explain, PERMANENT_ERRORS } from "./errors.js";
+import { explain, isPermanent } from "./errors.js";
 import { clearFailure, openFailures, showFailure, shownCode } from "./failure.js";
 import { checkJob, draftedJob, offerFolder, openJob, startJob } from "./job.js";
 import {
@@ -73,7 +73,8 @@ async function showItemResult(item, isNew) {
 
 const isCurrent = ({ photo, result }) =>
   Boolean(result) && JSON.stringify(result.options) === JSON.stringify(optionsFor(photo));
-const pending = () => state.items.filter((item) => !isCurrent(item) && !PERMANENT_ERRORS.has(item.failure?.code));
+const isPending = (item) => !isCurrent(item) && !isPermanent(item.failure, optionsFor(item.photo));
+const pending = () => state.items.filter(isPending);
 const failedCount = () => state.items.filter(({ failure }) => failure).length;
 
 /** Update everything on the page except the pictures. */
@@ -214,6 +215,7 @@ async function withWaits(item, isOfMany) {
       };
       return { ...(await blur(item.photo, options, currentKey(), hooks)), options };
     } catch (failure) {
+      failure.options = options;
       if (!isOfMany || !failure.retryAfter || waits === MAX_WAITS) throw failure;
       await waitFor(item, failure.retryAfter, work.abort.signal);
     }
@@ -240,6 +242,13 @@ function showStep(item, name, share = null, isPaid = false) {
   item.text = `${name} ${percent}`.trim();
   showPhotoList(state.items, state.selected, true);
   if (isOther && !name.startsWith("Waiting")) announce(name);
+}
+
+function onSettingChange() {
+  state.note = "";
+  const isSolved = shownCode() === "no_subject" && isPending(state.selected);
+  clearFailure(isSolved ? "photo" : "setting");
+  refresh();
 }
 
 function setBusy(isBusy) {
@@ -271,16 +280,8 @@ openPhotoList({
     select(null);
   },
 });
-openRegion(() => {
-  state.note = "";
-  clearFailure("setting");
-  refresh();
-});
-openSettings(() => {
-  state.note = "";
-  clearFailure("setting");
-  refresh();
-});
+openRegion(onSettingChange);
+openSettings(onSettingChange);
 openAccount((failure) => {
   if (failure) showFailure(failure);
   else clearFailure("key");

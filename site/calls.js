@@ -49,7 +49,7 @@ export async function exchangeCode(code) {
     const response = await send("POST", "key-link", { body: JSON.stringify({ code }) });
     return JSON.parse(await response.body.text()).key;
   } catch (failure) {
-    throw failure.status ? new Failure("link_expired", failure.message) : failure;
+    throw failure.status === 404 ? new Failure("link_expired", failure.message) : failure;
   }
 }
 

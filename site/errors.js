@@ -10,8 +10,9 @@ const MESSAGES = {
   invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
   insufficient_credits: ["This account has too few credits.", "Ask the operator to add credits."],
   image_too_large: ["This photo is too large."],
-  no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background."],
+  no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background, or search for another subject."],
   rate_limit_exceeded: ["Too many photos in a short time.", ""],
+  internal_error: ["The service failed to process this photo.", ""],
   overloaded: ["The service is busy.", ""],
   temporarily_unavailable: ["The service is not available right now.", ""],
   unreachable: ["The service cannot be reached.", "Check your network connection."],
@@ -19,14 +20,20 @@ const MESSAGES = {
   job_not_found: ["No job with this id was found for this key, or the job has expired.", "Use a key of the job's account, or remove the job from this page."],
   job_closed: ["No photo can be added to this job any more.", ""],
   results_expired: ["The download is not complete: some results have expired.", "Results are kept for 7 days."],
-  no_photos: ["There is no photo in this folder.", "Choose a folder with JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF files."],
+  no_photos: ["There is no photo in this folder.", "Choose a folder with JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF files. Earlier results are skipped."],
   no_key: ["Enter an API key first.", ""],
   no_photo: ["This file is not a photo.", "Choose a JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
   link_expired: ["This link was used before or has expired.", "Enter the key instead."],
 };
 
-/** Errors that the photo itself causes: with other settings, the same error occurs. */
-export const PERMANENT_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject"]);
+/** Errors that the photo's file causes: with other settings, the same error occurs. */
+const FILE_ERRORS = new Set(["invalid_image", "image_too_large"]);
+
+/** Whether a failed photo would get the same error again with these blur options. */
+export function isPermanent(failure, { subject, roi }) {
+  if (failure?.code !== "no_subject") return FILE_ERRORS.has(failure?.code);
+  return failure.options.subject === subject && failure.options.roi === roi;
+}
 
 /** Return the problem and the remedy; for an error that is not in `MESSAGES`, the API's message. */
 export function explain({ code, message }) {
@@ -37,7 +44,7 @@ export function explain({ code, message }) {
 /** The remedy for each code of the API, for developers; the reference lists the remedies. */
 export const REMEDIES = {
   invalid_image: "Send a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file. Open it in an image viewer first to check it.",
-  invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",
+  invalid_request: "The message names the field, parameter or header. Send a photo as multipart/form-data with one `image` (or `upload_id`), and let your HTTP client write the Content-Type header with its boundary.",
   invalid_radius: "Send `radius` once, as a whole number from 0 to 50 or a percentage from 0.1% to 5%.",
   invalid_depth: "Send `depth` as flat or ground, or leave it out.",
   invalid_subject: "Send `subject` as auto or person, or leave it out. Some servers have no model for people.",
@@ -63,8 +70,8 @@ export const REMEDIES = {
   method_not_allowed: "Use one of the methods in the Allow header.",
   idempotency_conflict: "Use a new Idempotency-Key for a different photo or different parameters.",
   idempotency_in_progress: "Wait `retry_after` seconds and send the same call again; it is charged once.",
-  image_too_large: "Scale the photo down, or send a large file with `POST /v2/uploads`.",
-  no_subject: "Send a photo that shows a person, an animal or an object in front of a background.",
+  image_too_large: "If the photo has too many pixels, scale it down. If the request is too large, send the file with `POST /v2/uploads`.",
+  no_subject: "Send a photo that shows a person, an animal or an object in front of a background. With `subject=person` only people are found, and with `roi` only subjects in this region.",
   rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows the remaining requests.",
   internal_error: "Send the call again with the same Idempotency-Key; it is charged at most once. Report the `request_id` if it happens again.",
   temporarily_unavailable: "Wait `retry_after` seconds and send the call again.",

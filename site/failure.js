@@ -6,7 +6,10 @@ import { explain } from "./errors.js";
 
 /** Errors caused by the key; the page shows them next to the key's field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
-/** Errors that disappear when the user chooses other photos, but not when a setting changes. */
+/**
+ * Errors that disappear when the user chooses other photos, but not when a setting changes; `app.js` also clears
+ * `no_subject` when the settings for the subject change.
+ */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);
 
 const NOTHING_CHARGED = "Nothing was charged.";
@@ -65,7 +68,7 @@ function countDown(seconds) {
 
 function linesFor(failure) {
   const [problem, ...next] = explain(failure);
-  const isNamed = failure.message?.includes(NOTHING_CHARGED) && !next.length;
+  const isNamed = [problem, ...next].some((text) => text.includes(NOTHING_CHARGED));
   if (failure.isFree && !isNamed) next.push(NOTHING_CHARGED);
   else if (failure.isBlur && !failure.isFree) next.push("You can safely try again: this photo with these settings is charged once.");
   const lines = [make("p", { textContent: problem })];

@@ -1,8 +1,9 @@
 // Photos of chosen or dropped folders, each with its path in the folder.
 
 const EXTENSIONS = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif)$/i;
-// The names of results, as in `result.js`. Results in a folder are not processed and charged again.
-const RESULT = /-(blurred|cutout)\.[^.]*$/;
+// The names of results, as in `result.js`; a browser or a ZIP can add a number. In a folder, files with these names are
+// not processed and charged again.
+const RESULT = /-(blurred|cutout)( \(\d+\))?\.[^.]*$/;
 
 /** Return `{name, photos}` for dropped items with a folder, or null if there is no folder. */
 export async function droppedFolder(items) {

@@ -1,6 +1,7 @@
 // The calls of bulk jobs: create a job, upload its photos, and read its state and results.
 
 import { Failure, send, storageUrl } from "./calls.js";
+import { formatBytes } from "./dom.js";
 
 const ATTEMPTS = 6;
 const RESULT_PATH = /\/v2\/jobs\/[^/]+\/results\/([^/?#]+)/;
@@ -43,7 +44,9 @@ export class Uploads {
   }
 
   async #send({ url, fields, prefix, max_bytes: maxBytes }, { source, file }) {
-    if (file.size > maxBytes) throw new Failure("image_too_large", "This photo is too large.", { status: 413 });
+    if (file.size > maxBytes) {
+      throw new Failure("image_too_large", `A photo can have at most ${formatBytes(maxBytes)}.`, { status: 413 });
+    }
     const form = new FormData();
     for (const [name, value] of Object.entries({ ...fields, key: prefix + source })) form.append(name, value);
     form.append("file", file);
@@ -61,7 +64,7 @@ export class Uploads {
 const isExpired = ({ code, status }) => code === "upload_not_found" || (code === "unexpected" && status === 403);
 const isRetryable = ({ code, status }) => code === "unreachable" || code === "idempotency_in_progress" || status === 429 || status >= 500;
 
-/** Whether an error concerns only one photo, which is too large or has a name that is not accepted. */
+/** Whether an error concerns only one photo: it is too large, arrives too slowly, or its name is not accepted. */
 export const isOfPhoto = ({ status }) => status === 400 || status === 413;
 
 /** Call a function; after a temporary failure, wait and call it again. */
@@ -102,7 +105,7 @@ export async function* manifestPages(id, key, signal) {
   }
 }
 
-/** Return the result that a row of the manifest names, as a blob. The key is sent only to the API. */
+/** Return the result that a row of the manifest names, as a blob. Links to other hosts get no key. */
 export async function fetchResult(id, { result }, key, signal) {
   const [, objectId] = result.match(RESULT_PATH) ?? [];
   const request = objectId

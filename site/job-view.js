@@ -111,6 +111,8 @@ function showFailures({ draft, job, lost, failures, cursor }) {
 function failureRow(failure) {
   const name = make("span", { className: "name", textContent: failure.source });
   const [problem, ...remedy] = explain(failure);
-  const details = failure.code === "invalid_image" && failure.message ? [failure.message] : remedy;
+  // These messages are about this photo: why its file cannot be read, or that the job's key has expired.
+  const isSpecific = ["invalid_image", "invalid_api_key"].includes(failure.code) && failure.message;
+  const details = isSpecific ? [failure.message] : remedy;
   return make("li", {}, name, make("span", { className: "state", textContent: [problem, ...details].join(" ") }));
 }

@@ -72,7 +72,7 @@ export async function startJob(options) {
   upload(photos, job);
 }
 
-/** Whether the job is open or paused, and this page uploads no photos to it. */
+/** Whether the job still accepts photos, but this page uploads none. */
 const isInterrupted = () => Boolean(state.job?.upload) && !state.upload;
 
 async function upload(photos, job) {

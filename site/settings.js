@@ -58,7 +58,7 @@ export function showSettings(photo, isOfMany = false) {
   byId("radius-note").textContent = isCutout ? cutoutNote(options.radius) : "";
   byId("quality-value").textContent = byId("quality").value;
   byId("blur-note").textContent = KERNEL_NOTES[options.blur];
-  byId("format-note").textContent = formatNote(options, isCutout, isOfMany);
+  byId("format-note").textContent = formatNote(options, photo?.contentType ?? "image/jpeg", isCutout, isOfMany);
   show(byId("kernel-set"), options.radius !== "0");
   show(byId("depth-set"), options.radius !== "0" && !isCutout);
   show(byId("quality-set"), options.format !== "png");
@@ -87,9 +87,10 @@ function cutoutNote(radius) {
   return radius === "0" ? "At 0 the subject stays sharp." : "The subject itself is blurred, with its outline.";
 }
 
-function formatNote({ format }, isCutout, isOfMany) {
+function formatNote({ format }, contentType, isCutout, isOfMany) {
   if (isCutout && format === "jpeg") return "JPEG has no transparency: the removed background turns white.";
   if (form.elements.format.value !== "auto") return "";
   if (isCutout) return "PNG, which can be transparent.";
-  return isOfMany ? `${FORMAT_NAMES[format]}, for all photos.` : `${FORMAT_NAMES[format]}, like your photo.`;
+  if (isOfMany) return `${FORMAT_NAMES[format]}, for all photos.`;
+  return contentType === `image/${format}` ? `${FORMAT_NAMES[format]}, like your photo.` : `${FORMAT_NAMES[format]}.`;
 }

@@ -44,7 +44,14 @@ def test_a_dropped_folder_becomes_a_job(visit: Visit, album: Path) -> None:
 
 
 def test_earlier_results_in_a_folder_are_skipped(visit: Visit, tmp_path: Path) -> None:
-    names = ["a.jpg", "a-blurred.jpg", "b.heic", "b-cutout.png", "not-blurred-yet.png"]
+    names = [
+        "a.jpg",
+        "a-blurred.jpg",
+        "b.heic",
+        "b-cutout.png",
+        "not-blurred-yet.png",
+        "a-blurred (1).jpg",
+    ]
     for name in names:
         (tmp_path / name).write_bytes(b"photo")
     visit.page.set_input_files("#folder", tmp_path)

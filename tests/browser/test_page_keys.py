@@ -110,6 +110,18 @@ def test_the_printed_link_can_be_used_only_once(
     assert page.evaluate(STORED) is None
 
 
+def test_a_link_is_not_called_expired_if_the_server_is_too_busy(
+    context: BrowserContext, served: Api
+) -> None:
+    error = {"code": "overloaded", "message": "Busy.", "request_id": "req_1", "retry_after": 1}
+    context.route("**/key-link", lambda route: route.fulfill(status=503, json={"error": error}))
+    page = context.new_page()
+    page.goto(f"{served.server.url}/#code=abc")
+    page.wait_for_selector("#failure:visible")
+    assert "The service is busy" in page.inner_text("#failure")
+    assert page.is_hidden("#key-error")
+
+
 @pytest.mark.parametrize(("width", "height"), [(360, 780), (768, 1024), (1366, 657), (1440, 900)])
 def test_errors_are_completely_visible_in_the_window(
     width: int, height: int, visit: Visit, served: Api

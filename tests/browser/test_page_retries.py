@@ -45,9 +45,11 @@ def send_four(visit: Visit) -> None:
     visit.page.wait_for_selector("#progress:not(:visible)", state="attached")
 
 
-def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
+def answer_with(
+    visit: Visit, code: str, status: int, *, charged: str | None = "0", **more: str
+) -> None:
     error = {"code": code, "message": "The message of the API.", "request_id": "req_1", **more}
-    headers = {"X-Credits-Charged": "0"}
+    headers = {} if charged is None else {"X-Credits-Charged": charged}
     handler = partial(_fulfill, status=status, headers=headers, json={"error": error})
     visit.page.route(BLUR, handler, times=1)
 
@@ -98,6 +100,27 @@ def test_after_a_permanent_error_the_button_opens_a_file_chooser(code: str, visi
     visit.blur()
 
 
+def test_a_photo_without_a_subject_can_be_sent_again_with_other_settings_for_the_subject(
+    visit: Visit,
+) -> None:
+    visit.begin()
+    answer_with(visit, "no_subject", 422)
+    visit.page.click("#go")
+    visit.failure()
+    visit.page.check("input[value=bokeh]", force=True)
+    assert visit.page.inner_text("#go") == "Choose another photo"
+    assert visit.page.is_visible("#failure")
+    visit.page.check("input[value=person]", force=True)
+    assert visit.page.inner_text("#go") == "Blur background"
+    assert visit.page.is_hidden("#failure")
+    visit.page.check("input[value=auto][name=subject]", force=True)
+    assert visit.page.inner_text("#go") == "Choose another photo"
+    visit.page.check("input[value=person]", force=True)
+    visit.page.click("#go")
+    visit.page.wait_for_selector("#progress:not(:visible)", state="attached", timeout=60_000)
+    assert len([url for url in visit.asked if "/v2/rembg" in url]) == 2
+
+
 @pytest.mark.parametrize("code", BRIEF)
 def test_after_a_temporary_error_the_button_blurs_the_same_photo(code: str, visit: Visit) -> None:
     visit.begin()
@@ -132,3 +155,18 @@ def test_the_page_does_not_repeat_that_nothing_was_charged(visit: Visit) -> None
     answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
     visit.page.click("#go")
     assert visit.failure().count("Nothing was charged") == 1
+
+
+def test_the_page_does_not_repeat_that_nothing_was_charged_if_this_is_not_certain(
+    visit: Visit,
+) -> None:
+    visit.begin()
+    answer_with(visit, "internal_error", 500, charged=None)
+    visit.page.click("#go")
+    assert "You can safely try again" in visit.failure()
+    answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
+    visit.page.click("#go")
+    visit.page.wait_for_selector("#progress:not(:visible)", state="attached", timeout=60_000)
+    text = visit.failure()
+    assert "You can safely try again" in text
+    assert "Nothing was charged" not in text
