@@ -137,7 +137,8 @@ def _print_counts(words: Counter[str], found: Counter[str]) -> None:
     lines = ["folder        words  found  per 1,000"]
     for area, number in [*sorted(words.items()), ("all", words.total())]:
         count = found.total() if area == "all" else found[area]
-        lines.append(f"{area:<12}{number:>7}{count:>7}{1000 * count / number:>11.1f}")
+        rate = 1000 * count / max(number, 1)
+        lines.append(f"{area:<12}{number:>7}{count:>7}{rate:>11.1f}")
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 

@@ -79,6 +79,7 @@ def package(pin: Pin) -> Component:
 
     Raises:
         ValueError: the installed version differs from the version in the lock file.
+        importlib.metadata.PackageNotFoundError: the package is not installed.
 
     """
     installed = metadata.distribution(pin.name)

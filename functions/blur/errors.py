@@ -23,7 +23,7 @@ class ApiError(Exception):
     """An error that clients can get. Nothing was charged, except perhaps for `ResponseLostError`.
 
     Clients see `message`, so it never contains keys, paths of files or other internals.
-    `account_status` is the status of the account after the call, if the key is valid.
+    `account_status` is the status of the account after the call, or None if it is unknown.
     """
 
     status: ClassVar[HTTPStatus]

@@ -22,7 +22,7 @@ class Measurements:
     key: ApiKey | None = None
     """The key in the request; it is valid if `status` is set."""
     status: AccountStatus | None = None
-    """The status of the account after the request; None if the key is not valid."""
+    """The status of the account after the request; None if it is unknown."""
     watch: Stopwatch | None = None
     """Measures the steps of a call that computes an image."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)

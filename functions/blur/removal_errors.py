@@ -39,7 +39,7 @@ class FailedImageDownloadError(RemovalError):
 
 
 class FileTooLargeError(RemovalError):
-    """The image or the request has too many bytes."""
+    """The file of an image has too many bytes."""
 
     status, code = HTTPStatus.BAD_REQUEST, "file_too_large"
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from blur.timing import Deadline
 
 STEPS = ("reserve", "read", *blur_options.STEPS, "store", "settle")
-"""The steps of a call, in the order of `Server-Timing`."""
+"""The steps of a call. If the price depends on the form, `read` comes before `reserve`."""
 REMOVAL_STEPS = ("read", "reserve", *removal.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
 
@@ -100,7 +100,7 @@ class ImageService:
         `measured` receives the time of each step, even if the call fails, and the photo's size.
 
         Raises:
-            ApiError: nothing was charged; its `account_status` is set if the key is valid.
+            ApiError: nothing was charged; its `account_status` is set if it is known.
 
         """
         measured, cpu_started_ns = measured or Measurements(), self.cpu_ticks()

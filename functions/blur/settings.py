@@ -83,7 +83,7 @@ class Settings:
     max_body_bytes: int = 20_000_000
     """Largest request body, in bytes. Lambda's own limit of 6 MB of JSON is lower."""
     removebg_max_body_bytes: int = 32_000_000
-    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
+    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.3 MB in
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
     """For this number of seconds after a call to `/v1.0/removebg`, a call with the same image and

@@ -98,8 +98,8 @@ def split_taps(graph: onnx.GraphProto, name: str) -> None:
     """Replace a 3 x 3 convolution of a + b to one channel by nine shifted 1 x 1 convolutions.
 
     ONNX Runtime computes output channels in blocks of eight, so one channel takes as long as eight.
-    With nine output channels, less time is wasted. The addition of a and b then has 16 channels
-    instead of 64.
+    With 16 output channels, of which nine are used, less time is wasted. The addition of a and b
+    then has 16 channels instead of 64.
     """
     node = maker(graph, name)
     kernel, bias = weight(graph, node.input[1]), node.input[2]

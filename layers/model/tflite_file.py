@@ -76,7 +76,7 @@ class TfliteFile:
         for place in range(self._graph.OperatorsLength()):
             operator = self._graph.Operators(place)
             code = self._model.OperatorCodes(operator.OpcodeIndex())
-            # A number up to 127 is in the older of two fields, and the newer field is then 0.
+            # A number up to 127 can be only in the older of two fields; the newer is then 0.
             kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
             if kind == "CUSTOM":
                 kind = code.CustomCode().decode()

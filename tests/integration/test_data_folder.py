@@ -155,6 +155,14 @@ def test_each_database_has_its_own_demo_key_which_a_restarted_server_prints_agai
     assert not (tmp_path / "var").exists()
 
 
+def test_a_server_whose_demo_key_cannot_be_read_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "k.db.demo-key").mkdir()
+    words = ("serve", "--demo", "--port", "0")
+    done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:k.db")
+    assert done.returncode == 1
+    assert done.stderr == "Error: k.db.demo-key cannot be used: Is a directory\n"
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[ServerProcess]:
     """Start a server with a demo key."""

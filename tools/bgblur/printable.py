@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import click
 
-from bgblur.standard_streams import open_closed_streams, stream_errors
+from bgblur.standard_streams import file_errors, open_closed_streams
 
 
 def printable(text: str) -> str:
@@ -44,7 +44,7 @@ class PrintableErrorsGroup(click.Group):
 @contextmanager
 def _printable_errors() -> Iterator[None]:
     try:
-        with stream_errors():
+        with file_errors():
             yield
     except click.exceptions.NoArgsIsHelpError:  # its message is the help, with line breaks
         raise

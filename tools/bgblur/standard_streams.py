@@ -1,4 +1,4 @@
-"""Standard input and output: closed streams, and the error for output that cannot be written."""
+"""Standard input and output: closed streams, and errors of streams and files as messages."""
 
 from __future__ import annotations
 
@@ -64,11 +64,14 @@ def is_stream_error(error: OSError) -> bool:
 
 
 @contextmanager
-def stream_errors() -> Iterator[None]:
-    """Raise one error with a clear message if a stream is closed or the disk is full."""
+def file_errors() -> Iterator[None]:
+    """Raise an error with a clear message if a file or a standard stream cannot be used."""
     try:
         yield
     except OSError as error:
+        if error.filename is not None:
+            message = f"{error.filename} cannot be used: {error.strerror}"
+            raise click.ClickException(message) from error
         if not is_stream_error(error):
             raise
         _discard_output()

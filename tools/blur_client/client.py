@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 ACCOUNT_PATH = "v2/account"
 USER_AGENT = "blur-client"
 UPLOAD_ABOVE_BYTES = 4_000_000
-"""Larger photos are uploaded first: in base64, they would exceed Lambda's limit of 6 MB."""
+"""Larger photos are uploaded first, because Lambda's limit of 6 MB includes base64 and headers."""
 TIMEOUT_S = (10.0, 60.0)
+_IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
 
 
 class Client:
@@ -54,7 +56,7 @@ class Client:
     ) -> None:
         """Prepare a client for the API at `url`, such as `https://api.example.com`.
 
-        `timeout_s` has the time limits for a connection and for a response. `sleep` waits
+        `timeout_s` has the time limits for a connection and for each wait for data. `sleep` waits
         between attempts; `jitter` returns a random number, 0 to 1, that varies the waiting times.
 
         Raises:
@@ -118,6 +120,8 @@ class Client:
         Raises:
             ApiError: the API responded with an error; `errors` has a class for each code.
             ConnectionFailedError: no response was received, after all retries.
+            SourceChangedError: the file became shorter while it was being sent.
+            ValueError: `idempotency_key` is not 1 to 255 visible ASCII characters.
             OSError: the file cannot be read.
 
         """
@@ -131,6 +135,9 @@ class Client:
             format=format,
             quality=quality,
         )
+        if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            message = "idempotency_key must be 1 to 255 visible ASCII characters"
+            raise ValueError(message)
         photo = Photo(source)
         request = BlurRequest(
             photo=photo,

@@ -54,6 +54,7 @@ class JobUploads:
 
         Raises:
             JobClosedError: the job is closed or cancelled.
+            ApiError, ConnectionFailedError: the form could not be requested.
 
         """
         self._transport = transport
@@ -78,7 +79,7 @@ class JobUploads:
             JobClosedError: the job was closed or cancelled in the meantime.
             ImageTooLargeError: the photo has more bytes than the job accepts.
             OSError: the file cannot be read.
-            ApiError, ConnectionFailedError: as for `Client.blur`.
+            ApiError, ConnectionFailedError, SourceChangedError: as for `Client.blur`.
 
         """
         opened = Photo(photo)

@@ -103,6 +103,7 @@ class Jobs:
 
         Raises:
             JobClosedError: the job is closed or cancelled.
+            ApiError, ConnectionFailedError: the upload form could not be requested.
 
         """
 

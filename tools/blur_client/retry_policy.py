@@ -30,7 +30,8 @@ class RetryPolicy:
     key is still running. If the process of this call was killed, the API reports this for up to two
     minutes."""
     first_wait_s: float = 0.5
-    """The wait before the first retry; the wait doubles with each retry."""
+    """The longest wait before the first retry, in addition to `Retry-After`. It doubles with each
+    retry; a random number shortens each wait by up to half."""
     max_wait_s: float = 60
     """The limit of the doubled waits, and of the wait that the API asks for (`Retry-After`). If the
     API asks for a longer wait, the error is raised immediately."""

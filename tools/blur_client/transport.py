@@ -29,7 +29,7 @@ class Transport:
     """Sends requests; each thread has its own connections."""
 
     def __init__(self, key: str, *, timeout_s: tuple[float, float], user_agent: str) -> None:
-        """Keep the key, and the time limits for a connection and for a response."""
+        """Keep the key, and the time limits for a connection and for each wait for data."""
         self._key = key
         self._timeout_s = timeout_s
         self._user_agent = user_agent

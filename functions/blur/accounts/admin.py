@@ -64,6 +64,7 @@ class AccountAdmin:
         Raises:
             UnknownAccountError: the account does not exist.
             TooManyKeysError: the account has the maximum number of valid keys of this kind.
+            InvalidArgumentError: the account's id, the limit or the lifetime is not valid.
 
         """
         self.store.read_account(account_id, now_us=self.now_us)
@@ -89,6 +90,7 @@ class AccountAdmin:
 
         Raises:
             InvalidKeyError: the key `old` is revoked or has expired.
+            TooManyKeysError: the account has the maximum number of valid keys of this kind.
 
         """
         if not old.is_valid(self.now_us):
@@ -105,6 +107,7 @@ class AccountAdmin:
 
         Raises:
             UnknownAccountError: the account does not exist, or does not have exactly one such key.
+            InvalidArgumentError: the part of `name` with the account's id is not an id.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)

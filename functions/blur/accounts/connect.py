@@ -17,8 +17,8 @@ def open_account_store(location: str, *, timeout_factor: float = 1) -> AccountSt
     Only the store in use is imported, because importing boto takes as long as opening the model.
 
     Raises:
-        ValueError: the location has another scheme, it has no path or table, or the file is not a
-        database.
+        ValueError: the location has another scheme, it has no path or table, the path is not a
+        database, or the environment has no AWS region.
 
     """
     scheme, name = split_location(location)

@@ -26,6 +26,7 @@ def refund_lost_call(store: CallStore, call: StartedCall, *, now_us: Instant) ->
 
     Raises:
         UnavailableError: the store cannot be reached. The hold expires later.
+        UnknownAccountError: the account or the key does not exist, so nothing was held.
 
     """
     store.refund(call.hold, now_us=now_us, failed=True)

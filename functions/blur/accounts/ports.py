@@ -3,7 +3,8 @@
 `SqliteAccountStore` and `DynamoAccountStore` implement the port, and one test suite runs against
 both. Every method is atomic. A method that moves credits does so at most once for its id
 (`hold_id`, `entry_id`), so callers and SDKs can call the method again. Time is always an argument.
-`hold_states` has the states of a hold, and the events that change them.
+`hold_states` has the states of a hold, and the events that change them. A method that gets a value
+that `operator_input` rejects raises `InvalidArgumentError`.
 
 Every method raises `UnavailableError` if the store cannot be reached within about two seconds. The
 store might have made the change in spite of the error, so callers repeat the method or let the hold
@@ -69,7 +70,8 @@ class CallStore(Protocol):
         """Charge the hold and count the call in this month, if the hold exists and has not expired.
 
         The same write counts the call, its credits and the `pixels` of its photo for the key, and
-        adds `weight` to the key's rate limit.
+        adds `weight` to the key's rate limit. If the account does not exist, `settle`, `refund` and
+        `add_weight` raise `UnknownAccountError`; SQLite also does so for an unknown key.
         """
         ...
 
@@ -115,7 +117,7 @@ class CallStore(Protocol):
     ) -> IdempotencyRecord | None:
         """Store the record of a new call and return None, unless another valid record exists.
 
-        If there is another valid record (`IdempotencyRecord.counts`), that record is returned and
+        If there is another valid record (`IdempotencyRecord.is_valid`), that record is returned and
         nothing is stored. A repeated `claim_record` with the same `hold_id` returns None again.
         """
         ...

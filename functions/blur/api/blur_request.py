@@ -120,6 +120,7 @@ def bounded_body(
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`. With `offers_uploads`, the
             message names the route for larger photos.
+        InvalidRequestError: the event has a body that is not valid base64.
 
     """
     declared = request.headers.get("content-length", "")

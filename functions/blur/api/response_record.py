@@ -31,11 +31,11 @@ class ResponseRecord:
     code: str | None = None
     """The error's code."""
     account: str | None = None
-    """The account's id, if the key is valid."""
+    """The account's id, if the account's status is known."""
     key_prefix: str | None = None
     """The first part of a valid key, by which people identify the key."""
     credits: Credits | None = None
-    """The credits charged; None if the key is not valid or the charge was not confirmed."""
+    """The credits charged; None if they are unknown."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step; for a failed call, the steps up to its error."""
     bytes_in: int = 0

@@ -73,7 +73,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host, the preferred one first.
 
     Raises:
-        OSError: the host is unknown.
+        OSError, UnicodeError: the host is unknown, or cannot be a host name.
 
     """
     entries = getaddrinfo(host, port, type=SOCK_STREAM)

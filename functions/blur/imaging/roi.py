@@ -86,6 +86,11 @@ class Roi(NamedTuple):
         return Box(rows, columns)
 
 
+_ZERO, _ALL = Length(0, is_percent=True), Length(100, is_percent=True)
+WHOLE_PHOTO = Roi(_ZERO, _ZERO, _ALL, _ALL)
+"""The region `0% 0% 100% 100%`."""
+
+
 def parse_roi(text: str) -> Roi:
     """Parse a region in the syntax of remove.bg's parameter `roi`: `x1 y1 x2 y2`.
 

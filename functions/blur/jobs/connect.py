@@ -17,7 +17,8 @@ def open_job_store(location: str) -> JobStore:
     Only the store in use is imported, because importing boto takes time.
 
     Raises:
-        ValueError: the location has another scheme, or it has no path or table.
+        ValueError: the location has another scheme, it has no path or table, or the environment
+        has no AWS region.
 
     """
     scheme, name = split_location(location)

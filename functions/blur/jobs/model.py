@@ -95,7 +95,7 @@ class Job:
     """The SHA-256 of the key that created the job; the job's photos are charged to this key."""
     key_kind: KeyKind
     parameters: Mapping[str, str]
-    """The form fields of `POST /v2/rembg/blur/` without the photo, as they were sent."""
+    """The form fields of `POST /v2/rembg/blur/` without the photo, as text."""
     created_us: Instant
     state: JobState = JobState.OPEN
     is_paused: bool = False

@@ -21,6 +21,7 @@ from tests.integration.running import BGBLUR
 from tests.integration.storage.conftest import Api, issue, serve
 
 from blur_client import Client
+from blur_client.jobs import Jobs
 
 OPTIONS = ("-r", "2%", "--format", "jpeg")
 Run = Callable[..., Result]
@@ -164,6 +165,18 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     assert closed.exit_code == 1
     assert "The job is done, so no photo can be added. [job_closed]" in closed.stderr
     assert f"Progress: bgblur jobs status {job_id} --wait" in closed.stderr
+
+
+def test_a_job_that_is_closed_during_the_upload_is_not_called_open(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "album", ["a.jpg"])
+    uploads = Jobs.uploads
+    monkeypatch.setattr(Jobs, "uploads", lambda jobs, job: (uploads(jobs, job), jobs.close(job))[0])
+    closed = run("submit", "album", *OPTIONS)
+    assert closed.exit_code == 1
+    assert "[job_closed, " in closed.stderr
+    assert "open" not in closed.stderr
 
 
 def test_the_printed_commands_reach_the_same_api_if_an_option_has_set_the_api(

@@ -71,3 +71,14 @@ def test_account_names_cannot_send_commands_to_the_terminal_and_are_exact_in_jso
     document = capsys.readouterr().out
     assert "\x1b" not in document
     assert json.loads(document) == {"name": RED}
+
+
+def test_a_file_that_cannot_be_used_is_reported_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs" / "submitted.jsonl").mkdir(parents=True)
+    monkeypatch.setattr("bgblur.jobs.submitted.local_settings.data_folder", lambda _: tmp_path)
+    result = CliRunner().invoke(main, ["jobs", "list"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {tmp_path}")
+    assert "submitted.jsonl cannot be used: Is a directory" in result.stderr

@@ -45,6 +45,15 @@ def test_an_invalid_key_is_rejected_with_a_message_that_does_not_contain_the_key
     assert "bb_live" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", [" a", "a\nb", "schlüssel", "x" * 256])
+def test_an_invalid_idempotency_key_is_rejected_before_anything_is_sent(key: str) -> None:
+    with (
+        Client("http://127.0.0.1:9", "k") as client,
+        pytest.raises(ValueError, match="idempotency_key must be"),
+    ):
+        client.blur(b"photo", radius=1, idempotency_key=key)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "server", "reason"),
     [

@@ -65,7 +65,8 @@ def local_backend(options: Mapping[str, Any]) -> Backend:
     """Return a backend that blurs on this machine.
 
     Raises:
-        click.UsageError: a setting is invalid, or the model is missing or damaged.
+        click.UsageError: the model is unknown, missing or damaged.
+        click.ClickException: a setting is not valid.
 
     """
     # Imported here, because --api needs neither the model nor its runtime.

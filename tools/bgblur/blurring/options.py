@@ -16,7 +16,7 @@ from blur.parameter_errors import InvalidRoiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
-    """One option. If it is not set, the default of the API or of `BlurOptions` applies."""
+    """One option. If it and its `default` are not set, the API or `BlurOptions` has a default."""
 
     field: str
     """The option's name in the API's form, and in `blur_client`."""
@@ -120,7 +120,7 @@ OPTIONS = (
         local="output",
         flags=("--format",),
         type=click.Choice(list(EXTENSIONS)),
-        help="The result's format. [default: by OUT's extension, otherwise the photo's format]",
+        help="The result's format. [default: by OUT's extension, otherwise by the photo's]",
     ),
     BlurOption(
         field="quality",
@@ -177,7 +177,7 @@ def chosen_format(chosen: str | None, file: str | None) -> str | None:
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the photo's format if this format can hold the result, otherwise `png`."""
+    """Return the format in `PHOTO_FORMAT`; `png` if there is none, or for a cutout of a JPEG."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 

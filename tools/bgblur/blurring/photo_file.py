@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_PHOTO_BYTES = 400_000_000
+MAX_PHOTO_BYTES = 410_000_000
 """Enough for an uncompressed photo of 50 megapixels with 8 bytes per pixel (16-bit RGBA)."""
 
 

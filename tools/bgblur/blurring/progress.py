@@ -76,7 +76,7 @@ class Display:
         skipped: int = 0,
         stopping: bool = False,
     ) -> None:
-        """Show the progress; `stopping` means that only the photos in progress will be finished.
+        """Show the progress; `stopping` means that no further photo starts.
 
         The number of `finished` photos includes the `skipped` photos. Skipped photos took no time,
         so the estimated remaining time ignores them.

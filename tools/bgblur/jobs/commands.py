@@ -105,6 +105,7 @@ def submit(  # noqa: PLR0913 - has one argument for each option
         try:
             job = submission.run(parallel)
         except JobClosedError:
+            submission.is_open = False
             display.print(how_to_follow(job_id, server))
             raise
         finally:

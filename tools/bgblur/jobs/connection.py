@@ -93,8 +93,8 @@ class Server:
         If `stop` is set while the client waits for a retry, the wait raises KeyboardInterrupt.
 
         Raises:
-            click.ClickException: the address is invalid, or the API responded with an error or not
-            at all.
+            click.ClickException: the address or the key is not valid, or the API responded with an
+            error or not at all.
 
         """
         from blur_client import (  # noqa: PLC0415 - requests is slow to import

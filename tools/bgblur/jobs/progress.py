@@ -1,4 +1,4 @@
-"""Show the progress of a job: a bar on a terminal, otherwise only errors and a summary."""
+"""Show the progress of a job: lines and, on a terminal, a bar below them."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Submission:
 
         Raises:
             BlurClientError: an error that would also occur for all other photos; the job stays
-            open.
+            open, except after `JobClosedError`.
             OSError: the folder or the journal cannot be read or written.
 
         """
@@ -148,6 +148,7 @@ def create_job(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Jo
 
     Raises:
         click.ClickException: the job's id is not a safe file name, so it cannot have a journal.
+        BlurClientError: the API did not create the job.
 
     """
     fields = {name: value for name, value in options.items() if value is not None}

@@ -48,8 +48,8 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The statuses for an invalid key: 401 on our own paths, 403 on remove.bg's paths."""
 
 BODIES_AT_ONCE = 16
-"""The memory for request bodies, and the memory for responses, each as a multiple of the largest
-request body. Most photos have about a tenth of the size of the largest body."""
+"""The memory for request bodies, and the memory for responses, each as a multiple of
+`BLUR_MAX_BODY_BYTES`. Most photos have about a tenth of this size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The maximum memory for one account, and for one address, as a multiple of the free memory.

@@ -31,7 +31,7 @@ class PoolState:
     workers: int
     """Processes that are running."""
     busy: int
-    """Processes that are processing a photo."""
+    """Processes that are processing a call."""
     waiting: int
     """Photos in the queue."""
 
@@ -84,12 +84,12 @@ class ServerMetrics:
         )
         self._megapixels = Counter(
             "bgblur_megapixels",
-            "Megapixels of the photos in successful calls.",
+            "Megapixels of the photos in successful calls and jobs.",
             registry=self.registry,
         )
         self._bytes = Counter(
             "bgblur_bytes",
-            "Bytes in the bodies of requests and responses.",
+            "Bytes in the bodies of requests, except uploads, and of responses.",
             ["direction"],
             registry=self.registry,
         )
@@ -101,7 +101,7 @@ class ServerMetrics:
         )
         self._add_gauge("workers", "Running processes.", lambda: pool_state().workers)
         self._add_gauge(
-            "workers_busy", "Processes that are processing a photo.", lambda: pool_state().busy
+            "workers_busy", "Processes that are processing a call.", lambda: pool_state().busy
         )
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
         self._add_gauge(

@@ -77,7 +77,7 @@ class Keys(Protocol):
         """Remove the key, so that the next check asks the store."""
 
     async def require_store(self) -> None:
-        """Raise `UnavailableError` if the store cannot be used for calls."""
+        """Raise `UnavailableError` or `OverloadedError` if the store cannot be used for calls."""
 
 
 class JobQueue(Protocol):

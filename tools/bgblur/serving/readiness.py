@@ -34,7 +34,7 @@ class Readiness:
         """Check that the worker pool accepts photos and that the store responds.
 
         Raises:
-            OverloadedError: the queue is full, or no worker starts.
+            OverloadedError: the queue is full, no worker starts, or too many look-ups wait.
             UnavailableError: the store does not respond.
 
         """

@@ -185,8 +185,8 @@ def server_app(
 def photo_pool(settings: Settings, capacity: Capacity, jobs: LocalJobs | None = None) -> WorkerPool:
     """Return the pool that blurs photos, including photos of jobs; its workers share the CPUs.
 
-    A worker is killed when it exceeds the hold's lifetime. At that time, the hold has expired, so
-    the account already has its credits back.
+    A worker is killed when it needs more time than the hold's lifetime. The worker that replaces it
+    refunds the call; if it cannot do this, the hold expires.
     """
     threads = settings.inference_threads or max(1, usable_cpus() // capacity.workers)
     each = replace(settings, inference_threads=threads)

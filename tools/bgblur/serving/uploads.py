@@ -1,6 +1,6 @@
 """Receive uploads in the embedded server, as a bucket does on AWS.
 
-The first field of a form is a signed token. A token for an upload is valid for one file. A token
+A field before the file is a signed token. A token for an upload is valid for one file. A token
 for a job is valid for all files whose field `key` begins with the job's prefix.
 """
 

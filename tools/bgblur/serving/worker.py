@@ -89,7 +89,7 @@ class Worker:
         except StartError:
             raise
         except TimeoutError as error:
-            message = f"A worker process was not ready within {START_TIMEOUT_S} seconds."
+            message = "A worker process was not ready in time."
             raise StartError(message) from error
         except Exception as error:
             reason = getattr(error, "strerror", None) or error

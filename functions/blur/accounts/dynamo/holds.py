@@ -3,11 +3,11 @@
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
 a second or late copy of the write fails. When a call settles or refunds its hold, a tombstone is
 added to the set `ended<slot>`; each slot is five seconds. The tombstone rejects a late copy of the
-write that reserved the credits. A set is deleted when no late copy can arrive any more. The module
-`client` repeats a request for at most two seconds, and `DEDUP_WINDOW_US` is much longer.
-An even later copy would create a hold that nothing settles, so the hold expires. The hold for a
-photo of a job has no tombstone, because the photo's row in the table has the same effect. With many
-photos per second, tombstones would make each write expensive.
+write that reserved the credits. A set is deleted when no late copy can arrive any more: the module
+`client` repeats a request for some seconds at most, and `DEDUP_WINDOW_US` is much longer. An even
+later copy would create a hold that nothing settles, so the hold expires. The hold for a photo of a
+job has no tombstone. A late copy of its reservation creates a hold that expires without a charge,
+because the photo's row in the table allows only one charge.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
 tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.

@@ -20,7 +20,7 @@ from blur.imaging.removal.options import (
     Margins,
     RemovalOptions,
 )
-from blur.imaging.roi import parse_length, parse_roi
+from blur.imaging.roi import WHOLE_PHOTO, parse_length, parse_roi
 from blur.parameter_errors import InvalidFormatError
 from blur.removal_errors import (
     InvalidBgColorError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from blur.api.removebg.body import Fields
     from blur.errors import ApiError
     from blur.imaging.removal.options import Position, Rgba
-    from blur.imaging.roi import Length
+    from blur.imaging.roi import Length, Roi
 
 DEFAULT_SIZE, AUTO_SIZE = "preview", "auto"
 PREVIEW_PIXELS = round(SIZES[DEFAULT_SIZE] * 1_000_000)
@@ -83,7 +83,7 @@ def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     scale = _scale(fields.text("scale"))
     return RemovalOptions(
         max_megapixels=SIZES[DEFAULT_SIZE if is_preview(fields, photo) else parse_size(fields)],
-        roi=parse_roi(roi) if (roi := fields.text("roi")) else None,
+        roi=_parse_region(fields.text("roi")),
         crop=_boolean(fields, "crop", InvalidCropError, default=False),
         crop_margin=_crop_margin(fields.text("crop_margin")),
         scale=scale,
@@ -116,6 +116,11 @@ def is_preview(fields: Fields, photo: bytes | None) -> bool:
 def parse_type_level(fields: Fields) -> str:
     """Return the requested type level, which is one of `TYPE_LEVELS`."""
     return _choice(fields, "type_level", TYPE_LEVELS, "1", InvalidTypeLevelError)
+
+
+def _parse_region(text: str | None) -> Roi | None:
+    roi = parse_roi(text) if text else None
+    return None if roi == WHOLE_PHOTO else roi
 
 
 def _check_without_effect(fields: Fields) -> None:

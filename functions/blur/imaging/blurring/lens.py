@@ -50,7 +50,7 @@ class Lens:
     radius_cells: int
     """The radius of the kernel in cells."""
     convolve: Callable[[FloatArray], FloatArray]
-    """Convolve an array, (h, w, C), with the kernel, which sums to 1; edges are mirrored."""
+    """Convolve an array, (h, w) or (h, w, C), with the kernel of sum 1; edges are mirrored."""
     to_linear: FloatArray
     """A table, (256,), that converts a sample, 0..255, to the value that is convolved."""
     from_linear: Callable[[RgbF32], RgbU8]

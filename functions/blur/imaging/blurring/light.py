@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DELTA = 0.125
 """The constant d of the expansion, which makes white 1 / d = 8 times as bright."""
 TABLE_SIZE = 1 << 14
-"""The number of entries in the table that converts light to samples. The table's index is the
+"""The largest index of the table that converts light to samples. The table's index is the
 square root of the light, because the samples are nearly proportional to this root."""
 
 
@@ -54,7 +54,7 @@ _FROM_LINEAR: NDArray[np.uint8] = np.rint(
 
 
 def from_linear(light: RgbF32) -> RgbU8:
-    """Return the samples, 0..255, for expanded light H, (..., 3): L = (1 + d) * H / (1 + H)."""
+    """Return the samples, 0..255, for expanded light H of any shape: L = (1 + d) H / (1 + H)."""
     light = np.maximum(light, 0)  # a convolution by Fourier transform can give negative values
     root = np.sqrt((1 + DELTA) * light / (1 + light))
     samples: RgbU8 = _FROM_LINEAR[np.minimum(TABLE_SIZE * root + 0.5, TABLE_SIZE).astype(np.intp)]

@@ -35,7 +35,7 @@ class Source:
     """A file that Pillow opened. Subclasses for single formats override some of the methods."""
 
     colour_space: ColourSpace | None = None
-    """The colour space, if the file has no ICC profile and is not in sRGB."""
+    """The colour space that the file names outside of its ICC profile, or None."""
     crop: Rectangle | None = None
     """The part of the stored image to display; None means the whole image."""
     reduction: int = 1

@@ -76,7 +76,7 @@ def is_reduced_page(directory: Directory) -> bool:
 
 
 def is_full_page(directory: Directory) -> bool:
-    """Return whether a page is a full-size image: neither a smaller copy nor a mask."""
+    """Return whether a page is a full-size image: all bits of NewSubfileType are 0."""
     is_mask = bool(number(directory, SUBFILE_TYPE) & ~_REDUCED)
     return WIDTH in directory and not is_reduced_page(directory) and not is_mask
 

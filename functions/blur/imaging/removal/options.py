@@ -39,7 +39,8 @@ MAX_MARGIN_PERCENT, MAX_MARGIN_PX = 50, 500
 pixels."""
 
 OUTPUTS = ("auto", "png", "jpg", "webp", "zip")
-"""The values of `format`. `auto` is PNG if a pixel of the result is transparent, else JPEG."""
+"""The values of `format`. `auto` is PNG for a matte and for transparent pixels, else JPEG. WebP or
+ZIP replaces a PNG that is too large for the response, if the client accepts it."""
 CHANNELS = ("rgba", "alpha")
 """The values of `channels`: the subject, or its matte as a grey image."""
 

@@ -163,7 +163,7 @@ class SqliteJobStore:
             object_rows.release(db, claimed, retry_us)
 
     def count_waiting(self) -> int:
-        """Return the number of objects that have not ended, in jobs that are not paused."""
+        """Return the number of objects that have not ended, in jobs that are being processed."""
         with self._file.snapshot() as db:
             return object_rows.count_waiting(db)
 

@@ -160,7 +160,7 @@ def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
 
 
 def count_waiting(db: sqlite3.Connection) -> int:
-    """Return the number of objects without a final state, in jobs that are not paused."""
+    """Return the number of objects without a final state, in jobs that are being processed."""
     (waiting,) = db.execute(
         f"""
         SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}

@@ -39,6 +39,7 @@ def test_without_parameters_the_result_is_a_transparent_preview() -> None:
         *({"position": text} for text in ("original", "ORIGINAL")),
         {"format": "auto"},
         {"scale": "original"},
+        {"roi": "0% 0% 100% 100%"},
         {"channels": "rgba"},
         {"type_level": "1"},
         {"semitransparency": "true"},
