@@ -57,11 +57,11 @@ def footer_above_bar(visit: Visit) -> float:
 def test_the_end_of_the_page_is_never_covered_by_the_bar(phone: Visit) -> None:
     assert footer_above_bar(phone) >= 0
     phone.begin()
-    long = {"code": "internal_error", "message": "It failed. " * 40, "request_id": "req_1"}
+    long = {"code": "idempotency_conflict", "message": "It failed. " * 40, "request_id": "req_1"}
     phone.page.route(BLUR, partial(_fulfill, status=500, json={"error": long}), times=1)
     phone.page.click("#go")
     phone.failure()
-    assert phone.page.evaluate("document.getElementById('go-bar').offsetHeight") > 250
+    assert phone.page.evaluate("document.getElementById('go-bar').offsetHeight") > 350
     assert footer_above_bar(phone) >= 0
     phone.blur()
     assert footer_above_bar(phone) >= 0

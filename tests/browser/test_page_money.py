@@ -134,7 +134,7 @@ def test_the_text_nothing_was_charged_is_shown_only_if_x_credits_charged_is_0(vi
         answer |= {"body": json.dumps(ERROR), "headers": {"X-Credits-Charged": charged}}
         visit.page.route(BLUR, partial(_fulfill, **answer), times=1)
         visit.page.click("#go")
-        visit.page.wait_for_selector("#failure:has-text('Lost.')")
+        visit.page.wait_for_selector("#failure:has-text('failed to process this photo')")
         assert ("Nothing was charged" in visit.failure()) is expected
         visit.give("another.jpg", make.jpeg())
         visit.page.wait_for_selector("#failure:not(:visible)", state="attached")

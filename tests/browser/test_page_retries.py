@@ -152,9 +152,12 @@ def test_the_page_shows_only_one_error_for_an_invalid_key(visit: Visit) -> None:
 
 def test_the_page_does_not_repeat_that_nothing_was_charged(visit: Visit) -> None:
     visit.begin()
-    answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
+    # The page shows the API's message for this code.
+    answer_with(visit, "idempotency_conflict", 409, message="It failed. Nothing was charged.")
     visit.page.click("#go")
-    assert visit.failure().count("Nothing was charged") == 1
+    text = visit.failure()
+    assert "It failed." in text
+    assert text.count("Nothing was charged") == 1
 
 
 def test_the_page_does_not_repeat_that_nothing_was_charged_if_this_is_not_certain(
