@@ -10,7 +10,7 @@ const MESSAGES = {
   invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
   insufficient_credits: ["This account has too few credits.", "Ask the operator to add credits."],
   image_too_large: ["This photo is too large."],
-  no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background, or search for another subject."],
+  no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background, or choose the subject yourself."],
   rate_limit_exceeded: ["Too many photos in a short time.", ""],
   internal_error: ["The service failed to process this photo.", ""],
   overloaded: ["The service is busy.", ""],
