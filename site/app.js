@@ -246,8 +246,8 @@ function showStep(item, name, share = null, isPaid = false) {
 
 function onSettingChange() {
   state.note = "";
-  const isSolved = shownCode() === "no_subject" && isPending(state.selected);
-  clearFailure(isSolved ? "photo" : "setting");
+  const canSendAgain = shownCode() === "no_subject" && isPending(state.selected);
+  clearFailure(canSendAgain ? "photo" : "setting");
   refresh();
 }
 

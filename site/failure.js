@@ -68,8 +68,8 @@ function countDown(seconds) {
 
 function linesFor(failure) {
   const [problem, ...next] = explain(failure);
-  const isNamed = [problem, ...next].some((text) => text.includes(NOTHING_CHARGED));
-  if (failure.isFree && !isNamed) next.push(NOTHING_CHARGED);
+  const isAlreadyStated = [problem, ...next].some((text) => text.includes(NOTHING_CHARGED));
+  if (failure.isFree && !isAlreadyStated) next.push(NOTHING_CHARGED);
   else if (failure.isBlur && !failure.isFree) next.push("You can safely try again: this photo with these settings is charged once.");
   const lines = [make("p", { textContent: problem })];
   if (next.length) lines.push(make("p", { textContent: next.join(" ") }));

@@ -112,7 +112,7 @@ function failureRow(failure) {
   const name = make("span", { className: "name", textContent: failure.source });
   const [problem, ...remedy] = explain(failure);
   // These messages are about this photo: why its file cannot be read, or that the job's key has expired.
-  const isSpecific = ["invalid_image", "invalid_api_key"].includes(failure.code) && failure.message;
-  const details = isSpecific ? [failure.message] : remedy;
+  const isAboutThisPhoto = ["invalid_image", "invalid_api_key"].includes(failure.code) && failure.message;
+  const details = isAboutThisPhoto ? [failure.message] : remedy;
   return make("li", {}, name, make("span", { className: "state", textContent: [problem, ...details].join(" ") }));
 }

@@ -128,7 +128,7 @@ class Settings:
     rate_per_minute: int = 100
     """Requests per minute of a key that is issued without its own limit."""
     rate_burst: int = 100
-    """Requests that such a key can send together after a pause."""
+    """Requests that a key without its own limit can send at once, after a pause."""
     ordinary_cpu_ms: int = 2_000
     """Milliseconds of CPU time for an ordinary photo. In the rate limit, an uncharged call that
     takes n times as much CPU time counts as n requests, rounded up."""

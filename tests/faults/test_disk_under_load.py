@@ -96,7 +96,7 @@ def test_no_credit_is_lost_if_the_disk_is_full_under_load(
 def test_calls_get_503_while_the_disk_is_read_only(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    # A file that a process has open for writing stays writable, or keeps the disk writable. So no
+    # While a process has a file open for writing, the file or the disk can stay writable. So no
     # process has the file open when the disk becomes read-only.
     balances.store.close()
     with ExitStack() as fault:

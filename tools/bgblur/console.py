@@ -31,8 +31,8 @@ def load_settings() -> Settings:
         raise click.ClickException(str(error)) from error
 
 
-def program() -> str:
-    """Return how the user's shell finds `bgblur`, for a command that the user can copy.
+def command_name() -> str:
+    """Return the name or the path that starts `bgblur`, for a command that the user can copy.
 
     In a checkout, this is the path that the user typed, such as `.venv/bin/bgblur`.
     """

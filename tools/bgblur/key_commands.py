@@ -16,7 +16,7 @@ from bgblur.arguments import (
     PER_MINUTE,
     Duration,
 )
-from bgblur.console import ACCOUNTS_HELP, json_option, load_settings, program
+from bgblur.console import ACCOUNTS_HELP, command_name, json_option, load_settings
 from bgblur.opened_accounts import accounts_location, open_admin
 from bgblur.tables import show, show_table
 from blur.account_bounds import MAX_BURST
@@ -73,7 +73,7 @@ def issue(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
     if account_id and name:
-        message = "--name is for a new account; the account of this key already has a name"
+        message = "--name is for a new account, but --account selects an existing account"
         raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
     with open_admin(creates=account_id is None) as admin:
@@ -121,10 +121,11 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
     """Set the rate limit of KEY (a prefix).
 
-    Without --burst, the burst stays, but it is never larger than the new rate.
+    Without --burst, the burst does not change, unless it is larger than the new rate: then it
+    becomes equal to this rate.
     """
     if rate is None and burst is None:
-        message = "Send --rate, --burst, or both."
+        message = "Set --rate, --burst, or both."
         raise click.UsageError(message)
     with open_admin() as admin:
         record = admin.find_key(key)
@@ -156,7 +157,7 @@ def _show_issued(admin: AccountAdmin, text: str, record: KeyRecord, *, as_json: 
     }
     show({"key": text, **_row(record, admin.now_us), **more}, as_json=as_json)
     if record.kind is KeyKind.LIVE and not account.balance and not as_json:
-        command = f"{shlex.quote(program())} accounts top-up {account.account_id} 500"
+        command = f"{shlex.quote(command_name())} accounts top-up {account.account_id} 500"
         click.echo(f"The account has no credits. To add credits, run: {command}", err=True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bgblur.console import load_settings, program
+from bgblur.console import command_name, load_settings
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.admin_errors import AccountAdminError
 from blur.accounts.connect import open_account_store
@@ -42,8 +42,8 @@ def _require_database(accounts: str) -> None:
     path = _database(accounts)
     if path and not path.exists():
         message = (
-            f"There are no accounts at {path.absolute()}. `{program()} keys issue` creates them."
-            " Set BLUR_ACCOUNTS to use another database."
+            f"There are no accounts at {path.absolute()}. `{command_name()} keys issue` creates"
+            " them. Set BLUR_ACCOUNTS to use another database."
         )
         raise click.ClickException(message)
 

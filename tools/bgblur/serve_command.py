@@ -10,7 +10,7 @@ import click
 
 from bgblur import demo, local_settings
 from bgblur.arguments import ADDRESS
-from bgblur.console import ACCOUNTS_HELP, load_settings, program
+from bgblur.console import ACCOUNTS_HELP, command_name, load_settings
 from bgblur.opened_accounts import absolute_setting, accounts_location, open_admin
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
 from bgblur.standard_streams import is_stream_error
@@ -128,7 +128,7 @@ def _issue_command(accounts: str) -> str:
     """Return the shell command that issues a key of this server's accounts."""
     is_default = accounts == local_settings.settings({}).accounts
     setting = "" if is_default else f"BLUR_ACCOUNTS={shlex.quote(absolute_setting(accounts))} "
-    return f"{setting}{shlex.quote(program())} keys issue --credits 500"
+    return f"{setting}{shlex.quote(command_name())} keys issue --credits 500"
 
 
 def removebg_line(url: str, key: str | None) -> str:

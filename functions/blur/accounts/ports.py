@@ -234,8 +234,7 @@ class AccountStore(CallStore, Protocol):
     def require_available(self) -> None:
         """Raise `UnavailableError` if no call can be charged now, for `/ready`.
 
-        The embedded store makes a small write, because a full disk can still be read. DynamoDB
-        makes a read.
+        SQLite also writes a few bytes, because a full disk can still be read. DynamoDB only reads.
         """
 
     def close(self) -> None:

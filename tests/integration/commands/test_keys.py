@@ -108,7 +108,7 @@ def test_changing_one_value_of_a_rate_limit_never_increases_the_other_value(
         assert (changed["per_minute"], changed["burst"]) == expected
     without = bgblur("keys", "limit", prefix)
     assert without.returncode == 2
-    assert "Send --rate, --burst, or both." in without.stderr
+    assert "Set --rate, --burst, or both." in without.stderr
     (listed,) = read(bgblur("keys", "list", "--json"))
     assert (listed["per_minute"], listed["burst"]) == (5, 5)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bgblur.console import program
+from bgblur.console import command_name
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_command_that_was_started_by_its_path_is_printed_with_this_path(
 ) -> None:
     typed = typed.format(folder=script.parents[2])
     monkeypatch.setattr(sys, "argv", [typed])
-    assert program() == typed
+    assert command_name() == typed
 
 
 def test_a_command_that_is_on_the_path_is_printed_with_its_name(
@@ -36,7 +36,7 @@ def test_a_command_that_is_on_the_path_is_printed_with_its_name(
 ) -> None:
     monkeypatch.setattr(sys, "argv", [str(script)])
     monkeypatch.setenv("PATH", str(script.parent))
-    assert program() == "bgblur"
+    assert command_name() == "bgblur"
 
 
 @pytest.mark.parametrize("started", ["/nowhere/bgblur", "bgblur", __file__, ""])
@@ -45,4 +45,4 @@ def test_a_module_or_another_program_is_printed_as_bgblur(
 ) -> None:
     assert script.exists()
     monkeypatch.setattr(sys, "argv", [started])
-    assert program() == "bgblur"
+    assert command_name() == "bgblur"

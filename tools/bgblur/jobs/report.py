@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bgblur.blurring.report import count_of
-from bgblur.console import program
+from bgblur.console import command_name
 from bgblur.jobs.progress import NO_CREDITS
 from bgblur.live_bars import duration
 
@@ -98,7 +98,7 @@ def fetch_summary(fetched: Fetch, job: Job) -> str:
 
 
 def _command(*arguments: str) -> str:
-    return shlex.join([program(), "jobs", *arguments])
+    return shlex.join([command_name(), "jobs", *arguments])
 
 
 def _state(job: Job) -> str:
